@@ -1,0 +1,382 @@
+//! Finding the encoder: likely ones first, on the beginning of the stream; a full replay proves it.
+
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use crate::candidates::candidates;
+use crate::encoder::Encoder;
+use crate::error::{Error, Result};
+use crate::inflate::Inflater;
+use crate::input::Input;
+use crate::recipe::{Member, Method, Recipe, Tail};
+use crate::replay::{Outcome, replay, skim};
+use crate::wrapper::Wrapper;
+
+/// What is known about a stream after analysis.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Analysis {
+    /// The stream was rebuilt once, compared, and found equal.
+    Recipe(Recipe),
+    /// The stream has to be kept as it is.
+    Verbatim(Reason),
+}
+
+/// Why a stream has to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is neither gzip nor zlib.
+    NotCompressed,
+    /// It cannot be decoded.
+    Damaged(&'static str),
+    /// No known encoder writes these bytes. If one wrote the beginning, it and the number of plain
+    /// bytes read when it went wrong.
+    UnknownEncoder(Option<(Encoder, u64)>),
+    /// Too many bytes follow the last member.
+    TrailingData,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotCompressed => f.write_str("neither gzip nor zlib"),
+            Self::Damaged(why) => write!(f, "damaged: {why}"),
+            Self::UnknownEncoder(None) => f.write_str("unknown encoder"),
+            Self::UnknownEncoder(Some((encoder, at))) => {
+                write!(f, "unknown encoder, like {encoder} up to plain byte {at}")
+            }
+            Self::TrailingData => f.write_str("too many bytes after the last member"),
+        }
+    }
+}
+
+/// Settings of an analysis.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The wrapper, if the caller knows it; needed for raw deflate, which nothing announces.
+    pub wrapper: Option<Wrapper>,
+    /// Stop after the first member, as for a stream inside other content: what follows is not
+    /// looked at.
+    pub single: bool,
+    /// Unknown deflate streams up to this size are put in the recipe as they are, next to members
+    /// that can be replayed.
+    pub literal_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            wrapper: None,
+            single: false,
+            literal_limit: 256,
+        }
+    }
+}
+
+/// Compressed bytes that probing looks at, in two rounds.
+const PROBES: [usize; 2] = [1 << 15, 1 << 19];
+/// More bytes after the last member are not kept, unless they are zeros.
+const MAX_TAIL: usize = 1 << 12;
+/// How many ends of writes a replay may learn by trial.
+const MAX_TRIALS: usize = 64;
+
+/// Finds out how to write the stream again.
+///
+/// Reads from the stream's current position, several times, in constant memory. Errors are those
+/// of the reader; a stream that is no good is [`Analysis::Verbatim`].
+pub fn analyse<R: Read + Seek>(mut stream: R, options: &Options) -> Result<Analysis> {
+    let start = stream.stream_position()?;
+    let mut analyser = Analyser {
+        stream,
+        options,
+        recent: Vec::new(),
+    };
+    match analyser.run(start) {
+        Ok(recipe) => Ok(Analysis::Recipe(recipe)),
+        Err(Stop::Verbatim(reason)) => Ok(Analysis::Verbatim(reason)),
+        Err(Stop::Error(Error::BadStream(why))) => Ok(Analysis::Verbatim(Reason::Damaged(why))),
+        Err(Stop::Error(e)) => Err(e),
+    }
+}
+
+/// Why an analysis ends early.
+enum Stop {
+    Verbatim(Reason),
+    Error(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Ends of writes that are learnt by trial: each that moves the first difference on is kept.
+#[derive(Default)]
+struct Trials {
+    accepted: Vec<u64>,
+    trial: Option<u64>,
+    queue: Vec<u64>,
+    reached: u64,
+}
+
+impl Trials {
+    fn boundaries(&self) -> Vec<u64> {
+        self.accepted.iter().copied().chain(self.trial).collect()
+    }
+
+    /// Takes note of a difference and prepares the next trial; false when there is none.
+    fn next(&mut self, plain: u64, mut sensitive: Vec<u64>) -> bool {
+        if plain > self.reached {
+            self.reached = plain;
+            self.accepted.extend(self.trial.take());
+            let known = self.accepted.last().copied().unwrap_or(0);
+            sensitive.retain(|&p| p > known);
+            sensitive.reverse();
+            self.queue = sensitive;
+        }
+        self.trial = self.queue.pop();
+        self.trial.is_some()
+    }
+}
+
+struct Analyser<'a, R> {
+    stream: R,
+    options: &'a Options,
+    /// Encoders that fitted before, the latest first.
+    recent: Vec<Encoder>,
+}
+
+impl<R: Read + Seek> Analyser<'_, R> {
+    fn run(&mut self, start: u64) -> std::result::Result<Recipe, Stop> {
+        let mut members = Vec::new();
+        let mut at = start;
+        let mut replayed = false;
+        let options = self.options;
+        loop {
+            let mut input = self.input(at)?;
+            let head = input.peek(4)?;
+            let wrapper = match options.wrapper {
+                Some(wrapper) if members.is_empty() => Some(wrapper),
+                _ => Wrapper::detect(head),
+            };
+            // Only gzip knows several members.
+            let Some(wrapper) = wrapper.filter(|&w| members.is_empty() || w == Wrapper::Gzip)
+            else {
+                break;
+            };
+            let header: Arc<[u8]> = match wrapper.read_header(&mut input) {
+                Ok(header) => header.into(),
+                Err(Error::BadStream(_)) if !members.is_empty() => break,
+                Err(e) => return Err(e.into()),
+            };
+            let deflate = input.offset();
+            let (member, end) = self.member(wrapper, header, deflate)?;
+            replayed |= matches!(member.method, Method::Replay(_));
+            members.push(member);
+            at = end;
+            if self.options.single || wrapper != Wrapper::Gzip {
+                break;
+            }
+        }
+        if members.is_empty() {
+            return Err(Stop::Verbatim(Reason::NotCompressed));
+        }
+        if !replayed {
+            return Err(Stop::Verbatim(Reason::UnknownEncoder(None)));
+        }
+        let tail = if self.options.single {
+            Tail::None
+        } else {
+            self.tail(&mut at)?
+        };
+        let stream_crc = self.checksum(start, at - start)?;
+        Ok(Recipe {
+            stream_len: at - start,
+            stream_crc,
+            members,
+            tail,
+        })
+    }
+
+    fn input(&mut self, at: u64) -> Result<Input<&mut R>> {
+        self.stream.seek(SeekFrom::Start(at))?;
+        Ok(Input::new(&mut self.stream, at))
+    }
+
+    /// Analyses the member whose deflate stream starts at `at`; returns where the member ends.
+    fn member(
+        &mut self,
+        wrapper: Wrapper,
+        header: Arc<[u8]>,
+        at: u64,
+    ) -> std::result::Result<(Member, u64), Stop> {
+        let mut best: Option<(Encoder, u64)> = None;
+        for encoder in self.shortlist(wrapper, &header, at)? {
+            let mut trials = Trials::default();
+            for _ in 0..MAX_TRIALS {
+                let mut inflater = Inflater::new(self.input(at)?);
+                match replay(&mut inflater, encoder, wrapper, &trials.boundaries())? {
+                    Outcome::Equal { events, sums } => {
+                        let method = Method::Replay(encoder);
+                        let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
+                        self.recent.retain(|&e| e != encoder);
+                        self.recent.insert(0, encoder);
+                        let (plain_len, plain_crc) = (sums.len, sums.crc32());
+                        let member = Member {
+                            wrapper,
+                            header,
+                            method,
+                            plain_len,
+                            plain_crc,
+                            trailer,
+                            events,
+                        };
+                        return Ok((member, end));
+                    }
+                    Outcome::Undecided => break,
+                    Outcome::Differs {
+                        plain, sensitive, ..
+                    } => {
+                        if best.is_none_or(|(_, far)| plain > far) {
+                            best = Some((encoder, plain));
+                        }
+                        if !trials.next(plain, sensitive) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.literal(wrapper, header, at)
+            .map_err(|stop| match stop {
+                Stop::Verbatim(Reason::UnknownEncoder(_)) => {
+                    Stop::Verbatim(Reason::UnknownEncoder(best))
+                }
+                other => other,
+            })
+    }
+
+    /// Keeps a short deflate stream as it is.
+    fn literal(
+        &mut self,
+        wrapper: Wrapper,
+        header: Arc<[u8]>,
+        at: u64,
+    ) -> std::result::Result<(Member, u64), Stop> {
+        let mut inflater = Inflater::new(self.input(at)?);
+        let sums = skim(&mut inflater, wrapper)?;
+        let len = inflater.input.offset() - at;
+        let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
+        if len > self.options.literal_limit as u64 {
+            return Err(Stop::Verbatim(Reason::UnknownEncoder(None)));
+        }
+        let bytes = self.input(at)?.take(len as usize)?.to_vec();
+        let method = Method::Literal(bytes.into());
+        let (plain_len, plain_crc) = (sums.len, sums.crc32());
+        let events = Vec::new();
+        Ok((
+            Member {
+                wrapper,
+                header,
+                method,
+                plain_len,
+                plain_crc,
+                trailer,
+                events,
+            },
+            end,
+        ))
+    }
+
+    /// Encoders that write the beginning of the stream, the likeliest first.
+    fn shortlist(&mut self, wrapper: Wrapper, header: &[u8], at: u64) -> Result<Vec<Encoder>> {
+        let mut list = self.recent.clone();
+        for encoder in candidates(wrapper, header) {
+            if !list.contains(&encoder) {
+                list.push(encoder);
+            }
+        }
+        for size in PROBES {
+            let start = self.input(at)?.peek(size)?.to_vec();
+            let start = &start[..start.len().min(size)];
+            let mut left = Vec::new();
+            for encoder in list {
+                let mut inflater = Inflater::new(Input::new(Cursor::new(start), 0));
+                match replay(&mut inflater, encoder, wrapper, &[]) {
+                    Ok(Outcome::Equal { .. } | Outcome::Undecided) => left.push(encoder),
+                    Ok(Outcome::Differs { sensitive, .. }) if !sensitive.is_empty() => {
+                        left.push(encoder);
+                    }
+                    Ok(Outcome::Differs { .. }) => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            list = left;
+            if list.len() <= 1 || start.len() < size {
+                break;
+            }
+        }
+        Ok(list)
+    }
+
+    /// What follows the last member, up to the end of the stream.
+    fn tail(&mut self, at: &mut u64) -> std::result::Result<Tail, Stop> {
+        self.stream.seek(SeekFrom::Start(*at))?;
+        let mut bytes = Vec::new();
+        (&mut self.stream)
+            .take(MAX_TAIL as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        let zeros = bytes.iter().all(|&b| b == 0);
+        let mut len = bytes.len() as u64;
+        if !zeros && bytes.len() > MAX_TAIL {
+            return Err(Stop::Verbatim(Reason::TrailingData));
+        }
+        if zeros {
+            let mut piece = vec![0; 1 << 16];
+            loop {
+                let n = self.stream.read(&mut piece)?;
+                if n == 0 {
+                    break;
+                }
+                if piece[..n].iter().any(|&b| b != 0) {
+                    return Err(Stop::Verbatim(Reason::TrailingData));
+                }
+                len += n as u64;
+            }
+        }
+        *at += len;
+        Ok(match (len, zeros) {
+            (0, _) => Tail::None,
+            (_, true) => Tail::Zeros(len),
+            (_, false) => Tail::Bytes(bytes),
+        })
+    }
+
+    fn checksum(&mut self, start: u64, len: u64) -> Result<u32> {
+        self.stream.seek(SeekFrom::Start(start))?;
+        let mut crc = flate2::Crc::new();
+        let mut piece = vec![0; 1 << 16];
+        let mut source = (&mut self.stream).take(len);
+        loop {
+            let n = source.read(&mut piece)?;
+            if n == 0 {
+                return Ok(crc.sum());
+            }
+            crc.update(&piece[..n]);
+        }
+    }
+}
+
+/// Takes the trailer; `None` if it is what the content asks for. Also where it ends.
+fn trailer<R: Read>(
+    input: &mut Input<R>,
+    wrapper: Wrapper,
+    sums: &crate::wrapper::Sums,
+) -> Result<(Option<Vec<u8>>, u64)> {
+    let bytes = input.take(wrapper.trailer_len())?.to_vec();
+    let end = input.offset();
+    Ok(((bytes != wrapper.trailer(sums)).then_some(bytes), end))
+}

@@ -1,0 +1,24 @@
+//! The one error type of the crate.
+
+use std::io;
+
+/// What can go wrong while a stream is analysed, opened or rebuilt.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading the input or writing the output failed.
+    #[error("input or output failed: {0}")]
+    Io(#[from] io::Error),
+    /// The bytes are not a recipe that this version understands.
+    #[error("not a usable recipe: {0}")]
+    BadRecipe(&'static str),
+    /// The compressed stream is damaged or cut short.
+    #[error("damaged deflate stream: {0}")]
+    BadStream(&'static str),
+    /// The plain content is shorter or longer than the recipe says.
+    #[error("plain content does not fit the recipe: {0}")]
+    WrongContent(&'static str),
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

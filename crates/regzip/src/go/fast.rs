@@ -1,0 +1,220 @@
+//! Go's level 1: a Snappy-like search with one candidate a hash, over blocks of 65,535 bytes.
+
+use super::block::{self, MAX_STORED};
+use crate::bits::BitWriter;
+use crate::encoder::Encode;
+use crate::matching::{common_prefix, load32, load64};
+use crate::token::{MAX_MATCH, Token, WINDOW};
+
+const TABLE_BITS: u32 = 14;
+/// No match starts in the last bytes of a block.
+const MARGIN: usize = 15;
+/// Go rebases its offsets here; the table is swept at the same age.
+const SWEEP: u32 = 1 << 30;
+
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    /// The four bytes at the position.
+    value: u32,
+    /// The position, modulo 2^32.
+    at: u32,
+}
+
+/// The encoder of level 1.
+#[derive(Clone)]
+pub(crate) struct Fast {
+    bits: BitWriter,
+    /// The previous block (or nothing), then the block being filled.
+    buffer: Vec<u8>,
+    /// Where in `buffer` the block being filled starts.
+    start: usize,
+    /// The position of the block's first byte in Go's count, modulo 2^32.
+    current: u32,
+    swept: u32,
+    tokens: Vec<Token>,
+    table: Box<[Entry]>,
+}
+
+#[inline]
+fn hash(value: u32) -> usize {
+    (value.wrapping_mul(0x1e35_a7bd) >> (32 - TABLE_BITS)) as usize
+}
+
+impl Fast {
+    pub(crate) fn new() -> Self {
+        Self {
+            bits: BitWriter::default(),
+            buffer: Vec::with_capacity(2 * MAX_STORED),
+            start: 0,
+            current: MAX_STORED as u32,
+            swept: MAX_STORED as u32,
+            tokens: Vec::with_capacity(MAX_STORED),
+            table: vec![Entry::default(); 1 << TABLE_BITS].into_boxed_slice(),
+        }
+    }
+
+    /// Matches must not reach what came before: the positions jump by `distance`.
+    fn forget(&mut self, distance: usize) {
+        self.buffer.clear();
+        self.start = 0;
+        self.current = self.current.wrapping_add(distance as u32);
+    }
+
+    fn sweep(&mut self) {
+        if self.current.wrapping_sub(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = self.current;
+        for entry in &mut self.table {
+            if self.current.wrapping_sub(entry.at) > WINDOW as u32 {
+                entry.at = self.current.wrapping_sub(WINDOW as u32 + 1);
+            }
+        }
+    }
+
+    fn write_piece(&mut self) {
+        let len = self.buffer.len() - self.start;
+        if len < 128 {
+            match len {
+                0 => return,
+                1..=16 => block::write_stored(&mut self.bits, &self.buffer[self.start..]),
+                _ => block::write_literals(&mut self.bits, &self.buffer[self.start..]),
+            }
+            self.forget(WINDOW);
+            return;
+        }
+        self.sweep();
+        self.tokens.clear();
+        self.tokenize();
+        let plain = &self.buffer[self.start..];
+        if self.tokens.len() > len - (len >> 4) {
+            block::write_literals(&mut self.bits, plain);
+        } else {
+            block::write_dynamic(&mut self.bits, &self.tokens, plain);
+        }
+        self.current = self.current.wrapping_add(len as u32);
+        self.buffer.drain(..self.start);
+        self.start = len;
+    }
+
+    fn tokenize(&mut self) {
+        let end = self.buffer.len();
+        // Positions below are indexes into `buffer`; `offset` turns them into Go's count.
+        let offset = self.current.wrapping_sub(self.start as u32);
+        let limit = end - MARGIN;
+        let mut emitted = self.start;
+        let mut pos = self.start;
+        while let Some((at, mut candidate)) = self.seek(&mut pos, limit, offset) {
+            pos = at;
+            self.literals(emitted, pos);
+            loop {
+                pos = self.extend(pos, candidate, end, offset);
+                emitted = pos;
+                if pos >= limit {
+                    self.literals(emitted, end);
+                    return;
+                }
+                let bytes = load64(&self.buffer, pos - 1);
+                let before = bytes as u32;
+                let here = (bytes >> 8) as u32;
+                let absolute = offset.wrapping_add(pos as u32);
+                self.table[hash(before)] = Entry {
+                    value: before,
+                    at: absolute.wrapping_sub(1),
+                };
+                let slot = &mut self.table[hash(here)];
+                let found = *slot;
+                *slot = Entry {
+                    value: here,
+                    at: absolute,
+                };
+                if absolute.wrapping_sub(found.at) > WINDOW as u32 || here != found.value {
+                    pos += 1;
+                    break;
+                }
+                candidate = found.at;
+            }
+        }
+        self.literals(emitted, end);
+    }
+
+    /// Looks for the next match from `pos` on, in growing steps; its place and the candidate's.
+    #[inline]
+    fn seek(&mut self, pos: &mut usize, limit: usize, offset: u32) -> Option<(usize, u32)> {
+        let mut skip = 32;
+        let mut next = *pos;
+        let mut value = load32(&self.buffer, next);
+        loop {
+            let at = next;
+            let step = skip >> 5;
+            next = at + step;
+            skip += step;
+            if next > limit {
+                return None;
+            }
+            let absolute = offset.wrapping_add(at as u32);
+            let slot = &mut self.table[hash(value)];
+            let found = *slot;
+            *slot = Entry {
+                value,
+                at: absolute,
+            };
+            if value == found.value && absolute.wrapping_sub(found.at) <= WINDOW as u32 {
+                return Some((at, found.at));
+            }
+            value = load32(&self.buffer, next);
+        }
+    }
+
+    /// Emits the match at `pos`; four bytes are known to be equal. Returns where it ends.
+    #[inline]
+    fn extend(&mut self, pos: usize, candidate: u32, end: usize, offset: u32) -> usize {
+        let distance = offset.wrapping_add(pos as u32).wrapping_sub(candidate) as usize;
+        let longest = MAX_MATCH.min(end - pos);
+        // Bytes from before the previous block are gone: such a match stays at four bytes.
+        let more = (pos + 4).checked_sub(distance).map_or(0, |from| {
+            common_prefix(&self.buffer, from, pos + 4, longest - 4)
+        });
+        let length = 4 + more;
+        self.tokens
+            .push(Token::new_match(length as u32, distance as u32));
+        pos + length
+    }
+
+    #[inline]
+    fn literals(&mut self, from: usize, to: usize) {
+        self.tokens.extend(
+            self.buffer[from..to]
+                .iter()
+                .map(|&byte| Token::literal(byte)),
+        );
+    }
+}
+
+impl Encode for Fast {
+    fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.buffer.len() - self.start == MAX_STORED {
+                self.write_piece();
+            }
+            let room = MAX_STORED - (self.buffer.len() - self.start);
+            let (now, later) = data.split_at(data.len().min(room));
+            self.buffer.extend_from_slice(now);
+            data = later;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.write_piece();
+        self.bits.stored_header(0, false);
+    }
+
+    fn finish(&mut self) {
+        self.write_piece();
+        self.bits.stored_header(0, true);
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.bits.out
+    }
+}

@@ -1,0 +1,109 @@
+//! Proving an encoder: it writes the content again while the original is read.
+
+use std::io::Read;
+
+use crate::encoder::Encoder;
+use crate::error::{Error, Result};
+use crate::inflate::Inflater;
+use crate::rebuild::apply;
+use crate::recipe::{Event, EventKind, push_event};
+use crate::wrapper::{Sums, Wrapper};
+
+/// How a replay ended.
+pub(crate) enum Outcome {
+    /// Every byte of the deflate stream came out equal.
+    Equal { events: Vec<Event>, sums: Sums },
+    /// The output left the original somewhere before this plain position.
+    Differs {
+        plain: u64,
+        /// Plain positions of write ends that would change the output, the likeliest first.
+        sensitive: Vec<u64>,
+    },
+    /// All was equal as far as the input went, which was cut short.
+    Undecided,
+}
+
+/// Replays one deflate stream from where the input stands.
+///
+/// `boundaries` are plain positions, in order, at which the original writer ended a write; flushes
+/// are found on the way.
+pub(crate) fn replay<R: Read>(
+    inflater: &mut Inflater<R>,
+    encoder: Encoder,
+    wrapper: Wrapper,
+    boundaries: &[u64],
+) -> Result<Outcome> {
+    inflater.restart();
+    let mut running = encoder.start();
+    let mut sums = Sums::new(wrapper);
+    let mut events = Vec::new();
+    let mut marked = 0;
+    let mut boundaries = boundaries.iter().copied().peekable();
+    let marks = !encoder.writes_flush_marks();
+    loop {
+        let ended = match inflater.step() {
+            Err(Error::BadStream("cut short")) => return Ok(Outcome::Undecided),
+            other => other?,
+        };
+        let mut data = inflater.plain();
+        let mut at = sums.len;
+        sums.update(data);
+        while let Some(&position) = boundaries.peek()
+            && position <= sums.len
+        {
+            let (now, later) = data.split_at(position.saturating_sub(at) as usize);
+            running.write(now);
+            running.boundary();
+            (data, at) = (later, position);
+            push_event(&mut events, EventKind::Boundary, position - marked);
+            marked = position;
+            boundaries.next();
+        }
+        running.write(data);
+        let last = ended.is_some_and(|b| b.last);
+        if marks && ended.is_some_and(|b| b.is_flush_mark()) {
+            apply(running.as_mut(), EventKind::Flush);
+            push_event(&mut events, EventKind::Flush, sums.len - marked);
+            marked = sums.len;
+        }
+        if last {
+            running.finish();
+        }
+        let equal = inflater.input.compare(running.output())?;
+        running.output().clear();
+        match equal {
+            Some(false) => {
+                let sensitive = running.sensitive();
+                return Ok(Outcome::Differs {
+                    plain: sums.len,
+                    sensitive,
+                });
+            }
+            None => return Ok(Outcome::Undecided),
+            Some(true) if last && inflater.input.all_compared() => {
+                return Ok(Outcome::Equal { events, sums });
+            }
+            Some(true) if last => {
+                return Ok(Outcome::Differs {
+                    plain: sums.len,
+                    sensitive: Vec::new(),
+                });
+            }
+            Some(true) => {}
+        }
+    }
+}
+
+/// Reads one deflate stream without comparing; its plain checksum.
+pub(crate) fn skim<R: Read>(inflater: &mut Inflater<R>, wrapper: Wrapper) -> Result<Sums> {
+    inflater.restart();
+    let mut sums = Sums::new(wrapper);
+    loop {
+        let ended = inflater.step()?;
+        sums.update(inflater.plain());
+        inflater.input.skip_comparison();
+        if ended.is_some_and(|b| b.last) {
+            return Ok(sums);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module encoders/go
+
+go 1.21

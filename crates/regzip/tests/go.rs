@@ -1,0 +1,120 @@
+//! Side by side with Go's own encoder.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use regzip::{Options, Wrapper};
+use support::{go_writer, inputs, round_trip, run, skipped};
+
+/// The installed Go, if it is one of the old encoder's releases.
+fn old_go() -> Option<std::path::PathBuf> {
+    let go = support::program("go")?;
+    let version = String::from_utf8(run(&go, &["env", "GOVERSION"], &[])).unwrap();
+    let minor: u32 = version
+        .trim()
+        .trim_start_matches("go1.")
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
+    if minor > 26 {
+        skipped(&format!("{} has the new encoder", version.trim()));
+        return None;
+    }
+    go_writer("go")
+}
+
+#[test]
+fn all_levels_and_inputs() {
+    let Some(writer) = old_go() else { return };
+    for (name, plain) in inputs() {
+        for level in -2..=9i32 {
+            let stream = run(&writer, &["gzip", &level.to_string()], &plain);
+            let what = format!("{name}, level {level}");
+            let recipe = round_trip(&what, &stream, &plain, &Options::default());
+            assert!(recipe.to_bytes().len() < 64, "{what}: long recipe");
+        }
+    }
+}
+
+#[test]
+fn wrappers() {
+    let Some(writer) = old_go() else { return };
+    let plain = support::binary(300_000, 5);
+    for level in ["1", "6", "9"] {
+        let stream = run(&writer, &["zlib", level], &plain);
+        round_trip(
+            &format!("zlib {level}"),
+            &stream,
+            &plain,
+            &Options::default(),
+        );
+        let stream = run(&writer, &["flate", level], &plain);
+        let mut options = Options::default();
+        options.wrapper = Some(Wrapper::Raw);
+        round_trip(&format!("raw {level}"), &stream, &plain, &options);
+    }
+}
+
+#[test]
+fn sizes_of_writes_and_flushes() {
+    let Some(writer) = old_go() else { return };
+    let plain = support::binary(400_000, 6);
+    for level in ["-2", "0", "1", "2", "3", "4", "6", "9"] {
+        for option in [
+            "write=1000",
+            "write=32769",
+            "flush=100000",
+            "flush=777",
+            "flush=65275",
+        ] {
+            let stream = run(&writer, &["gzip", level, option], &plain);
+            round_trip(
+                &format!("level {level}, {option}"),
+                &stream,
+                &plain,
+                &Options::default(),
+            );
+        }
+    }
+}
+
+/// A match at the far end of the window that only a write ending before it hides.
+#[test]
+fn the_one_place_where_writes_show() {
+    let Some(writer) = old_go() else { return };
+    let mut plain = support::Random(11).bytes(140_000);
+    // Position 65,274 repeats what is more than 32,506 bytes before it.
+    plain.copy_within(32_600..32_640, 65_274);
+    for end in [65_274, 65_300, 65_535] {
+        let stream = run(&writer, &["gzip", "6", &format!("write={end}")], &plain);
+        round_trip(
+            &format!("a write ends at {end}"),
+            &stream,
+            &plain,
+            &Options::default(),
+        );
+    }
+}
+
+#[test]
+fn members_and_tails() {
+    let Some(writer) = old_go() else { return };
+    let pieces = [
+        support::text(50_000, 1),
+        Vec::new(),
+        support::binary(90_000, 2),
+        vec![0; 7],
+    ];
+    let mut stream = Vec::new();
+    for (piece, level) in pieces.iter().zip(["6", "1", "9", "6"]) {
+        stream.extend(run(&writer, &["gzip", level], piece));
+    }
+    let plain = pieces.concat();
+    for tail in [vec![], vec![0; 300_000], b"not gzip".to_vec()] {
+        let stream = [stream.as_slice(), &tail].concat();
+        let recipe = round_trip("members", &stream, &plain, &Options::default());
+        assert_eq!(recipe.members(), 4);
+    }
+}

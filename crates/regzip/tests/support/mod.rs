@@ -1,0 +1,204 @@
+//! Inputs, real encoders and the round trip that all tests share.
+#![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use regzip::{Analysis, Encoder, Options, Recipe};
+
+/// A small generator of numbers, always the same.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32
+    }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// Something like text: words of a small vocabulary, some more frequent than others.
+pub fn text(len: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let words: Vec<Vec<u8>> = (0..600)
+        .map(|_| {
+            let n = 2 + random.next() as usize % 9;
+            (0..n).map(|_| b'a' + (random.next() % 26) as u8).collect()
+        })
+        .collect();
+    let mut out = Vec::with_capacity(len + 16);
+    while out.len() < len {
+        let pick = (random.next() % 600)
+            .min(random.next() % 600)
+            .min(random.next() % 600);
+        out.extend_from_slice(&words[pick as usize]);
+        out.push(if random.next().is_multiple_of(12) {
+            b'\n'
+        } else {
+            b' '
+        });
+    }
+    out.truncate(len);
+    out
+}
+
+/// Something like a program: records with small differences, tables and noise in turn.
+pub fn binary(len: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut out = Vec::with_capacity(len + 4096);
+    while out.len() < len {
+        match random.next() % 4 {
+            0 => {
+                let n = random.next() as usize % 2000;
+                out.extend(random.bytes(n));
+            }
+            1 => out.resize(out.len() + random.next() as usize % 3000, 0),
+            2 => {
+                for i in 0..random.next() % 200 {
+                    out.extend_from_slice(&[0x48, 0x8b, 0x05]);
+                    out.extend_from_slice(&(i * 24 + random.next() % 3).to_le_bytes());
+                    out.extend_from_slice(&[0xe8, random.next() as u8 & 7, 0, 0]);
+                }
+            }
+            _ => {
+                let n = (random.next() as usize % 1500).min(out.len());
+                let back = n + random.next() as usize % 40_000;
+                let from = out.len().saturating_sub(back);
+                out.extend_from_within(from..from + n);
+            }
+        }
+    }
+    out.truncate(len);
+    out
+}
+
+/// Named inputs: small ones, and ones that cross blocks and windows.
+pub fn inputs() -> Vec<(String, Vec<u8>)> {
+    let mut all = vec![
+        ("empty".to_owned(), Vec::new()),
+        ("one byte".to_owned(), vec![b'x']),
+        ("random".to_owned(), Random(7).bytes(200_000)),
+        ("zeros".to_owned(), vec![0; 400_000]),
+        ("text".to_owned(), text(700_000, 1)),
+        ("binary".to_owned(), binary(900_000, 2)),
+    ];
+    for len in [
+        2, 3, 4, 5, 16, 17, 127, 128, 262, 16_384, 32_767, 32_768, 32_769, 65_274, 65_275,
+    ] {
+        all.push((format!("text of {len}"), text(len, 3)));
+    }
+    for len in [
+        65_534, 65_535, 65_536, 65_537, 98_303, 98_304, 131_070, 131_071, 131_072,
+    ] {
+        all.push((format!("binary of {len}"), binary(len, 4)));
+    }
+    for period in [32_505, 32_506, 32_507, 32_766, 32_767, 32_768, 32_769] {
+        let piece = Random(9).bytes(period);
+        all.push((
+            format!("period {period}"),
+            piece.iter().copied().cycle().take(200_000).collect(),
+        ));
+    }
+    all
+}
+
+/// A program if it is installed. Says `SKIPPED:` if not, and fails where it is required.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|p| p.is_file());
+    if found.is_none() {
+        skipped(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// Says that a comparison with a real encoder is left out.
+pub fn skipped(why: &str) {
+    assert!(
+        std::env::var("SEALIFT_REQUIRE_REAL").as_deref() != Ok("1"),
+        "a real encoder is required: {why}"
+    );
+    println!("SKIPPED: {why}");
+}
+
+/// Builds one of the writers under `tests/encoders`; `None` (and said so) where Go is missing.
+pub fn go_writer(name: &str) -> Option<PathBuf> {
+    let go = program("go")?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/encoders")
+        .join(name);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("encoder-{name}"));
+    let output = Command::new(go)
+        .args(["build", "-o"])
+        .arg(&target)
+        .arg(".")
+        .current_dir(source)
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Some(target),
+        Ok(output) => {
+            skipped(&format!(
+                "{name}: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ));
+            None
+        }
+        Err(error) => {
+            skipped(&format!("{name}: {error}"));
+            None
+        }
+    }
+}
+
+/// Runs a filter over `input`.
+pub fn run(program: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(stdin.write_all(input)));
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{} {arguments:?} failed",
+            program.display()
+        );
+        output.stdout
+    })
+}
+
+/// Analyses `stream`, rebuilds it from the recipe's bytes and compares; the recipe.
+pub fn round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
+    let recipe = match regzip::analyse(Cursor::new(stream), options).unwrap() {
+        Analysis::Recipe(recipe) => recipe,
+        other => panic!("{what}: {other:?}"),
+    };
+    let recipe = Recipe::from_bytes(&recipe.to_bytes()).unwrap();
+    let mut again = Vec::new();
+    regzip::rebuild(&recipe, plain, &mut again).unwrap();
+    assert!(again == stream, "{what}: the rebuilt stream differs");
+    let mut opened = Vec::new();
+    regzip::open(&recipe, stream, &mut opened).unwrap();
+    assert!(opened == plain, "{what}: the opened content differs");
+    recipe
+}
+
+/// The only encoder of a recipe with one member.
+pub fn encoder(recipe: &Recipe) -> Option<Encoder> {
+    assert_eq!(recipe.members(), 1);
+    recipe.encoders().next().unwrap()
+}
