@@ -2,7 +2,11 @@
 //! how fast analysis and rebuild are, and that the rebuilt bytes are equal.
 //!
 //! `cargo run --release -p regzip --example regzip -- [--json] FILE…`
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss
+)]
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, Write};

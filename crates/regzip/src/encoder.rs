@@ -4,7 +4,10 @@ use crate::error::{Error, Result};
 use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
-use crate::varint::Fields;
+use crate::klauspost::level5::Level5;
+use crate::klauspost::pgzip::Pgzip;
+use crate::klauspost::stream::Stream;
+use crate::varint::{self, Fields};
 
 /// A replayed encoder: plain bytes go in by `write`, compressed bytes collect in `output`.
 pub(crate) trait Encode: Send {
@@ -33,16 +36,38 @@ pub enum Encoder {
         /// The level.
         level: i8,
     },
+    /// `github.com/klauspost/compress/flate`, versions 1.15.10 to 1.18.0.
+    Klauspost {
+        /// The level.
+        level: i8,
+    },
+    /// `github.com/klauspost/pgzip` with that encoder.
+    Pgzip {
+        /// The level.
+        level: i8,
+        /// Bytes in a block.
+        block_size: u32,
+    },
 }
 
 /// First byte of an encoder in a recipe; 0 stands for no encoder.
 const GO: u8 = 1;
+const KLAUSPOST: u8 = 2;
+const PGZIP: u8 = 3;
+
+/// Larger blocks than this are not taken from a recipe: a block is held in memory.
+const MAX_BLOCK: u64 = 1 << 26;
 
 impl Encoder {
     /// Appends the encoder in the recipe's notation.
     pub(crate) fn put(self, out: &mut Vec<u8>) {
         match self {
             Self::Go { level } => out.extend_from_slice(&[GO, level as u8]),
+            Self::Klauspost { level } => out.extend_from_slice(&[KLAUSPOST, level as u8]),
+            Self::Pgzip { level, block_size } => {
+                out.extend_from_slice(&[PGZIP, level as u8]);
+                varint::put(out, u64::from(block_size));
+            }
         }
     }
 
@@ -56,14 +81,29 @@ impl Encoder {
                 }
                 Ok(Self::Go { level })
             }
+            KLAUSPOST => Ok(Self::Klauspost {
+                level: klauspost_level(fields.byte()?)?,
+            }),
+            PGZIP => {
+                let level = klauspost_level(fields.byte()?)?;
+                let block_size = fields.number()?;
+                if block_size == 0 || block_size > MAX_BLOCK {
+                    return Err(Error::BadRecipe("impossible block size"));
+                }
+                Ok(Self::Pgzip {
+                    level,
+                    block_size: block_size as u32,
+                })
+            }
             _ => Err(Error::BadRecipe("unknown encoder")),
         }
     }
 
-    /// Whether empty stored blocks are the encoder's own, so that they do not stand for flushes.
-    pub(crate) fn writes_flush_marks(self) -> bool {
+    /// The number of plain bytes after which the encoder flushes of its own accord.
+    pub(crate) fn block_size(self) -> Option<u64> {
         match self {
-            Self::Go { .. } => false,
+            Self::Pgzip { block_size, .. } => Some(u64::from(block_size)),
+            Self::Go { .. } | Self::Klauspost { .. } => None,
         }
     }
 
@@ -77,14 +117,35 @@ impl Encoder {
                 2..=9 => Box::new(Lazy::new(level as u8)),
                 _ => Box::new(Lazy::new(6)),
             },
+            Self::Klauspost { level } => Box::new(klauspost(level)),
+            Self::Pgzip { level, block_size } => {
+                Box::new(Pgzip::new(klauspost(level), block_size as usize))
+            }
         }
     }
+}
+
+fn klauspost_level(level: u8) -> Result<i8> {
+    if level == 5 {
+        Ok(5)
+    } else {
+        Err(Error::BadRecipe("unknown level"))
+    }
+}
+
+fn klauspost(_level: i8) -> Stream {
+    Stream::new(Box::new(Level5::new()))
 }
 
 impl std::fmt::Display for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Go { level } => write!(f, "Go compress/flate <=1.26, level {level}"),
+            Self::Klauspost { level } => write!(f, "klauspost 1.15.10 to 1.18.0, level {level}"),
+            Self::Pgzip { level, block_size } => write!(
+                f,
+                "pgzip with klauspost 1.15.10 to 1.18.0, level {level}, blocks of {block_size}"
+            ),
         }
     }
 }

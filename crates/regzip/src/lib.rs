@@ -38,6 +38,7 @@ mod go;
 mod huffman;
 mod inflate;
 mod input;
+mod klauspost;
 mod matching;
 mod open;
 mod rebuild;

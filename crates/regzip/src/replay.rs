@@ -39,13 +39,23 @@ pub(crate) fn replay<R: Read>(
     let mut events = Vec::new();
     let mut marked = 0;
     let mut boundaries = boundaries.iter().copied().peekable();
-    let marks = !encoder.writes_flush_marks();
+    let block_size = encoder.block_size();
+    let mut mark = 0;
+    let mut flush_pending = false;
     loop {
         let ended = match inflater.step() {
             Err(Error::BadStream("cut short")) => return Ok(Outcome::Undecided),
             other => other?,
         };
         let mut data = inflater.plain();
+        let last = ended.is_some_and(|b| b.last);
+        // A block writer flushes before it ends the stream, which is no event.
+        if std::mem::take(&mut flush_pending) && !(last && data.is_empty() && block_size.is_some())
+        {
+            apply(running.as_mut(), EventKind::Flush);
+            push_event(&mut events, EventKind::Flush, sums.len - marked);
+            marked = sums.len;
+        }
         let mut at = sums.len;
         sums.update(data);
         while let Some(&position) = boundaries.peek()
@@ -60,11 +70,9 @@ pub(crate) fn replay<R: Read>(
             boundaries.next();
         }
         running.write(data);
-        let last = ended.is_some_and(|b| b.last);
-        if marks && ended.is_some_and(|b| b.is_flush_mark()) {
-            apply(running.as_mut(), EventKind::Flush);
-            push_event(&mut events, EventKind::Flush, sums.len - marked);
-            marked = sums.len;
+        if ended.is_some_and(|b| b.is_flush_mark()) {
+            flush_pending = block_size != Some(sums.len - mark);
+            mark = sums.len;
         }
         if last {
             running.finish();

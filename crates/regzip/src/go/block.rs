@@ -183,7 +183,14 @@ fn push_run(runs: &mut Vec<(u8, u8)>, len: u8, mut run: usize) {
 }
 
 /// Writes the tokens with the given codes and the end of the block.
-pub(crate) fn write_tokens(
+fn write_tokens(bits: &mut BitWriter, tokens: &[Token], literals: &[Code], distances: &[Code]) {
+    write_symbols(bits, tokens, literals, distances);
+    let end = literals[END_OF_BLOCK];
+    bits.put(u64::from(end.bits), u32::from(end.len));
+}
+
+/// Writes the tokens with the given codes.
+pub(crate) fn write_symbols(
     bits: &mut BitWriter,
     tokens: &[Token],
     literals: &[Code],
@@ -214,8 +221,6 @@ pub(crate) fn write_tokens(
         value |= (index as u64 - u64::from(DISTANCE_BASE[code])) << n;
         (value, n + u32::from(DISTANCE_EXTRA[code]))
     });
-    let end = literals[END_OF_BLOCK];
-    bits.put(u64::from(end.bits), u32::from(end.len));
 }
 
 /// Levels 2 to 9: the smallest of fixed, dynamic and (where `plain` is at hand) stored; fixed wins

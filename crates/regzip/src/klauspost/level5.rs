@@ -1,0 +1,259 @@
+//! Level 5, the default: candidates by hashes of four and of seven bytes, two of the latter.
+
+use super::stream::{History, Search, hash4, hash7, near};
+use super::tokens::Tokens;
+use crate::matching::{common_prefix, load32, load64};
+use crate::token::MAX_MATCH;
+
+const TABLE_BITS: u32 = 15;
+/// No search starts in the last bytes of a block.
+const MARGIN: usize = 11;
+
+/// The two newest positions with the same hash of seven bytes.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    newest: u32,
+    before: u32,
+}
+
+impl Pair {
+    #[inline]
+    fn push(&mut self, at: u32) {
+        self.before = self.newest;
+        self.newest = at;
+    }
+}
+
+/// The tables of level 5.
+#[derive(Clone)]
+pub(crate) struct Level5 {
+    short: Box<[u32]>,
+    long: Box<[Pair]>,
+}
+
+/// A match that a search found: where, from where, and its length if that is known already.
+struct Found {
+    pos: usize,
+    from: usize,
+    length: usize,
+    /// The position that the search would have looked at next; it is in the tables.
+    next: usize,
+}
+
+impl Level5 {
+    pub(crate) fn new() -> Self {
+        Self {
+            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            long: vec![Pair::default(); 1 << TABLE_BITS].into_boxed_slice(),
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, bytes: u64, at: u32) {
+        self.short[hash4(bytes, TABLE_BITS)] = at;
+        self.long[hash7(bytes, TABLE_BITS)].push(at);
+    }
+
+    /// Looks for a match from `pos` on, in steps that grow with the distance from `emitted`.
+    #[inline]
+    fn seek(&mut self, h: &History, start: usize, emitted: usize) -> Option<Found> {
+        let buffer = h.bytes.as_slice();
+        let limit = buffer.len() - MARGIN;
+        let mut next = start;
+        let mut bytes = load64(buffer, start);
+        loop {
+            let pos = next;
+            next = pos + 1 + ((pos - emitted) >> 6);
+            if next > limit {
+                return None;
+            }
+            let value = bytes as u32;
+            let short_slot = &mut self.short[hash4(bytes, TABLE_BITS)];
+            let short = std::mem::replace(short_slot, h.absolute(pos));
+            let long_slot = &mut self.long[hash7(bytes, TABLE_BITS)];
+            let long = *long_slot;
+            long_slot.push(h.absolute(pos));
+            let ahead = load64(buffer, next);
+            let same = |from: &usize| load32(buffer, *from) == value;
+            let found = |from, length| {
+                Some(Found {
+                    pos,
+                    from,
+                    length,
+                    next,
+                })
+            };
+
+            if let Some(from) = near(h, pos, long.newest) {
+                let second = near(h, pos, long.before).filter(same);
+                if same(&from) {
+                    self.insert(ahead, h.absolute(next));
+                    if let Some(second) = second {
+                        let first_length = short_match(buffer, pos, from);
+                        let second_length = short_match(buffer, pos, second);
+                        if second_length > first_length {
+                            return found(second, second_length);
+                        }
+                        return found(from, first_length);
+                    }
+                    return found(from, 0);
+                }
+                if let Some(second) = second {
+                    self.insert(ahead, h.absolute(next));
+                    return found(second, 0);
+                }
+            }
+            if let Some(from) = near(h, pos, short).filter(same) {
+                return Some(self.try_next(h, pos, from, ahead, next));
+            }
+            bytes = ahead;
+        }
+    }
+
+    /// A short match was found: a long one at the next position may be better.
+    fn try_next(&mut self, h: &History, pos: usize, from: usize, ahead: u64, next: usize) -> Found {
+        let buffer = h.bytes.as_slice();
+        let length = short_match(buffer, pos, from);
+        let long = self.long[hash7(ahead, TABLE_BITS)];
+        self.insert(ahead, h.absolute(next));
+        if let Some(first) = near(h, next, long.newest) {
+            for from in [Some(first), near(h, next, long.before)]
+                .into_iter()
+                .flatten()
+            {
+                if load32(buffer, from) == ahead as u32 {
+                    let n = short_match(buffer, next, from);
+                    if n > length {
+                        return Found {
+                            pos: next,
+                            from,
+                            length: n,
+                            next,
+                        };
+                    }
+                }
+            }
+        }
+        Found {
+            pos,
+            from,
+            length,
+            next,
+        }
+    }
+
+    /// Where the match ends, another may have begun earlier and go on longer.
+    fn improve(&self, h: &History, found: &mut Found) {
+        const SKIP: usize = 2;
+        let buffer = h.bytes.as_slice();
+        let end = found.pos + found.length;
+        if found.length >= 30 || end >= buffer.len() - MARGIN {
+            return;
+        }
+        let candidate = self.long[hash7(load64(buffer, end), TABLE_BITS)].newest;
+        let from = i64::from(h.relative(candidate)) - found.length as i64 + SKIP as i64;
+        let pos = found.pos + SKIP;
+        let distance = pos as i64 - from;
+        if from >= 0 && distance > 0 && distance < super::stream::REACH {
+            let from = from as usize;
+            let n = common_prefix(buffer, from, pos, buffer.len() - pos);
+            if n > found.length {
+                *found = Found {
+                    pos,
+                    from,
+                    length: n,
+                    next: found.next,
+                };
+            }
+        }
+    }
+
+    /// Enters some of the positions inside a match.
+    fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
+        let buffer = h.bytes.as_slice();
+        let mut at = start + 1;
+        if at >= end - 1 {
+            return;
+        }
+        let bytes = load64(buffer, at);
+        self.insert(bytes, h.absolute(at));
+        self.long[hash7(bytes >> 8, TABLE_BITS)].push(h.absolute(at + 1));
+        self.short[hash4(bytes >> 16, TABLE_BITS)] = h.absolute(at + 2);
+        at += 4;
+        while at < end - 1 {
+            let bytes = load64(buffer, at);
+            self.long[hash7(bytes, TABLE_BITS)].push(h.absolute(at));
+            self.short[hash4(bytes >> 8, TABLE_BITS)] = h.absolute(at + 1);
+            at += 3;
+        }
+    }
+}
+
+/// The length of a match of at least four bytes, at most what one token holds.
+#[inline]
+fn short_match(buffer: &[u8], pos: usize, from: usize) -> usize {
+    4 + common_prefix(
+        buffer,
+        from + 4,
+        pos + 4,
+        (MAX_MATCH - 4).min(buffer.len() - pos - 4),
+    )
+}
+
+impl Search for Level5 {
+    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
+        let buffer = h.bytes.as_slice();
+        let end = buffer.len();
+        if end - start < MARGIN + 2 {
+            return;
+        }
+        let mut emitted = start;
+        let mut pos = start;
+        while let Some(mut found) = self.seek(h, pos, emitted) {
+            if found.length == 0 || found.length == MAX_MATCH {
+                let known = found.length.max(4);
+                let (a, b) = (found.from + known, found.pos + known);
+                found.length = known + common_prefix(buffer, a, b, end - b);
+            }
+            self.improve(h, &mut found);
+            while found.from > 0
+                && found.pos > emitted
+                && buffer[found.from - 1] == buffer[found.pos - 1]
+            {
+                found.from -= 1;
+                found.pos -= 1;
+                found.length += 1;
+            }
+            tokens.add_literals(&buffer[emitted..found.pos]);
+            tokens.add_match(found.length, found.pos - found.from);
+            pos = found.pos + found.length;
+            emitted = pos;
+            // The search was ahead of a short match; its last position is entered already.
+            let inside = (
+                pos.max(found.next + 1) - found.length,
+                pos.max(found.next + 1),
+            );
+            if found.next >= pos {
+                pos = found.next + 1;
+            }
+            if pos >= end - MARGIN {
+                break;
+            }
+            self.insert_inside(h, inside.0, inside.1);
+            let bytes = load64(buffer, pos - 1);
+            self.insert(bytes, h.absolute(pos - 1));
+        }
+        if !tokens.list.is_empty() {
+            tokens.add_literals(&buffer[emitted..]);
+        }
+    }
+
+    fn rebase(&mut self, by: u32, oldest: u32) {
+        let shift = |at: &mut u32| *at = if *at <= oldest { 0 } else { *at - by };
+        self.short.iter_mut().for_each(shift);
+        for pair in &mut self.long {
+            shift(&mut pair.newest);
+            shift(&mut pair.before);
+        }
+    }
+}

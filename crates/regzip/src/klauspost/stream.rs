@@ -1,0 +1,193 @@
+//! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
+
+use super::tokens::Tokens;
+use super::writer::{BlockWriter, Plain};
+use crate::encoder::Encode;
+use crate::go::block::MAX_STORED;
+use crate::token::WINDOW;
+
+/// Matches are nearer than this.
+pub(crate) const REACH: i64 = WINDOW as i64;
+/// Bytes of history before the last window's worth moves to the front.
+const HISTORY: usize = MAX_STORED * 5;
+/// Positions are rebased from here on.
+const REBASE: u32 = 1 << 30;
+
+/// The bytes that matches may refer to, and the count of positions.
+#[derive(Clone)]
+pub(crate) struct History {
+    pub(crate) bytes: Vec<u8>,
+    current: u32,
+}
+
+impl History {
+    fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(HISTORY),
+            current: MAX_STORED as u32,
+        }
+    }
+
+    /// Appends a block; where it starts.
+    fn add(&mut self, block: &[u8]) -> usize {
+        if self.bytes.len() + block.len() > HISTORY {
+            let drop = self.bytes.len() - WINDOW;
+            self.bytes.drain(..drop);
+            self.current += drop as u32;
+        }
+        self.bytes.extend_from_slice(block);
+        self.bytes.len() - block.len()
+    }
+
+    /// Puts all positions so far out of reach.
+    fn forget(&mut self) {
+        self.current += (WINDOW + self.bytes.len()) as u32;
+        self.bytes.clear();
+    }
+
+    /// The count of the position at an index.
+    #[inline]
+    pub(crate) fn absolute(&self, index: usize) -> u32 {
+        self.current + index as u32
+    }
+
+    /// The index of a position, negative if it is gone.
+    #[inline]
+    pub(crate) fn relative(&self, at: u32) -> i32 {
+        at.wrapping_sub(self.current) as i32
+    }
+}
+
+/// The index of a candidate if it is near enough to `pos`.
+#[inline]
+pub(crate) fn near(h: &History, pos: usize, at: u32) -> Option<usize> {
+    let from = i64::from(h.relative(at));
+    (pos as i64 - from < REACH && from >= 0).then_some(from as usize)
+}
+
+/// Hash of the low four bytes.
+#[inline]
+pub(crate) fn hash4(bytes: u64, bits: u32) -> usize {
+    ((bytes as u32).wrapping_mul(2_654_435_761) >> (32 - bits)) as usize
+}
+
+/// Hash of the low seven bytes.
+#[inline]
+pub(crate) fn hash7(bytes: u64, bits: u32) -> usize {
+    ((bytes << 8).wrapping_mul(58_295_818_150_454_627) >> (64 - bits)) as usize
+}
+
+/// A level's way to find matches.
+pub(crate) trait Search: Send {
+    /// Adds the tokens of the block that starts at `start` and ends with the history. Without a
+    /// match it adds none.
+    fn encode(&mut self, history: &History, start: usize, tokens: &mut Tokens);
+    /// Lowers all positions in the tables; those up to `oldest` become 0.
+    fn rebase(&mut self, by: u32, oldest: u32);
+}
+
+/// An encoder of levels 1 to 6.
+pub(crate) struct Stream {
+    search: Box<dyn Search>,
+    history: History,
+    tokens: Tokens,
+    pub(crate) writer: BlockWriter,
+    piece: Vec<u8>,
+}
+
+impl Stream {
+    pub(crate) fn new(search: Box<dyn Search>) -> Self {
+        Self {
+            search,
+            history: History::new(),
+            tokens: Tokens::new(),
+            writer: BlockWriter::new(7),
+            piece: Vec::with_capacity(MAX_STORED),
+        }
+    }
+
+    /// Starts over with `dictionary` as history.
+    pub(crate) fn restart(&mut self, dictionary: &[u8]) {
+        self.writer.reset();
+        self.forget();
+        self.piece.clear();
+        if !dictionary.is_empty() {
+            let start = self.history.add(dictionary);
+            self.search.encode(&self.history, start, &mut self.tokens);
+            self.tokens.reset();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.history.forget();
+        self.rebase();
+    }
+
+    fn rebase(&mut self) {
+        if self.history.current >= REBASE {
+            let by = self.history.current - WINDOW as u32;
+            let end = self.history.current + self.history.bytes.len() as u32;
+            self.search.rebase(by, end - WINDOW as u32);
+            self.history.current = WINDOW as u32;
+        }
+    }
+
+    fn write_piece(&mut self, sync: bool) {
+        let len = self.piece.len();
+        if len < 128 {
+            match len {
+                0 => return,
+                1..=32 => self.writer.stored(&self.piece),
+                _ => self.writer.huffman(&self.piece, true),
+            }
+            self.forget();
+            self.piece.clear();
+            return;
+        }
+        self.rebase();
+        let start = self.history.add(&self.piece);
+        self.search.encode(&self.history, start, &mut self.tokens);
+        if self.tokens.len() == 0 {
+            self.writer.stored(&self.piece);
+        } else if self.tokens.len() > len - (len >> 4) {
+            self.writer.huffman(&self.piece, sync);
+        } else {
+            self.writer.dynamic(
+                &mut self.tokens,
+                Plain {
+                    bytes: Some(&self.piece),
+                    sync,
+                },
+            );
+        }
+        self.tokens.reset();
+        self.piece.clear();
+    }
+}
+
+impl Encode for Stream {
+    fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.piece.len() == MAX_STORED {
+                self.write_piece(false);
+            }
+            let (now, later) = data.split_at(data.len().min(MAX_STORED - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            data = later;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.write_piece(true);
+        self.writer.flush_mark();
+    }
+
+    fn finish(&mut self) {
+        self.write_piece(true);
+        self.writer.finish();
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.writer.bits.out
+    }
+}

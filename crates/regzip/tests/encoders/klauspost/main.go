@@ -1,0 +1,74 @@
+// Writes stdin with klauspost's encoder.
+//
+// Usage: klauspost FORMAT LEVEL [write=N] [flush=N] [block=N]
+//
+// FORMAT is gzip or pgzip; write cuts the input in writes of N bytes, flush flushes after every N
+// bytes, block is pgzip's block size.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/pgzip"
+)
+
+type writer interface {
+	io.WriteCloser
+	Flush() error
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func open(format string, level, block int) (writer, error) {
+	if format == "gzip" {
+		return gzip.NewWriterLevel(os.Stdout, level)
+	}
+	w, err := pgzip.NewWriterLevel(os.Stdout, level)
+	if err == nil && block > 0 {
+		err = w.SetConcurrency(block, 2)
+	}
+	return w, err
+}
+
+func main() {
+	level, err := strconv.Atoi(os.Args[2])
+	check(err)
+	options := map[string]int{}
+	for _, arg := range os.Args[3:] {
+		name, value, _ := strings.Cut(arg, "=")
+		options[name], err = strconv.Atoi(value)
+		check(err)
+	}
+	w, err := open(os.Args[1], level, options["block"])
+	check(err)
+	data, err := io.ReadAll(os.Stdin)
+	check(err)
+	size, flush := options["write"], options["flush"]
+	for done := 0; len(data) > 0; {
+		n := len(data)
+		if size > 0 && size < n {
+			n = size
+		}
+		if flush > 0 && flush-done%flush < n {
+			n = flush - done%flush
+		}
+		_, err := w.Write(data[:n])
+		check(err)
+		data = data[n:]
+		done += n
+		if flush > 0 && done%flush == 0 {
+			check(w.Flush())
+		}
+	}
+	check(w.Close())
+}
