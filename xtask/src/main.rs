@@ -1,0 +1,3 @@
+//! Commands for those who work on sealift itself.
+
+fn main() {}
