@@ -2,38 +2,119 @@
 
 use crate::encoder::Encoder;
 use crate::wrapper::Wrapper;
+use crate::zlib::deflate::Strategy;
 
 /// All encoders that may have written a stream with this header, the likeliest first.
 pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
-    let go = |levels: &[i8]| {
+    let levels = likely_levels(wrapper, header);
+    let zlib = zlib(wrapper, header, levels);
+    let gnu = levels.iter().map(|&level| Encoder::GnuGzip { level });
+    let go = go(levels);
+    let mut list = Vec::new();
+    match (wrapper, header) {
+        // klauspost writes Go's zero time as it is.
+        (Wrapper::Gzip, [_, _, _, _, 0x00, 0x09, 0x6e, 0x88, ..]) => {
+            list.extend(klauspost());
+            list.extend(go);
+            list.extend(zlib);
+        }
+        // "Unknown" is what Go, klauspost and Python say; Unix is what gzip and pigz say.
+        (Wrapper::Gzip, [.., 0xff]) => {
+            list.extend(go);
+            list.extend(zlib);
+            list.extend(klauspost());
+            list.extend(gnu);
+        }
+        (Wrapper::Gzip, _) => {
+            list.extend(gnu);
+            list.extend(zlib);
+            list.extend(go);
+            list.extend(klauspost());
+        }
+        // Go's linker compresses debug information at its fastest level.
+        (Wrapper::Zlib, [0x78, 0x01, ..]) => {
+            list.extend(go);
+            list.extend(zlib);
+        }
+        _ => {
+            list.extend(zlib);
+            list.extend(go);
+        }
+    }
+    list
+}
+
+/// Levels by what the header says of them: gzip's extra flags, zlib's two bits.
+fn likely_levels(wrapper: Wrapper, header: &[u8]) -> &'static [u8] {
+    match (wrapper, header) {
+        (Wrapper::Gzip, [_, _, _, _, _, _, _, _, 4, ..])
+        | (Wrapper::Zlib, [_, 0x01 | 0x19 | 0x15, ..]) => &[1, 6, 9, 2, 3, 4, 5, 7, 8],
+        (Wrapper::Gzip, [_, _, _, _, _, _, _, _, 2, ..]) | (Wrapper::Zlib, [_, 0xda, ..]) => {
+            &[9, 6, 8, 7, 5, 4, 3, 2, 1]
+        }
+        (Wrapper::Zlib, [_, 0x5e, ..]) => &[5, 4, 3, 2, 6, 7, 8, 9, 1],
+        _ => &[6, 9, 5, 3, 1, 4, 7, 8, 2],
+    }
+}
+
+fn go(levels: &[u8]) -> Vec<Encoder> {
+    let levels = levels.iter().map(|&level| level as i8);
+    levels
+        .chain([0, -2])
+        .map(|level| Encoder::Go { level })
+        .collect()
+}
+
+fn klauspost() -> [Encoder; 3] {
+    [
+        Encoder::Pgzip {
+            level: 5,
+            block_size: 1 << 20,
+        },
+        Encoder::Pgzip {
+            level: 5,
+            block_size: 1 << 18,
+        },
+        Encoder::Klauspost { level: 5 },
+    ]
+}
+
+/// zlib with its defaults at all levels, then with more memory and the other strategies.
+fn zlib(wrapper: Wrapper, header: &[u8], levels: &[u8]) -> Vec<Encoder> {
+    let window_bits = match (wrapper, header) {
+        (Wrapper::Zlib, [cmf, ..]) => (cmf >> 4).clamp(1, 7) + 8,
+        _ => 15,
+    };
+    let make = |level, mem_level, strategy| Encoder::Zlib {
+        level,
+        window_bits,
+        mem_level,
+        strategy,
+    };
+    let mut list: Vec<_> = levels
+        .iter()
+        .map(|&level| make(level, 8, Strategy::Default))
+        .collect();
+    for mem_level in [9, 7] {
+        list.extend(
+            levels
+                .iter()
+                .map(|&level| make(level, mem_level, Strategy::Default)),
+        );
+    }
+    list.extend(
         levels
             .iter()
-            .map(|&level| Encoder::Go { level })
-            .collect::<Vec<_>>()
-    };
-    match (wrapper, header) {
-        // Go's zlib writer says its level in the second byte.
-        (Wrapper::Zlib, [0x78, 0x01, ..]) => go(&[1, 0, -2, 6, 5, 4, 3, 2, 7, 8, 9]),
-        (Wrapper::Zlib, [0x78, 0xda, ..]) => go(&[9, 8, 7, 6, 5, 4, 3, 2, 1, 0, -2]),
-        // XFL 4 is Go's level 1, XFL 2 its level 9.
-        (Wrapper::Gzip, [.., 4, _]) => go(&[1, 6, 9, 5, 4, 3, 2, 7, 8, 0, -2]),
-        (Wrapper::Gzip, [.., 2, _]) => go(&[9, 6, 1, 5, 4, 3, 2, 7, 8, 0, -2]),
-        // klauspost writes the zero time of Go as it is.
-        (Wrapper::Gzip, [_, _, _, _, 0x00, 0x09, 0x6e, 0x88, ..]) => {
-            let mut list = vec![
-                Encoder::Pgzip {
-                    level: 5,
-                    block_size: 1 << 20,
-                },
-                Encoder::Pgzip {
-                    level: 5,
-                    block_size: 1 << 18,
-                },
-                Encoder::Klauspost { level: 5 },
-            ];
-            list.extend(go(&[6, 1, 9]));
-            list
-        }
-        _ => go(&[6, 5, 4, 3, 2, 7, 8, 9, 1, 0, -2]),
+            .map(|&level| make(level, 8, Strategy::Filtered)),
+    );
+    list.extend(
+        levels
+            .iter()
+            .map(|&level| make(level, 9, Strategy::Filtered)),
+    );
+    for strategy in [Strategy::Rle, Strategy::HuffmanOnly] {
+        list.extend([8, 9].map(|mem_level| make(6, mem_level, strategy)));
     }
+    list.extend(levels.iter().map(|&level| make(level, 8, Strategy::Fixed)));
+    list
 }

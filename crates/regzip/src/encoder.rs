@@ -8,6 +8,7 @@ use crate::klauspost::level5::Level5;
 use crate::klauspost::pgzip::Pgzip;
 use crate::klauspost::stream::Stream;
 use crate::varint::{self, Fields};
+use crate::zlib::deflate::{Deflate, Settings, Strategy};
 
 /// A replayed encoder: plain bytes go in by `write`, compressed bytes collect in `output`.
 pub(crate) trait Encode: Send {
@@ -48,12 +49,30 @@ pub enum Encoder {
         /// Bytes in a block.
         block_size: u32,
     },
+    /// zlib 1.2 and 1.3, levels 1 to 9.
+    Zlib {
+        /// The level.
+        level: u8,
+        /// The window's size as a power of two, 9 to 15.
+        window_bits: u8,
+        /// zlib's `memLevel`, 1 to 9.
+        mem_level: u8,
+        /// The strategy.
+        strategy: Strategy,
+    },
+    /// GNU gzip 1.x, levels 1 to 9, which is not zlib.
+    GnuGzip {
+        /// The level.
+        level: u8,
+    },
 }
 
 /// First byte of an encoder in a recipe; 0 stands for no encoder.
 const GO: u8 = 1;
 const KLAUSPOST: u8 = 2;
 const PGZIP: u8 = 3;
+const ZLIB: u8 = 4;
+const GNU_GZIP: u8 = 5;
 
 /// Larger blocks than this are not taken from a recipe: a block is held in memory.
 const MAX_BLOCK: u64 = 1 << 26;
@@ -64,6 +83,15 @@ impl Encoder {
         match self {
             Self::Go { level } => out.extend_from_slice(&[GO, level as u8]),
             Self::Klauspost { level } => out.extend_from_slice(&[KLAUSPOST, level as u8]),
+            Self::GnuGzip { level } => out.extend_from_slice(&[GNU_GZIP, level]),
+            Self::Zlib {
+                level,
+                window_bits,
+                mem_level,
+                strategy,
+            } => {
+                out.extend_from_slice(&[ZLIB, level, window_bits, mem_level, strategy as u8]);
+            }
             Self::Pgzip { level, block_size } => {
                 out.extend_from_slice(&[PGZIP, level as u8]);
                 varint::put(out, u64::from(block_size));
@@ -95,6 +123,22 @@ impl Encoder {
                     block_size: block_size as u32,
                 })
             }
+            ZLIB => Ok(Self::Zlib {
+                level: within(fields.byte()?, 1, 9)?,
+                window_bits: within(fields.byte()?, 9, 15)?,
+                mem_level: within(fields.byte()?, 1, 9)?,
+                strategy: match fields.byte()? {
+                    0 => Strategy::Default,
+                    1 => Strategy::Filtered,
+                    2 => Strategy::HuffmanOnly,
+                    3 => Strategy::Rle,
+                    4 => Strategy::Fixed,
+                    _ => return Err(Error::BadRecipe("unknown strategy")),
+                },
+            }),
+            GNU_GZIP => Ok(Self::GnuGzip {
+                level: within(fields.byte()?, 1, 9)?,
+            }),
             _ => Err(Error::BadRecipe("unknown encoder")),
         }
     }
@@ -103,7 +147,7 @@ impl Encoder {
     pub(crate) fn block_size(self) -> Option<u64> {
         match self {
             Self::Pgzip { block_size, .. } => Some(u64::from(block_size)),
-            Self::Go { .. } | Self::Klauspost { .. } => None,
+            _ => None,
         }
     }
 
@@ -118,10 +162,37 @@ impl Encoder {
                 _ => Box::new(Lazy::new(6)),
             },
             Self::Klauspost { level } => Box::new(klauspost(level)),
+            Self::Zlib {
+                level,
+                window_bits,
+                mem_level,
+                strategy,
+            } => Box::new(Deflate::new(Settings {
+                level,
+                gnu: false,
+                window_bits,
+                mem_level,
+                strategy,
+            })),
+            Self::GnuGzip { level } => Box::new(Deflate::new(Settings {
+                level,
+                gnu: true,
+                window_bits: 15,
+                mem_level: 8,
+                strategy: Strategy::Default,
+            })),
             Self::Pgzip { level, block_size } => {
                 Box::new(Pgzip::new(klauspost(level), block_size as usize))
             }
         }
+    }
+}
+
+fn within(value: u8, low: u8, high: u8) -> Result<u8> {
+    if (low..=high).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Error::BadRecipe("out of range"))
     }
 }
 
@@ -139,8 +210,24 @@ fn klauspost(_level: i8) -> Stream {
 
 impl std::fmt::Display for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
+        match *self {
             Self::Go { level } => write!(f, "Go compress/flate <=1.26, level {level}"),
+            Self::Zlib {
+                level,
+                window_bits,
+                mem_level,
+                strategy,
+            } => {
+                write!(f, "zlib, level {level}")?;
+                if (window_bits, mem_level) != (15, 8) {
+                    write!(f, ", window {window_bits} bits, memory level {mem_level}")?;
+                }
+                match strategy {
+                    Strategy::Default => Ok(()),
+                    other => write!(f, ", strategy {other:?}"),
+                }
+            }
+            Self::GnuGzip { level } => write!(f, "GNU gzip, level {level}"),
             Self::Klauspost { level } => write!(f, "klauspost 1.15.10 to 1.18.0, level {level}"),
             Self::Pgzip { level, block_size } => write!(
                 f,

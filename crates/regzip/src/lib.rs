@@ -47,6 +47,7 @@ mod replay;
 mod token;
 mod varint;
 mod wrapper;
+mod zlib;
 
 pub use analyse::{Analysis, Options, Reason, analyse};
 pub use encoder::Encoder;
@@ -55,3 +56,4 @@ pub use open::open;
 pub use rebuild::{RebuildReader, rebuild};
 pub use recipe::Recipe;
 pub use wrapper::Wrapper;
+pub use zlib::deflate::Strategy;

@@ -159,7 +159,7 @@ impl CodeLengths {
 }
 
 /// Splits `run` equal code lengths into symbols, greedily, as Go does.
-fn push_run(runs: &mut Vec<(u8, u8)>, len: u8, mut run: usize) {
+pub(crate) fn push_run(runs: &mut Vec<(u8, u8)>, len: u8, mut run: usize) {
     if len == 0 {
         while run >= 11 {
             let n = run.min(138);

@@ -1,0 +1,7 @@
+//! zlib's deflate and GNU gzip's, its ancestor; and pigz, which runs zlib on blocks.
+//!
+//! An own port rather than the C library: it stays within safe Rust, can be stopped and restarted
+//! at any block, and GNU gzip's variant, which no library offers, is nearly the same code.
+
+pub(crate) mod deflate;
+pub(crate) mod trees;

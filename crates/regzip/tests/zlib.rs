@@ -1,0 +1,107 @@
+//! Side by side with zlib (Python's) and GNU gzip.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+
+use regzip::{Options, Wrapper};
+use support::{inputs, program, round_trip, run};
+
+/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance.
+const SCRIPT: &str = "
+import sys, zlib
+level, bits, memory, strategy, flush = map(int, sys.argv[1:])
+data = sys.stdin.buffer.read()
+c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
+out = b''
+if flush:
+    for at in range(0, len(data), flush):
+        out += c.compress(data[at:at + flush])
+        if at + flush < len(data):
+            out += c.flush(zlib.Z_SYNC_FLUSH)
+else:
+    out += c.compress(data)
+sys.stdout.buffer.write(out + c.flush())
+";
+
+fn python(python: &Path, settings: [i32; 5], plain: &[u8]) -> Vec<u8> {
+    let settings = settings.map(|n| n.to_string());
+    let mut arguments = vec!["-c", SCRIPT];
+    arguments.extend(settings.iter().map(String::as_str));
+    run(python, &arguments, plain)
+}
+
+#[test]
+fn all_levels_and_inputs() {
+    let Some(path) = program("python3") else {
+        return;
+    };
+    for (name, plain) in inputs() {
+        for level in [1, 3, 4, 6, 9] {
+            let stream = python(&path, [level, 31, 8, 0, 0], &plain);
+            round_trip(
+                &format!("{name}, level {level}"),
+                &stream,
+                &plain,
+                &Options::default(),
+            );
+        }
+    }
+}
+
+#[test]
+fn settings() {
+    let Some(path) = program("python3") else {
+        return;
+    };
+    let plain = support::binary(300_000, 31);
+    for window in [9, 12, 15] {
+        for memory in [8, 9] {
+            for strategy in 0..=4 {
+                let settings = [6, window, memory, strategy, 0];
+                if memory == 9 && strategy == 4 {
+                    continue;
+                }
+                let stream = python(&path, settings, &plain);
+                round_trip(
+                    &format!("{settings:?}"),
+                    &stream,
+                    &plain,
+                    &Options::default(),
+                );
+            }
+        }
+    }
+    let mut options = Options::default();
+    options.wrapper = Some(Wrapper::Raw);
+    let stream = python(&path, [9, -15, 8, 0, 0], &plain);
+    round_trip("raw", &stream, &plain, &options);
+    for flush in [1000, 65_274, 100_000] {
+        for level in [1, 6] {
+            let stream = python(&path, [level, 31, 8, 0, flush], &plain);
+            round_trip(
+                &format!("flush {flush}"),
+                &stream,
+                &plain,
+                &Options::default(),
+            );
+        }
+    }
+}
+
+#[test]
+fn gnu_gzip() {
+    let Some(path) = program("gzip") else { return };
+    for (name, plain) in inputs() {
+        for level in 1..=9 {
+            let stream = run(&path, &["-c", &format!("-{level}")], &plain);
+            round_trip(
+                &format!("{name}, level {level}"),
+                &stream,
+                &plain,
+                &Options::default(),
+            );
+        }
+    }
+}
