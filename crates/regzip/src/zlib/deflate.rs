@@ -86,7 +86,7 @@ pub(crate) struct Deflate {
     block_len: usize,
     available: bool,
     length: usize,
-    from: usize,
+    distance: usize,
     window: usize,
     hash_shift: u32,
     hash_mask: usize,
@@ -126,7 +126,7 @@ impl Deflate {
             block_len: 0,
             available: false,
             length: MIN_MATCH - 1,
-            from: 0,
+            distance: 0,
             window,
             hash_shift: hash_bits.div_ceil(3),
             hash_mask: (1 << hash_bits) - 1,
@@ -143,7 +143,6 @@ impl Deflate {
         self.pos -= drop;
         self.base = 0;
         self.start = self.start.and_then(|s| s.checked_sub(drop));
-        self.from = self.from.saturating_sub(drop);
         self.origin = self.origin.wrapping_add(drop as u32);
         if self.origin.wrapping_sub(self.swept) >= SWEEP {
             self.swept = self.origin;
@@ -296,7 +295,7 @@ impl Deflate {
     #[inline]
     fn step_lazy(&mut self, lookahead: usize) {
         let candidate = self.candidate(lookahead);
-        let (length, from) = (self.length, self.from);
+        let (length, previous) = (self.length, self.distance);
         self.length = MIN_MATCH - 1;
         if let Some(distance) = candidate
             && length < self.effort.lazy
@@ -305,11 +304,11 @@ impl Deflate {
             let poor = n == MIN_MATCH && distance > TOO_FAR;
             if !(poor || (n <= 5 && self.settings.strategy == Strategy::Filtered)) {
                 self.length = n;
-                self.from = distance;
+                self.distance = distance;
             }
         }
         if length >= MIN_MATCH && self.length <= length {
-            self.block.add_match(length, from);
+            self.block.add_match(length, previous);
             // Until here zlib stands at the match's second byte.
             let full = self.is_full(self.block_len + 1);
             for index in self.pos + 1..self.pos + length - 1 {
