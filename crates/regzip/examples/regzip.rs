@@ -88,7 +88,11 @@ fn prove(recipe: &Recipe, file: &mut File) -> Result<Rebuilt, regzip::Error> {
         equal: true,
     };
     let start = Instant::now();
-    regzip::rebuild(&recipe, plain.as_slice(), &mut compare)?;
+    let threads = std::env::var("THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
+    regzip::rebuild_with(&recipe, plain.as_slice(), &mut compare, threads)?;
     let rebuild = start.elapsed();
     let mut encoders: Vec<String> = Vec::new();
     for encoder in recipe.encoders() {

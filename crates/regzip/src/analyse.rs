@@ -63,6 +63,8 @@ pub struct Options {
     /// Unknown deflate streams up to this size are put in the recipe as they are, next to members
     /// that can be replayed.
     pub literal_limit: usize,
+    /// Plain bytes from one checkpoint to the next (64 KiB at least); `None` for no checkpoints.
+    pub checkpoints: Option<u64>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             wrapper: None,
             single: false,
             literal_limit: 256,
+            checkpoints: Some(2 << 20),
         }
     }
 }
@@ -214,12 +217,23 @@ impl<R: Read + Seek> Analyser<'_, R> {
         at: u64,
     ) -> std::result::Result<(Member, u64), Stop> {
         let mut best: Option<(Encoder, u64)> = None;
+        let spacing = self.options.checkpoints;
         for encoder in self.shortlist(wrapper, &header, at)? {
             let mut trials = Trials::default();
             for _ in 0..MAX_TRIALS {
                 let mut inflater = Inflater::new(self.input(at)?);
-                match replay(&mut inflater, encoder, wrapper, &trials.boundaries())? {
-                    Outcome::Equal { events, sums } => {
+                match replay(
+                    &mut inflater,
+                    encoder,
+                    wrapper,
+                    &trials.boundaries(),
+                    spacing,
+                )? {
+                    Outcome::Equal {
+                        events,
+                        checkpoints,
+                        sums,
+                    } => {
                         let method = Method::Replay(encoder);
                         let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
                         self.recent.retain(|&e| e != encoder);
@@ -233,6 +247,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
                             plain_crc,
                             trailer,
                             events,
+                            checkpoints,
                         };
                         return Ok((member, end));
                     }
@@ -286,6 +301,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 plain_crc,
                 trailer,
                 events,
+                checkpoints: Vec::new(),
             },
             end,
         ))
@@ -305,7 +321,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
             let mut left = Vec::new();
             for encoder in list {
                 let mut inflater = Inflater::new(Input::new(Cursor::new(start), 0));
-                match replay(&mut inflater, encoder, wrapper, &[]) {
+                match replay(&mut inflater, encoder, wrapper, &[], None) {
                     Ok(Outcome::Equal { .. } | Outcome::Undecided) => left.push(encoder),
                     Ok(Outcome::Differs { sensitive, .. }) if !sensitive.is_empty() => {
                         left.push(encoder);

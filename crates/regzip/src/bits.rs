@@ -9,6 +9,25 @@ pub(crate) struct BitWriter {
 }
 
 impl BitWriter {
+    /// Goes on after the `count` low bits of `bits`, less than a byte.
+    pub(crate) fn resume(bits: u8, count: u32) -> Self {
+        Self {
+            out: Vec::new(),
+            acc: u64::from(bits),
+            count,
+        }
+    }
+
+    /// Bits since `out` was drained last.
+    pub(crate) fn position(&self) -> u64 {
+        self.out.len() as u64 * 8 + u64::from(self.count)
+    }
+
+    /// The bits that do not fill a byte yet.
+    pub(crate) fn partial(&self) -> u8 {
+        self.acc as u8
+    }
+
     /// Appends the low `count` bits of `bits`; `count` is at most 48 and higher bits are zero.
     #[inline]
     pub(crate) fn put(&mut self, bits: u64, count: u32) {

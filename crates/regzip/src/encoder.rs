@@ -1,11 +1,12 @@
 //! What all encoders have in common, and the list of them.
 
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
 use crate::klauspost::level5::Level5;
-use crate::klauspost::pgzip::Pgzip;
+use crate::klauspost::pgzip::{Pgzip, TAIL};
 use crate::klauspost::stream::Stream;
 use crate::varint::{self, Fields};
 use crate::zlib::deflate::{Deflate, Settings, Strategy};
@@ -24,6 +25,11 @@ pub(crate) trait Encode: Send {
     }
     /// The end of the content.
     fn finish(&mut self);
+    /// Asks for a checkpoint at the first good place from the plain position `after` on.
+    fn want_checkpoint(&mut self, after: u64);
+    /// The checkpoint, if it was taken since the last call; its bits count from what was drained
+    /// last from the output.
+    fn checkpoint(&mut self) -> Option<Checkpoint>;
     /// Compressed bytes so far, for the caller to drain.
     fn output(&mut self) -> &mut Vec<u8>;
 }
@@ -76,6 +82,8 @@ const GNU_GZIP: u8 = 5;
 
 /// Larger blocks than this are not taken from a recipe: a block is held in memory.
 const MAX_BLOCK: u64 = 1 << 26;
+/// pgzip accepts no blocks as small as their dictionary.
+const MIN_BLOCK: u64 = TAIL as u64 + 1;
 
 impl Encoder {
     /// Appends the encoder in the recipe's notation.
@@ -115,7 +123,7 @@ impl Encoder {
             PGZIP => {
                 let level = klauspost_level(fields.byte()?)?;
                 let block_size = fields.number()?;
-                if block_size == 0 || block_size > MAX_BLOCK {
+                if !(MIN_BLOCK..=MAX_BLOCK).contains(&block_size) {
                     return Err(Error::BadRecipe("impossible block size"));
                 }
                 Ok(Self::Pgzip {
@@ -162,28 +170,84 @@ impl Encoder {
                 _ => Box::new(Lazy::new(6)),
             },
             Self::Klauspost { level } => Box::new(klauspost(level)),
+            Self::Zlib { .. } | Self::GnuGzip { .. } => Box::new(Deflate::new(self.settings())),
+            Self::Pgzip { level, block_size } => {
+                Box::new(Pgzip::new(klauspost(level), block_size as usize))
+            }
+        }
+    }
+
+    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    pub(crate) fn resume(self, checkpoint: &Checkpoint, history: &[u8]) -> Box<dyn Encode> {
+        match self {
+            Self::Go { level } => match level {
+                -2 => Box::new(Simple::resume(true, checkpoint)),
+                0 => Box::new(Simple::resume(false, checkpoint)),
+                1 => Box::new(Fast::resume(checkpoint, history)),
+                _ => Box::new(Lazy::resume(level as u8, checkpoint, history)),
+            },
+            Self::Klauspost { level } => Box::new(klauspost(level).resume(checkpoint, history)),
+            Self::Zlib { .. } | Self::GnuGzip { .. } => {
+                Box::new(Deflate::resume(self.settings(), checkpoint, history))
+            }
+            Self::Pgzip { level, block_size } => {
+                let new = Pgzip::new(klauspost(level), block_size as usize);
+                Box::new(new.resume(checkpoint, history))
+            }
+        }
+    }
+
+    /// What zlib's port is told; the defaults for encoders that are none.
+    fn settings(self) -> Settings {
+        let defaults = Settings {
+            level: 6,
+            gnu: false,
+            window_bits: 15,
+            mem_level: 8,
+            strategy: Strategy::Default,
+        };
+        match self {
             Self::Zlib {
                 level,
                 window_bits,
                 mem_level,
                 strategy,
-            } => Box::new(Deflate::new(Settings {
+            } => Settings {
                 level,
-                gnu: false,
                 window_bits,
                 mem_level,
                 strategy,
-            })),
-            Self::GnuGzip { level } => Box::new(Deflate::new(Settings {
+                ..defaults
+            },
+            Self::GnuGzip { level } => Settings {
                 level,
                 gnu: true,
-                window_bits: 15,
-                mem_level: 8,
-                strategy: Strategy::Default,
-            })),
-            Self::Pgzip { level, block_size } => {
-                Box::new(Pgzip::new(klauspost(level), block_size as usize))
-            }
+                ..defaults
+            },
+            _ => defaults,
+        }
+    }
+
+    /// Whether the encoder slides a window and ends its blocks where it likes; others work on
+    /// pieces of a fixed size.
+    pub(crate) fn is_windowed(self) -> bool {
+        match self {
+            Self::Go { level } => level >= 2,
+            Self::Zlib { .. } | Self::GnuGzip { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Bytes of the window.
+    pub(crate) fn window(self) -> usize {
+        1 << self.settings().window_bits
+    }
+
+    /// Bytes before a block that the block refers to.
+    pub(crate) fn dictionary(self) -> usize {
+        match self {
+            Self::Pgzip { .. } => TAIL,
+            _ => 0,
         }
     }
 }
@@ -205,7 +269,7 @@ fn klauspost_level(level: u8) -> Result<i8> {
 }
 
 fn klauspost(_level: i8) -> Stream {
-    Stream::new(Box::new(Level5::new()))
+    Stream::new(|| Box::new(Level5::new()))
 }
 
 impl std::fmt::Display for Encoder {

@@ -172,3 +172,25 @@ fn assign(leaves: &mut [(u32, u16)], per_length: &[usize], codes: &mut [Code]) {
         end -= n;
     }
 }
+
+/// The canonical code with these lengths.
+pub(crate) fn canonical<const N: usize>(lengths: &[u8; N]) -> [Code; N] {
+    let mut per_length = [0u16; MAX_BITS + 1];
+    for &len in lengths {
+        per_length[usize::from(len & 15)] += 1;
+    }
+    per_length[0] = 0;
+    let mut next = [0u16; MAX_BITS + 1];
+    for len in 1..=MAX_BITS {
+        next[len] = (next[len - 1].wrapping_add(per_length[len - 1])) << 1;
+    }
+    lengths.map(|len| {
+        if len == 0 {
+            return Code::default();
+        }
+        let slot = &mut next[usize::from(len & 15)];
+        let bits = reverse(*slot, len);
+        *slot = slot.wrapping_add(1);
+        Code { bits, len }
+    })
+}

@@ -1,21 +1,39 @@
 //! From recipe and plain content to the stream.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
-use crate::encoder::Encode;
 use crate::error::{Error, Result};
-use crate::recipe::{EventKind, EventWalk, Member, Method, Recipe, Tail};
-use crate::wrapper::Sums;
+use crate::feed::Feed;
+use crate::part::{Job, Planner, Running, longest_history};
+use crate::pool::{Pending, Pool, Work};
+use crate::recipe::{Recipe, Tail};
 
 /// Plain bytes that an encoder is given at a time.
-const PIECE: usize = 1 << 16;
+const PIECE: u64 = 1 << 16;
+/// Jobs with more plain bytes are not held in memory: they run on the caller's thread, piece by
+/// piece.
+const MAX_JOB: u64 = 16 << 20;
 
-/// Writes the stream to `out`; returns its length.
+/// Writes the stream to `out` on one thread; returns its length.
 ///
 /// The stream's checksum is compared at the end: after an error, what was written so far must not
 /// be used.
-pub fn rebuild<P: Read, W: Write>(recipe: &Recipe, plain: P, mut out: W) -> Result<u64> {
-    let mut rebuilder = Rebuilder::new(recipe, plain);
+pub fn rebuild<P: Read, W: Write>(recipe: &Recipe, plain: P, out: W) -> Result<u64> {
+    rebuild_with(recipe, plain, out, 1)
+}
+
+/// As [`rebuild`], on several threads where the recipe has checkpoints or several members.
+///
+/// Holds some MiB for each thread. The output does not depend on their number.
+pub fn rebuild_with<P: Read, W: Write>(
+    recipe: &Recipe,
+    plain: P,
+    mut out: W,
+    threads: usize,
+) -> Result<u64> {
+    let mut rebuilder = Rebuilder::new(Arc::new(recipe.clone()), plain, threads);
     while let Some(bytes) = rebuilder.next_piece()? {
         out.write_all(bytes)?;
     }
@@ -23,32 +41,41 @@ pub fn rebuild<P: Read, W: Write>(recipe: &Recipe, plain: P, mut out: W) -> Resu
 }
 
 /// The stream as a [`Read`]er. The last read fails if the stream is not the original.
-pub struct RebuildReader<'a, P> {
-    rebuilder: Rebuilder<'a, P>,
+pub struct RebuildReader<P> {
+    rebuilder: Rebuilder<P>,
     at: usize,
     ended: bool,
 }
 
-impl<'a, P: Read> RebuildReader<'a, P> {
-    /// Rebuilds while it is read from.
-    pub fn new(recipe: &'a Recipe, plain: P) -> Self {
+impl<P: Read> RebuildReader<P> {
+    /// Rebuilds while it is read from, on the reader's thread.
+    pub fn new(recipe: impl Into<Arc<Recipe>>, plain: P) -> Self {
+        Self::with_threads(recipe, plain, 1)
+    }
+
+    /// Rebuilds on several threads; the plain content is read on the reader's thread.
+    pub fn with_threads(recipe: impl Into<Arc<Recipe>>, plain: P, threads: usize) -> Self {
         Self {
-            rebuilder: Rebuilder::new(recipe, plain),
+            rebuilder: Rebuilder::new(recipe.into(), plain, threads),
             at: 0,
             ended: false,
         }
     }
+
+    /// Gives the source of the plain content back.
+    pub fn into_inner(self) -> P {
+        self.rebuilder.feed.into_inner()
+    }
 }
 
-impl<P: Read> Read for RebuildReader<'_, P> {
+impl<P: Read> Read for RebuildReader<P> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         while !self.ended && self.at >= self.rebuilder.piece.len() {
             self.at = 0;
-            match self.rebuilder.next_piece() {
-                Ok(next) => self.ended = next.is_none(),
-                Err(Error::Io(e)) => return Err(e),
-                Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e)),
-            }
+            self.ended = self.rebuilder.next_piece()?.is_none();
         }
         if self.ended {
             return Ok(0);
@@ -61,45 +88,66 @@ impl<P: Read> Read for RebuildReader<'_, P> {
     }
 }
 
-/// Drives the encoders through the recipe, a piece at a time.
-struct Rebuilder<'a, P> {
-    recipe: &'a Recipe,
-    plain: P,
-    /// Members finished, and the one at work.
-    done: usize,
-    active: Option<Active<'a>>,
+/// Goes through the recipe and yields the stream in pieces.
+struct Rebuilder<P> {
+    recipe: Arc<Recipe>,
+    feed: Feed<P>,
+    planner: Planner,
+    pool: Option<Pool>,
+    pending: VecDeque<Pending>,
+    /// Plain bytes before the next job that are kept.
+    history: u64,
+    /// A job too large for the pool, until all before it are done.
+    held: Option<Job>,
+    inline: Option<Inline>,
     tail: Option<u64>,
     piece: Vec<u8>,
-    buffer: Vec<u8>,
     written: u64,
     crc: flate2::Crc,
+    done: bool,
 }
 
-struct Active<'a> {
-    member: &'a Member,
-    encoder: Option<Box<dyn Encode>>,
-    events: std::iter::Peekable<EventWalk<'a>>,
-    sums: Sums,
+/// A job that runs on the caller's thread.
+struct Inline {
+    running: Running,
+    at: u64,
+    /// Where the job ends and where its input ends.
+    to: u64,
+    end: u64,
+    /// Whether its member ends with it.
+    whole: bool,
 }
 
-impl<'a, P: Read> Rebuilder<'a, P> {
-    fn new(recipe: &'a Recipe, plain: P) -> Self {
+impl<P: Read> Rebuilder<P> {
+    fn new(recipe: Arc<Recipe>, plain: P, threads: usize) -> Self {
+        let parts = recipe.members.len() + recipe.checkpoints();
+        let large = recipe.plain_len() > PIECE;
+        let pool =
+            (threads > 1 && parts > 1 && large).then(|| Pool::new(&recipe, threads.min(parts)));
+        let pool = pool.filter(|pool| pool.len() > 0);
         Self {
+            feed: Feed::new(recipe.clone(), plain),
+            planner: Planner::default(),
+            history: pool.as_ref().map_or(0, |_| longest_history(&recipe)),
             recipe,
-            plain,
-            done: 0,
-            active: None,
+            pool,
+            pending: VecDeque::new(),
+            held: None,
+            inline: None,
             tail: None,
             piece: Vec::new(),
-            buffer: vec![0; PIECE],
             written: 0,
             crc: flate2::Crc::new(),
+            done: false,
         }
     }
 
     /// The next bytes of the stream, `None` when it is complete and proven.
     fn next_piece(&mut self) -> Result<Option<&[u8]>> {
         self.piece.clear();
+        if self.done {
+            return Ok(None);
+        }
         let more = self.work()?;
         self.crc.update(&self.piece);
         self.written += self.piece.len() as u64;
@@ -110,55 +158,96 @@ impl<'a, P: Read> Rebuilder<'a, P> {
             if self.written != self.recipe.stream_len || self.crc.sum() != self.recipe.stream_crc {
                 return Err(Error::WrongContent("the stream comes out different"));
             }
+            self.done = true;
             return Ok(None);
         }
         Ok(Some(&self.piece))
     }
 
     fn work(&mut self) -> Result<bool> {
-        if let Some(mut active) = self.active.take() {
-            if !self.advance(&mut active)? {
-                self.active = Some(active);
-            }
+        if let Some(inline) = self.inline.take() {
+            return self.go_on(inline);
+        }
+        self.fill_pool()?;
+        if let Some(pending) = self.pending.pop_front() {
+            self.piece = pending.wait()?;
             return Ok(true);
         }
-        let Some(member) = self.recipe.members.get(self.done) else {
-            return self.write_tail();
+        let job = match self.held.take() {
+            None if self.pool.is_none() => self.planner.next_member(&self.recipe),
+            held => held,
         };
-        self.done += 1;
-        self.piece.extend_from_slice(&member.header);
-        let encoder = match member.method {
-            Method::Replay(encoder) => Some(encoder.start()),
-            Method::Literal(_) => None,
+        match job {
+            Some(job) => self.start_inline(&job),
+            None => self.write_tail(),
+        }
+    }
+
+    /// Starts jobs until every thread has one and one waits.
+    fn fill_pool(&mut self) -> Result<()> {
+        let Some(pool) = &self.pool else {
+            return Ok(());
         };
-        self.active = Some(Active {
-            member,
-            encoder,
-            events: EventWalk::new(&member.events).peekable(),
-            sums: Sums::new(member.wrapper),
+        while self.held.is_none() && self.pending.len() <= pool.len() {
+            let Some(job) = self.planner.next_job(&self.recipe) else {
+                return Ok(());
+            };
+            if job.to - job.from > MAX_JOB {
+                self.held = Some(job);
+                return Ok(());
+            }
+            self.feed.read_to(job.to + job.overshoot)?;
+            let range = (job.from - job.history, job.to + job.overshoot);
+            let plain = self.feed.range(range.0, range.1).to_vec();
+            let ends = job.parts.iter().filter(|part| part.to.is_none());
+            let trailers = ends.map(|_| self.feed.trailer()).collect::<Result<_>>()?;
+            self.feed.discard(job.to.saturating_sub(self.history));
+            self.pending.push_back(pool.start(Work {
+                job,
+                plain,
+                trailers,
+            }));
+        }
+        Ok(())
+    }
+
+    /// A large job has one part.
+    fn start_inline(&mut self, job: &Job) -> Result<bool> {
+        self.feed.read_to(job.from)?;
+        let history = self.feed.range(job.from - job.history, job.from);
+        let part = job.parts[0];
+        let running = Running::start(&self.recipe, part, history, &mut self.piece);
+        self.inline = Some(Inline {
+            running,
+            at: job.from,
+            to: job.to,
+            end: job.to + job.overshoot,
+            whole: part.to.is_none(),
         });
         Ok(true)
     }
 
-    /// Feeds the encoder once; true when the member is complete.
-    fn advance(&mut self, active: &mut Active<'_>) -> Result<bool> {
-        let left = active.member.plain_len - active.sums.len;
-        if left == 0 {
-            active.finish(&mut self.piece)?;
+    fn go_on(&mut self, mut inline: Inline) -> Result<bool> {
+        if inline.at < inline.end {
+            let to = inline.end.min(inline.at + PIECE);
+            self.feed.read_to(to)?;
+            let plain = self.feed.range(inline.at, to);
+            inline.running.feed(&self.recipe, plain, &mut self.piece);
+            inline.at = to;
+            self.feed
+                .discard(to.min(inline.to.saturating_sub(self.history)));
+            self.inline = Some(inline);
             return Ok(true);
         }
-        let want = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        self.plain
-            .read_exact(&mut self.buffer[..want])
-            .map_err(|e| match e.kind() {
-                io::ErrorKind::UnexpectedEof => Error::WrongContent("it is too short"),
-                _ => Error::Io(e),
-            })?;
-        active.feed(&self.buffer[..want]);
-        if let Some(encoder) = &mut active.encoder {
-            self.piece.append(encoder.output());
-        }
-        Ok(false)
+        let trailer = if inline.whole {
+            self.feed.trailer()?
+        } else {
+            Vec::new()
+        };
+        inline
+            .running
+            .finish(&self.recipe, &trailer, &mut self.piece)?;
+        Ok(true)
     }
 
     fn write_tail(&mut self) -> Result<bool> {
@@ -170,64 +259,12 @@ impl<'a, P: Read> Rebuilder<'a, P> {
             }
             Tail::None | Tail::Bytes(_) => 0,
         };
-        let now = left.min(PIECE as u64);
+        let now = left.min(PIECE);
         self.piece.resize(self.piece.len() + now as usize, 0);
         self.tail = Some(left - now);
-        if self.piece.is_empty() && self.plain.read(&mut self.buffer[..1])? != 0 {
+        if self.piece.is_empty() && !self.feed.ended()? {
             return Err(Error::WrongContent("it is too long"));
         }
         Ok(!self.piece.is_empty())
-    }
-}
-
-impl Active<'_> {
-    fn feed(&mut self, mut data: &[u8]) {
-        let mut at = self.sums.len;
-        self.sums.update(data);
-        let Some(encoder) = &mut self.encoder else {
-            return;
-        };
-        loop {
-            match self.events.peek() {
-                Some(&(position, kind)) if position <= at + data.len() as u64 => {
-                    let (now, later) = data.split_at(position.saturating_sub(at) as usize);
-                    encoder.write(now);
-                    apply(encoder.as_mut(), kind);
-                    at += now.len() as u64;
-                    data = later;
-                    self.events.next();
-                }
-                _ => break,
-            }
-        }
-        encoder.write(data);
-    }
-
-    fn finish(&mut self, piece: &mut Vec<u8>) -> Result<()> {
-        if self.sums.crc32() != self.member.plain_crc {
-            return Err(Error::WrongContent("its checksum differs"));
-        }
-        // Events of empty content, which `feed` never saw.
-        self.feed(&[]);
-        match (&mut self.encoder, &self.member.method) {
-            (Some(encoder), _) => {
-                encoder.finish();
-                piece.append(encoder.output());
-            }
-            (None, Method::Literal(bytes)) => piece.extend_from_slice(bytes),
-            (None, Method::Replay(_)) => {}
-        }
-        match &self.member.trailer {
-            Some(trailer) => piece.extend_from_slice(trailer),
-            None => piece.extend_from_slice(&self.member.wrapper.trailer(&self.sums)),
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn apply(encoder: &mut dyn Encode, kind: EventKind) {
-    match kind {
-        EventKind::Flush => encoder.flush(),
-        EventKind::Boundary => encoder.boundary(),
     }
 }

@@ -5,6 +5,7 @@
 //! ```text
 //! "RZ" version:u8 stream_len stream_crc32:u32le members { member } tail
 //! member = flags:u8 [wrapper:u8 header] [encoder] plain_len plain_crc32:u32le [trailer] [events]
+//!          [count { checkpoint }]
 //! events = count { kind:u8 distance repeat }
 //! tail   = 0 | 1 zeros | 2 bytes
 //! ```
@@ -14,6 +15,7 @@
 
 use std::sync::Arc;
 
+use crate::checkpoint::Checkpoint;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
@@ -26,6 +28,7 @@ const NEW_HEADER: u8 = 1;
 const NEW_METHOD: u8 = 2;
 const ODD_TRAILER: u8 = 4;
 const EVENTS: u8 = 8;
+const CHECKPOINTS: u8 = 16;
 
 /// How to write a stream again, given its plain content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub(crate) struct Member {
     /// The trailer's bytes where they are not what the content asks for.
     pub(crate) trailer: Option<Vec<u8>>,
     pub(crate) events: Vec<Event>,
+    pub(crate) checkpoints: Vec<Checkpoint>,
 }
 
 /// Where a member's deflate stream comes from.
@@ -93,35 +97,51 @@ pub(crate) enum Tail {
     Bytes(Vec<u8>),
 }
 
-/// Events in the order of their positions, expanded one at a time.
-pub(crate) struct EventWalk<'a> {
-    events: &'a [Event],
+/// A place in a list of events, which are expanded one at a time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EventCursor {
+    index: usize,
     done: u64,
     at: u64,
 }
 
-impl<'a> EventWalk<'a> {
-    pub(crate) fn new(events: &'a [Event]) -> Self {
-        Self {
-            events,
-            done: 0,
-            at: 0,
+impl EventCursor {
+    /// The first event after a plain position.
+    pub(crate) fn after(events: &[Event], position: u64) -> Self {
+        let mut cursor = Self::default();
+        while let Some(event) = events.get(cursor.index) {
+            let left = position - cursor.at;
+            let whole = left
+                .checked_div(event.distance)
+                .unwrap_or(1)
+                .min(event.repeat);
+            cursor.at += whole * event.distance;
+            if whole < event.repeat {
+                cursor.done = whole;
+                break;
+            }
+            cursor.index += 1;
         }
+        cursor
     }
-}
 
-impl Iterator for EventWalk<'_> {
-    type Item = (u64, EventKind);
+    /// Position and kind of the next event.
+    pub(crate) fn peek(self, events: &[Event]) -> Option<(u64, EventKind)> {
+        let event = events.get(self.index)?;
+        Some((self.at.saturating_add(event.distance), event.kind))
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let event = self.events.first()?;
+    /// Steps over the next event.
+    pub(crate) fn advance(&mut self, events: &[Event]) {
+        let Some(event) = events.get(self.index) else {
+            return;
+        };
         self.at = self.at.saturating_add(event.distance);
         self.done += 1;
         if self.done >= event.repeat {
-            self.events = &self.events[1..];
+            self.index += 1;
             self.done = 0;
         }
-        Some((self.at, event.kind))
     }
 }
 
@@ -155,6 +175,20 @@ impl Recipe {
     /// How many members the stream has.
     pub fn members(&self) -> usize {
         self.members.len()
+    }
+
+    /// How many places it has at which a rebuild can start, besides the starts of members.
+    pub fn checkpoints(&self) -> usize {
+        self.members.iter().map(|m| m.checkpoints.len()).sum()
+    }
+
+    /// The same recipe without the places to start at: smaller, and good for one thread a member.
+    pub fn without_checkpoints(&self) -> Self {
+        let mut recipe = self.clone();
+        for member in &mut recipe.members {
+            member.checkpoints.clear();
+        }
+        recipe
     }
 
     /// The encoder of each member; `None` where the recipe carries the member's bytes.
@@ -211,6 +245,12 @@ impl Recipe {
         for _ in 0..count {
             members.push(Member::get(&mut fields, members.last())?);
         }
+        let total = members
+            .iter()
+            .try_fold(0u64, |n, m| n.checked_add(m.plain_len));
+        if total.is_none() {
+            return Err(Error::BadRecipe("impossible length"));
+        }
         let tail = match fields.byte()? {
             0 => Tail::None,
             1 => Tail::Zeros(fields.number()?),
@@ -240,6 +280,7 @@ impl Member {
             (NEW_METHOD, !same_method),
             (ODD_TRAILER, self.trailer.is_some()),
             (EVENTS, !self.events.is_empty()),
+            (CHECKPOINTS, !self.checkpoints.is_empty()),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -270,11 +311,19 @@ impl Member {
                 varint::put(out, event.repeat);
             }
         }
+        if !self.checkpoints.is_empty() {
+            varint::put(out, self.checkpoints.len() as u64);
+            let mut before = None;
+            for checkpoint in &self.checkpoints {
+                checkpoint.put(out, before);
+                before = Some(checkpoint);
+            }
+        }
     }
 
     fn get(fields: &mut Fields<'_>, before: Option<&Self>) -> Result<Self> {
         let flags = fields.byte()?;
-        if flags & !(NEW_HEADER | NEW_METHOD | ODD_TRAILER | EVENTS) != 0 {
+        if flags & !(NEW_HEADER | NEW_METHOD | ODD_TRAILER | EVENTS | CHECKPOINTS) != 0 {
             return Err(Error::BadRecipe("unknown flags"));
         }
         let (wrapper, header) = if flags & NEW_HEADER != 0 {
@@ -303,6 +352,11 @@ impl Member {
         } else {
             Vec::new()
         };
+        let checkpoints = if flags & CHECKPOINTS != 0 {
+            get_checkpoints(fields, &method, plain_len)?
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             wrapper,
             header,
@@ -311,8 +365,32 @@ impl Member {
             plain_crc,
             trailer,
             events,
+            checkpoints,
         })
     }
+}
+
+fn get_checkpoints(
+    fields: &mut Fields<'_>,
+    method: &Method,
+    plain_len: u64,
+) -> Result<Vec<Checkpoint>> {
+    let Method::Replay(encoder) = *method else {
+        return Err(Error::BadRecipe("checkpoints without an encoder"));
+    };
+    let count = fields.number()?;
+    // The shortest checkpoint takes five bytes.
+    if count == 0 || count > fields.remaining() as u64 / 5 {
+        return Err(Error::BadRecipe("more checkpoints than bytes"));
+    }
+    let mut list: Vec<Checkpoint> = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        list.push(Checkpoint::get(fields, encoder, list.last())?);
+    }
+    if list.last().is_some_and(|last| last.plain > plain_len) {
+        return Err(Error::BadRecipe("checkpoint after the end"));
+    }
+    Ok(list)
 }
 
 fn get_events(fields: &mut Fields<'_>, plain_len: u64) -> Result<Vec<Event>> {

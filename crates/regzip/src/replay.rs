@@ -2,17 +2,22 @@
 
 use std::io::Read;
 
-use crate::encoder::Encoder;
+use crate::checkpoint::{Checkpoint, MIN_SPACING, OVERSHOOT};
+use crate::encoder::{Encode, Encoder};
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
-use crate::rebuild::apply;
+use crate::part::apply;
 use crate::recipe::{Event, EventKind, push_event};
 use crate::wrapper::{Sums, Wrapper};
 
 /// How a replay ended.
 pub(crate) enum Outcome {
     /// Every byte of the deflate stream came out equal.
-    Equal { events: Vec<Event>, sums: Sums },
+    Equal {
+        events: Vec<Event>,
+        checkpoints: Vec<Checkpoint>,
+        sums: Sums,
+    },
     /// The output left the original somewhere before this plain position.
     Differs {
         plain: u64,
@@ -26,15 +31,17 @@ pub(crate) enum Outcome {
 /// Replays one deflate stream from where the input stands.
 ///
 /// `boundaries` are plain positions, in order, at which the original writer ended a write; flushes
-/// are found on the way.
+/// are found on the way. `spacing` are plain bytes from one checkpoint to the next.
 pub(crate) fn replay<R: Read>(
     inflater: &mut Inflater<R>,
     encoder: Encoder,
     wrapper: Wrapper,
     boundaries: &[u64],
+    spacing: Option<u64>,
 ) -> Result<Outcome> {
     inflater.restart();
     let mut running = encoder.start();
+    let mut taken = Taken::new(running.as_mut(), spacing);
     let mut sums = Sums::new(wrapper);
     let mut events = Vec::new();
     let mut marked = 0;
@@ -77,7 +84,9 @@ pub(crate) fn replay<R: Read>(
         if last {
             running.finish();
         }
+        taken.collect(running.as_mut());
         let equal = inflater.input.compare(running.output())?;
+        taken.drained += running.output().len() as u64;
         running.output().clear();
         match equal {
             Some(false) => {
@@ -89,7 +98,12 @@ pub(crate) fn replay<R: Read>(
             }
             None => return Ok(Outcome::Undecided),
             Some(true) if last && inflater.input.all_compared() => {
-                return Ok(Outcome::Equal { events, sums });
+                let checkpoints = taken.finish(sums.len);
+                return Ok(Outcome::Equal {
+                    events,
+                    checkpoints,
+                    sums,
+                });
             }
             Some(true) if last => {
                 return Ok(Outcome::Differs {
@@ -99,6 +113,43 @@ pub(crate) fn replay<R: Read>(
             }
             Some(true) => {}
         }
+    }
+}
+
+/// Checkpoints on their way into the recipe.
+struct Taken {
+    list: Vec<Checkpoint>,
+    spacing: Option<u64>,
+    /// Bytes drained from the encoder's output so far.
+    drained: u64,
+}
+
+impl Taken {
+    fn new(encoder: &mut dyn Encode, spacing: Option<u64>) -> Self {
+        let spacing = spacing.map(|n| n.max(MIN_SPACING));
+        if let Some(spacing) = spacing {
+            encoder.want_checkpoint(spacing);
+        }
+        Self {
+            list: Vec::new(),
+            spacing,
+            drained: 0,
+        }
+    }
+
+    fn collect(&mut self, encoder: &mut dyn Encode) {
+        if let Some(mut checkpoint) = encoder.checkpoint() {
+            checkpoint.bits += self.drained * 8;
+            encoder.want_checkpoint(checkpoint.plain + self.spacing.unwrap_or(0));
+            self.list.push(checkpoint);
+        }
+    }
+
+    /// The checkpoints that are followed by enough content to write all that comes before them.
+    fn finish(mut self, plain_len: u64) -> Vec<Checkpoint> {
+        let followed = |c: &Checkpoint| c.plain + OVERSHOOT as u64 <= plain_len;
+        self.list.retain(followed);
+        self.list
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::block::{self, MAX_STORED};
 use crate::bits::BitWriter;
+use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
 use crate::matching::{common_prefix, load32, load64};
+use crate::past::Past;
 use crate::token::{MAX_MATCH, Token, WINDOW};
 
 const TABLE_BITS: u32 = 14;
@@ -33,6 +35,7 @@ pub(crate) struct Fast {
     swept: u32,
     tokens: Vec<Token>,
     table: Box<[Entry]>,
+    past: Past,
 }
 
 #[inline]
@@ -50,11 +53,51 @@ impl Fast {
             swept: MAX_STORED as u32,
             tokens: Vec::with_capacity(MAX_STORED),
             table: vec![Entry::default(); 1 << TABLE_BITS].into_boxed_slice(),
+            past: Past::default(),
+        }
+    }
+
+    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    pub(crate) fn resume(checkpoint: &Checkpoint, history: &[u8]) -> Self {
+        let mut new = Self::new();
+        new.bits = checkpoint.writer();
+        new.past.skip_to(checkpoint.plain);
+        for piece in history.chunks_exact(MAX_STORED) {
+            new.buffer.extend_from_slice(piece);
+            new.tokenize();
+            new.next_piece(MAX_STORED);
+        }
+        new
+    }
+
+    /// Whether both find the same from here on.
+    fn agrees(&self, other: &Self) -> bool {
+        let seen = |encoder: &Self, entry: &Entry| {
+            let distance = encoder.current.wrapping_sub(entry.at);
+            (distance <= WINDOW as u32).then_some((distance, entry.value))
+        };
+        let mut entries = self.table.iter().zip(&other.table);
+        entries.all(|(a, b)| seen(self, a) == seen(other, b))
+    }
+
+    #[cold]
+    fn take_checkpoint(&mut self) {
+        for warm in Past::WARM {
+            let Some(history) = self.past.pieces(warm) else {
+                return;
+            };
+            let state = State::Piece(PieceState { warm, open: None });
+            let checkpoint = Checkpoint::new(self.past.plain(), &self.bits, state);
+            if self.agrees(&Self::resume(&checkpoint, history)) {
+                self.past.take(checkpoint);
+                return;
+            }
         }
     }
 
     /// Matches must not reach what came before: the positions jump by `distance`.
     fn forget(&mut self, distance: usize) {
+        self.past.cut();
         self.buffer.clear();
         self.start = 0;
         self.current = self.current.wrapping_add(distance as u32);
@@ -74,6 +117,7 @@ impl Fast {
 
     fn write_piece(&mut self) {
         let len = self.buffer.len() - self.start;
+        self.past.add(&self.buffer[self.start..]);
         if len < 128 {
             match len {
                 0 => return,
@@ -84,7 +128,6 @@ impl Fast {
             return;
         }
         self.sweep();
-        self.tokens.clear();
         self.tokenize();
         let plain = &self.buffer[self.start..];
         if self.tokens.len() > len - (len >> 4) {
@@ -92,12 +135,17 @@ impl Fast {
         } else {
             block::write_dynamic(&mut self.bits, &self.tokens, plain);
         }
+        self.next_piece(len);
+    }
+
+    fn next_piece(&mut self, len: usize) {
         self.current = self.current.wrapping_add(len as u32);
         self.buffer.drain(..self.start);
         self.start = len;
     }
 
     fn tokenize(&mut self) {
+        self.tokens.clear();
         let end = self.buffer.len();
         // Positions below are indexes into `buffer`; `offset` turns them into Go's count.
         let offset = self.current.wrapping_sub(self.start as u32);
@@ -196,6 +244,9 @@ impl Encode for Fast {
         while !data.is_empty() {
             if self.buffer.len() - self.start == MAX_STORED {
                 self.write_piece();
+                if self.past.wants() {
+                    self.take_checkpoint();
+                }
             }
             let room = MAX_STORED - (self.buffer.len() - self.start);
             let (now, later) = data.split_at(data.len().min(room));
@@ -212,6 +263,14 @@ impl Encode for Fast {
     fn finish(&mut self) {
         self.write_piece();
         self.bits.stored_header(0, true);
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.past.want(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.past.taken()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use super::block;
 use crate::bits::BitWriter;
+use crate::chain::{Chain, ORIGIN};
+use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
 use crate::matching::{common_prefix, load32};
 use crate::token::{MAX_MATCH, Token, WINDOW};
@@ -52,21 +54,23 @@ const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
 const SHIFT_AT: usize = 2 * WINDOW - LOOKAHEAD;
 /// Size of the buffer that holds the window and what is not processed yet.
 const BUFFER: usize = 1 << 20;
-/// Head entries are compared modulo 2^32, so that old ones are swept before they can alias.
-const SWEEP: u32 = 1 << 30;
+/// How many windows are searched again at a checkpoint: what levels that do not enter every string
+/// try, and what is kept in the buffer for it.
+const WARM: [u8; 3] = [1, 2, 4];
+const KEPT: usize = 4 * WINDOW;
 /// How many sensitive places are remembered: more than one block can pass.
 const SENSITIVE: usize = 32;
 
 /// The encoder of levels 2 to 9.
 #[derive(Clone)]
 pub(crate) struct Lazy {
+    level: u8,
     effort: Effort,
     bits: BitWriter,
     /// Input from `base` on, in places more.
     buffer: Vec<u8>,
-    /// The position of `buffer[0]`, modulo 2^32, and how far the head entries are swept.
+    /// The position of `buffer[0]`, modulo 2^32.
     origin: u32,
-    swept: u32,
     /// Bytes dropped from the buffer's front.
     dropped: u64,
     /// Where an end of a write would have made a difference, the latest last.
@@ -81,25 +85,26 @@ pub(crate) struct Lazy {
     length: usize,
     distance: usize,
     tokens: Vec<Token>,
-    /// Position of the newest string with a hash.
-    head: Box<[u32]>,
-    /// Distance from a position to the one before it in its chain; 0 ends the chain.
-    prev: Box<[u16; WINDOW]>,
+    chain: Chain,
     /// A write ended here: if Go's index was far enough, its next write shifts at once.
     boundary: bool,
+    /// A block was written and the next token is still to come.
+    fresh: bool,
+    /// From here on a checkpoint is wanted, and the last one taken.
+    wanted: Option<u64>,
+    taken: Option<Checkpoint>,
+    /// The checkpoint to go on from, until the tables are filled.
+    resuming: Option<Box<(Checkpoint, usize)>>,
 }
 
 impl Lazy {
-    #[allow(clippy::large_stack_arrays, reason = "it goes to the heap at once")]
     pub(crate) fn new(level: u8) -> Self {
-        // Positions start far enough from the zeros in `head` for those to be out of reach.
-        let origin = 1 << 17;
         Self {
+            level,
             effort: effort(level),
             bits: BitWriter::default(),
             buffer: Vec::with_capacity(BUFFER),
-            origin,
-            swept: origin,
+            origin: ORIGIN,
             dropped: 0,
             sensitive: VecDeque::with_capacity(SENSITIVE),
             pos: 0,
@@ -109,32 +114,125 @@ impl Lazy {
             length: MIN_MATCH - 1,
             distance: 0,
             tokens: Vec::with_capacity(MAX_TOKENS),
-            head: vec![0; 1 << HASH_BITS].into_boxed_slice(),
-            prev: Box::new([0; WINDOW]),
+            chain: Chain::new(HASH_BITS),
             boundary: false,
+            fresh: false,
+            wanted: None,
+            taken: None,
+            resuming: None,
         }
     }
 
-    /// Drops what lies before the window once the buffer is full, and sweeps old head entries.
+    /// Goes on from a checkpoint, after `history`, whose first byte has the position `origin`.
+    fn resume_at(level: u8, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
+        let mut new = Self::new(level);
+        new.origin = origin;
+        new.chain = new.chain.starting_at(origin);
+        new.dropped = checkpoint.plain - history.len() as u64;
+        new.buffer.extend_from_slice(history);
+        new.resuming = Some(Box::new((checkpoint.clone(), history.len())));
+        new
+    }
+
+    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    pub(crate) fn resume(level: u8, checkpoint: &Checkpoint, history: &[u8]) -> Self {
+        Self::resume_at(level, checkpoint, history, ORIGIN)
+    }
+
+    /// Fills the tables up to a checkpoint's position, once the bytes after it are there.
+    #[cold]
+    fn warm_up(&mut self, checkpoint: &Checkpoint, target: usize) {
+        let State::Window(state) = checkpoint.state else {
+            return;
+        };
+        if self.effort.greedy.is_some() {
+            while self.pos < target {
+                self.step();
+            }
+            self.sensitive.clear();
+        } else {
+            if self.buffer.len() >= MIN_MATCH {
+                self.insert(0);
+            }
+            self.insert_up_to(target);
+        }
+        self.tokens.clear();
+        self.bits = checkpoint.writer();
+        self.pending = state.pending;
+        self.block = Some(target - usize::from(state.pending));
+        let after = self.buffer.len() - self.pos;
+        if state.pending && usize::from(state.length) <= after + 1 {
+            self.length = usize::from(state.length);
+            self.distance = usize::from(state.distance);
+        }
+    }
+
+    /// Takes a checkpoint if one is wanted and what comes after would be the same from there.
+    #[cold]
+    fn take_checkpoint(&mut self) {
+        let plain = self.dropped + self.pos as u64;
+        // Close before a shift it would depend on the ends of writes.
+        if self.wanted.is_none_or(|at| plain < at) || self.pos - self.base >= SHIFT_AT {
+            return;
+        }
+        let attempts = if self.effort.greedy.is_some() {
+            &WARM[..]
+        } else {
+            &[0]
+        };
+        for &warm in attempts {
+            let Some(from) = self.base.checked_sub(usize::from(warm) * WINDOW) else {
+                continue;
+            };
+            let state = WindowState {
+                back: (self.pos - self.base) as u32,
+                pending: self.pending,
+                length: if self.pending { self.length as u16 } else { 0 },
+                distance: if self.pending {
+                    self.distance as u16
+                } else {
+                    0
+                },
+                warm,
+            };
+            let checkpoint = Checkpoint::new(plain, &self.bits, State::Window(state));
+            let origin = self.origin.wrapping_add(from as u32);
+            let history = &self.buffer[from..self.pos];
+            let mut other = Self::resume_at(self.level, &checkpoint, history, origin);
+            other.buffer.extend_from_slice(&self.buffer[self.pos..]);
+            other.warm_up(&checkpoint, self.pos - from);
+            if self.agrees(&other, from) {
+                self.taken = Some(checkpoint);
+                self.wanted = None;
+                return;
+            }
+        }
+    }
+
+    fn agrees(&self, other: &Self, from: usize) -> bool {
+        let base = self.origin.wrapping_add(self.base as u32);
+        let at = self.origin.wrapping_add(self.pos as u32);
+        self.pos == other.pos + from
+            && self.base == other.base + from
+            && (!self.pending || self.length == other.length)
+            && self.chain.agrees(&other.chain, base, at)
+    }
+
+    /// Drops what lies before the window once the buffer is full.
     fn make_room(&mut self) {
-        let drop = self.base;
+        let kept = if self.effort.greedy.is_some() {
+            KEPT
+        } else {
+            0
+        };
+        let drop = self.base.saturating_sub(kept);
         self.buffer.drain(..drop);
         self.pos -= drop;
-        self.base = 0;
+        self.base -= drop;
         self.dropped += drop as u64;
         self.block = self.block.and_then(|b| b.checked_sub(drop));
         self.origin = self.origin.wrapping_add(drop as u32);
-        if self.origin.wrapping_sub(self.swept) >= SWEEP {
-            self.swept = self.origin;
-            let oldest = self.origin.wrapping_sub(1 << 17);
-            for head in &mut self.head {
-                if self.origin.wrapping_sub(*head) > 1 << 17
-                    && head.wrapping_sub(self.origin) > 1 << 21
-                {
-                    *head = oldest;
-                }
-            }
-        }
+        self.chain.sweep(self.origin);
     }
 
     /// Go stands where it shifts only if a write ended just now: the one place where the sizes of
@@ -160,17 +258,8 @@ impl Lazy {
             .swap_bytes()
             .wrapping_mul(0x1e35_a7bd)
             >> (32 - HASH_BITS);
-        let absolute = self.origin.wrapping_add(pos as u32);
-        let slot = &mut self.head[hash as usize];
-        let distance = absolute.wrapping_sub(*slot);
-        *slot = absolute;
-        let distance = if distance <= WINDOW as u32 {
-            distance
-        } else {
-            0
-        };
-        self.prev[absolute as usize % WINDOW] = distance as u16;
-        distance as usize
+        self.chain
+            .insert(hash as usize, self.origin.wrapping_add(pos as u32))
     }
 
     /// The longest match at `pos` above `best` bytes, the nearest of equals.
@@ -188,7 +277,7 @@ impl Lazy {
         let reach = WINDOW.min(pos - self.base);
         let longest = MAX_MATCH.min(lookahead);
         let nice = self.effort.nice.min(longest);
-        let absolute = self.origin.wrapping_add(pos as u32) as usize;
+        let absolute = self.origin.wrapping_add(pos as u32);
         let mut found = None;
         let mut tries = self.effort.chain;
         let mut tail = load32(buffer, pos + best - 3);
@@ -206,7 +295,7 @@ impl Lazy {
                 }
             }
             tries -= 1;
-            let step = usize::from(self.prev[absolute.wrapping_sub(distance) % WINDOW]);
+            let step = self.chain.step(absolute, distance);
             if tries == 0 || step == 0 || distance == WINDOW {
                 break;
             }
@@ -217,6 +306,15 @@ impl Lazy {
 
     /// Processes what can be processed; everything when `flush` is set.
     fn run(&mut self, flush: bool) {
+        if let Some(resuming) = &self.resuming {
+            let target = resuming.1;
+            if !flush && self.buffer.len() < target + LOOKAHEAD {
+                return;
+            }
+            if let Some(resuming) = self.resuming.take() {
+                self.warm_up(&resuming.0, target);
+            }
+        }
         let end = self.buffer.len();
         loop {
             let lookahead = end - self.pos;
@@ -229,22 +327,36 @@ impl Lazy {
                     return;
                 }
             }
+            if self.fresh {
+                self.fresh = false;
+                self.take_checkpoint();
+            }
+            self.step();
+        }
+    }
+
+    /// One place in the input; some is left.
+    #[inline]
+    fn step(&mut self) {
+        let end = self.buffer.len();
+        let lookahead = end - self.pos;
+        if self.pos - self.base >= SHIFT_AT {
             if self.pos - self.base == SHIFT_AT && lookahead >= LOOKAHEAD {
                 self.note_sensitive();
             }
             if self.pos - self.base > SHIFT_AT && end > self.base + 2 * WINDOW {
                 self.shift();
             }
-            let distance = if lookahead > MIN_MATCH - 1 {
-                self.insert(self.pos)
-            } else {
-                0
-            };
-            if let Some(greedy) = self.effort.greedy {
-                self.step_greedy(distance, lookahead, greedy);
-            } else {
-                self.step_lazy(distance, lookahead);
-            }
+        }
+        let distance = if lookahead > MIN_MATCH - 1 {
+            self.insert(self.pos)
+        } else {
+            0
+        };
+        if let Some(greedy) = self.effort.greedy {
+            self.step_greedy(distance, lookahead, greedy);
+        } else {
+            self.step_lazy(distance, lookahead);
         }
     }
 
@@ -334,6 +446,7 @@ impl Lazy {
         block::write_best(&mut self.bits, &self.tokens, plain);
         self.tokens.clear();
         self.block = Some(end);
+        self.fresh = true;
     }
 }
 
@@ -373,6 +486,14 @@ impl Encode for Lazy {
     fn finish(&mut self) {
         self.run(true);
         self.bits.stored_header(0, true);
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.wanted = Some(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.taken.take()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

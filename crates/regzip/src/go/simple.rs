@@ -2,7 +2,9 @@
 
 use super::block::{self, MAX_STORED};
 use crate::bits::BitWriter;
+use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
+use crate::past::Past;
 
 /// Cuts the input in pieces of 65,535 bytes and writes each as one block.
 #[derive(Clone)]
@@ -10,6 +12,7 @@ pub(crate) struct Simple {
     bits: BitWriter,
     piece: Vec<u8>,
     huffman: bool,
+    past: Past,
 }
 
 impl Simple {
@@ -18,7 +21,16 @@ impl Simple {
             bits: BitWriter::default(),
             piece: Vec::with_capacity(MAX_STORED),
             huffman,
+            past: Past::default(),
         }
+    }
+
+    /// Goes on from a checkpoint; nothing before it matters.
+    pub(crate) fn resume(huffman: bool, checkpoint: &Checkpoint) -> Self {
+        let mut new = Self::new(huffman);
+        new.bits = checkpoint.writer();
+        new.past.skip_to(checkpoint.plain);
+        new
     }
 
     fn write_piece(&mut self) {
@@ -30,6 +42,7 @@ impl Simple {
         } else {
             block::write_stored(&mut self.bits, &self.piece);
         }
+        self.past.add(&self.piece);
         self.piece.clear();
     }
 }
@@ -39,6 +52,11 @@ impl Encode for Simple {
         while !data.is_empty() {
             if self.piece.len() == MAX_STORED {
                 self.write_piece();
+                if self.past.wants() {
+                    let state = State::Piece(PieceState::default());
+                    let checkpoint = Checkpoint::new(self.past.plain(), &self.bits, state);
+                    self.past.take(checkpoint);
+                }
             }
             let (now, later) = data.split_at(data.len().min(MAX_STORED - self.piece.len()));
             self.piece.extend_from_slice(now);
@@ -54,6 +72,14 @@ impl Encode for Simple {
     fn finish(&mut self) {
         self.write_piece();
         self.bits.stored_header(0, true);
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.past.want(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.past.taken()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

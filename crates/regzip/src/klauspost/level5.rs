@@ -256,4 +256,12 @@ impl Search for Level5 {
             shift(&mut pair.before);
         }
     }
+
+    fn positions(&self, each: &mut dyn FnMut(u32)) {
+        self.short.iter().for_each(|&at| each(at));
+        for pair in &self.long {
+            each(pair.newest);
+            each(pair.before);
+        }
+    }
 }

@@ -2,10 +2,12 @@
 //! flushed and put together.
 
 use super::stream::Stream;
+use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
+use crate::past::Past;
 
 /// Bytes of the block before that serve as dictionary.
-const TAIL: usize = 16384;
+pub(crate) const TAIL: usize = 16384;
 
 /// The parallel writer, one block after the other.
 pub(crate) struct Pgzip {
@@ -13,6 +15,9 @@ pub(crate) struct Pgzip {
     block_size: usize,
     block: Vec<u8>,
     tail: Vec<u8>,
+    past: Past,
+    /// The block before had the full size, and nothing was flushed since.
+    whole: bool,
 }
 
 impl Pgzip {
@@ -22,13 +27,31 @@ impl Pgzip {
             block_size,
             block: Vec::new(),
             tail: Vec::new(),
+            past: Past::default(),
+            whole: false,
         }
+    }
+
+    /// Goes on from a checkpoint, which lies between two blocks.
+    pub(crate) fn resume(mut self, checkpoint: &Checkpoint, history: &[u8]) -> Self {
+        self.tail.extend_from_slice(history);
+        self.past.skip_to(checkpoint.plain);
+        self
+    }
+
+    fn take_checkpoint(&mut self) {
+        let state = State::Piece(PieceState::default());
+        let bits = &self.stream.writer.bits;
+        self.past
+            .take(Checkpoint::new(self.past.plain(), bits, state));
     }
 
     fn end_block(&mut self) {
         self.stream.restart(&self.tail);
         self.stream.write(&self.block);
         self.stream.flush();
+        self.past.add(&self.block);
+        self.whole = self.block.len() == self.block_size;
         self.tail.clear();
         if self.block.len() > TAIL {
             self.tail
@@ -40,12 +63,18 @@ impl Pgzip {
 
 impl Encode for Pgzip {
     fn write(&mut self, mut data: &[u8]) {
+        if self.whole && self.block.is_empty() && !data.is_empty() && self.past.wants() {
+            self.take_checkpoint();
+        }
         while !data.is_empty() {
             let (now, later) = data.split_at(data.len().min(self.block_size - self.block.len()));
             self.block.extend_from_slice(now);
             data = later;
             if self.block.len() == self.block_size {
                 self.end_block();
+                if self.past.wants() && !data.is_empty() {
+                    self.take_checkpoint();
+                }
             }
         }
     }
@@ -57,6 +86,14 @@ impl Encode for Pgzip {
     fn finish(&mut self) {
         self.end_block();
         self.stream.finish();
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.past.want(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.past.taken()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

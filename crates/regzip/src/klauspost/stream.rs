@@ -2,8 +2,10 @@
 
 use super::tokens::Tokens;
 use super::writer::{BlockWriter, Plain};
+use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
 use crate::go::block::MAX_STORED;
+use crate::past::Past;
 use crate::token::WINDOW;
 
 /// Matches are nearer than this.
@@ -84,25 +86,83 @@ pub(crate) trait Search: Send {
     fn encode(&mut self, history: &History, start: usize, tokens: &mut Tokens);
     /// Lowers all positions in the tables; those up to `oldest` become 0.
     fn rebase(&mut self, by: u32, oldest: u32);
+    /// Calls `each` with all positions in the tables, in the same order every time.
+    fn positions(&self, each: &mut dyn FnMut(u32));
 }
 
 /// An encoder of levels 1 to 6.
 pub(crate) struct Stream {
+    fresh: fn() -> Box<dyn Search>,
     search: Box<dyn Search>,
     history: History,
     tokens: Tokens,
     pub(crate) writer: BlockWriter,
     piece: Vec<u8>,
+    past: Past,
 }
 
 impl Stream {
-    pub(crate) fn new(search: Box<dyn Search>) -> Self {
+    /// A stream with the search that `fresh` makes.
+    pub(crate) fn new(fresh: fn() -> Box<dyn Search>) -> Self {
         Self {
-            search,
+            fresh,
+            search: fresh(),
             history: History::new(),
             tokens: Tokens::new(),
             writer: BlockWriter::new(7),
             piece: Vec::with_capacity(MAX_STORED),
+            past: Past::default(),
+        }
+    }
+
+    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    pub(crate) fn resume(mut self, checkpoint: &Checkpoint, history: &[u8]) -> Self {
+        for piece in history.chunks_exact(MAX_STORED) {
+            let start = self.history.add(piece);
+            self.search.encode(&self.history, start, &mut self.tokens);
+            self.tokens.reset();
+        }
+        self.writer.bits = checkpoint.writer();
+        self.past.skip_to(checkpoint.plain);
+        if let State::Piece(PieceState {
+            open: Some(open), ..
+        }) = &checkpoint.state
+        {
+            self.writer.reopen(open);
+        }
+        self
+    }
+
+    /// Distances from here to what the tables hold, where that is in reach.
+    fn distances(&self) -> Vec<u32> {
+        let end = self.history.absolute(self.history.bytes.len());
+        let mut all = Vec::new();
+        self.search.positions(&mut |at| {
+            let distance = end.wrapping_sub(at);
+            all.push(if i64::from(distance) < REACH {
+                distance
+            } else {
+                0
+            });
+        });
+        all
+    }
+
+    #[cold]
+    fn take_checkpoint(&mut self) {
+        let mine = self.distances();
+        for warm in Past::WARM {
+            let Some(history) = self.past.pieces(warm) else {
+                return;
+            };
+            let open = self.writer.open_block().map(Box::new);
+            let state = State::Piece(PieceState { warm, open });
+            let checkpoint = Checkpoint::new(self.past.plain(), &self.writer.bits, state);
+            let other = Self::new(self.fresh).resume(&checkpoint, history);
+            if other.distances() == mine {
+                self.past.take(checkpoint);
+                return;
+            }
         }
     }
 
@@ -120,6 +180,7 @@ impl Stream {
 
     fn forget(&mut self) {
         self.history.forget();
+        self.past.cut();
         self.rebase();
     }
 
@@ -134,6 +195,7 @@ impl Stream {
 
     fn write_piece(&mut self, sync: bool) {
         let len = self.piece.len();
+        self.past.add(&self.piece);
         if len < 128 {
             match len {
                 0 => return,
@@ -170,6 +232,9 @@ impl Encode for Stream {
         while !data.is_empty() {
             if self.piece.len() == MAX_STORED {
                 self.write_piece(false);
+                if self.past.wants() {
+                    self.take_checkpoint();
+                }
             }
             let (now, later) = data.split_at(data.len().min(MAX_STORED - self.piece.len()));
             self.piece.extend_from_slice(now);
@@ -185,6 +250,14 @@ impl Encode for Stream {
     fn finish(&mut self) {
         self.write_piece(true);
         self.writer.finish();
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.past.want(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.past.taken()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

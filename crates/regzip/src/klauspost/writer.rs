@@ -3,6 +3,7 @@
 
 use super::tokens::Tokens;
 use crate::bits::BitWriter;
+use crate::checkpoint::OpenBlock;
 use crate::go::block::{CodeLengths, MAX_STORED, write_symbols};
 use crate::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
 use crate::token::{DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, LENGTH_EXTRA, LITERALS};
@@ -61,6 +62,25 @@ impl BlockWriter {
     pub(crate) fn reset(&mut self) {
         self.open_header = 0;
         self.literals_only = false;
+    }
+
+    /// The block that is still open, if any.
+    pub(crate) fn open_block(&self) -> Option<OpenBlock> {
+        (self.open_header > 0).then(|| {
+            OpenBlock::new(
+                self.open_header,
+                self.literals_only,
+                &self.literals,
+                &self.distances,
+            )
+        })
+    }
+
+    /// Goes on with a block that is open.
+    pub(crate) fn reopen(&mut self, open: &OpenBlock) {
+        (self.literals, self.distances) = open.codes();
+        self.open_header = usize::from(open.header);
+        self.literals_only = open.literals_only;
     }
 
     /// Ends the block that is still open, if any.

@@ -2,6 +2,8 @@
 
 use super::trees::{self, Block};
 use crate::bits::BitWriter;
+use crate::chain::{Chain, ORIGIN};
+use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
 use crate::matching::common_prefix;
 use crate::token::MAX_MATCH;
@@ -65,7 +67,10 @@ const LOOKAHEAD: usize = MAX_MATCH + MIN_MATCH + 1;
 /// Matches of three bytes are not taken from further away.
 const TOO_FAR: usize = 4096;
 const BUFFER: usize = 1 << 20;
-const SWEEP: u32 = 1 << 30;
+/// How many windows are searched again at a checkpoint by levels that do not enter every string,
+/// and what is kept in the buffer for it.
+const WARM: [u8; 3] = [1, 2, 4];
+const KEPT: usize = 4;
 
 /// The encoder.
 #[derive(Clone)]
@@ -77,7 +82,8 @@ pub(crate) struct Deflate {
     max_tokens: usize,
     buffer: Vec<u8>,
     origin: u32,
-    swept: u32,
+    /// Bytes dropped from the buffer's front.
+    dropped: u64,
     /// Indexes into `buffer`: the next byte, the start of the window, the start of the block.
     pos: usize,
     base: usize,
@@ -90,11 +96,17 @@ pub(crate) struct Deflate {
     window: usize,
     hash_shift: u32,
     hash_mask: usize,
-    head: Box<[u32]>,
-    prev: Box<[u16]>,
+    chain: Chain,
     /// Positions before `pos` that lacked bytes for a hash at the last flush.
     uninserted: usize,
     ended: bool,
+    /// A block was written and the next token is still to come.
+    fresh: bool,
+    /// From here on a checkpoint is wanted, and the last one taken.
+    wanted: Option<u64>,
+    taken: Option<Checkpoint>,
+    /// The checkpoint to go on from, until the tables are filled.
+    resuming: Option<Box<(Checkpoint, usize)>>,
 }
 
 impl Deflate {
@@ -110,7 +122,6 @@ impl Deflate {
             (1 << (settings.mem_level + 6)) - 1
         };
         let window = 1 << settings.window_bits;
-        let origin = 1 << 17;
         Self {
             settings,
             effort: effort(settings.level),
@@ -118,8 +129,8 @@ impl Deflate {
             block: Block::new(),
             max_tokens,
             buffer: Vec::with_capacity(BUFFER),
-            origin,
-            swept: origin,
+            origin: ORIGIN,
+            dropped: 0,
             pos: 0,
             base: 0,
             start: Some(0),
@@ -130,30 +141,134 @@ impl Deflate {
             window,
             hash_shift: hash_bits.div_ceil(3),
             hash_mask: (1 << hash_bits) - 1,
-            head: vec![0; 1 << hash_bits].into_boxed_slice(),
-            prev: vec![0; window].into_boxed_slice(),
+            chain: Chain::new(hash_bits),
             uninserted: 0,
             ended: false,
+            fresh: false,
+            wanted: None,
+            taken: None,
+            resuming: None,
         }
     }
 
-    fn make_room(&mut self) {
-        let drop = self.base;
-        self.buffer.drain(..drop);
-        self.pos -= drop;
-        self.base = 0;
-        self.start = self.start.and_then(|s| s.checked_sub(drop));
-        self.origin = self.origin.wrapping_add(drop as u32);
-        if self.origin.wrapping_sub(self.swept) >= SWEEP {
-            self.swept = self.origin;
-            let (origin, oldest) = (self.origin, self.origin.wrapping_sub(1 << 17));
-            for head in &mut self.head {
-                let age = origin.wrapping_sub(*head);
-                if age > 1 << 17 && age < u32::MAX - (1 << 21) {
-                    *head = oldest;
-                }
+    /// Goes on from a checkpoint, after `history`, whose first byte has the position `origin`.
+    fn resume_at(settings: Settings, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
+        let mut new = Self::new(settings);
+        new.origin = origin;
+        new.chain = new.chain.starting_at(origin);
+        new.dropped = checkpoint.plain - history.len() as u64;
+        new.buffer.extend_from_slice(history);
+        new.resuming = Some(Box::new((checkpoint.clone(), history.len())));
+        new
+    }
+
+    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    pub(crate) fn resume(settings: Settings, checkpoint: &Checkpoint, history: &[u8]) -> Self {
+        Self::resume_at(settings, checkpoint, history, ORIGIN)
+    }
+
+    /// Whether every string is entered in its chain.
+    fn enters_all(&self) -> bool {
+        self.settings.level > 3
+            || matches!(
+                self.settings.strategy,
+                Strategy::HuffmanOnly | Strategy::Rle
+            )
+    }
+
+    /// Fills the tables up to a checkpoint's position, once the bytes after it are there.
+    #[cold]
+    fn warm_up(&mut self, checkpoint: &Checkpoint, target: usize) {
+        let State::Window(state) = checkpoint.state else {
+            return;
+        };
+        if !self.enters_all() {
+            while self.pos < target {
+                self.slide(false);
+                self.step();
+            }
+        } else if !matches!(
+            self.settings.strategy,
+            Strategy::HuffmanOnly | Strategy::Rle
+        ) {
+            for index in 0..target {
+                self.insert(index);
             }
         }
+        self.pos = self.pos.max(target);
+        self.block.clear();
+        self.bits = checkpoint.writer();
+        self.available = state.pending;
+        self.start = Some(target - usize::from(state.pending));
+        self.block_len = 0;
+        let after = self.buffer.len() - self.pos;
+        if state.pending && usize::from(state.length) <= after + 1 {
+            self.length = usize::from(state.length);
+            self.distance = usize::from(state.distance);
+        }
+    }
+
+    /// Takes a checkpoint if one is wanted and what comes after would be the same from there.
+    #[cold]
+    fn take_checkpoint(&mut self) {
+        let plain = self.dropped + self.pos as u64;
+        if self.wanted.is_none_or(|at| plain < at) || self.uninserted > 0 {
+            return;
+        }
+        let attempts = if self.enters_all() { &[0] } else { &WARM[..] };
+        let matched = self.available && self.length >= MIN_MATCH;
+        for &warm in attempts {
+            let Some(from) = self.base.checked_sub(usize::from(warm) * self.window) else {
+                continue;
+            };
+            let state = WindowState {
+                back: (self.pos - self.base) as u32,
+                pending: self.available,
+                length: if self.available {
+                    self.length as u16
+                } else {
+                    0
+                },
+                distance: if matched { self.distance as u16 } else { 0 },
+                warm,
+            };
+            let checkpoint = Checkpoint::new(plain, &self.bits, State::Window(state));
+            let origin = self.origin.wrapping_add(from as u32);
+            let history = &self.buffer[from..self.pos];
+            let mut other = Self::resume_at(self.settings, &checkpoint, history, origin);
+            other.buffer.extend_from_slice(&self.buffer[self.pos..]);
+            other.warm_up(&checkpoint, self.pos - from);
+            if self.agrees(&other, from) {
+                self.taken = Some(checkpoint);
+                self.wanted = None;
+                return;
+            }
+        }
+    }
+
+    fn agrees(&self, other: &Self, from: usize) -> bool {
+        let base = self.origin.wrapping_add(self.base as u32);
+        let at = self.origin.wrapping_add(self.pos as u32);
+        self.pos == other.pos + from
+            && self.base == other.base + from
+            && (!self.available || self.length == other.length)
+            && self.chain.agrees(&other.chain, base, at)
+    }
+
+    fn make_room(&mut self) {
+        let kept = if self.enters_all() {
+            0
+        } else {
+            KEPT * self.window
+        };
+        let drop = self.base.saturating_sub(kept);
+        self.buffer.drain(..drop);
+        self.pos -= drop;
+        self.base -= drop;
+        self.dropped += drop as u64;
+        self.start = self.start.and_then(|s| s.checked_sub(drop));
+        self.origin = self.origin.wrapping_add(drop as u32);
+        self.chain.sweep(self.origin);
     }
 
     #[inline]
@@ -192,17 +307,8 @@ impl Deflate {
             ^ (usize::from(b) << self.hash_shift)
             ^ usize::from(c);
         let absolute = self.origin.wrapping_add(pos as u32);
-        let slot = &mut self.head[hash & self.hash_mask];
-        let distance = absolute.wrapping_sub(*slot);
-        *slot = absolute;
-        let distance = if distance as usize <= self.window {
-            distance
-        } else {
-            0
-        };
-        let mask = self.window - 1;
-        self.prev[absolute as usize & mask] = distance as u16;
-        distance as usize
+        let distance = self.chain.insert(hash & self.hash_mask, absolute);
+        if distance <= self.window { distance } else { 0 }
     }
 
     /// The longest match above `best` bytes; the caller checked the first distance.
@@ -225,8 +331,7 @@ impl Deflate {
         if best >= self.effort.good {
             tries >>= 2;
         }
-        let absolute = self.origin.wrapping_add(pos as u32) as usize;
-        let mask = self.window - 1;
+        let absolute = self.origin.wrapping_add(pos as u32);
         let mut found = None;
         let pair = |at: usize| buffer.get(at..at + 2);
         let mut tail = pair(pos + best - 1);
@@ -243,7 +348,7 @@ impl Deflate {
                     tail = pair(pos + best - 1);
                 }
             }
-            let step = usize::from(self.prev[absolute.wrapping_sub(distance) & mask]);
+            let step = self.chain.step(absolute, distance);
             distance += step;
             tries -= 1;
             if step == 0 || distance > reach || tries == 0 {
@@ -254,17 +359,36 @@ impl Deflate {
     }
 
     fn run(&mut self, flush: bool) {
+        if let Some(resuming) = &self.resuming {
+            let target = resuming.1;
+            if !flush && self.buffer.len() < target + LOOKAHEAD {
+                return;
+            }
+            if let Some(resuming) = self.resuming.take() {
+                self.warm_up(&resuming.0, target);
+            }
+        }
         let end = self.buffer.len();
         while end - self.pos >= LOOKAHEAD || (flush && end > self.pos) {
+            if self.fresh {
+                self.fresh = false;
+                self.take_checkpoint();
+            }
             self.slide(flush);
             self.insert_late();
-            let lookahead = end - self.pos;
-            match (self.settings.strategy, self.settings.level) {
-                (Strategy::HuffmanOnly, _) => self.step_literal(),
-                (Strategy::Rle, _) => self.step_rle(lookahead),
-                (_, 0..=3) => self.step_fast(lookahead),
-                _ => self.step_lazy(lookahead),
-            }
+            self.step();
+        }
+    }
+
+    /// One place in the input; some is left.
+    #[inline]
+    fn step(&mut self) {
+        let lookahead = self.buffer.len() - self.pos;
+        match (self.settings.strategy, self.settings.level) {
+            (Strategy::HuffmanOnly, _) => self.step_literal(),
+            (Strategy::Rle, _) => self.step_rle(lookahead),
+            (_, 0..=3) => self.step_fast(lookahead),
+            _ => self.step_lazy(lookahead),
         }
     }
 
@@ -412,6 +536,7 @@ impl Deflate {
             .write(&mut self.bits, plain, self.block_len, last, fixed);
         self.start = Some(self.pos);
         self.block_len = 0;
+        self.fresh = true;
     }
 
     /// Everything so far becomes tokens.
@@ -450,6 +575,14 @@ impl Encode for Deflate {
     fn finish(&mut self) {
         self.drain();
         self.write_block(true);
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.wanted = Some(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.taken.take()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

@@ -35,7 +35,7 @@ impl Block {
         block
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.tokens.clear();
         self.matches = 0;
         self.literals.fill(0);

@@ -181,20 +181,31 @@ pub fn run(program: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Analyses `stream`, rebuilds it from the recipe's bytes and compares; the recipe.
+/// Analyses `stream`, rebuilds it from the recipe's bytes, on one thread and from all checkpoints at
+/// once, and compares; the recipe.
 pub fn round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
-    let recipe = match regzip::analyse(Cursor::new(stream), options).unwrap() {
+    let mut options = *options;
+    options.checkpoints = Some(1 << 17);
+    let recipe = match regzip::analyse(Cursor::new(stream), &options).unwrap() {
         Analysis::Recipe(recipe) => recipe,
         other => panic!("{what}: {other:?}"),
     };
     let recipe = Recipe::from_bytes(&recipe.to_bytes()).unwrap();
-    let mut again = Vec::new();
-    regzip::rebuild(&recipe, plain, &mut again).unwrap();
-    assert!(again == stream, "{what}: the rebuilt stream differs");
+    for threads in [1, 3] {
+        let mut again = Vec::new();
+        regzip::rebuild_with(&recipe, plain, &mut again, threads)
+            .unwrap_or_else(|error| panic!("{what}: {threads} threads: {error}"));
+        assert!(again == stream, "{what}: {threads} threads: it differs");
+    }
     let mut opened = Vec::new();
     regzip::open(&recipe, stream, &mut opened).unwrap();
     assert!(opened == plain, "{what}: the opened content differs");
     recipe
+}
+
+/// The bytes of a recipe that are not checkpoints.
+pub fn essence(recipe: &Recipe) -> usize {
+    recipe.without_checkpoints().to_bytes().len()
 }
 
 /// The only encoder of a recipe with one member.

@@ -1,0 +1,261 @@
+//! Stretches of a stream that are written one by one, on one thread or on many.
+
+use crate::checkpoint::{Checkpoint, OVERSHOOT};
+use crate::encoder::Encode;
+use crate::error::{Error, Result};
+use crate::recipe::{EventCursor, EventKind, Member, Method, Recipe};
+
+/// A part of one member: from its start or a checkpoint to a checkpoint or its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) member: usize,
+    pub(crate) from: Option<usize>,
+    pub(crate) to: Option<usize>,
+}
+
+impl Part {
+    fn member(self, recipe: &Recipe) -> &Member {
+        &recipe.members[self.member]
+    }
+
+    fn start(self, recipe: &Recipe) -> Option<&Checkpoint> {
+        self.from
+            .map(|index| &self.member(recipe).checkpoints[index])
+    }
+
+    fn end(self, recipe: &Recipe) -> Option<&Checkpoint> {
+        self.to.map(|index| &self.member(recipe).checkpoints[index])
+    }
+
+    /// Plain bytes of the part itself.
+    pub(crate) fn len(self, recipe: &Recipe) -> u64 {
+        let member = self.member(recipe);
+        let to = self.end(recipe).map_or(member.plain_len, |c| c.plain);
+        to - self.start(recipe).map_or(0, |c| c.plain)
+    }
+
+    /// Plain bytes before it that it needs.
+    pub(crate) fn history(self, recipe: &Recipe) -> usize {
+        match (self.start(recipe), &self.member(recipe).method) {
+            (Some(checkpoint), Method::Replay(encoder)) => checkpoint.history(*encoder),
+            _ => 0,
+        }
+    }
+
+    /// Plain bytes after it that it needs.
+    pub(crate) fn overshoot(self, recipe: &Recipe) -> u64 {
+        let left = |c: &Checkpoint| self.member(recipe).plain_len - c.plain;
+        self.end(recipe)
+            .map_or(0, |c| left(c).min(OVERSHOOT as u64))
+    }
+}
+
+/// The most plain bytes before a part that any part of the recipe needs.
+pub(crate) fn longest_history(recipe: &Recipe) -> u64 {
+    let of_member = |member: &Member| match member.method {
+        Method::Replay(encoder) => member.checkpoints.iter().map(|c| c.history(encoder)).max(),
+        Method::Literal(_) => None,
+    };
+    recipe
+        .members
+        .iter()
+        .filter_map(of_member)
+        .max()
+        .unwrap_or(0) as u64
+}
+
+/// Goes through a recipe and cuts it into jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    member: usize,
+    from: Option<usize>,
+    /// Plain position, over all members.
+    at: u64,
+}
+
+/// Parts that are written together, one after the other.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) parts: Vec<Part>,
+    /// Plain positions over all members.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) history: u64,
+    pub(crate) overshoot: u64,
+}
+
+/// Small members are put together until a job has this many plain bytes, or this many parts.
+const JOB: u64 = 1 << 20;
+const PARTS: usize = 1 << 10;
+
+impl Planner {
+    /// The next whole member.
+    pub(crate) fn next_member(&mut self, recipe: &Recipe) -> Option<Job> {
+        let part = Part {
+            member: self.member,
+            from: None,
+            to: None,
+        };
+        let len = recipe.members.get(self.member)?.plain_len;
+        self.member += 1;
+        self.at += len;
+        Some(Job {
+            parts: vec![part],
+            from: self.at - len,
+            to: self.at,
+            history: 0,
+            overshoot: 0,
+        })
+    }
+
+    fn peek(&self, recipe: &Recipe) -> Option<Part> {
+        let member = recipe.members.get(self.member)?;
+        let to = self.from.map_or(0, |from| from + 1);
+        Some(Part {
+            member: self.member,
+            from: self.from,
+            to: (to < member.checkpoints.len()).then_some(to),
+        })
+    }
+
+    /// The next part, or several small ones.
+    pub(crate) fn next_job(&mut self, recipe: &Recipe) -> Option<Job> {
+        let from = self.at;
+        let history = self
+            .peek(recipe)
+            .map_or(0, |part| part.history(recipe) as u64);
+        let mut parts = Vec::new();
+        let mut overshoot = 0;
+        while let Some(part) = self.peek(recipe) {
+            let len = part.len(recipe);
+            let full = self.at - from + len > JOB || parts.len() == PARTS;
+            if !parts.is_empty() && full {
+                break;
+            }
+            parts.push(part);
+            self.at += len;
+            overshoot = part.overshoot(recipe);
+            self.from = part.to;
+            if part.to.is_some() {
+                break;
+            }
+            self.member += 1;
+        }
+        (!parts.is_empty()).then_some(Job {
+            parts,
+            from,
+            to: self.at,
+            history,
+            overshoot,
+        })
+    }
+}
+
+/// A part at work.
+pub(crate) struct Running {
+    part: Part,
+    encoder: Option<Box<dyn Encode>>,
+    events: EventCursor,
+    at: u64,
+    /// Output still to come, where the part ends at a checkpoint.
+    left: Option<u64>,
+}
+
+impl Running {
+    /// Starts a part; `history` is what it asked for.
+    pub(crate) fn start(recipe: &Recipe, part: Part, history: &[u8], out: &mut Vec<u8>) -> Self {
+        let member = part.member(recipe);
+        let start = part.start(recipe);
+        if start.is_none() {
+            out.extend_from_slice(&member.header);
+        }
+        let encoder = match (&member.method, start) {
+            (Method::Replay(encoder), None) => Some(encoder.start()),
+            (Method::Replay(encoder), Some(from)) => Some(encoder.resume(from, history)),
+            (Method::Literal(_), _) => None,
+        };
+        let whole = |c: Option<&Checkpoint>| c.map_or(0, |c| c.bits / 8);
+        let at = start.map_or(0, |c| c.plain);
+        Self {
+            part,
+            encoder,
+            events: start.map_or_else(EventCursor::default, |_| {
+                EventCursor::after(&member.events, at)
+            }),
+            at,
+            left: part.end(recipe).map(|end| end.bits / 8 - whole(start)),
+        }
+    }
+
+    /// Gives the encoder plain bytes; what it wrote goes to `out`.
+    pub(crate) fn feed(&mut self, recipe: &Recipe, mut data: &[u8], out: &mut Vec<u8>) {
+        let events = &self.part.member(recipe).events;
+        let Some(encoder) = &mut self.encoder else {
+            self.at += data.len() as u64;
+            return;
+        };
+        while let Some((position, kind)) = self.events.peek(events)
+            && position <= self.at + data.len() as u64
+        {
+            let (now, later) = data.split_at((position - self.at) as usize);
+            encoder.write(now);
+            apply(encoder.as_mut(), kind);
+            self.at = position;
+            data = later;
+            self.events.advance(events);
+        }
+        encoder.write(data);
+        self.at += data.len() as u64;
+        self.drain(out);
+    }
+
+    fn drain(&mut self, out: &mut Vec<u8>) {
+        let Some(encoder) = &mut self.encoder else {
+            return;
+        };
+        let Some(left) = &mut self.left else {
+            out.append(encoder.output());
+            return;
+        };
+        let bytes = encoder.output();
+        let n = bytes
+            .len()
+            .min(usize::try_from(*left).unwrap_or(usize::MAX));
+        out.extend_from_slice(&bytes[..n]);
+        *left -= n as u64;
+        bytes.clear();
+    }
+
+    /// Ends the part; the trailer follows where the member ends with it.
+    pub(crate) fn finish(
+        mut self,
+        recipe: &Recipe,
+        trailer: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if let Some(left) = self.left {
+            if left > 0 {
+                return Err(Error::WrongContent("the stream comes out different"));
+            }
+            return Ok(());
+        }
+        // Events of empty content.
+        self.feed(recipe, &[], out);
+        if let Some(encoder) = &mut self.encoder {
+            encoder.finish();
+            out.append(encoder.output());
+        }
+        if let Method::Literal(bytes) = &self.part.member(recipe).method {
+            out.extend_from_slice(bytes);
+        }
+        out.extend_from_slice(trailer);
+        Ok(())
+    }
+}
+
+pub(crate) fn apply(encoder: &mut dyn Encode, kind: EventKind) {
+    match kind {
+        EventKind::Flush => encoder.flush(),
+        EventKind::Boundary => encoder.boundary(),
+    }
+}
