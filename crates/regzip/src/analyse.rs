@@ -89,12 +89,38 @@ const MAX_TRIALS: usize = 64;
 ///
 /// Reads from the stream's current position, several times, in constant memory. Errors are those
 /// of the reader; a stream that is no good is [`Analysis::Verbatim`].
-pub fn analyse<R: Read + Seek>(mut stream: R, options: &Options) -> Result<Analysis> {
+pub fn analyse<R: Read + Seek>(stream: R, options: &Options) -> Result<Analysis> {
+    analyse_with(stream, options, &mut Memory::default())
+}
+
+/// Encoders that fitted before, the latest first: the next stream is likely to be of the same.
+#[derive(Default)]
+pub(crate) struct Memory {
+    recent: Vec<Encoder>,
+}
+
+/// So many encoders are remembered.
+const RECENT: usize = 4;
+
+impl Memory {
+    fn note(&mut self, encoder: Encoder) {
+        self.recent.retain(|&e| e != encoder);
+        self.recent.insert(0, encoder);
+        self.recent.truncate(RECENT);
+    }
+}
+
+/// As [`analyse`], with what was learnt from other streams.
+pub(crate) fn analyse_with<R: Read + Seek>(
+    mut stream: R,
+    options: &Options,
+    memory: &mut Memory,
+) -> Result<Analysis> {
     let start = stream.stream_position()?;
     let mut analyser = Analyser {
         stream,
         options,
-        recent: Vec::new(),
+        memory,
     };
     match analyser.run(start) {
         Ok(recipe) => Ok(Analysis::Recipe(recipe)),
@@ -148,8 +174,7 @@ impl Trials {
 struct Analyser<'a, R> {
     stream: R,
     options: &'a Options,
-    /// Encoders that fitted before, the latest first.
-    recent: Vec<Encoder>,
+    memory: &'a mut Memory,
 }
 
 impl<R: Read + Seek> Analyser<'_, R> {
@@ -217,52 +242,21 @@ impl<R: Read + Seek> Analyser<'_, R> {
         at: u64,
     ) -> std::result::Result<(Member, u64), Stop> {
         let mut best: Option<(Encoder, u64)> = None;
-        let spacing = self.options.checkpoints;
+        // What fitted before is tried at once; only if it fails are all others put to the proof.
+        let recent = self.memory.recent.clone();
+        for encoder in recent.iter().copied() {
+            let attempt = self.attempt(encoder, wrapper, &header, at, &mut best)?;
+            if let Some(result) = attempt {
+                return Ok(result);
+            }
+        }
         for encoder in self.shortlist(wrapper, &header, at)? {
-            let mut trials = Trials::default();
-            for _ in 0..MAX_TRIALS {
-                let mut inflater = Inflater::new(self.input(at)?);
-                match replay(
-                    &mut inflater,
-                    encoder,
-                    wrapper,
-                    &trials.boundaries(),
-                    spacing,
-                )? {
-                    Outcome::Equal {
-                        events,
-                        checkpoints,
-                        sums,
-                    } => {
-                        let method = Method::Replay(encoder);
-                        let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
-                        self.recent.retain(|&e| e != encoder);
-                        self.recent.insert(0, encoder);
-                        let (plain_len, plain_crc) = (sums.len, sums.crc32());
-                        let member = Member {
-                            wrapper,
-                            header,
-                            method,
-                            plain_len,
-                            plain_crc,
-                            trailer,
-                            events,
-                            checkpoints,
-                        };
-                        return Ok((member, end));
-                    }
-                    Outcome::Undecided => break,
-                    Outcome::Differs {
-                        plain, sensitive, ..
-                    } => {
-                        if best.is_none_or(|(_, far)| plain > far) {
-                            best = Some((encoder, plain));
-                        }
-                        if !trials.next(plain, sensitive) {
-                            break;
-                        }
-                    }
-                }
+            if recent.contains(&encoder) {
+                continue;
+            }
+            let attempt = self.attempt(encoder, wrapper, &header, at, &mut best)?;
+            if let Some(result) = attempt {
+                return Ok(result);
             }
         }
         self.literal(wrapper, header, at)
@@ -272,6 +266,54 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 }
                 other => other,
             })
+    }
+
+    /// Replays the whole stream with one encoder. Notes how far it came if it failed.
+    fn attempt(
+        &mut self,
+        encoder: Encoder,
+        wrapper: Wrapper,
+        header: &Arc<[u8]>,
+        at: u64,
+        best: &mut Option<(Encoder, u64)>,
+    ) -> Result<Option<(Member, u64)>> {
+        let spacing = self.options.checkpoints;
+        let mut trials = Trials::default();
+        for _ in 0..MAX_TRIALS {
+            let mut inflater = Inflater::new(self.input(at)?);
+            let boundaries = trials.boundaries();
+            match replay(&mut inflater, encoder, wrapper, &boundaries, spacing)? {
+                Outcome::Equal {
+                    events,
+                    checkpoints,
+                    sums,
+                } => {
+                    let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
+                    self.memory.note(encoder);
+                    let member = Member {
+                        wrapper,
+                        header: header.clone(),
+                        method: Method::Replay(encoder),
+                        plain_len: sums.len,
+                        plain_crc: sums.crc32(),
+                        trailer,
+                        events,
+                        checkpoints,
+                    };
+                    return Ok(Some((member, end)));
+                }
+                Outcome::Undecided => break,
+                Outcome::Differs { plain, sensitive } => {
+                    if best.is_none_or(|(_, far)| plain > far) {
+                        *best = Some((encoder, plain));
+                    }
+                    if !trials.next(plain, sensitive) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps a short deflate stream as it is.
@@ -309,12 +351,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
 
     /// Encoders that write the beginning of the stream, the likeliest first.
     fn shortlist(&mut self, wrapper: Wrapper, header: &[u8], at: u64) -> Result<Vec<Encoder>> {
-        let mut list = self.recent.clone();
-        for encoder in candidates(wrapper, header) {
-            if !list.contains(&encoder) {
-                list.push(encoder);
-            }
-        }
+        let mut list = candidates(wrapper, header);
         for size in PROBES {
             let start = self.input(at)?.peek(size)?.to_vec();
             let start = &start[..start.len().min(size)];

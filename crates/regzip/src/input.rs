@@ -31,6 +31,16 @@ impl<R: Read> Input<R> {
         }
     }
 
+    /// Starts over with these bytes; nothing more is read from the source after them.
+    pub(crate) fn replace(&mut self, bytes: &[u8]) {
+        self.raw.clear();
+        self.raw.extend_from_slice(bytes);
+        self.base = 0;
+        self.next = 0;
+        self.compared = 0;
+        self.ended = true;
+    }
+
     /// Offset in the stream of the next byte.
     pub(crate) fn offset(&self) -> u64 {
         self.base + self.next as u64

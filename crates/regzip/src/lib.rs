@@ -43,6 +43,7 @@ mod inflate;
 mod input;
 mod klauspost;
 mod matching;
+pub mod nested;
 mod open;
 mod part;
 mod past;

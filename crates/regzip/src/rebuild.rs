@@ -62,6 +62,11 @@ impl<P: Read> RebuildReader<P> {
         }
     }
 
+    /// The next bytes at once, `None` at the end.
+    pub(crate) fn next_piece(&mut self) -> Result<Option<&[u8]>> {
+        self.rebuilder.next_piece()
+    }
+
     /// Gives the source of the plain content back.
     pub fn into_inner(self) -> P {
         self.rebuilder.feed.into_inner()

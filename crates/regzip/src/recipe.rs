@@ -245,12 +245,6 @@ impl Recipe {
         for _ in 0..count {
             members.push(Member::get(&mut fields, members.last())?);
         }
-        let total = members
-            .iter()
-            .try_fold(0u64, |n, m| n.checked_add(m.plain_len));
-        if total.is_none() {
-            return Err(Error::BadRecipe("impossible length"));
-        }
         let tail = match fields.byte()? {
             0 => Tail::None,
             1 => Tail::Zeros(fields.number()?),
@@ -260,17 +254,29 @@ impl Recipe {
         if fields.remaining() != 0 {
             return Err(Error::BadRecipe("bytes after its end"));
         }
-        Ok(Self {
+        let recipe = Self {
             stream_len,
             stream_crc,
             members,
             tail,
-        })
+        };
+        recipe.check_lengths()?;
+        Ok(recipe)
+    }
+
+    /// Whether the lengths can be summed.
+    pub(crate) fn check_lengths(&self) -> Result<()> {
+        let total = |n: u64, m: &Member| n.checked_add(m.plain_len);
+        let total = self.members.iter().try_fold(0, total);
+        total
+            .map(|_| ())
+            .ok_or(Error::BadRecipe("impossible length"))
     }
 }
 
 impl Member {
-    fn put(&self, out: &mut Vec<u8>, before: Option<&Self>) {
+    /// Appends the member; what is the same as before is left out.
+    pub(crate) fn put(&self, out: &mut Vec<u8>, before: Option<&Self>) {
         let same_header =
             before.is_some_and(|b| b.wrapper == self.wrapper && b.header == self.header);
         let same_method = before.is_some_and(|b| b.method == self.method);
@@ -321,7 +327,8 @@ impl Member {
         }
     }
 
-    fn get(fields: &mut Fields<'_>, before: Option<&Self>) -> Result<Self> {
+    /// Reads what [`Member::put`] wrote.
+    pub(crate) fn get(fields: &mut Fields<'_>, before: Option<&Self>) -> Result<Self> {
         let flags = fields.byte()?;
         if flags & !(NEW_HEADER | NEW_METHOD | ODD_TRAILER | EVENTS | CHECKPOINTS) != 0 {
             return Err(Error::BadRecipe("unknown flags"));

@@ -1,0 +1,264 @@
+//! What was opened where.
+//!
+//! Layout, version 1, after `"RM"` and the version. Numbers are varints unless a width is given.
+//!
+//! ```text
+//! map   = content_len crc32:u32le count { entry }
+//! entry = gap flags:u8 stream_len stream_crc32:u32le members { member } [chunks] [map]
+//! chunks = count { length repeat }
+//! ```
+//!
+//! The gap is what is copied before the stream. Members are written as in a recipe; the one before
+//! may belong to the entry before.
+
+use std::sync::Arc;
+
+use crate::encoder::Encoder;
+use crate::error::{Error, Result};
+use crate::recipe::{Member, Recipe, Tail};
+use crate::varint::{self, Fields};
+
+use super::png::Chunks;
+
+const MAGIC: [u8; 2] = *b"RM";
+const VERSION: u8 = 1;
+const CHUNKED: u8 = 1;
+const INNER: u8 = 2;
+/// Deeper maps are not read.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// What [`super::open`] did to content, and what [`super::close`] needs to undo it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Map {
+    /// Length and CRC-32 of the content.
+    pub(super) len: u64,
+    pub(super) crc: u32,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One stream that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Bytes before it, after the entry before, that are the same in content and expansion.
+    pub(super) gap: u64,
+    pub(super) recipe: Arc<Recipe>,
+    /// The stream is cut in chunks.
+    pub(super) chunks: Option<Chunks>,
+    /// What was opened inside the stream's plain content.
+    pub(super) inner: Option<Arc<Map>>,
+}
+
+/// A stream that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stream {
+    /// How many streams it lies in.
+    pub depth: usize,
+    /// Where it starts in the content that it lies in, and its length there.
+    pub offset: u64,
+    /// Compressed bytes, with header and trailer.
+    pub len: u64,
+    /// Where its plain content (with what is opened inside) starts in the whole expansion.
+    pub expanded_offset: u64,
+    /// Bytes in the expansion.
+    pub expanded_len: u64,
+    /// Plain bytes.
+    pub plain_len: u64,
+    /// The encoder that wrote it.
+    pub encoder: Option<Encoder>,
+}
+
+impl Entry {
+    /// Bytes in the content.
+    pub(super) fn len(&self) -> u64 {
+        let framing = self.chunks.as_ref().map_or(0, Chunks::overhead);
+        self.recipe.stream_len.saturating_add(framing)
+    }
+
+    /// Bytes in the expansion.
+    pub(super) fn expanded_len(&self) -> u64 {
+        match &self.inner {
+            Some(inner) => inner.expanded_len(),
+            None => self.recipe.plain_len(),
+        }
+    }
+}
+
+impl Map {
+    /// The content's length.
+    pub fn content_len(&self) -> u64 {
+        self.len
+    }
+
+    /// The expansion's length.
+    pub fn expanded_len(&self) -> u64 {
+        let opened = |n: u64, e: &Entry| n.saturating_sub(e.len()).saturating_add(e.expanded_len());
+        self.entries.iter().fold(self.len, opened)
+    }
+
+    /// Whether nothing was opened: the expansion is the content.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All streams that were opened, each before those inside it.
+    pub fn streams(&self) -> Vec<Stream> {
+        let mut list = Vec::new();
+        self.list(0, 0, &mut list);
+        list
+    }
+
+    fn list(&self, depth: usize, expanded: u64, list: &mut Vec<Stream>) {
+        let (mut offset, mut expanded) = (0, expanded);
+        for entry in &self.entries {
+            offset += entry.gap;
+            expanded += entry.gap;
+            list.push(Stream {
+                depth,
+                offset,
+                len: entry.len(),
+                expanded_offset: expanded,
+                expanded_len: entry.expanded_len(),
+                plain_len: entry.recipe.plain_len(),
+                encoder: entry.recipe.encoders().next().flatten(),
+            });
+            if let Some(inner) = &entry.inner {
+                inner.list(depth + 1, expanded, list);
+            }
+            offset += entry.len();
+            expanded += entry.expanded_len();
+        }
+    }
+
+    /// The map as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        out.push(VERSION);
+        self.put(&mut out);
+        out
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.len);
+        out.extend_from_slice(&self.crc.to_le_bytes());
+        varint::put(out, self.entries.len() as u64);
+        let mut before: Option<&Member> = None;
+        for entry in &self.entries {
+            let recipe = &entry.recipe;
+            varint::put(out, entry.gap);
+            let chunked = if entry.chunks.is_some() { CHUNKED } else { 0 };
+            let inner = if entry.inner.is_some() { INNER } else { 0 };
+            out.push(chunked | inner);
+            varint::put(out, recipe.stream_len);
+            out.extend_from_slice(&recipe.stream_crc.to_le_bytes());
+            varint::put(out, recipe.members.len() as u64);
+            for member in &recipe.members {
+                member.put(out, before);
+                before = Some(member);
+            }
+            if let Some(chunks) = &entry.chunks {
+                chunks.put(out);
+            }
+            if let Some(inner) = &entry.inner {
+                inner.put(out);
+            }
+        }
+    }
+
+    /// Reads a map; fails on anything that [`Map::to_bytes`] would not write.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut fields = Fields::new(bytes);
+        if [fields.byte()?, fields.byte()?] != MAGIC {
+            return Err(Error::BadRecipe("it does not start like a map"));
+        }
+        if fields.byte()? != VERSION {
+            return Err(Error::BadRecipe("unknown version"));
+        }
+        let map = Self::get(&mut fields, MAX_DEPTH)?;
+        if fields.remaining() != 0 {
+            return Err(Error::BadRecipe("bytes after its end"));
+        }
+        Ok(map)
+    }
+
+    fn get(fields: &mut Fields<'_>, depth: usize) -> Result<Self> {
+        if depth == 0 {
+            return Err(Error::BadRecipe("too deep"));
+        }
+        let len = fields.number()?;
+        let crc = fields.u32()?;
+        let count = fields.number()?;
+        // An entry takes at least fourteen bytes.
+        if count > fields.remaining() as u64 / 14 {
+            return Err(Error::BadRecipe("more streams than bytes"));
+        }
+        let mut entries: Vec<Entry> = Vec::with_capacity(count as usize);
+        let mut left = len;
+        let mut before: Option<Member> = None;
+        for _ in 0..count {
+            let entry = Entry::get(fields, depth, &mut before)?;
+            left = left
+                .checked_sub(entry.gap)
+                .and_then(|left| left.checked_sub(entry.len()))
+                .ok_or(Error::BadRecipe("a stream after the end"))?;
+            entries.push(entry);
+        }
+        let map = Self { len, crc, entries };
+        // What is not enough for a sum is no length of anything.
+        if map.expanded_len() == u64::MAX {
+            return Err(Error::BadRecipe("impossible length"));
+        }
+        Ok(map)
+    }
+}
+
+impl Entry {
+    fn get(fields: &mut Fields<'_>, depth: usize, before: &mut Option<Member>) -> Result<Self> {
+        let gap = fields.number()?;
+        let flags = fields.byte()?;
+        if flags & !(CHUNKED | INNER) != 0 {
+            return Err(Error::BadRecipe("unknown flags"));
+        }
+        let stream_len = fields.number()?;
+        let stream_crc = fields.u32()?;
+        let count = fields.number()?;
+        if count == 0 || count > fields.remaining() as u64 / 6 {
+            return Err(Error::BadRecipe("more members than bytes"));
+        }
+        let mut members: Vec<Member> = Vec::with_capacity(count as usize);
+        for _ in 0..count {
+            let member = Member::get(fields, members.last().or(before.as_ref()))?;
+            members.push(member);
+        }
+        *before = members.last().cloned();
+        let chunks = if flags & CHUNKED != 0 {
+            Some(Chunks::get(fields, stream_len)?)
+        } else {
+            None
+        };
+        let inner = if flags & INNER != 0 {
+            Some(Arc::new(Map::get(fields, depth - 1)?))
+        } else {
+            None
+        };
+        let recipe = Recipe {
+            stream_len,
+            stream_crc,
+            members,
+            tail: Tail::None,
+        };
+        recipe.check_lengths()?;
+        if inner
+            .as_ref()
+            .is_some_and(|map| map.len != recipe.plain_len() || map.is_empty())
+        {
+            return Err(Error::BadRecipe("a map of other content"));
+        }
+        Ok(Self {
+            gap,
+            recipe: Arc::new(recipe),
+            chunks,
+            inner,
+        })
+    }
+}

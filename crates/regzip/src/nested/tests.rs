@@ -1,0 +1,277 @@
+//! Streams made with the crate's own encoders, put into content, opened and put back.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Cursor, Read};
+
+use proptest::prelude::*;
+
+use super::{CloseReader, Map, Options, close, open};
+use crate::Encoder;
+use crate::wrapper::{Sums, Wrapper};
+use crate::zlib::deflate::Strategy;
+
+fn zlib(level: u8) -> Encoder {
+    Encoder::Zlib {
+        level,
+        window_bits: 15,
+        mem_level: 8,
+        strategy: Strategy::Default,
+    }
+}
+
+fn deflate(encoder: Encoder, plain: &[u8]) -> Vec<u8> {
+    let mut running = encoder.start();
+    running.write(plain);
+    running.finish();
+    std::mem::take(running.output())
+}
+
+fn wrapped(wrapper: Wrapper, header: &[u8], encoder: Encoder, plain: &[u8]) -> Vec<u8> {
+    let mut sums = Sums::new(wrapper);
+    sums.update(plain);
+    [header, &deflate(encoder, plain), &wrapper.trailer(&sums)].concat()
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    wrapped(Wrapper::Gzip, &header, Encoder::Go { level: 6 }, plain)
+}
+
+fn zlibbed(plain: &[u8]) -> Vec<u8> {
+    wrapped(
+        Wrapper::Zlib,
+        &[0x78, 0x01],
+        Encoder::Go { level: 1 },
+        plain,
+    )
+}
+
+/// A zip file's member; the checksum stands in the header or follows.
+fn zip(plain: &[u8], follows: bool) -> Vec<u8> {
+    let mut sums = Sums::new(Wrapper::Raw);
+    sums.update(plain);
+    let crc = sums.crc32().to_le_bytes();
+    let mut out = b"PK\x03\x04\x14\0".to_vec();
+    out.extend([if follows { 8 } else { 0 }, 0, 8, 0, 0, 0, 0, 0]);
+    out.extend(if follows { [0; 4] } else { crc });
+    out.extend([0; 8]);
+    out.extend([5, 0, 0, 0]);
+    out.extend(b"a.txt");
+    out.extend(deflate(zlib(6), plain));
+    if follows {
+        out.extend(b"PK\x07\x08");
+        out.extend(crc);
+        out.extend([0; 8]);
+    }
+    out
+}
+
+fn png(plain: &[u8], chunk: usize, empty_end: bool) -> Vec<u8> {
+    let stream = wrapped(Wrapper::Zlib, &[0x78, 0x9c], zlib(6), plain);
+    let mut out = super::png::SIGNATURE.to_vec();
+    let mut add = |kind: &[u8], bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(kind);
+        crc.update(bytes);
+        out.extend((bytes.len() as u32).to_be_bytes());
+        out.extend(kind);
+        out.extend(bytes);
+        out.extend(crc.sum().to_be_bytes());
+    };
+    add(b"IHDR", &[0; 13]);
+    for part in stream.chunks(chunk) {
+        add(b"IDAT", part);
+    }
+    if empty_end {
+        add(b"IDAT", &[]);
+    }
+    add(b"IEND", &[]);
+    out
+}
+
+fn text(len: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    let mut out = Vec::new();
+    while out.len() < len {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        out.extend_from_slice(format!("{:x} and {} ", state >> 20, state >> 27).as_bytes());
+    }
+    out.truncate(len);
+    out
+}
+
+/// Opens, writes the map and reads it, closes in three ways and compares.
+fn there_and_back(content: &[u8], options: &Options<'_>) -> (Map, Vec<u8>) {
+    let mut expanded = Vec::new();
+    let map = open(Cursor::new(content), &mut expanded, options)
+        .unwrap()
+        .map;
+    assert_eq!(map.content_len(), content.len() as u64);
+    assert_eq!(map.expanded_len(), expanded.len() as u64);
+    let map = Map::from_bytes(&map.to_bytes()).unwrap();
+    for threads in [1, 3] {
+        let mut again = Vec::new();
+        close(&map, expanded.as_slice(), &mut again, threads).unwrap();
+        assert!(again == content, "differs on {threads} threads");
+    }
+    let mut again = Vec::new();
+    CloseReader::new(map.clone(), expanded.as_slice())
+        .read_to_end(&mut again)
+        .unwrap();
+    assert!(again == content, "differs as a reader");
+    (map, expanded)
+}
+
+#[test]
+fn every_kind_of_stream_is_found_and_put_back() {
+    let plain = text(40_000, 1);
+    let all = [
+        ("gzip", gzip(&plain)),
+        ("zlib", zlibbed(&plain)),
+        ("zip", zip(&plain, false)),
+        ("jar", zip(&plain, true)),
+        ("one chunk", png(&plain, 1 << 20, false)),
+        ("chunks", png(&plain, 1000, false)),
+        ("an empty chunk", png(&plain, 1000, true)),
+    ];
+    let mut together = text(1000, 9);
+    for (name, stream) in &all {
+        let content = [&text(5000, 2), stream.as_slice(), &text(3000, 3)].concat();
+        let (map, expanded) = there_and_back(&content, &Options::default());
+        assert_eq!(map.streams().len(), 1, "{name}");
+        let at = map.streams()[0].expanded_offset as usize;
+        assert!(expanded[at..at + plain.len()] == plain, "{name}");
+        assert!(map.to_bytes().len() < 64, "{name}");
+        together.extend_from_slice(stream);
+    }
+    let (map, _) = there_and_back(&together, &Options::default());
+    assert_eq!(map.streams().len(), all.len());
+}
+
+#[test]
+fn streams_in_streams_are_opened_as_deep_as_asked() {
+    let inner = [text(3000, 4), zlibbed(&text(20_000, 5))].concat();
+    let jar = [zip(&inner, true), zip(&text(9000, 6), false)].concat();
+    let content = [text(100, 7), gzip(&jar), text(100, 8)].concat();
+    for (depth, count) in [(0, 0), (1, 1), (2, 3), (3, 4), (9, 4)] {
+        let options = Options {
+            depth,
+            ..Options::default()
+        };
+        let (map, _) = there_and_back(&content, &options);
+        assert_eq!(map.streams().len(), count, "depth {depth}");
+    }
+    let depths: Vec<_> = there_and_back(&content, &Options::default())
+        .0
+        .streams()
+        .iter()
+        .map(|s| s.depth)
+        .collect();
+    assert_eq!(depths, [0, 1, 2, 1]);
+}
+
+#[test]
+fn what_is_too_large_for_memory_is_looked_into_on_scratch_space() {
+    let content = gzip(&[text(50_000, 4), zlibbed(&text(20_000, 5))].concat());
+    let mut options = Options {
+        memory: 10_000,
+        ..Options::default()
+    };
+    assert_eq!(there_and_back(&content, &options).0.streams().len(), 1);
+    let scratch = || {
+        let file = tempfile::tempfile()?;
+        Ok(Box::new(file) as Box<dyn super::Storage>)
+    };
+    options.scratch = Some(&scratch);
+    assert_eq!(there_and_back(&content, &options).0.streams().len(), 2);
+}
+
+#[test]
+fn a_stream_of_an_unknown_encoder_stays_and_what_follows_is_found() {
+    let mut strange = vec![0x78, 0x9c];
+    // A stored block of five bytes where any encoder would have ended the stream.
+    strange.extend([0, 5, 0, 0xfa, 0xff]);
+    strange.extend(b"hello");
+    strange.extend(deflate(zlib(6), &text(9000, 1)));
+    let mut sums = Sums::new(Wrapper::Zlib);
+    sums.update(b"hello");
+    sums.update(&text(9000, 1));
+    strange.extend(Wrapper::Zlib.trailer(&sums));
+    let content = [strange, zlibbed(&text(9000, 2))].concat();
+    let (map, _) = there_and_back(&content, &Options::default());
+    assert_eq!(map.streams().len(), 1);
+    let opened = open(Cursor::new(&content), std::io::sink(), &Options::default()).unwrap();
+    assert_eq!((opened.kept.len(), opened.kept[0].offset), (1, 0));
+}
+
+#[test]
+fn a_wrong_expansion_is_an_error() {
+    let content = [text(500, 1), gzip(&text(9000, 2)), text(500, 3)].concat();
+    let (map, expanded) = there_and_back(&content, &Options::default());
+    for at in [0, 600, 9000, expanded.len() - 1] {
+        let mut wrong = expanded.clone();
+        wrong[at] ^= 1;
+        assert!(close(&map, wrong.as_slice(), std::io::sink(), 1).is_err());
+    }
+    let short = &expanded[..expanded.len() - 1];
+    assert!(close(&map, short, std::io::sink(), 1).is_err());
+}
+
+/// Beginnings of streams in every place, none of which ends.
+#[test]
+fn many_false_beginnings_take_bounded_time() {
+    let stored = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0, 0xff, 0xff, 0, 0];
+    let content = stored.repeat(200_000);
+    let (map, _) = there_and_back(&content, &Options::default());
+    assert!(map.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_as_map(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let with_magic = [b"RM\x01".as_slice(), &bytes].concat();
+        if let Ok(map) = Map::from_bytes(&with_magic) {
+            prop_assert_eq!(map.to_bytes(), with_magic);
+            let _ = close(&map, bytes.as_slice(), std::io::sink(), 1);
+        }
+    }
+
+    #[test]
+    fn a_changed_map(at in 0usize..200, value: u8) {
+        let content = [text(50, 1), png(&gzip(&text(900, 2)), 100, false), text(50, 3)].concat();
+        let mut expanded = Vec::new();
+        let map = open(Cursor::new(&content), &mut expanded, &Options::default()).unwrap().map;
+        let mut bytes = map.to_bytes();
+        let at = at % bytes.len();
+        bytes[at] = value;
+        if let Ok(map) = Map::from_bytes(&bytes) {
+            let mut again = Vec::new();
+            if close(&map, expanded.as_slice(), &mut again, 2).is_ok() {
+                prop_assert_eq!(again, content);
+            }
+        }
+    }
+
+    #[test]
+    fn streams_at_random_places(
+        parts in proptest::collection::vec((0usize..6, 0usize..700, any::<u32>()), 0..8),
+        cut in 0usize..100,
+    ) {
+        let mut content = Vec::new();
+        for (kind, len, seed) in parts {
+            let plain = text(len * 7, seed);
+            content.extend(match kind {
+                0 => plain,
+                1 => gzip(&plain),
+                2 => zlibbed(&plain),
+                3 => zip(&plain, len % 2 == 0),
+                4 => png(&plain, len + 1, false),
+                _ => gzip(&zip(&plain, false)),
+            });
+        }
+        let end = content.len() - cut.min(content.len());
+        there_and_back(&content[..end], &Options::default());
+    }
+}
