@@ -15,6 +15,9 @@ pub enum JobError<E> {
     Cancelled(#[from] Cancelled),
 }
 
+/// Where a worker leaves the result of one item.
+type Slot<T, E> = Mutex<Option<Result<T, JobError<E>>>>;
+
 /// Does `work` for every item on at most `threads` threads and returns the results in the items'
 /// order, whatever order they were done in. Items are begun in order. A raised `cancel` lets those
 /// that run finish and begins no more; `work` itself may raise it to stop the rest after a failure.
@@ -30,8 +33,7 @@ where
     E: Send,
 {
     let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<T, JobError<E>>>>> =
-        items.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Slot<T, E>> = items.iter().map(|_| Mutex::new(None)).collect();
     let worker = || {
         while let Some((item, slot)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
