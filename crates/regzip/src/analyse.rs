@@ -8,8 +8,8 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::input::Input;
-use crate::recipe::{Member, Method, Recipe, Tail};
-use crate::replay::{Outcome, replay, skim};
+use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
+use crate::replay::{Conditions, Outcome, replay, skim};
 use crate::wrapper::Wrapper;
 
 /// What is known about a stream after analysis.
@@ -279,10 +279,16 @@ impl<R: Read + Seek> Analyser<'_, R> {
     ) -> Result<Option<(Member, u64)>> {
         let spacing = self.options.checkpoints;
         let mut trials = Trials::default();
+        let mut flush = EventKind::Flush;
         for _ in 0..MAX_TRIALS {
             let mut inflater = Inflater::new(self.input(at)?);
             let boundaries = trials.boundaries();
-            match replay(&mut inflater, encoder, wrapper, &boundaries, spacing)? {
+            let conditions = Conditions {
+                boundaries: &boundaries,
+                flush,
+                spacing,
+            };
+            match replay(&mut inflater, encoder, wrapper, conditions)? {
                 Outcome::Equal {
                     events,
                     checkpoints,
@@ -303,9 +309,17 @@ impl<R: Read + Seek> Analyser<'_, R> {
                     return Ok(Some((member, end)));
                 }
                 Outcome::Undecided => break,
-                Outcome::Differs { plain, sensitive } => {
+                Outcome::Differs {
+                    plain,
+                    flushed,
+                    sensitive,
+                } => {
                     if best.is_none_or(|(_, far)| plain > far) {
                         *best = Some((encoder, plain));
+                    }
+                    if flushed && flush == EventKind::Flush && encoder.flushes_fully() {
+                        flush = EventKind::FullFlush;
+                        continue;
                     }
                     if !trials.next(plain, sensitive) {
                         break;
@@ -358,9 +372,11 @@ impl<R: Read + Seek> Analyser<'_, R> {
             let mut left = Vec::new();
             for encoder in list {
                 let mut inflater = Inflater::new(Input::new(Cursor::new(start), 0));
-                match replay(&mut inflater, encoder, wrapper, &[], None) {
+                match replay(&mut inflater, encoder, wrapper, Conditions::default()) {
                     Ok(Outcome::Equal { .. } | Outcome::Undecided) => left.push(encoder),
-                    Ok(Outcome::Differs { sensitive, .. }) if !sensitive.is_empty() => {
+                    Ok(Outcome::Differs {
+                        sensitive, flushed, ..
+                    }) if !sensitive.is_empty() || (flushed && encoder.flushes_fully()) => {
                         left.push(encoder);
                     }
                     Ok(Outcome::Differs { .. }) => {}

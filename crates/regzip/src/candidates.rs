@@ -1,6 +1,7 @@
 //! Which encoders to try, in which order, by what the header says.
 
 use crate::encoder::Encoder;
+use crate::klauspost::stream::Version;
 use crate::wrapper::Wrapper;
 use crate::zlib::deflate::Strategy;
 
@@ -21,12 +22,14 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
         // "Unknown" is what Go, klauspost and Python say; Unix is what gzip and pigz say.
         (Wrapper::Gzip, [.., 0xff]) => {
             list.extend(go);
+            list.extend(new_go());
             list.extend(zlib);
             list.extend(klauspost());
             list.extend(gnu);
         }
         (Wrapper::Gzip, _) => {
             list.extend(gnu);
+            list.extend(pigz(levels));
             list.extend(zlib);
             list.extend(go);
             list.extend(klauspost());
@@ -34,14 +37,29 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
         // Go's linker compresses debug information at its fastest level.
         (Wrapper::Zlib, [0x78, 0x01, ..]) => {
             list.extend(go);
+            list.extend(new_go());
             list.extend(zlib);
         }
         _ => {
             list.extend(zlib);
             list.extend(go);
+            list.extend(new_go());
         }
     }
+    list.push(Encoder::Stored);
     list
+}
+
+/// pigz with its default blocks.
+fn pigz(levels: &[u8]) -> Vec<Encoder> {
+    let make = |independent| {
+        levels.iter().map(move |&level| Encoder::Pigz {
+            level,
+            block_size: 1 << 17,
+            independent,
+        })
+    };
+    make(false).chain(make(true)).collect()
 }
 
 /// Levels by what the header says of them: gzip's extra flags, zlib's two bits.
@@ -65,18 +83,44 @@ fn go(levels: &[u8]) -> Vec<Encoder> {
         .collect()
 }
 
-fn klauspost() -> [Encoder; 3] {
-    [
-        Encoder::Pgzip {
-            level: 5,
-            block_size: 1 << 20,
-        },
-        Encoder::Pgzip {
-            level: 5,
-            block_size: 1 << 18,
-        },
-        Encoder::Klauspost { level: 5 },
-    ]
+/// Versions, the most widespread first.
+const VERSIONS: [Version; 3] = [
+    Version::From1_15_10,
+    Version::From1_18_2,
+    Version::From1_15_0,
+];
+
+/// pgzip as the container tools set it up, then klauspost's encoder alone.
+fn klauspost() -> Vec<Encoder> {
+    let all = || {
+        VERSIONS
+            .into_iter()
+            .flat_map(|version| version.levels().iter().map(move |&level| (level, version)))
+    };
+    let pgzip = [1 << 20, 1 << 18].into_iter().flat_map(|block_size| {
+        all().map(move |(level, version)| Encoder::Pgzip {
+            level,
+            version,
+            block_size,
+        })
+    });
+    let alone = all().map(|(level, version)| Encoder::Klauspost { level, version });
+    let mut list: Vec<_> = pgzip.chain(alone).collect();
+    // Nearly all is written at the default.
+    list.sort_by_key(|encoder| match encoder {
+        Encoder::Pgzip { level: 5, .. } => 0,
+        Encoder::Klauspost { level: 5, .. } => 1,
+        _ => 2,
+    });
+    list
+}
+
+/// Go's encoder from 1.27 on; the default is level 6.
+fn new_go() -> [Encoder; 3] {
+    [6, 1, 5].map(|level| Encoder::Klauspost {
+        level,
+        version: Version::From1_18_2,
+    })
 }
 
 /// zlib with its defaults at all levels, then with more memory and the other strategies.
@@ -85,6 +129,15 @@ fn zlib(wrapper: Wrapper, header: &[u8], levels: &[u8]) -> Vec<Encoder> {
         (Wrapper::Zlib, [cmf, ..]) => (cmf >> 4).clamp(1, 7) + 8,
         _ => 15,
     };
+    let mut list = zlib_with(window_bits, levels);
+    // Writers of pictures state a smaller window than they compressed with.
+    if window_bits != 15 {
+        list.extend(zlib_with(15, levels));
+    }
+    list
+}
+
+fn zlib_with(window_bits: u8, levels: &[u8]) -> Vec<Encoder> {
     let make = |level, mem_level, strategy| Encoder::Zlib {
         level,
         window_bits,

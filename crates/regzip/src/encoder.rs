@@ -5,11 +5,12 @@ use crate::error::{Error, Result};
 use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
-use crate::klauspost::level5::Level5;
 use crate::klauspost::pgzip::{Pgzip, TAIL};
-use crate::klauspost::stream::Stream;
+use crate::klauspost::stream::{Stream, Version};
+use crate::stored::Stored;
 use crate::varint::{self, Fields};
 use crate::zlib::deflate::{Deflate, Settings, Strategy};
+use crate::zlib::pigz::{DICTIONARY, Pigz};
 
 /// A replayed encoder: plain bytes go in by `write`, compressed bytes collect in `output`.
 pub(crate) trait Encode: Send {
@@ -19,6 +20,10 @@ pub(crate) trait Encode: Send {
     fn boundary(&mut self) {}
     /// A sync flush.
     fn flush(&mut self);
+    /// A flush after which nothing before is referred to, where the encoder knows such.
+    fn full_flush(&mut self) {
+        self.flush();
+    }
     /// Plain positions, latest first, at which a write that ended there would have mattered.
     fn sensitive(&self) -> Vec<u64> {
         Vec::new()
@@ -43,15 +48,20 @@ pub enum Encoder {
         /// The level.
         level: i8,
     },
-    /// `github.com/klauspost/compress/flate`, versions 1.15.10 to 1.18.0.
+    /// `github.com/klauspost/compress/flate`, levels 1, 5 and 6; the latest version is also Go's own
+    /// encoder from 1.27 on.
     Klauspost {
         /// The level.
         level: i8,
+        /// The version.
+        version: Version,
     },
     /// `github.com/klauspost/pgzip` with that encoder.
     Pgzip {
         /// The level.
         level: i8,
+        /// The version of klauspost/compress.
+        version: Version,
         /// Bytes in a block.
         block_size: u32,
     },
@@ -66,6 +76,17 @@ pub enum Encoder {
         /// The strategy.
         strategy: Strategy,
     },
+    /// pigz, levels 1 to 9, with zlib on blocks.
+    Pigz {
+        /// The level.
+        level: u8,
+        /// Bytes in a block.
+        block_size: u32,
+        /// Blocks do not refer to the one before (`-i`).
+        independent: bool,
+    },
+    /// Stored blocks only; the recipe lists their ends.
+    Stored,
     /// GNU gzip 1.x, levels 1 to 9, which is not zlib.
     GnuGzip {
         /// The level.
@@ -79,6 +100,8 @@ const KLAUSPOST: u8 = 2;
 const PGZIP: u8 = 3;
 const ZLIB: u8 = 4;
 const GNU_GZIP: u8 = 5;
+const PIGZ: u8 = 6;
+const STORED: u8 = 7;
 
 /// Larger blocks than this are not taken from a recipe: a block is held in memory.
 const MAX_BLOCK: u64 = 1 << 26;
@@ -90,7 +113,9 @@ impl Encoder {
     pub(crate) fn put(self, out: &mut Vec<u8>) {
         match self {
             Self::Go { level } => out.extend_from_slice(&[GO, level as u8]),
-            Self::Klauspost { level } => out.extend_from_slice(&[KLAUSPOST, level as u8]),
+            Self::Klauspost { level, version } => {
+                out.extend_from_slice(&[KLAUSPOST, level as u8, version as u8]);
+            }
             Self::GnuGzip { level } => out.extend_from_slice(&[GNU_GZIP, level]),
             Self::Zlib {
                 level,
@@ -100,8 +125,21 @@ impl Encoder {
             } => {
                 out.extend_from_slice(&[ZLIB, level, window_bits, mem_level, strategy as u8]);
             }
-            Self::Pgzip { level, block_size } => {
-                out.extend_from_slice(&[PGZIP, level as u8]);
+            Self::Pigz {
+                level,
+                block_size,
+                independent,
+            } => {
+                out.extend_from_slice(&[PIGZ, level, u8::from(independent)]);
+                varint::put(out, u64::from(block_size));
+            }
+            Self::Stored => out.push(STORED),
+            Self::Pgzip {
+                level,
+                version,
+                block_size,
+            } => {
+                out.extend_from_slice(&[PGZIP, level as u8, version as u8]);
                 varint::put(out, u64::from(block_size));
             }
         }
@@ -117,17 +155,19 @@ impl Encoder {
                 }
                 Ok(Self::Go { level })
             }
-            KLAUSPOST => Ok(Self::Klauspost {
-                level: klauspost_level(fields.byte()?)?,
-            }),
+            KLAUSPOST => {
+                let (level, version) = klauspost(fields)?;
+                Ok(Self::Klauspost { level, version })
+            }
             PGZIP => {
-                let level = klauspost_level(fields.byte()?)?;
+                let (level, version) = klauspost(fields)?;
                 let block_size = fields.number()?;
                 if !(MIN_BLOCK..=MAX_BLOCK).contains(&block_size) {
                     return Err(Error::BadRecipe("impossible block size"));
                 }
                 Ok(Self::Pgzip {
                     level,
+                    version,
                     block_size: block_size as u32,
                 })
             }
@@ -147,16 +187,43 @@ impl Encoder {
             GNU_GZIP => Ok(Self::GnuGzip {
                 level: within(fields.byte()?, 1, 9)?,
             }),
+            PIGZ => {
+                let level = within(fields.byte()?, 1, 9)?;
+                let independent = within(fields.byte()?, 0, 1)? == 1;
+                let block_size = fields.number()?;
+                if !(DICTIONARY as u64..=MAX_BLOCK).contains(&block_size) {
+                    return Err(Error::BadRecipe("impossible block size"));
+                }
+                Ok(Self::Pigz {
+                    level,
+                    block_size: block_size as u32,
+                    independent,
+                })
+            }
+            STORED => Ok(Self::Stored),
             _ => Err(Error::BadRecipe("unknown encoder")),
         }
     }
 
-    /// The number of plain bytes after which the encoder flushes of its own accord.
-    pub(crate) fn block_size(self) -> Option<u64> {
+    /// Whether the encoder leaves a flush mark of its own accord at the plain position `at`, after
+    /// the last mark at `before`.
+    pub(crate) fn marks(self, at: u64, before: u64) -> bool {
         match self {
-            Self::Pgzip { block_size, .. } => Some(u64::from(block_size)),
-            _ => None,
+            Self::Pgzip { block_size, .. } => at - before == u64::from(block_size),
+            Self::Pigz { block_size, .. } => at.is_multiple_of(u64::from(block_size)),
+            Self::Stored => true,
+            _ => false,
         }
+    }
+
+    /// Whether a full flush differs from a sync flush.
+    pub(crate) fn flushes_fully(self) -> bool {
+        matches!(self, Self::Zlib { .. })
+    }
+
+    /// Whether the encoder flushes before it ends the stream.
+    pub(crate) fn flushes_at_the_end(self) -> bool {
+        matches!(self, Self::Pgzip { .. })
     }
 
     /// Starts the encoder.
@@ -169,10 +236,17 @@ impl Encoder {
                 2..=9 => Box::new(Lazy::new(level as u8)),
                 _ => Box::new(Lazy::new(6)),
             },
-            Self::Klauspost { level } => Box::new(klauspost(level)),
+            Self::Klauspost { level, version } => Box::new(Stream::new(level, version)),
             Self::Zlib { .. } | Self::GnuGzip { .. } => Box::new(Deflate::new(self.settings())),
-            Self::Pgzip { level, block_size } => {
-                Box::new(Pgzip::new(klauspost(level), block_size as usize))
+            Self::Pigz { .. } => Box::new(self.pigz()),
+            Self::Stored => Box::new(Stored::default()),
+            Self::Pgzip {
+                level,
+                version,
+                block_size,
+            } => {
+                let stream = Stream::new(level, version);
+                Box::new(Pgzip::new(stream, block_size as usize))
             }
         }
     }
@@ -186,15 +260,35 @@ impl Encoder {
                 1 => Box::new(Fast::resume(checkpoint, history)),
                 _ => Box::new(Lazy::resume(level as u8, checkpoint, history)),
             },
-            Self::Klauspost { level } => Box::new(klauspost(level).resume(checkpoint, history)),
+            Self::Klauspost { level, version } => {
+                Box::new(Stream::new(level, version).resume(checkpoint, history))
+            }
             Self::Zlib { .. } | Self::GnuGzip { .. } => {
                 Box::new(Deflate::resume(self.settings(), checkpoint, history))
             }
-            Self::Pgzip { level, block_size } => {
-                let new = Pgzip::new(klauspost(level), block_size as usize);
+            Self::Pigz { .. } => Box::new(self.pigz().resume(checkpoint, history)),
+            Self::Stored => Box::new(Stored::resume(checkpoint)),
+            Self::Pgzip {
+                level,
+                version,
+                block_size,
+            } => {
+                let new = Pgzip::new(Stream::new(level, version), block_size as usize);
                 Box::new(new.resume(checkpoint, history))
             }
         }
+    }
+
+    fn pigz(self) -> Pigz {
+        let (block_size, independent) = match self {
+            Self::Pigz {
+                block_size,
+                independent,
+                ..
+            } => (block_size as usize, independent),
+            _ => (DICTIONARY, false),
+        };
+        Pigz::new(self.settings(), block_size, independent)
     }
 
     /// What zlib's port is told; the defaults for encoders that are none.
@@ -219,6 +313,7 @@ impl Encoder {
                 strategy,
                 ..defaults
             },
+            Self::Pigz { level, .. } => Settings { level, ..defaults },
             Self::GnuGzip { level } => Settings {
                 level,
                 gnu: true,
@@ -247,6 +342,9 @@ impl Encoder {
     pub(crate) fn dictionary(self) -> usize {
         match self {
             Self::Pgzip { .. } => TAIL,
+            Self::Pigz {
+                independent: false, ..
+            } => DICTIONARY,
             _ => 0,
         }
     }
@@ -260,16 +358,29 @@ fn within(value: u8, low: u8, high: u8) -> Result<u8> {
     }
 }
 
-fn klauspost_level(level: u8) -> Result<i8> {
-    if level == 5 {
-        Ok(5)
+fn klauspost(fields: &mut Fields<'_>) -> Result<(i8, Version)> {
+    let level = fields.byte()? as i8;
+    let version = match fields.byte()? {
+        0 => Version::From1_15_0,
+        1 => Version::From1_15_10,
+        2 => Version::From1_18_2,
+        _ => return Err(Error::BadRecipe("unknown version of an encoder")),
+    };
+    if version.levels().contains(&level) {
+        Ok((level, version))
     } else {
         Err(Error::BadRecipe("unknown level"))
     }
 }
 
-fn klauspost(_level: i8) -> Stream {
-    Stream::new(|| Box::new(Level5::new()))
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::From1_15_0 => "klauspost 1.15.0 to 1.15.9",
+            Self::From1_15_10 => "klauspost 1.15.10 to 1.18.0",
+            Self::From1_18_2 => "klauspost >=1.18.2",
+        })
+    }
 }
 
 impl std::fmt::Display for Encoder {
@@ -292,10 +403,30 @@ impl std::fmt::Display for Encoder {
                 }
             }
             Self::GnuGzip { level } => write!(f, "GNU gzip, level {level}"),
-            Self::Klauspost { level } => write!(f, "klauspost 1.15.10 to 1.18.0, level {level}"),
-            Self::Pgzip { level, block_size } => write!(
+            Self::Stored => f.write_str("stored blocks"),
+            Self::Pigz {
+                level,
+                block_size,
+                independent,
+            } => {
+                let kind = if independent { "independent " } else { "" };
+                write!(f, "pigz, level {level}, {kind}blocks of {block_size}")
+            }
+            Self::Klauspost {
+                level,
+                version: Version::From1_18_2,
+            } => write!(
                 f,
-                "pgzip with klauspost 1.15.10 to 1.18.0, level {level}, blocks of {block_size}"
+                "Go compress/flate >=1.27 or klauspost >=1.18.2, level {level}"
+            ),
+            Self::Klauspost { level, version } => write!(f, "{version}, level {level}"),
+            Self::Pgzip {
+                level,
+                version,
+                block_size,
+            } => write!(
+                f,
+                "pgzip with {version}, level {level}, blocks of {block_size}"
             ),
         }
     }

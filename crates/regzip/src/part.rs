@@ -256,6 +256,7 @@ impl Running {
 pub(crate) fn apply(encoder: &mut dyn Encode, kind: EventKind) {
     match kind {
         EventKind::Flush => encoder.flush(),
+        EventKind::FullFlush => encoder.full_flush(),
         EventKind::Boundary => encoder.boundary(),
     }
 }

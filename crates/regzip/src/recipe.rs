@@ -86,6 +86,8 @@ pub(crate) enum EventKind {
     Flush,
     /// A write ended here.
     Boundary,
+    /// A flush after which nothing before is referred to.
+    FullFlush,
 }
 
 /// Bytes after the last member.
@@ -411,6 +413,7 @@ fn get_events(fields: &mut Fields<'_>, plain_len: u64) -> Result<Vec<Event>> {
         let kind = match fields.byte()? {
             0 => EventKind::Flush,
             1 => EventKind::Boundary,
+            2 => EventKind::FullFlush,
             _ => return Err(Error::BadRecipe("unknown event")),
         };
         let (distance, repeat) = (fields.number()?, fields.number()?);

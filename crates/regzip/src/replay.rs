@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::checkpoint::{Checkpoint, MIN_SPACING, OVERSHOOT};
 use crate::encoder::{Encode, Encoder};
 use crate::error::{Error, Result};
-use crate::inflate::Inflater;
+use crate::inflate::{Block, Inflater};
 use crate::part::apply;
 use crate::recipe::{Event, EventKind, push_event};
 use crate::wrapper::{Sums, Wrapper};
@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
     /// The output left the original somewhere before this plain position.
     Differs {
         plain: u64,
+        /// There was a flush before.
+        flushed: bool,
         /// Plain positions of write ends that would change the output, the likeliest first.
         sensitive: Vec<u64>,
     },
@@ -28,90 +30,145 @@ pub(crate) enum Outcome {
     Undecided,
 }
 
+/// What a replay is told besides the encoder.
+#[derive(Clone, Copy)]
+pub(crate) struct Conditions<'a> {
+    /// Plain positions, in order, at which the original writer ended a write.
+    pub(crate) boundaries: &'a [u64],
+    /// What flushes, which are found on the way, are taken for.
+    pub(crate) flush: EventKind,
+    /// Plain bytes from one checkpoint to the next.
+    pub(crate) spacing: Option<u64>,
+}
+
+impl Default for Conditions<'_> {
+    fn default() -> Self {
+        Self {
+            boundaries: &[],
+            flush: EventKind::Flush,
+            spacing: None,
+        }
+    }
+}
+
 /// Replays one deflate stream from where the input stands.
-///
-/// `boundaries` are plain positions, in order, at which the original writer ended a write; flushes
-/// are found on the way. `spacing` are plain bytes from one checkpoint to the next.
 pub(crate) fn replay<R: Read>(
     inflater: &mut Inflater<R>,
     encoder: Encoder,
     wrapper: Wrapper,
-    boundaries: &[u64],
-    spacing: Option<u64>,
+    conditions: Conditions<'_>,
 ) -> Result<Outcome> {
     inflater.restart();
-    let mut running = encoder.start();
-    let mut taken = Taken::new(running.as_mut(), spacing);
-    let mut sums = Sums::new(wrapper);
-    let mut events = Vec::new();
-    let mut marked = 0;
-    let mut boundaries = boundaries.iter().copied().peekable();
-    let block_size = encoder.block_size();
-    let mut mark = 0;
-    let mut flush_pending = false;
+    let mut replay = Replay::new(encoder, wrapper, conditions);
     loop {
         let ended = match inflater.step() {
             Err(Error::BadStream("cut short")) => return Ok(Outcome::Undecided),
             other => other?,
         };
-        let mut data = inflater.plain();
         let last = ended.is_some_and(|b| b.last);
+        replay.take(inflater.plain(), ended);
+        let output = replay.running.output();
+        let equal = inflater.input.compare(output)?;
+        replay.taken.drained += output.len() as u64;
+        output.clear();
+        match equal {
+            None => return Ok(Outcome::Undecided),
+            Some(true) if !last => {}
+            Some(true) if inflater.input.all_compared() => return Ok(replay.equal()),
+            Some(_) => return Ok(replay.differs()),
+        }
+    }
+}
+
+/// An encoder that writes again what was read.
+struct Replay<'a> {
+    encoder: Encoder,
+    conditions: Conditions<'a>,
+    running: Box<dyn Encode>,
+    taken: Taken,
+    sums: Sums,
+    events: Vec<Event>,
+    /// Plain positions of the last event and of the last flush mark.
+    marked: u64,
+    mark: u64,
+    /// A flush mark was read, and what it means depends on what follows.
+    pending: bool,
+    flushed: bool,
+}
+
+impl<'a> Replay<'a> {
+    fn new(encoder: Encoder, wrapper: Wrapper, conditions: Conditions<'a>) -> Self {
+        let mut running = encoder.start();
+        Self {
+            encoder,
+            conditions,
+            taken: Taken::new(running.as_mut(), conditions.spacing),
+            running,
+            sums: Sums::new(wrapper),
+            events: Vec::new(),
+            marked: 0,
+            mark: 0,
+            pending: false,
+            flushed: false,
+        }
+    }
+
+    fn note(&mut self, kind: EventKind, position: u64) {
+        push_event(&mut self.events, kind, position - self.marked);
+        self.marked = position;
+    }
+
+    /// Gives the encoder what one step of the inflater yielded.
+    fn take(&mut self, mut data: &[u8], ended: Option<Block>) {
+        let last = ended.is_some_and(|b| b.last);
+        let mut at = self.sums.len;
         // A block writer flushes before it ends the stream, which is no event.
-        if std::mem::take(&mut flush_pending) && !(last && data.is_empty() && block_size.is_some())
-        {
-            apply(running.as_mut(), EventKind::Flush);
-            push_event(&mut events, EventKind::Flush, sums.len - marked);
-            marked = sums.len;
+        let at_the_end = last && data.is_empty() && self.encoder.flushes_at_the_end();
+        if std::mem::take(&mut self.pending) && !at_the_end {
+            apply(self.running.as_mut(), self.conditions.flush);
+            self.note(self.conditions.flush, at);
+            self.flushed = true;
         }
-        let mut at = sums.len;
-        sums.update(data);
-        while let Some(&position) = boundaries.peek()
-            && position <= sums.len
+        self.sums.update(data);
+        let end = self.sums.len;
+        while let Some((&position, later)) = self.conditions.boundaries.split_first()
+            && position <= end
         {
-            let (now, later) = data.split_at(position.saturating_sub(at) as usize);
-            running.write(now);
-            running.boundary();
-            (data, at) = (later, position);
-            push_event(&mut events, EventKind::Boundary, position - marked);
-            marked = position;
-            boundaries.next();
+            self.conditions.boundaries = later;
+            let (now, rest) = data.split_at(position.saturating_sub(at) as usize);
+            self.running.write(now);
+            self.running.boundary();
+            (data, at) = (rest, position);
+            self.note(EventKind::Boundary, position);
         }
-        running.write(data);
+        self.running.write(data);
+        if self.encoder == Encoder::Stored && ended.is_some() && !last {
+            self.running.boundary();
+            self.note(EventKind::Boundary, end);
+        }
         if ended.is_some_and(|b| b.is_flush_mark()) {
-            flush_pending = block_size != Some(sums.len - mark);
-            mark = sums.len;
+            self.pending = !self.encoder.marks(end, self.mark);
+            self.mark = end;
         }
         if last {
-            running.finish();
+            self.running.finish();
         }
-        taken.collect(running.as_mut());
-        let equal = inflater.input.compare(running.output())?;
-        taken.drained += running.output().len() as u64;
-        running.output().clear();
-        match equal {
-            Some(false) => {
-                let sensitive = running.sensitive();
-                return Ok(Outcome::Differs {
-                    plain: sums.len,
-                    sensitive,
-                });
-            }
-            None => return Ok(Outcome::Undecided),
-            Some(true) if last && inflater.input.all_compared() => {
-                let checkpoints = taken.finish(sums.len);
-                return Ok(Outcome::Equal {
-                    events,
-                    checkpoints,
-                    sums,
-                });
-            }
-            Some(true) if last => {
-                return Ok(Outcome::Differs {
-                    plain: sums.len,
-                    sensitive: Vec::new(),
-                });
-            }
-            Some(true) => {}
+        self.taken.collect(self.running.as_mut());
+    }
+
+    fn equal(self) -> Outcome {
+        Outcome::Equal {
+            events: self.events,
+            checkpoints: self.taken.finish(self.sums.len),
+            sums: self.sums,
+        }
+    }
+
+    fn differs(&self) -> Outcome {
+        Outcome::Differs {
+            plain: self.sums.len,
+            flushed: self.flushed,
+            sensitive: self.running.sensitive(),
         }
     }
 }

@@ -4,4 +4,5 @@
 //! at any block, and GNU gzip's variant, which no library offers, is nearly the same code.
 
 pub(crate) mod deflate;
+pub(crate) mod pigz;
 pub(crate) mod trees;

@@ -3,8 +3,8 @@
 
 mod support;
 
-use regzip::{Encoder, Options};
-use support::{encoder, go_writer, inputs, round_trip, run};
+use regzip::{Encoder, Options, Version};
+use support::{encoder, go_writer, inputs, klauspost_writer, new_go_writer, round_trip, run};
 
 #[test]
 fn default_level_and_all_inputs() {
@@ -41,6 +41,7 @@ fn blocks_writes_and_flushes() {
             encoder(&recipe),
             Some(Encoder::Pgzip {
                 level: 5,
+                version: Version::From1_15_10,
                 block_size: 1 << 20
             })
         );
@@ -55,6 +56,66 @@ fn blocks_writes_and_flushes() {
                 &plain,
                 &Options::default(),
             );
+        }
+    }
+}
+
+#[test]
+fn other_versions() {
+    let plain = support::binary(2_500_000, 23);
+    for (name, levels) in [("1.15.9", &["5"][..]), ("1.18.2", &["1", "5", "6"])] {
+        let Some(writer) = klauspost_writer(name) else {
+            return;
+        };
+        for level in levels {
+            let stream = run(&writer, &["pgzip", level], &plain);
+            let what = format!("{name}, level {level}");
+            let recipe = round_trip(&what, &stream, &plain, &Options::default());
+            // Some inputs look the same from two versions.
+            let expected: i8 = level.parse().unwrap();
+            assert!(
+                matches!(encoder(&recipe), Some(Encoder::Pgzip { level, .. }) if level == expected),
+                "{what}: {:?}",
+                encoder(&recipe)
+            );
+            for (input, plain) in inputs() {
+                for format in ["gzip", "pgzip"] {
+                    let stream = run(&writer, &[format, level], &plain);
+                    let what = format!("{name}, level {level}, {format}, {input}");
+                    round_trip(&what, &stream, &plain, &Options::default());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn levels_one_and_six() {
+    let Some(writer) = go_writer("klauspost") else {
+        return;
+    };
+    for (name, plain) in inputs() {
+        for level in ["1", "6"] {
+            let stream = run(&writer, &["gzip", level], &plain);
+            let what = format!("level {level}, {name}");
+            round_trip(&what, &stream, &plain, &Options::default());
+        }
+    }
+}
+
+/// Go's own encoder from 1.27 on.
+#[test]
+fn new_go() {
+    let Some(writer) = new_go_writer() else {
+        return;
+    };
+    for (name, plain) in inputs() {
+        for level in ["1", "5", "6"] {
+            for option in ["write=50000", "flush=30011"] {
+                let stream = run(&writer, &["gzip", level, option], &plain);
+                let what = format!("level {level}, {name}, {option}");
+                round_trip(&what, &stream, &plain, &Options::default());
+            }
         }
     }
 }

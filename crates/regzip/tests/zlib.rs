@@ -8,10 +8,11 @@ use std::path::Path;
 use regzip::{Options, Wrapper};
 use support::{inputs, program, round_trip, run};
 
-/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance.
+/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance
+/// and kind (2 sync, 3 full).
 const SCRIPT: &str = "
 import sys, zlib
-level, bits, memory, strategy, flush = map(int, sys.argv[1:])
+level, bits, memory, strategy, flush, kind = map(int, sys.argv[1:])
 data = sys.stdin.buffer.read()
 c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
 out = b''
@@ -19,13 +20,13 @@ if flush:
     for at in range(0, len(data), flush):
         out += c.compress(data[at:at + flush])
         if at + flush < len(data):
-            out += c.flush(zlib.Z_SYNC_FLUSH)
+            out += c.flush(kind)
 else:
     out += c.compress(data)
 sys.stdout.buffer.write(out + c.flush())
 ";
 
-fn python(python: &Path, settings: [i32; 5], plain: &[u8]) -> Vec<u8> {
+fn python(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
     let settings = settings.map(|n| n.to_string());
     let mut arguments = vec!["-c", SCRIPT];
     arguments.extend(settings.iter().map(String::as_str));
@@ -39,7 +40,7 @@ fn all_levels_and_inputs() {
     };
     for (name, plain) in inputs() {
         for level in [1, 3, 4, 6, 9] {
-            let stream = python(&path, [level, 31, 8, 0, 0], &plain);
+            let stream = python(&path, [level, 31, 8, 0, 0, 2], &plain);
             round_trip(
                 &format!("{name}, level {level}"),
                 &stream,
@@ -59,7 +60,7 @@ fn settings() {
     for window in [9, 12, 15] {
         for memory in [8, 9] {
             for strategy in 0..=4 {
-                let settings = [6, window, memory, strategy, 0];
+                let settings = [6, window, memory, strategy, 0, 2];
                 if memory == 9 && strategy == 4 {
                     continue;
                 }
@@ -75,17 +76,15 @@ fn settings() {
     }
     let mut options = Options::default();
     options.wrapper = Some(Wrapper::Raw);
-    let stream = python(&path, [9, -15, 8, 0, 0], &plain);
+    let stream = python(&path, [9, -15, 8, 0, 0, 2], &plain);
     round_trip("raw", &stream, &plain, &options);
     for flush in [1000, 65_274, 100_000] {
         for level in [1, 6] {
-            let stream = python(&path, [level, 31, 8, 0, flush], &plain);
-            round_trip(
-                &format!("flush {flush}"),
-                &stream,
-                &plain,
-                &Options::default(),
-            );
+            for kind in [2, 3] {
+                let stream = python(&path, [level, 31, 8, 0, flush, kind], &plain);
+                let what = format!("flush {flush}, kind {kind}");
+                round_trip(&what, &stream, &plain, &Options::default());
+            }
         }
     }
 }
@@ -103,5 +102,46 @@ fn gnu_gzip() {
                 &Options::default(),
             );
         }
+    }
+}
+
+#[test]
+fn nothing_but_stored_blocks() {
+    let Some(path) = program("python3") else {
+        return;
+    };
+    for (name, plain) in inputs() {
+        for flush in [0, 70_000] {
+            let stream = python(&path, [0, 31, 8, 0, flush, 2], &plain);
+            let what = format!("{name}, flush {flush}");
+            round_trip(&what, &stream, &plain, &Options::default());
+        }
+    }
+}
+
+#[test]
+fn pigz() {
+    let Some(path) = program("pigz") else { return };
+    for (name, plain) in inputs() {
+        for level in ["-1", "-6", "-9"] {
+            for arguments in [
+                &["-c", level, "-p", "3"][..],
+                &["-c", level, "-p", "3", "-i"],
+            ] {
+                let stream = run(&path, arguments, &plain);
+                let what = format!("{name}, {arguments:?}");
+                round_trip(&what, &stream, &plain, &Options::default());
+            }
+        }
+    }
+    let plain = support::binary(3 << 17, 32);
+    for len in [(1 << 17) - 1, 1 << 17, (1 << 17) + 1, 3 << 17] {
+        let stream = run(&path, &["-c", "-p", "3"], &plain[..len]);
+        round_trip(
+            &format!("{len}"),
+            &stream,
+            &plain[..len],
+            &Options::default(),
+        );
     }
 }

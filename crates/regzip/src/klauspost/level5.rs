@@ -5,20 +5,20 @@ use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 use crate::token::MAX_MATCH;
 
-const TABLE_BITS: u32 = 15;
+pub(super) const TABLE_BITS: u32 = 15;
 /// No search starts in the last bytes of a block.
-const MARGIN: usize = 11;
+pub(super) const MARGIN: usize = 11;
 
 /// The two newest positions with the same hash of seven bytes.
 #[derive(Clone, Copy, Default)]
-struct Pair {
-    newest: u32,
-    before: u32,
+pub(super) struct Pair {
+    pub(super) newest: u32,
+    pub(super) before: u32,
 }
 
 impl Pair {
     #[inline]
-    fn push(&mut self, at: u32) {
+    pub(super) fn push(&mut self, at: u32) {
         self.before = self.newest;
         self.newest = at;
     }
@@ -29,20 +29,46 @@ impl Pair {
 pub(crate) struct Level5 {
     short: Box<[u32]>,
     long: Box<[Pair]>,
+    /// Bytes at a match's beginning that a better one may lack at first.
+    skip: usize,
 }
 
 /// A match that a search found: where, from where, and its length if that is known already.
-struct Found {
-    pos: usize,
-    from: usize,
-    length: usize,
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) pos: usize,
+    pub(super) from: usize,
+    pub(super) length: usize,
     /// The position that the search would have looked at next; it is in the tables.
-    next: usize,
+    pub(super) next: usize,
+}
+
+impl Found {
+    /// Goes on where the length is not known or was limited.
+    #[inline]
+    pub(super) fn lengthen(&mut self, buffer: &[u8]) {
+        if self.length == 0 || self.length == MAX_MATCH {
+            let known = self.length.max(4);
+            let (a, b) = (self.from + known, self.pos + known);
+            self.length = known + common_prefix(buffer, a, b, buffer.len() - b);
+        }
+    }
+
+    /// Takes in equal bytes before it that are not emitted yet.
+    #[inline]
+    pub(super) fn extend_back(&mut self, buffer: &[u8], emitted: usize) {
+        while self.from > 0 && self.pos > emitted && buffer[self.from - 1] == buffer[self.pos - 1] {
+            self.from -= 1;
+            self.pos -= 1;
+            self.length += 1;
+        }
+    }
 }
 
 impl Level5 {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(skip: usize) -> Self {
         Self {
+            skip,
             short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
             long: vec![Pair::default(); 1 << TABLE_BITS].into_boxed_slice(),
         }
@@ -144,15 +170,14 @@ impl Level5 {
 
     /// Where the match ends, another may have begun earlier and go on longer.
     fn improve(&self, h: &History, found: &mut Found) {
-        const SKIP: usize = 2;
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
         if found.length >= 30 || end >= buffer.len() - MARGIN {
             return;
         }
         let candidate = self.long[hash7(load64(buffer, end), TABLE_BITS)].newest;
-        let from = i64::from(h.relative(candidate)) - found.length as i64 + SKIP as i64;
-        let pos = found.pos + SKIP;
+        let from = i64::from(h.relative(candidate)) - found.length as i64 + self.skip as i64;
+        let pos = found.pos + self.skip;
         let distance = pos as i64 - from;
         if from >= 0 && distance > 0 && distance < super::stream::REACH {
             let from = from as usize;
@@ -191,7 +216,7 @@ impl Level5 {
 
 /// The length of a match of at least four bytes, at most what one token holds.
 #[inline]
-fn short_match(buffer: &[u8], pos: usize, from: usize) -> usize {
+pub(super) fn short_match(buffer: &[u8], pos: usize, from: usize) -> usize {
     4 + common_prefix(
         buffer,
         from + 4,
@@ -210,20 +235,9 @@ impl Search for Level5 {
         let mut emitted = start;
         let mut pos = start;
         while let Some(mut found) = self.seek(h, pos, emitted) {
-            if found.length == 0 || found.length == MAX_MATCH {
-                let known = found.length.max(4);
-                let (a, b) = (found.from + known, found.pos + known);
-                found.length = known + common_prefix(buffer, a, b, end - b);
-            }
+            found.lengthen(buffer);
             self.improve(h, &mut found);
-            while found.from > 0
-                && found.pos > emitted
-                && buffer[found.from - 1] == buffer[found.pos - 1]
-            {
-                found.from -= 1;
-                found.pos -= 1;
-                found.length += 1;
-            }
+            found.extend_back(buffer, emitted);
             tokens.add_literals(&buffer[emitted..found.pos]);
             tokens.add_match(found.length, found.pos - found.from);
             pos = found.pos + found.length;

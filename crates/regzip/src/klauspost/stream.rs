@@ -1,5 +1,8 @@
 //! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
 
+use super::level1::Level1;
+use super::level5::Level5;
+use super::level6::Level6;
 use super::tokens::Tokens;
 use super::writer::{BlockWriter, Plain};
 use crate::checkpoint::{Checkpoint, PieceState, State};
@@ -73,6 +76,12 @@ pub(crate) fn hash4(bytes: u64, bits: u32) -> usize {
     ((bytes as u32).wrapping_mul(2_654_435_761) >> (32 - bits)) as usize
 }
 
+/// Hash of the low five bytes.
+#[inline]
+pub(crate) fn hash5(bytes: u64, bits: u32) -> usize {
+    ((bytes << 24).wrapping_mul(889_523_592_379) >> (64 - bits)) as usize
+}
+
 /// Hash of the low seven bytes.
 #[inline]
 pub(crate) fn hash7(bytes: u64, bits: u32) -> usize {
@@ -90,9 +99,45 @@ pub(crate) trait Search: Send {
     fn positions(&self, each: &mut dyn FnMut(u32));
 }
 
+/// Versions of klauspost/compress that write other bytes than those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// 1.15.0 to 1.15.9.
+    From1_15_0,
+    /// 1.15.10 to 1.18.0.
+    From1_15_10,
+    /// 1.18.2 and later, and Go's own encoder from 1.27 on, which was made from it.
+    From1_18_2,
+}
+
+impl Version {
+    /// Levels whose way to search is known, the default first.
+    pub(crate) fn levels(self) -> &'static [i8] {
+        match self {
+            Self::From1_15_0 => &[5],
+            Self::From1_15_10 | Self::From1_18_2 => &[5, 1, 6],
+        }
+    }
+}
+
+fn search(level: i8, version: Version) -> Box<dyn Search> {
+    match level {
+        1 => Box::new(Level1::new()),
+        6 => Box::new(Level6::new()),
+        // Up to 1.15.9 a better match had to begin where the first one does.
+        _ => Box::new(Level5::new(if version < Version::From1_15_10 {
+            0
+        } else {
+            2
+        })),
+    }
+}
+
 /// An encoder of levels 1 to 6.
 pub(crate) struct Stream {
-    fresh: fn() -> Box<dyn Search>,
+    level: i8,
+    version: Version,
     search: Box<dyn Search>,
     history: History,
     tokens: Tokens,
@@ -102,14 +147,15 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A stream with the search that `fresh` makes.
-    pub(crate) fn new(fresh: fn() -> Box<dyn Search>) -> Self {
+    /// Starts a stream.
+    pub(crate) fn new(level: i8, version: Version) -> Self {
         Self {
-            fresh,
-            search: fresh(),
+            level,
+            version,
+            search: search(level, version),
             history: History::new(),
             tokens: Tokens::new(),
-            writer: BlockWriter::new(7),
+            writer: BlockWriter::new(7, version >= Version::From1_18_2),
             piece: Vec::with_capacity(MAX_STORED),
             past: Past::default(),
         }
@@ -158,7 +204,7 @@ impl Stream {
             let open = self.writer.open_block().map(Box::new);
             let state = State::Piece(PieceState { warm, open });
             let checkpoint = Checkpoint::new(self.past.plain(), &self.writer.bits, state);
-            let other = Self::new(self.fresh).resume(&checkpoint, history);
+            let other = Self::new(self.level, self.version).resume(&checkpoint, history);
             if other.distances() == mine {
                 self.past.take(checkpoint);
                 return;

@@ -28,6 +28,8 @@ pub(crate) struct BlockWriter {
     open_header: usize,
     /// A new table must save this part (as a shift) to be worth it.
     penalty: u32,
+    /// Tables are always cut to what is used, and always have an end of block.
+    trims: bool,
 }
 
 /// Whether blocks stay open, and what may be stored in their place.
@@ -47,7 +49,7 @@ impl Plain<'_> {
 }
 
 impl BlockWriter {
-    pub(crate) fn new(penalty: u32) -> Self {
+    pub(crate) fn new(penalty: u32, trims: bool) -> Self {
         Self {
             bits: BitWriter::default(),
             literals: [Code::default(); LITERALS],
@@ -55,6 +57,7 @@ impl BlockWriter {
             literals_only: false,
             open_header: 0,
             penalty,
+            trims,
         }
     }
 
@@ -126,6 +129,8 @@ impl BlockWriter {
     pub(crate) fn dynamic(&mut self, tokens: &mut Tokens, plain: Plain<'_>) {
         if plain.sync {
             tokens.add_end();
+        } else if self.trims {
+            tokens.literals[END_OF_BLOCK] = 1;
         }
         if self.open_header > 0 && (self.literals_only || !self.covers(tokens)) {
             self.close_block();
@@ -186,8 +191,9 @@ impl BlockWriter {
         let mut literals = tokens.literals;
         let mut distances = tokens.distances;
         let (mut literal_count, mut distance_count) = (LITERALS, DISTANCES);
-        if plain.sync {
-            // A table for the last block only is cut to what is used; others are written in full.
+        if plain.sync || self.trims {
+            // A table for the last block only is cut to what is used; older versions write others
+            // in full.
             literal_count = literals
                 .iter()
                 .rposition(|&n| n != 0)

@@ -151,6 +151,38 @@ impl Deflate {
         }
     }
 
+    /// Starts over with another stream, after a dictionary; the output goes on.
+    pub(crate) fn restart(&mut self, dictionary: &[u8]) {
+        // So far on that nothing entered before is in reach.
+        let skipped = self.buffer.len() as u32 + ORIGIN;
+        self.origin = self.origin.wrapping_add(skipped);
+        self.chain.sweep(self.origin);
+        self.dropped += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.buffer.extend_from_slice(dictionary);
+        self.block.clear();
+        self.pos = dictionary.len();
+        self.base = 0;
+        self.start = Some(self.pos);
+        self.block_len = 0;
+        self.available = false;
+        self.length = MIN_MATCH - 1;
+        self.uninserted = self.pos.min(MIN_MATCH - 1);
+        self.ended = false;
+        self.fresh = false;
+        for index in 0..self.pos - self.uninserted {
+            self.insert(index);
+        }
+    }
+
+    /// Ends the block at hand without a mark.
+    pub(crate) fn end_block(&mut self) {
+        self.drain();
+        if !self.block.tokens.is_empty() {
+            self.write_block(false);
+        }
+    }
+
     /// Goes on from a checkpoint, after `history`, whose first byte has the position `origin`.
     fn resume_at(settings: Settings, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
         let mut new = Self::new(settings);
@@ -565,11 +597,13 @@ impl Encode for Deflate {
     }
 
     fn flush(&mut self) {
-        self.drain();
-        if !self.block.tokens.is_empty() {
-            self.write_block(false);
-        }
+        self.end_block();
         trees::write_stored(&mut self.bits, &[], false);
+    }
+
+    fn full_flush(&mut self) {
+        self.flush();
+        self.restart(&[]);
     }
 
     fn finish(&mut self) {

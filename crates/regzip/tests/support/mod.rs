@@ -2,9 +2,11 @@
 #![allow(dead_code, unreachable_pub, clippy::cast_possible_truncation)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use regzip::{Analysis, Encoder, Options, Recipe};
 
@@ -133,24 +135,56 @@ pub fn skipped(why: &str) {
 
 /// Builds one of the writers under `tests/encoders`; `None` (and said so) where Go is missing.
 pub fn go_writer(name: &str) -> Option<PathBuf> {
+    build(name, name, &[], None)
+}
+
+/// The writer with another version of klauspost/compress: one of the `.mod` files beside it.
+pub fn klauspost_writer(version: &str) -> Option<PathBuf> {
+    let modules = format!("-modfile=v{version}.mod");
+    build(
+        "klauspost",
+        &format!("klauspost-{version}"),
+        &[&modules],
+        None,
+    )
+}
+
+/// The writer with the Go release that brought the new encoder, through Go's toolchain mechanism.
+pub fn new_go_writer() -> Option<PathBuf> {
+    build("go", "new-go", &[], Some("go1.27.1"))
+}
+
+/// Tests run side by side; each writer is built once.
+static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn build(source: &str, target: &str, flags: &[&str], toolchain: Option<&str>) -> Option<PathBuf> {
     let go = program("go")?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/encoders")
-        .join(name);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("encoder-{name}"));
-    let output = Command::new(go)
+        .join(source);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("encoder-{target}"));
+    let mut built = BUILT.lock().unwrap();
+    if built.contains(&target) {
+        return Some(target);
+    }
+    let mut command = Command::new(go);
+    command
         .args(["build", "-o"])
         .arg(&target)
-        .arg(".")
-        .current_dir(source)
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Some(target),
+        .args(flags)
+        .arg(".");
+    if let Some(toolchain) = toolchain {
+        command.env("GOTOOLCHAIN", toolchain);
+    }
+    let name = target.display().to_string();
+    match command.current_dir(source).output() {
+        Ok(output) if output.status.success() => {
+            built.insert(target.clone());
+            Some(target)
+        }
         Ok(output) => {
-            skipped(&format!(
-                "{name}: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ));
+            let error = String::from_utf8_lossy(&output.stderr);
+            skipped(&format!("{name}: {}", error.trim()));
             None
         }
         Err(error) => {

@@ -1,0 +1,123 @@
+//! Level 1: one table, one candidate, two positions a step.
+
+use super::level5::{Found, MARGIN, TABLE_BITS};
+use super::stream::{History, REACH, Search, hash5, near};
+use super::tokens::Tokens;
+use crate::matching::{load32, load64};
+
+/// The table of level 1.
+#[derive(Clone)]
+pub(crate) struct Level1 {
+    table: Box<[u32]>,
+}
+
+impl Level1 {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+        }
+    }
+
+    #[inline]
+    fn replace(&mut self, bytes: u64, at: u32) -> u32 {
+        std::mem::replace(&mut self.table[hash5(bytes, TABLE_BITS)], at)
+    }
+
+    /// Looks for a match from `start` on; `bytes` are those there.
+    #[inline]
+    fn seek(&mut self, h: &History, start: usize, mut bytes: u64, emitted: usize) -> Option<Found> {
+        let buffer = h.bytes.as_slice();
+        let limit = buffer.len() - MARGIN;
+        let mut pos = start;
+        loop {
+            let mut next = pos + 2 + ((pos - emitted) >> 5);
+            if next > limit {
+                return None;
+            }
+            let mut ahead = load64(buffer, next);
+            for second in [false, true] {
+                let candidate = self.replace(bytes, h.absolute(pos));
+                let from = near(h, pos, candidate);
+                if let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) {
+                    // The second time the next position comes under this one's hash.
+                    self.replace(if second { bytes } else { ahead }, h.absolute(next));
+                    return Some(Found {
+                        pos,
+                        from,
+                        length: 0,
+                        next,
+                    });
+                }
+                bytes = ahead;
+                pos = next;
+                if !second {
+                    // The next position is looked at right away.
+                    next += 1;
+                    ahead >>= 8;
+                }
+            }
+        }
+    }
+}
+
+impl Search for Level1 {
+    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
+        let buffer = h.bytes.as_slice();
+        let end = buffer.len();
+        if end - start < MARGIN + 2 {
+            return;
+        }
+        let limit = end - MARGIN;
+        let (mut emitted, mut pos) = (start, start);
+        let mut bytes = load64(buffer, start);
+        'search: while let Some(mut found) = self.seek(h, pos, bytes, emitted) {
+            loop {
+                found.lengthen(buffer);
+                found.extend_back(buffer, emitted);
+                tokens.add_literals(&buffer[emitted..found.pos]);
+                tokens.add_match(found.length, found.pos - found.from);
+                emitted = found.pos + found.length;
+                pos = emitted.max(found.next + 1);
+                if pos >= limit {
+                    if pos + found.length + 8 < end {
+                        self.replace(load64(buffer, pos), h.absolute(pos));
+                    }
+                    break 'search;
+                }
+                let before = load64(buffer, pos - 2);
+                self.replace(before, h.absolute(pos - 2));
+                bytes = before >> 16;
+                let candidate = self.replace(bytes, h.absolute(pos));
+                let from = i64::from(h.relative(candidate));
+                // Unlike elsewhere, the full distance is allowed here.
+                if from < 0
+                    || pos as i64 - from > REACH
+                    || load32(buffer, from as usize) != bytes as u32
+                {
+                    bytes >>= 8;
+                    pos += 1;
+                    break;
+                }
+                found = Found {
+                    pos,
+                    from: from as usize,
+                    length: 0,
+                    next: found.next,
+                };
+            }
+        }
+        if !tokens.list.is_empty() {
+            tokens.add_literals(&buffer[emitted..]);
+        }
+    }
+
+    fn rebase(&mut self, by: u32, oldest: u32) {
+        for at in &mut self.table {
+            *at = if *at <= oldest { 0 } else { *at - by };
+        }
+    }
+
+    fn positions(&self, each: &mut dyn FnMut(u32)) {
+        self.table.iter().for_each(|&at| each(at));
+    }
+}

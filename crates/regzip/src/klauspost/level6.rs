@@ -1,0 +1,216 @@
+//! Level 6: as level 5, with the last distance tried again and more positions entered.
+
+use super::level5::{Found, MARGIN, Pair, TABLE_BITS, short_match};
+use super::stream::{History, REACH, Search, hash4, hash7, near};
+use super::tokens::Tokens;
+use crate::matching::{common_prefix, load32, load64};
+
+/// Bytes at a match's beginning that a better one may lack at first.
+const SKIP: usize = 2;
+
+/// The tables of level 6.
+#[derive(Clone)]
+pub(crate) struct Level6 {
+    short: Box<[u32]>,
+    long: Box<[Pair]>,
+}
+
+impl Level6 {
+    pub(crate) fn new() -> Self {
+        Self {
+            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            long: vec![Pair::default(); 1 << TABLE_BITS].into_boxed_slice(),
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, bytes: u64, at: u32) {
+        self.short[hash4(bytes, TABLE_BITS)] = at;
+        self.long[hash7(bytes, TABLE_BITS)].push(at);
+    }
+
+    /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
+    #[inline]
+    fn seek(&mut self, h: &History, start: usize, emitted: usize, repeat: usize) -> Option<Found> {
+        let buffer = h.bytes.as_slice();
+        let limit = buffer.len() - MARGIN;
+        let mut next = start;
+        let mut bytes = load64(buffer, start);
+        loop {
+            let pos = next;
+            next = pos + 1 + ((pos - emitted) >> 7);
+            if next > limit {
+                return None;
+            }
+            let value = bytes as u32;
+            let short_slot = &mut self.short[hash4(bytes, TABLE_BITS)];
+            let short = std::mem::replace(short_slot, h.absolute(pos));
+            let long_slot = &mut self.long[hash7(bytes, TABLE_BITS)];
+            let long = *long_slot;
+            long_slot.push(h.absolute(pos));
+            let ahead = load64(buffer, next);
+            let same = |from: &usize| load32(buffer, *from) == value;
+            let found = |from, length| Found {
+                pos,
+                from,
+                length,
+                next,
+            };
+            if let Some(first) = near(h, pos, long.newest) {
+                let second = near(h, pos, long.before).filter(same);
+                if same(&first) {
+                    self.insert(ahead, h.absolute(next));
+                    let Some(second) = second else {
+                        return Some(found(first, 0));
+                    };
+                    let length = short_match(buffer, pos, first);
+                    let other = short_match(buffer, pos, second);
+                    if other > length {
+                        return Some(found(second, other));
+                    }
+                    return Some(found(first, length));
+                }
+                if let Some(second) = second {
+                    self.insert(ahead, h.absolute(next));
+                    return Some(found(second, 0));
+                }
+            }
+            if let Some(from) = near(h, pos, short).filter(same) {
+                let found = found(from, short_match(buffer, pos, from));
+                return Some(self.try_next(h, found, bytes, ahead, repeat));
+            }
+            bytes = ahead;
+        }
+    }
+
+    /// A short match was found: the last distance, or a long match at the next position, may be
+    /// better.
+    fn try_next(
+        &mut self,
+        h: &History,
+        found: Found,
+        bytes: u64,
+        ahead: u64,
+        repeat: usize,
+    ) -> Found {
+        let buffer = h.bytes.as_slice();
+        let next = found.next;
+        let long = self.long[hash7(ahead, TABLE_BITS)];
+        self.insert(ahead, h.absolute(next));
+        let again = found.pos + 1 - repeat;
+        if load32(buffer, again) == (bytes >> 8) as u32 {
+            let length = short_match(buffer, found.pos + 1, again);
+            if length > found.length {
+                return Found {
+                    pos: found.pos + 1,
+                    from: again,
+                    length,
+                    next,
+                };
+            }
+        }
+        let mut best = found;
+        if let Some(first) = near(h, next, long.newest) {
+            let second = near(h, next, long.before);
+            for from in [Some(first), second].into_iter().flatten() {
+                if load32(buffer, from) == ahead as u32 {
+                    let length = short_match(buffer, next, from);
+                    if length > best.length {
+                        best = Found {
+                            pos: next,
+                            from,
+                            length,
+                            next,
+                        };
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// Where the match ends, others may have begun earlier and go on longer.
+    fn improve(&self, h: &History, found: &mut Found) {
+        let buffer = h.bytes.as_slice();
+        let end = found.pos + found.length;
+        if end >= buffer.len() - MARGIN {
+            return;
+        }
+        let pair = self.long[hash7(load64(buffer, end), TABLE_BITS)];
+        let start = found.pos + SKIP;
+        // Only if the newest is in reach, the one before is looked at.
+        for candidate in [pair.newest, pair.before] {
+            let from = i64::from(h.relative(candidate)) - found.length as i64 + SKIP as i64;
+            let distance = start as i64 - from;
+            if distance >= REACH {
+                return;
+            }
+            if from < 0 || distance <= 0 {
+                continue;
+            }
+            let from = from as usize;
+            let n = common_prefix(buffer, from, start, buffer.len() - start);
+            if n > found.length {
+                (found.pos, found.from, found.length) = (start, from, n);
+            }
+        }
+    }
+
+    /// Enters positions inside a match that ends at `end`.
+    fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
+        for at in (start..end.saturating_sub(1)).step_by(2) {
+            let bytes = load64(&h.bytes, at);
+            self.long[hash7(bytes, TABLE_BITS)].push(h.absolute(at));
+            self.long[hash7(bytes >> 8, TABLE_BITS)].push(h.absolute(at + 1));
+            self.short[hash4(bytes, TABLE_BITS)] = h.absolute(at);
+        }
+    }
+}
+
+impl Search for Level6 {
+    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
+        let buffer = h.bytes.as_slice();
+        let end = buffer.len();
+        if end - start < MARGIN + 2 {
+            return;
+        }
+        let (mut emitted, mut pos, mut repeat) = (start, start, 1);
+        while let Some(mut found) = self.seek(h, pos, emitted, repeat) {
+            found.lengthen(buffer);
+            self.improve(h, &mut found);
+            found.extend_back(buffer, emitted);
+            tokens.add_literals(&buffer[emitted..found.pos]);
+            repeat = found.pos - found.from;
+            tokens.add_match(found.length, repeat);
+            emitted = found.pos + found.length;
+            pos = emitted.max(found.next + 1);
+            if pos >= end - MARGIN {
+                for at in (found.next + 1..end.saturating_sub(8)).step_by(2) {
+                    self.insert(load64(buffer, at), h.absolute(at));
+                }
+                break;
+            }
+            self.insert_inside(h, found.next + 1, pos);
+        }
+        if !tokens.list.is_empty() {
+            tokens.add_literals(&buffer[emitted..]);
+        }
+    }
+
+    fn rebase(&mut self, by: u32, oldest: u32) {
+        let shift = |at: &mut u32| *at = if *at <= oldest { 0 } else { *at - by };
+        self.short.iter_mut().for_each(shift);
+        for pair in &mut self.long {
+            shift(&mut pair.newest);
+            shift(&mut pair.before);
+        }
+    }
+
+    fn positions(&self, each: &mut dyn FnMut(u32)) {
+        self.short.iter().for_each(|&at| each(at));
+        for pair in &self.long {
+            each(pair.newest);
+            each(pair.before);
+        }
+    }
+}
