@@ -1,5 +1,7 @@
 //! The project's own commands: `cargo xtask check` and its siblings.
 
+mod bench;
+mod binary;
 mod check;
 mod workspace;
 
@@ -20,11 +22,14 @@ enum Command {
     /// Refuse dependencies against the direction of the architecture, undocumented ones, and files
     /// that have grown too long
     Check,
+    /// Measure bundle, verify and load against their floors and against skopeo, on loopback
+    Bench(bench::BenchArguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
