@@ -1,0 +1,34 @@
+//! The bundle: one tar file that is an OCI image layout, laid out before the first blob arrives and read
+//! without unpacking. `docs/format.md` describes it for a second implementation.
+//!
+//! - [`Record`] says what a bundle carries; its digest is the bundle's [`Identity`].
+//! - [`Layout`] gives every entry its offset; it follows from the record alone.
+//! - [`Writer`] writes blobs at their offsets from many threads and survives interruption;
+//!   [`StreamWriter`] writes the same bytes in order.
+//! - [`Bundle`] opens what was written and trusts nothing; [`verify`] reads it all.
+
+mod bundle;
+mod error;
+mod header;
+mod index;
+mod journal;
+mod layout;
+mod read_at;
+mod record;
+mod scan;
+mod stream;
+mod verify;
+mod writer;
+
+pub use bundle::{BlobReader, Bundle, OpenError};
+pub use error::{Fault, WriteError};
+pub use journal::{Journal, JournalError, SavedState};
+pub use layout::{Entry, EntryContent, Extent, Layout, LayoutError};
+pub use read_at::ReadAt;
+pub use record::{
+    BlobEntry, FileEntry, FileKind, Found, Identity, ImageEntry, ImageSource, PlainDescriptor,
+    PlatformEntry, Record, RecordError, ReferrerEntry,
+};
+pub use stream::StreamWriter;
+pub use verify::{Problem, VerifyReport, verify};
+pub use writer::{BlobSink, BlobState, Finished, Writer};

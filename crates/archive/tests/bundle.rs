@@ -1,0 +1,307 @@
+//! What a bundle promises, on a small one.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use sealift_archive::{
+    BlobEntry, BlobState, Bundle, ImageEntry, ImageSource, Journal, Layout, LayoutError,
+    PlainDescriptor, Record, StreamWriter, WriteError, Writer, verify,
+};
+use sealift_oci::{Algorithm, Descriptor, Digest, media_type};
+use sealift_pipeline::{Cancel, NoObserver};
+
+struct Content {
+    record: Record,
+    blobs: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// Two images that share a base; one layer has a SHA-512 digest, one is empty.
+fn content() -> Content {
+    let base = b"base layer ".repeat(100);
+    let mut content = Content {
+        record: Record::empty(),
+        blobs: BTreeMap::new(),
+    };
+    for name in ["a", "b"] {
+        let config = format!("{{\"name\":\"{name}\"}}").into_bytes();
+        let own = format!("own layer of {name}").repeat(60).into_bytes();
+        let wide = format!("wide {name}").into_bytes();
+        let layers = [
+            Descriptor::of(media_type::OCI_LAYER_GZIP, &base),
+            Descriptor::of(media_type::OCI_LAYER_GZIP, &own),
+            Descriptor::of(media_type::OCI_LAYER, b""),
+            Descriptor::new(
+                media_type::OCI_LAYER,
+                Digest::of(Algorithm::Sha512, &wide),
+                wide.len() as u64,
+            ),
+        ];
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": Descriptor::of(media_type::OCI_CONFIG, &config), "layers": layers,
+        })
+        .to_string()
+        .into_bytes();
+        let descriptor =
+            PlainDescriptor::from(&Descriptor::of(media_type::OCI_MANIFEST, &manifest));
+        content.record.images.push(ImageEntry {
+            reference: format!("r.example/{name}:1").parse().unwrap(),
+            descriptor: descriptor.clone(),
+            source: ImageSource::Registry,
+            original: None,
+            platforms: Vec::new(),
+            left_out: Vec::new(),
+            new_digest: false,
+        });
+        content.record.manifests.push(descriptor);
+        for (bytes, config) in [
+            (config, true),
+            (base.clone(), false),
+            (own, false),
+            (Vec::new(), false),
+        ] {
+            let digest = Digest::sha256(&bytes);
+            content.record.blobs.push(BlobEntry {
+                digest,
+                size: bytes.len() as u64,
+                config,
+            });
+            content.blobs.insert(digest, bytes);
+        }
+        let digest = Digest::of(Algorithm::Sha512, &wide);
+        content.record.blobs.push(BlobEntry {
+            digest,
+            size: wide.len() as u64,
+            config: false,
+        });
+        content.blobs.insert(digest, wide);
+        content.blobs.insert(Digest::sha256(&manifest), manifest);
+    }
+    content
+}
+
+fn streamed(content: &Content) -> Vec<u8> {
+    let mut writer = StreamWriter::new(Vec::new(), Layout::new(content.record.clone()).unwrap());
+    while let Some(digest) = writer.next_blob().unwrap() {
+        writer
+            .write_blob(&mut content.blobs[&digest].as_slice(), |_| {})
+            .unwrap();
+    }
+    writer.finish().unwrap().0
+}
+
+fn writer(path: &Path, content: &Content) -> Writer {
+    let mut journal = Journal::open(&path.with_extension("journal")).unwrap();
+    if journal.saved().request.is_none() {
+        journal.begin(Digest::sha256(b"request"), "plan").unwrap();
+    }
+    let layout = Layout::new(content.record.clone()).unwrap();
+    Writer::create(path, layout, journal, 2, &Cancel::new()).unwrap()
+}
+
+fn open(bytes: Vec<u8>) -> Result<Bundle, String> {
+    Bundle::from_reader(Arc::new(bytes), "test.tar").map_err(|error| error.to_string())
+}
+
+/// What is wrong with `bytes`, found by opening or by reading all.
+fn faults(bytes: Vec<u8>) -> Vec<String> {
+    match open(bytes) {
+        Err(fault) => vec![fault],
+        Ok(bundle) => {
+            let report = verify(&bundle, 2, &Cancel::new(), &NoObserver).unwrap();
+            report
+                .problems
+                .iter()
+                .map(|problem| format!("{problem:?}"))
+                .collect()
+        }
+    }
+}
+
+#[test]
+fn a_bundle_opens_and_gives_back_what_was_put_in() {
+    let content = content();
+    let bundle = open(streamed(&content)).unwrap();
+    assert_eq!(
+        bundle.identity(),
+        content.record.clone().canonical().identity()
+    );
+    for (digest, bytes) in &content.blobs {
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut bundle.blob(digest).unwrap(), &mut read).unwrap();
+        assert_eq!(&read, bytes);
+    }
+    assert!(faults(streamed(&content)).is_empty());
+}
+
+#[test]
+fn a_file_and_a_stream_get_the_same_bytes() {
+    let content = content();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.tar");
+    let writer = writer(&path, &content);
+    for (digest, bytes) in content.blobs.iter().rev() {
+        writer.put(digest, bytes).unwrap();
+    }
+    let finished = writer.finish().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(bytes, streamed(&content));
+    assert_eq!(finished.bytes, bytes.len() as u64);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "only the bundle is left"
+    );
+}
+
+#[test]
+fn an_interrupted_writer_takes_up_what_is_whole() {
+    let content = content();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.tar");
+    let first = writer(&path, &content);
+    let done: Vec<Digest> = content.blobs.keys().take(4).copied().collect();
+    for digest in &done {
+        first.put(digest, &content.blobs[digest]).unwrap();
+    }
+    drop(first);
+    assert!(open(fs::read(folder.path().join("b.tar.partial")).unwrap()).is_err());
+    let second = writer(&path, &content);
+    for (digest, bytes) in &content.blobs {
+        let expected = if done.contains(digest) {
+            BlobState::Whole
+        } else {
+            BlobState::Missing
+        };
+        assert_eq!(second.state(digest), expected);
+        second.put(digest, bytes).unwrap();
+    }
+    second.finish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), streamed(&content));
+}
+
+#[test]
+fn a_blob_that_was_damaged_in_the_partial_file_is_asked_for_again() {
+    let content = content();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.tar");
+    let first = writer(&path, &content);
+    for (digest, bytes) in &content.blobs {
+        first.put(digest, bytes).unwrap();
+    }
+    let victim = content
+        .blobs
+        .iter()
+        .find(|(_, bytes)| bytes.len() > 500)
+        .unwrap()
+        .0;
+    let offset = usize::try_from(first.layout().extent(victim).unwrap().offset).unwrap();
+    drop(first);
+    let partial = folder.path().join("b.tar.partial");
+    let mut bytes = fs::read(&partial).unwrap();
+    bytes[offset] ^= 1;
+    fs::write(&partial, bytes).unwrap();
+    let second = writer(&path, &content);
+    assert_eq!(second.state(victim), BlobState::Missing);
+    assert!(matches!(
+        second.finish(),
+        Err(WriteError::Incomplete { missing: 1, .. })
+    ));
+}
+
+#[test]
+fn other_bytes_than_promised_are_refused_while_writing() {
+    let content = content();
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(&folder.path().join("b.tar"), &content);
+    let (digest, bytes) = content
+        .blobs
+        .iter()
+        .find(|(_, bytes)| bytes.len() > 500)
+        .unwrap();
+    let mut wrong = bytes.clone();
+    wrong[7] ^= 1;
+    assert!(matches!(
+        writer.put(digest, &wrong),
+        Err(WriteError::Mismatch(_))
+    ));
+    assert!(matches!(
+        writer.put(digest, &bytes[1..]),
+        Err(WriteError::Mismatch(_))
+    ));
+    assert!(
+        writer
+            .put(digest, &[bytes.as_slice(), b"x"].concat())
+            .is_err()
+    );
+    writer.put(digest, bytes).unwrap();
+}
+
+#[test]
+fn every_flipped_byte_is_found() {
+    let bytes = streamed(&content());
+    for offset in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[offset] ^= 0x10;
+        assert!(!faults(damaged).is_empty(), "byte {offset}");
+    }
+}
+
+#[test]
+fn every_truncation_and_every_continuation_is_found() {
+    let bytes = streamed(&content());
+    for length in (0..bytes.len()).step_by(256) {
+        assert!(open(bytes[..length].to_vec()).is_err(), "{length} bytes");
+    }
+    assert!(open([bytes.as_slice(), &[0]].concat()).is_err());
+    assert!(open([bytes.as_slice(), &[0; 512]].concat()).is_err());
+    assert!(open([bytes.as_slice(), &bytes].concat()).is_err());
+}
+
+#[test]
+fn a_damaged_blob_is_reported_with_its_place_and_the_images_that_need_it() {
+    let content = content();
+    let mut bytes = streamed(&content);
+    let base = Digest::sha256(&b"base layer ".repeat(100));
+    let extent = open(bytes.clone()).unwrap().extent(&base).unwrap();
+    bytes[usize::try_from(extent.offset).unwrap() + 5] ^= 1;
+    let report = verify(&open(bytes).unwrap(), 2, &Cancel::new(), &NoObserver).unwrap();
+    assert_eq!(report.problems.len(), 1);
+    assert_eq!(
+        (report.problems[0].entry.clone(), report.problems[0].offset),
+        (base.blob_path(), extent.offset)
+    );
+    assert_eq!(
+        report.problems[0].touches,
+        ["r.example/a:1", "r.example/b:1"]
+    );
+}
+
+#[test]
+fn one_name_for_two_images_is_refused() {
+    let mut record = content().record;
+    record.images[1].reference = record.images[0].reference.clone();
+    assert!(matches!(
+        Layout::new(record),
+        Err(LayoutError::TwoDigests { .. })
+    ));
+}
+
+#[test]
+fn other_tars_are_no_bundles() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    header.set_mode(0o644);
+    builder
+        .append_data(&mut header, "index.json", &b"{}"[..])
+        .unwrap();
+    let error = open(builder.into_inner().unwrap()).err().unwrap();
+    assert!(error.contains("index.json at byte 0"), "{error}");
+    assert!(open(b"PK\x03\x04 not a tar".repeat(100)).is_err());
+    assert!(open(Vec::new()).is_err());
+    assert!(open(vec![0; 1024]).is_err());
+}
