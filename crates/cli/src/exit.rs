@@ -1,0 +1,29 @@
+//! The exit codes, in one place; the README's table repeats them for people.
+
+use std::process::ExitCode;
+
+/// How a command ended, as a script sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All that was asked for is done.
+    Done = 0,
+    /// It failed, and nothing half-done is visible.
+    Failed = 1,
+    /// The arguments or an input file make no sense; nothing was tried.
+    Usage = 2,
+    /// Some tags moved and some did not; both are listed.
+    TagsPartlyMoved = 3,
+    /// A bundle or an archive is damaged or malformed.
+    Damaged = 4,
+    /// The destination has something else under a name that would be written, or two images would get
+    /// one name; nothing was written.
+    Conflict = 5,
+    /// Stopped by Ctrl-C or a signal; the same command goes on where it stopped.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,97 @@
+//! What a command that did not succeed tells: the error, what to try, and the exit code.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// A command's failure, ready to be shown.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with the words of `error`, causes included.
+    pub(crate) fn new(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+        Self {
+            exit,
+            message: chain(error),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A failure in the command line's own words.
+    pub(crate) fn message(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// The same with one more thing to try.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", printable(&self.message))?;
+        for hint in &self.hints {
+            write!(f, "\nhint: {}", printable(hint))?;
+        }
+        Ok(())
+    }
+}
+
+/// The error and its causes, without those that only repeat what was said.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `text` without characters that a terminal would obey: names come from outside.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let failure = Failure::message(Exit::Failed, "bad \u{1b}[2J name").hint("look\r");
+        assert_eq!(
+            failure.to_string(),
+            "error: bad \u{fffd}[2J name\nhint: look\u{fffd}"
+        );
+    }
+}

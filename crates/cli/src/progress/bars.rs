@@ -1,0 +1,123 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use sealift_oci::Digest;
+use sealift_pipeline::{Event, Observer};
+
+use crate::failure::printable;
+use crate::words;
+
+/// How many of the parts under way have a bar of their own.
+const SHOWN: usize = 8;
+/// Parts smaller than this are done before anyone could read their bar.
+const WORTH_A_BAR: u64 = 1 << 20;
+
+/// Bars on a terminal: one for the whole with rate and time left, and one for each large part.
+pub(super) struct Bars {
+    all: MultiProgress,
+    state: Mutex<State>,
+}
+
+struct State {
+    whole: ProgressBar,
+    parts: HashMap<Digest, ProgressBar>,
+}
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        let all = MultiProgress::new();
+        let whole = all.add(ProgressBar::new(0).with_style(whole_style()));
+        Self {
+            all,
+            state: Mutex::new(State {
+                whole,
+                parts: HashMap::new(),
+            }),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        // A terminal that is gone cannot be told so.
+        let _ = self.all.println(printable(text));
+    }
+}
+
+impl Observer for Bars {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Warning { text } => self.line(&format!("warning: {text}")),
+            Event::Note { text } => self.line(text),
+            Event::Retry {
+                host,
+                what,
+                error,
+                wait,
+            } => self.line(&format!(
+                "{host}: {what} failed ({error}); again in {}",
+                words::duration(*wait)
+            )),
+            event => {
+                if let Ok(mut state) = self.state.lock() {
+                    state.update(&self.all, event);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn update(&mut self, all: &MultiProgress, event: &Event<'_>) {
+        match event {
+            Event::Phase { name } => {
+                self.whole.reset();
+                self.whole.set_length(0);
+                self.whole.set_message((*name).to_owned());
+            }
+            Event::Total { bytes, .. } => self.whole.set_length(*bytes),
+            Event::Started { digest, size, what }
+                if *size >= WORTH_A_BAR && self.parts.len() < SHOWN =>
+            {
+                let bar = all.add(ProgressBar::new(*size).with_style(part_style()));
+                bar.set_message(printable(what));
+                self.parts.insert(**digest, bar);
+            }
+            Event::Advanced { digest, bytes } => {
+                self.whole.inc(*bytes);
+                if let Some(bar) = self.parts.get(digest) {
+                    bar.inc(*bytes);
+                }
+            }
+            Event::Finished { digest, .. } => {
+                if let Some(bar) = self.parts.remove(digest) {
+                    bar.finish_and_clear();
+                    all.remove(&bar);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        // The report follows; bars above it would only repeat it.
+        let _ = self.all.clear();
+    }
+}
+
+fn whole_style() -> ProgressStyle {
+    style(
+        "{msg:14} {bar:30} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11}, {eta} left",
+    )
+}
+
+fn part_style() -> ProgressStyle {
+    style(
+        "  {bar:20} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11}  {wide_msg}",
+    )
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,394 @@
+//! Credentials from the files that Docker and podman keep, and from their helper programs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use crate::secret::Secret;
+
+/// How long a credential helper may take.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+/// No credentials file or helper's answer is larger.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What to show a registry or its token service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A user and a password.
+    Password {
+        /// The user's name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A refresh token (Docker's `identitytoken`).
+    IdentityToken(Secret),
+}
+
+/// Why credentials cannot be read. No variant carries a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeychainError {
+    /// A credentials file cannot be read.
+    #[error("cannot read the credentials file {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A helper program failed.
+    #[error("the credential helper {helper} failed for {host}: {reason}")]
+    Helper {
+        /// The program.
+        helper: String,
+        /// The registry that it was asked about.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Where credentials come from, first match wins: what the user gave for this run, then the files in
+/// their order.
+#[derive(Clone, Debug, Default)]
+pub struct Keychain {
+    given: Vec<(Option<String>, Credential)>,
+    files: Vec<AuthFile>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthFile {
+    #[serde(default)]
+    auths: BTreeMap<String, AuthEntry>,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, String>,
+    #[serde(default)]
+    creds_store: Option<String>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+struct AuthEntry {
+    #[serde(default)]
+    auth: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    identitytoken: String,
+}
+
+impl std::fmt::Debug for AuthEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuthEntry(…)")
+    }
+}
+
+impl Keychain {
+    /// No credentials at all.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// The credentials of `files`, in their order; those that do not exist count as empty.
+    pub fn from_files(files: &[PathBuf]) -> Result<Self, KeychainError> {
+        let read: Result<Vec<Option<AuthFile>>, KeychainError> =
+            files.iter().map(|path| read_file(path)).collect();
+        Ok(Self {
+            given: Vec::new(),
+            files: read?.into_iter().flatten().collect(),
+        })
+    }
+
+    /// The same with credentials for `registry` (for every registry where none is named) that go first.
+    pub fn with(mut self, registry: Option<String>, credential: Credential) -> Self {
+        self.given.push((registry, credential));
+        self
+    }
+
+    /// The credentials for a repository: of the longest key that fits it, as containers-auth.json(5) says.
+    pub fn lookup(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credential>, KeychainError> {
+        let given = self
+            .given
+            .iter()
+            .find(|(host, _)| host.as_deref().is_none_or(|host| host == registry));
+        if let Some((_, credential)) = given {
+            return Ok(Some(credential.clone()));
+        }
+        for file in &self.files {
+            if let Some(credential) = file.lookup(registry, repository)? {
+                return Ok(Some(credential));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Option<AuthFile>, KeychainError> {
+    let error = |reason: String| KeychainError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    match fs::metadata(path) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(fault) => return Err(error(fault.to_string())),
+        Ok(metadata) if metadata.len() > MAX_BYTES => {
+            return Err(error("it has more than 1 MiB".to_owned()));
+        }
+        Ok(_) => {}
+    }
+    let bytes = fs::read(path).map_err(|fault| error(fault.to_string()))?;
+    // serde_json's own words could quote a secret.
+    serde_json::from_slice(&bytes).map(Some).map_err(|fault| {
+        error(format!(
+            "it is no credentials file in JSON (line {}, column {})",
+            fault.line(),
+            fault.column()
+        ))
+    })
+}
+
+impl AuthFile {
+    fn lookup(
+        &self,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Option<Credential>, KeychainError> {
+        for key in keys(registry, repository) {
+            if let Some(helper) = self.cred_helpers.get(&key) {
+                return run_helper(helper, &key);
+            }
+            let entry = self.auths.iter().find(|(name, _)| normalised(name) == key);
+            if let Some((name, entry)) = entry {
+                if let Some(credential) = entry.credential() {
+                    return Ok(Some(credential));
+                }
+                // Docker leaves an empty entry behind where the store has the secret.
+                if let Some(store) = &self.creds_store {
+                    return run_helper(store, name);
+                }
+            }
+        }
+        match &self.creds_store {
+            Some(store) => run_helper(store, server_name(registry)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Docker Hub's credentials are kept under the address of its first API.
+fn server_name(registry: &str) -> &str {
+    if registry == "docker.io" {
+        "https://index.docker.io/v1/"
+    } else {
+        registry
+    }
+}
+
+/// The keys that fit a repository, longest first.
+fn keys(registry: &str, repository: &str) -> Vec<String> {
+    let full = format!("{registry}/{repository}");
+    let mut keys: Vec<String> =
+        std::iter::successors(Some(full.as_str()), |key| Some(key.rsplit_once('/')?.0))
+            .map(str::to_owned)
+            .collect();
+    if registry == "docker.io" {
+        keys.extend(["index.docker.io", "registry-1.docker.io"].map(str::to_owned));
+    }
+    keys
+}
+
+/// A key without scheme and without the API's path, which Docker writes for the Hub.
+fn normalised(key: &str) -> &str {
+    let key = key.split_once("://").map_or(key, |(_, rest)| rest);
+    let key = key.strip_suffix('/').unwrap_or(key);
+    key.strip_suffix("/v1")
+        .or_else(|| key.strip_suffix("/v2"))
+        .unwrap_or(key)
+}
+
+impl AuthEntry {
+    fn credential(&self) -> Option<Credential> {
+        if !self.identitytoken.is_empty() {
+            return Some(Credential::IdentityToken(Secret::new(&self.identitytoken)));
+        }
+        let decoded = STANDARD
+            .decode(self.auth.trim())
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let (username, password) = match decoded.as_deref().and_then(|text| text.split_once(':')) {
+            // Old versions of Docker padded the text with zeros.
+            Some((username, password)) => (username, password.trim_end_matches('\0')),
+            None => (self.username.as_str(), self.password.as_str()),
+        };
+        (!username.is_empty()).then(|| Credential::Password {
+            username: username.to_owned(),
+            password: Secret::new(password),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HelperAnswer {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    secret: String,
+}
+
+/// Asks `docker-credential-NAME get` (Docker's credential helper protocol). A helper that knows nothing
+/// about the host says so and fails; that is no error.
+fn run_helper(name: &str, host: &str) -> Result<Option<Credential>, KeychainError> {
+    let helper = format!("docker-credential-{name}");
+    let error = |reason: &str| KeychainError::Helper {
+        helper: helper.clone(),
+        host: host.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if name.contains(['/', '\\']) {
+        return Err(error("its name is a path"));
+    }
+    let mut child = Command::new(&helper)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|fault| error(&fault.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper may end without reading.
+        let _ = stdin.write_all(host.as_bytes());
+    }
+    let output = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        output
+            .map(|output| output.take(MAX_BYTES).read_to_end(&mut text))
+            .transpose()
+            .map(|_| text)
+    });
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if begun.elapsed() < HELPER_TIMEOUT => thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error("it did not answer within 30 seconds"));
+            }
+        }
+    };
+    let text = reader.join().ok().and_then(Result::ok).unwrap_or_default();
+    if !status.success() {
+        let words = String::from_utf8_lossy(&text).to_lowercase();
+        return if words.contains("not found") {
+            Ok(None)
+        } else {
+            Err(error("it ended with an error"))
+        };
+    }
+    let answer: HelperAnswer =
+        serde_json::from_slice(&text).map_err(|_| error("its answer is no JSON"))?;
+    Ok(Some(match answer.username.as_str() {
+        "" => return Ok(None),
+        "<token>" => Credential::IdentityToken(Secret::new(answer.secret)),
+        _ => Credential::Password {
+            username: answer.username,
+            password: Secret::new(answer.secret),
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn keychain(json: &str) -> Keychain {
+        Keychain {
+            given: Vec::new(),
+            files: vec![serde_json::from_str(json).unwrap()],
+        }
+    }
+
+    fn user(keychain: &Keychain, registry: &str, repository: &str) -> Option<String> {
+        match keychain.lookup(registry, repository).unwrap()? {
+            Credential::Password { username, .. } => Some(username),
+            Credential::IdentityToken(_) => Some("<token>".to_owned()),
+        }
+    }
+
+    fn auth(user: &str) -> String {
+        format!(
+            r#"{{"auth":"{}"}}"#,
+            STANDARD.encode(format!("{user}:canary"))
+        )
+    }
+
+    #[test]
+    fn the_longest_key_wins() {
+        let chain = keychain(&format!(
+            r#"{{"auths":{{"r.io":{},"r.io/team":{},"r.io/team/app":{}}}}}"#,
+            auth("host"),
+            auth("team"),
+            auth("app")
+        ));
+        assert_eq!(user(&chain, "r.io", "other/x").unwrap(), "host");
+        assert_eq!(user(&chain, "r.io", "team/x").unwrap(), "team");
+        assert_eq!(user(&chain, "r.io", "team/app").unwrap(), "app");
+        assert_eq!(user(&chain, "r.io", "teams/app").unwrap(), "host");
+        assert_eq!(user(&chain, "r.io:5000", "x"), None);
+    }
+
+    #[test]
+    fn docker_hub_is_known_by_its_old_address() {
+        let chain = keychain(&format!(
+            r#"{{"auths":{{"https://index.docker.io/v1/":{}}}}}"#,
+            auth("hub")
+        ));
+        assert_eq!(user(&chain, "docker.io", "library/nginx").unwrap(), "hub");
+    }
+
+    #[test]
+    fn given_credentials_go_first_and_only_where_they_are_for() {
+        let given = Credential::Password {
+            username: "given".to_owned(),
+            password: Secret::new("canary"),
+        };
+        let chain = Keychain::anonymous().with(Some("r.io".to_owned()), given);
+        assert_eq!(user(&chain, "r.io", "x").unwrap(), "given");
+        assert_eq!(user(&chain, "other.io", "x"), None);
+    }
+
+    #[test]
+    fn no_secret_is_ever_printed() {
+        let given = Credential::Password {
+            username: "u".to_owned(),
+            password: Secret::new("canary"),
+        };
+        let chain = keychain(&format!(
+            r#"{{"auths":{{"r.io":{{"username":"u","password":"canary"}},"q":{}}}}}"#,
+            auth("x")
+        ));
+        let text = format!("{:?}", chain.with(None, given));
+        assert!(
+            !text.contains("canary") && !text.contains("Y2FuYXJ5"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! The wire: everything that is said to a registry.
+//!
+//! A [`Client`] holds what all hosts share (credentials, trust, retries, what was learned about each
+//! host); a [`Repository`] is one repository on one host. Nothing here reads the environment: whoever
+//! builds [`ClientOptions`] says where credentials and certificates are.
+//!
+//! Rules that hold for every request: credentials go to the registry itself and to a token service that
+//! is known or was named, and nowhere else; what has a digest is compared with it; answers are read up to
+//! a limit.
+
+mod auth;
+mod client;
+mod error;
+mod keychain;
+mod origin;
+mod referrers;
+mod repository;
+mod request;
+mod retry;
+mod secret;
+mod tls;
+mod upload;
+
+pub use client::{Client, ClientOptions};
+pub use error::{Problem, RegistryError};
+pub use keychain::{Credential, Keychain, KeychainError};
+pub use repository::{BlobBody, Repository};
+pub use retry::RetryPolicy;
+pub use secret::Secret;
+pub use upload::{BlobSource, Pushed};

@@ -1,0 +1,1 @@
+//! A read-only OCI registry straight from the bundle file.
