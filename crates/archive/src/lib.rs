@@ -11,6 +11,7 @@ mod bundle;
 mod error;
 mod header;
 mod index;
+mod inspect;
 mod journal;
 mod layout;
 mod read_at;
@@ -22,6 +23,9 @@ mod writer;
 
 pub use bundle::{BlobReader, Bundle, OpenError};
 pub use error::{Fault, WriteError};
+pub use inspect::{
+    InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,
+};
 pub use journal::{Journal, JournalError, SavedState};
 pub use layout::{Entry, EntryContent, Extent, Layout, LayoutError};
 pub use read_at::ReadAt;

@@ -305,3 +305,21 @@ fn other_tars_are_no_bundles() {
     assert!(open(Vec::new()).is_err());
     assert!(open(vec![0; 1024]).is_err());
 }
+
+#[test]
+fn an_inspection_tells_own_and_shared_bytes() {
+    let content = content();
+    let bundle = Bundle::from_reader(Arc::new(streamed(&content)), "bundle").unwrap();
+    let inspection = sealift_archive::inspect(&bundle).unwrap();
+    assert_eq!(
+        inspection.identity,
+        content.record.clone().canonical().identity()
+    );
+    let shared = b"base layer ".len() as u64 * 100;
+    assert_eq!(inspection.shared_bytes, shared);
+    for image in &inspection.images {
+        assert_eq!(image.bytes - image.own_bytes, shared, "{}", image.reference);
+        assert_eq!(image.platforms[0].layers, 4);
+        assert_eq!(image.platforms[0].bytes, image.bytes);
+    }
+}
