@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+use sealift_oci::{Digest, PlatformSelector, Reference};
+use serde::Serialize;
+
+/// What a bundle is to carry.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Images by name, from the registries that the names say.
+    pub images: Vec<Reference>,
+    /// OCI layouts (folders or tars) and `docker save` archives; all their images.
+    pub local: Vec<PathBuf>,
+    /// Files and folders to carry as they are.
+    pub files: Vec<FileRequest>,
+    /// The platforms to take out of indexes; all where none is given.
+    pub platforms: Vec<PlatformSelector>,
+    /// Whether signatures, attestations and SBOMs come along.
+    pub referrers: bool,
+    /// Whether layers that their publisher forbids to redistribute are asked of the registry too.
+    pub foreign_layers: bool,
+}
+
+/// A file or folder to carry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileRequest {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name to carry it under; its own where none is given.
+    pub name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Canonical {
+    images: Vec<String>,
+    local: Vec<String>,
+    files: Vec<(String, Option<String>)>,
+    platforms: Vec<String>,
+    referrers: bool,
+    foreign_layers: bool,
+}
+
+impl Request {
+    /// The digest of what is asked for. Order and repetition do not count; two requests with one digest
+    /// can share what an interrupted run left.
+    pub fn digest(&self) -> Digest {
+        let canonical = Canonical {
+            images: sorted(self.images.iter().map(Reference::to_string)),
+            local: sorted(self.local.iter().map(|path| format!("{}", path.display()))),
+            files: sorted(
+                self.files
+                    .iter()
+                    .map(|file| (format!("{}", file.path.display()), file.name.clone())),
+            ),
+            platforms: sorted(self.platforms.iter().map(PlatformSelector::to_string)),
+            referrers: self.referrers,
+            foreign_layers: self.foreign_layers,
+        };
+        let bytes = serde_json::to_vec(&canonical).expect("lists of text are always JSON");
+        Digest::sha256(&bytes)
+    }
+}
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}
