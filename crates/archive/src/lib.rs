@@ -14,6 +14,7 @@ mod index;
 mod inspect;
 mod journal;
 mod layout;
+mod placement;
 mod read_at;
 mod record;
 mod scan;
@@ -28,6 +29,7 @@ pub use inspect::{
 };
 pub use journal::{Journal, JournalError, SavedState};
 pub use layout::{Entry, EntryContent, Extent, Layout, LayoutError};
+pub use placement::{Collision, Placed, Placement, PlacementError, Placements, place, place_all};
 pub use read_at::ReadAt;
 pub use record::{
     BlobEntry, FileEntry, FileKind, Found, Identity, ImageEntry, ImageSource, PlainDescriptor,

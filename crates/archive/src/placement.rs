@@ -1,0 +1,412 @@
+//! Where everything in a bundle goes: each image, carried file and referrer gets its repository and tag
+//! at a destination. The loader writes by this list and `serve` answers by it, so that both give the
+//! same names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use sealift_oci::{
+    Descriptor, Destination, Digest, Naming, Reference, valid_repository, valid_tag,
+};
+
+use crate::record::{Found, PlainDescriptor, Record, ReferrerEntry};
+
+/// What a placement is of: an entry of the record, by its position in its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Placed {
+    /// `record.images[n]`.
+    Image(usize),
+    /// `record.files[n]`.
+    File(usize),
+    /// `record.referrers[n]`.
+    Referrer(usize),
+}
+
+/// One manifest in one repository of the destination, under one tag or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Which entry of the record it is of.
+    pub of: Placed,
+    /// The repository, with the destination's path and without its registry.
+    pub repository: String,
+    /// The tag. None for a referrer that is found by its `subject`: it is stored by digest alone.
+    pub tag: Option<String>,
+    /// The manifest.
+    pub descriptor: PlainDescriptor,
+}
+
+/// Everything that a bundle puts at a destination: images first, then files, then referrers, each in
+/// the record's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placements {
+    list: Vec<Placement>,
+}
+
+/// Two different contents that would get one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collision {
+    /// The repository at the destination.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// What one is called in the bundle, and its digest.
+    pub first: (String, Digest),
+    /// The other.
+    pub second: (String, Digest),
+}
+
+impl fmt::Display for Collision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{} would be both {} ({}) and {} ({})",
+            self.repository, self.tag, self.first.0, self.first.1, self.second.0, self.second.1
+        )
+    }
+}
+
+/// Why there is no place for everything.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementError {
+    /// The naming rules give a name that registries refuse.
+    #[error(
+        "{name} would be stored as {given:?}, which registries refuse (expected lower-case components of at most 255 characters in all, and a tag of at most 128; choose another naming rule or a map)"
+    )]
+    Name {
+        /// What it is called in the bundle.
+        name: String,
+        /// The name at the destination.
+        given: String,
+    },
+    /// Different contents would get one name.
+    #[error(
+        "the naming rules give one name to different contents: {} (choose another rule, give a map, or load them in two runs)",
+        list(.0)
+    )]
+    Collisions(Vec<Collision>),
+}
+
+fn list(collisions: &[Collision]) -> String {
+    let words: Vec<String> = collisions.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
+impl Placements {
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Placement> {
+        self.list.iter()
+    }
+
+    /// Those that `keep` wants.
+    pub fn retain(mut self, keep: impl FnMut(&Placement) -> bool) -> Self {
+        self.list.retain(keep);
+        self
+    }
+
+    /// Every repository, sorted.
+    pub fn repositories(&self) -> BTreeSet<&str> {
+        self.list
+            .iter()
+            .map(|placement| placement.repository.as_str())
+            .collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The same, once no tag of a repository stands for two digests.
+    ///
+    /// # Errors
+    /// All collisions at once.
+    pub fn without_collisions(self, record: &Record) -> Result<Self, PlacementError> {
+        let mut taken: BTreeMap<(&str, &str), &Placement> = BTreeMap::new();
+        let mut collisions = Vec::new();
+        for placement in &self.list {
+            let Some(tag) = &placement.tag else { continue };
+            let first = *taken
+                .entry((&placement.repository, tag))
+                .or_insert(placement);
+            if first.descriptor.digest != placement.descriptor.digest {
+                collisions.push(Collision {
+                    repository: placement.repository.clone(),
+                    tag: tag.clone(),
+                    first: (record.name_of(first.of), first.descriptor.digest),
+                    second: (record.name_of(placement.of), placement.descriptor.digest),
+                });
+            }
+        }
+        if collisions.is_empty() {
+            Ok(self)
+        } else {
+            Err(PlacementError::Collisions(collisions))
+        }
+    }
+}
+
+/// Gives everything in `record` its place at `destination`.
+///
+/// A reference by digest alone gets [`Reference::storage_tag`]. A referrer goes where its subject's
+/// repository goes. The tag that stands in for the referrers API is nobody's to copy: it has to be
+/// made of what is at the destination.
+///
+/// # Errors
+/// Where a name is none, or two different contents would get the same one.
+pub fn place(
+    record: &Record,
+    naming: &Naming,
+    destination: &Destination,
+) -> Result<Placements, PlacementError> {
+    place_all(record, naming, destination)?.without_collisions(record)
+}
+
+/// The same without a look at collisions, for a caller that takes a part of it:
+/// [`Placements::retain`], then [`Placements::without_collisions`].
+///
+/// # Errors
+/// Where a name is none.
+pub fn place_all(
+    record: &Record,
+    naming: &Naming,
+    destination: &Destination,
+) -> Result<Placements, PlacementError> {
+    let named = |of: Placed, reference: &Reference, descriptor: &PlainDescriptor| {
+        let repository = naming.repository_at(reference, destination);
+        let tag = Some(reference.storage_tag());
+        checked(record, of, repository, tag, descriptor)
+    };
+    let images = record
+        .images
+        .iter()
+        .enumerate()
+        .map(|(n, image)| named(Placed::Image(n), &image.reference, &image.descriptor));
+    let files = record
+        .files
+        .iter()
+        .enumerate()
+        .map(|(n, file)| named(Placed::File(n), &file.reference, &file.descriptor));
+    let referrers = record
+        .referrers
+        .iter()
+        .enumerate()
+        .map(|(n, referrer)| place_referrer(record, n, referrer, naming, destination));
+    let list: Result<Vec<Placement>, PlacementError> =
+        images.chain(files).chain(referrers).collect();
+    Ok(Placements { list: list? })
+}
+
+fn place_referrer(
+    record: &Record,
+    position: usize,
+    referrer: &ReferrerEntry,
+    naming: &Naming,
+    destination: &Destination,
+) -> Result<Placement, PlacementError> {
+    let of = Placed::Referrer(position);
+    let source = format!("{}@{}", referrer.repository, referrer.subject);
+    let Ok(source) = source.parse::<Reference>() else {
+        return Err(PlacementError::Name {
+            name: record.name_of(of),
+            given: referrer.repository.clone(),
+        });
+    };
+    let tag = match &referrer.found {
+        Found::Tag(tag) if *tag != referrer.subject.referrers_tag() => Some(tag.clone()),
+        _ => None,
+    };
+    let repository = naming.repository_at(&source, destination);
+    checked(record, of, repository, tag, &referrer.descriptor)
+}
+
+fn checked(
+    record: &Record,
+    of: Placed,
+    repository: String,
+    tag: Option<String>,
+    descriptor: &PlainDescriptor,
+) -> Result<Placement, PlacementError> {
+    if !valid_repository(&repository) || tag.as_deref().is_some_and(|tag| !valid_tag(tag)) {
+        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        return Err(PlacementError::Name {
+            name: record.name_of(of),
+            given: format!("{repository}{tag}"),
+        });
+    }
+    Ok(Placement {
+        of,
+        repository,
+        tag,
+        descriptor: descriptor.clone(),
+    })
+}
+
+impl Record {
+    /// What an entry is called, for a person: an image's reference, a file's name, or what a referrer
+    /// is and belongs to.
+    pub fn name_of(&self, of: Placed) -> String {
+        let name = match of {
+            Placed::Image(n) => self.images.get(n).map(|image| image.reference.to_string()),
+            Placed::File(n) => self.files.get(n).map(|file| file.name.clone()),
+            Placed::Referrer(n) => self.referrers.get(n).map(|referrer| {
+                let kind = match &referrer.found {
+                    Found::Tag(tag) => tag.as_str(),
+                    Found::Subject => referrer.artifact_type.as_deref().unwrap_or("referrer"),
+                };
+                format!("{kind} of {}@{}", referrer.repository, referrer.subject)
+            }),
+        };
+        name.unwrap_or_default()
+    }
+}
+
+impl Placement {
+    /// The manifest's descriptor in the form that requests take.
+    pub fn manifest(&self) -> Descriptor {
+        Descriptor::from(&self.descriptor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::record::{ImageEntry, ImageSource};
+    use sealift_oci::{NamingRule, media_type};
+
+    fn descriptor(text: &str) -> PlainDescriptor {
+        PlainDescriptor::from(&Descriptor::of(media_type::OCI_MANIFEST, text.as_bytes()))
+    }
+
+    fn image(reference: &str, content: &str) -> ImageEntry {
+        ImageEntry {
+            reference: reference.parse().unwrap(),
+            descriptor: descriptor(content),
+            source: ImageSource::Registry,
+            original: None,
+            platforms: Vec::new(),
+            left_out: Vec::new(),
+            new_digest: false,
+        }
+    }
+
+    fn referrer(repository: &str, subject: &str, content: &str, found: Found) -> ReferrerEntry {
+        ReferrerEntry {
+            repository: repository.to_owned(),
+            subject: descriptor(subject).digest,
+            descriptor: descriptor(content),
+            artifact_type: None,
+            found,
+        }
+    }
+
+    fn names(record: &Record, rule: NamingRule, destination: &str) -> Vec<String> {
+        let placements = place(record, &Naming::new(rule), &destination.parse().unwrap()).unwrap();
+        placements
+            .iter()
+            .map(|placement| match &placement.tag {
+                Some(tag) => format!("{}:{tag}", placement.repository),
+                None => format!("{}@", placement.repository),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_name_by_digest_alone_gets_a_tag_that_is_not_the_fallback_tag() {
+        let digest = descriptor("a").digest;
+        let mut record = Record::empty();
+        record
+            .images
+            .push(image(&format!("quay.io/x/a@{digest}"), "a"));
+        let names = names(&record, NamingRule::Keep, "r/p");
+        assert_eq!(names, [format!("p/x/a:sha256.{}", &digest.hex()[..32])]);
+        assert!(!names[0].ends_with(&digest.referrers_tag()));
+    }
+
+    #[test]
+    fn signatures_follow_the_repository_of_their_subject() {
+        let mut record = Record::empty();
+        let subject = descriptor("a").digest;
+        let signature = format!("{}.sig", subject.referrers_tag());
+        record.images.push(image("docker.io/calico/node:v1", "a"));
+        record.referrers = vec![
+            referrer(
+                "docker.io/calico/node",
+                "a",
+                "s",
+                Found::Tag(signature.clone()),
+            ),
+            referrer("docker.io/calico/node", "a", "t", Found::Subject),
+        ];
+        let names = names(&record, NamingRule::Flat, "r:5000/mirror");
+        let expected = [
+            "mirror/node:v1".to_owned(),
+            format!("mirror/node:{signature}"),
+            "mirror/node@".to_owned(),
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_fallback_tag_is_never_a_place() {
+        let mut record = Record::empty();
+        let tag = descriptor("a").digest.referrers_tag();
+        record
+            .referrers
+            .push(referrer("r.io/a", "a", "s", Found::Tag(tag)));
+        assert_eq!(names(&record, NamingRule::Keep, "r"), ["a@"]);
+    }
+
+    #[test]
+    fn two_contents_under_one_name_collide_and_equal_ones_do_not() {
+        let mut record = Record::empty();
+        record.images = vec![
+            image("docker.io/x/a:1", "one"),
+            image("quay.io/y/a:1", "one"),
+        ];
+        let flat = Naming::new(NamingRule::Flat);
+        let destination = "r".parse().unwrap();
+        assert!(place(&record, &flat, &destination).is_ok());
+        record.images.push(image("quay.io/z/a:1", "two"));
+        let Err(PlacementError::Collisions(collisions)) = place(&record, &flat, &destination)
+        else {
+            panic!("no collision was found");
+        };
+        assert_eq!(collisions.len(), 1);
+        assert_eq!(collisions[0].second.0, "quay.io/z/a:1");
+        assert!(place(&record, &Naming::default(), &destination).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_becomes_too_long_is_refused() {
+        let mut record = Record::empty();
+        record
+            .images
+            .push(image(&format!("r.io/{}:1", "a".repeat(200)), "a"));
+        let destination = format!("r/{}", "b".repeat(100)).parse().unwrap();
+        assert!(matches!(
+            place(&record, &Naming::default(), &destination),
+            Err(PlacementError::Name { .. })
+        ));
+    }
+
+    #[test]
+    fn a_repository_that_is_no_name_is_refused() {
+        for repository in ["", "../..", "r.io/A", "r.io/a:1@x"] {
+            let mut record = Record::empty();
+            record
+                .referrers
+                .push(referrer(repository, "a", "s", Found::Subject));
+            let placed = place(&record, &Naming::default(), &"r".parse().unwrap());
+            assert!(
+                matches!(placed, Err(PlacementError::Name { .. })),
+                "{repository:?}"
+            );
+        }
+    }
+}
