@@ -20,4 +20,4 @@ pub use execute::{Report, Target, execute};
 pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 pub use request::{FileRequest, Request};
 pub use resolve::resolve;
-pub use status::{OutputFile, Status, resume, status};
+pub use status::{Earlier, OutputFile, Status, resume, status};

@@ -18,14 +18,24 @@ pub struct OutputFile {
     pub force: bool,
 }
 
+/// What an interrupted run left under the output's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// A run with this very plan; it is taken up.
+    SamePlan,
+    /// A run with another plan; what it left is replaced.
+    OtherPlan,
+}
+
 /// What is there before the work begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Whether an interrupted run of this very plan can be taken up.
-    pub resumable: bool,
-    /// Whether a run with another plan left something under this name, which will be lost.
-    pub other_run: bool,
+    /// What an interrupted run left.
+    pub earlier: Earlier,
     /// How many manifests and blobs are whole.
     pub whole_blobs: u64,
     /// How many bytes those have.
