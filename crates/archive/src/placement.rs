@@ -97,10 +97,11 @@ impl Placements {
         self.list.iter()
     }
 
-    /// Those that `keep` wants.
-    pub fn retain(mut self, keep: impl FnMut(&Placement) -> bool) -> Self {
-        self.list.retain(keep);
-        self
+    /// What `choose` makes of each.
+    pub fn filter_map(self, choose: impl FnMut(Placement) -> Option<Placement>) -> Self {
+        Self {
+            list: self.list.into_iter().filter_map(choose).collect(),
+        }
     }
 
     /// Every repository, sorted.
@@ -167,7 +168,7 @@ pub fn place(
 }
 
 /// The same without a look at collisions, for a caller that takes a part of it:
-/// [`Placements::retain`], then [`Placements::without_collisions`].
+/// [`Placements::filter_map`], then [`Placements::without_collisions`].
 ///
 /// # Errors
 /// Where a name is none.

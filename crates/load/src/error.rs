@@ -1,0 +1,218 @@
+use std::fmt;
+
+use sealift_archive::{Fault, PlacementError, Problem};
+use sealift_oci::Digest;
+use sealift_pipeline::Cancelled;
+use sealift_registry::RegistryError;
+
+use crate::receipt::Moved;
+
+/// Why a load was not planned or not done. Where nothing else is said, no tag was touched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// There is no place for everything.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    /// A pattern fits nothing.
+    #[error("nothing in the bundle is called {pattern:?} (see sealift inspect for what there is)")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
+    /// Layers that the bundle does not have and that are fetched from elsewhere.
+    #[error(
+        "the bundle does not have {} (sealift fetches from nowhere else; --skip these images, or bundle them again without the platforms that need such layers)",
+        list(.0)
+    )]
+    Foreign(Vec<ForeignLayer>),
+    /// The publisher's index was asked for, but the bundle does not have it.
+    #[error(
+        "the publisher's index of {} is not in the bundle (bundle it with all platforms, or load without --sparse)",
+        .0.join(", ")
+    )]
+    NoOriginal(Vec<String>),
+    /// A manifest is not what it was when the bundle was opened.
+    #[error("{bundle} is damaged: {fault}")]
+    Bundle {
+        /// The bundle's file.
+        bundle: String,
+        /// What is wrong, and where.
+        fault: Fault,
+    },
+    /// Blobs are not what their digests say. Nothing that a client of the registry can see was changed.
+    #[error("{bundle} is damaged: {}", problems(.damaged))]
+    Damaged {
+        /// The bundle's file.
+        bundle: String,
+        /// What is wrong, where, and what needs it.
+        damaged: Vec<Problem>,
+    },
+    /// Tags point elsewhere and may not be moved. Nothing was written.
+    #[error(
+        "the destination has something else under {} (say --overwrite to move these tags, or --skip the images)",
+        list(.0)
+    )]
+    Conflicts(Vec<TagConflict>),
+    /// The registry did not do what was asked of it.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The registry does not take a manifest.
+    #[error("{name}: its manifest {digest} of {size} bytes is refused: {source}{}", too_large(.size, .source))]
+    Manifest {
+        /// What needs the manifest.
+        name: String,
+        /// The manifest.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+        /// What the registry said.
+        source: RegistryError,
+    },
+    /// The registry has something else than was sent to it.
+    #[error("{repository} has other content than was sent: {what}")]
+    ReadBack {
+        /// Registry and repository.
+        repository: String,
+        /// What was compared, and what was found.
+        what: String,
+    },
+    /// Some tags moved and some did not.
+    #[error("{0}")]
+    TagsPartlyMoved(Box<PartlyMoved>),
+    /// It was asked to stop. The same command goes on where it stopped.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// The state in which a failure left the tags.
+#[derive(Debug)]
+pub struct PartlyMoved {
+    /// Tags that point where they should, this run's work.
+    pub moved: Vec<Moved>,
+    /// Tags that do not, or that the registry did not confirm: `repository:tag`.
+    pub not_moved: Vec<String>,
+    /// What went wrong first.
+    pub cause: LoadError,
+}
+
+impl fmt::Display for PartlyMoved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} tags moved, then: {} (run the same command again to move the rest)",
+            self.moved.len(),
+            self.moved.len() + self.not_moved.len(),
+            self.cause
+        )
+    }
+}
+
+/// A layer that is not in the bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignLayer {
+    /// The image that needs it.
+    pub name: String,
+    /// The layer.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+}
+
+impl fmt::Display for ForeignLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "layer {} of {} ({})",
+            self.digest, self.name, self.media_type
+        )
+    }
+}
+
+/// A tag that points elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagConflict {
+    /// The repository at the destination.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// What it stands for there.
+    pub there: Digest,
+    /// What the bundle has under this name.
+    pub wanted: Digest,
+}
+
+impl fmt::Display for TagConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{} ({}, not {})",
+            self.repository, self.tag, self.there, self.wanted
+        )
+    }
+}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+fn problems(damaged: &[Problem]) -> String {
+    let words: Vec<String> = damaged
+        .iter()
+        .map(|problem| {
+            let touches = if problem.touches.is_empty() {
+                String::new()
+            } else {
+                format!(" (needed by {})", problem.touches.join(", "))
+            };
+            format!(
+                "{} at byte {}: {}{touches}",
+                problem.entry, problem.offset, problem.what
+            )
+        })
+        .collect();
+    words.join("; ")
+}
+
+/// Registries say "too large" in many ways, few of them clear.
+fn too_large(size: &u64, source: &RegistryError) -> &'static str {
+    use sealift_registry::Problem::Status;
+    let large = match &source.problem {
+        Status { status: 413, .. } => true,
+        Status { message, .. } => message.contains("too large"),
+        _ => false,
+    };
+    if large || *size > sealift_oci::MAX_MANIFEST_BYTES as u64 {
+        " (the manifest is larger than the registry, or a proxy before it, allows; raise that limit)"
+    } else {
+        ""
+    }
+}
+
+impl LoadError {
+    /// A registry's error, or the word that it was stopped on purpose.
+    pub(crate) fn registry(error: RegistryError) -> Self {
+        if error.is_cancelled() {
+            Self::Cancelled(Cancelled)
+        } else {
+            Self::Registry(error)
+        }
+    }
+
+    /// What a person can try, where the error itself does not say it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) | Self::Manifest { source: error, .. } => error.hint(),
+            Self::Bundle { .. } | Self::Damaged { .. } => Some(
+                "copy the bundle again from where it was whole; sealift verify names everything that is damaged; --keep-going loads the images that are not"
+                    .to_owned(),
+            ),
+            Self::TagsPartlyMoved(partly) => partly.cause.hint(),
+            Self::Cancelled(_) => {
+                Some("the same command goes on where it stopped".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What a load is about to do, as a value.
+
+mod ask;
+mod build;
+mod value;
+
+pub use build::plan;
+pub use value::{
+    BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
+    PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
+};

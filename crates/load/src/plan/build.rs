@@ -1,0 +1,442 @@
+//! Makes the plan: what the bundle has, what the registry has, and what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sealift_archive::{Bundle, Placed, Placement, Placements, verify};
+use sealift_oci::{Descriptor, Digest};
+use sealift_pipeline::{Cancel, Event, Observer};
+use sealift_registry::Client;
+
+use crate::error::{ForeignLayer, LoadError};
+use crate::graph::{Graph, read_manifest};
+use crate::plan::ask::Registry;
+use crate::plan::value::{
+    BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
+    PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
+};
+use crate::request::Request;
+use crate::select::{places, select};
+
+/// Decides what a load of `bundle` has to do. The registry is asked for every tag, for every manifest
+/// that no tag vouches for, and for the blobs of those that are missing; nothing is written.
+///
+/// # Errors
+/// Where names collide, the bundle lacks something or the registry does not answer. Tags that may not
+/// be moved are no error of the plan: see [`Plan::conflicts`].
+pub fn plan(
+    bundle: &Bundle,
+    request: &Request,
+    client: &Client,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Plan, LoadError> {
+    observer.event(&Event::Phase { name: "planning" });
+    let all = places(bundle, request)?;
+    let graph = Graph::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
+    let placements = select(bundle.record(), &graph, all, request)?;
+    refuse_foreign(bundle, &graph, &placements)?;
+    let registry = Registry {
+        client,
+        name: request.destination.registry(),
+        connections: request.connections,
+        cancel,
+    };
+    let mut sites = Sites::new(&graph, &placements);
+    observer.event(&Event::Phase {
+        name: "asking the registry",
+    });
+    let tags = ask_tags(bundle, &registry, &graph, &placements, &mut sites, request)?;
+    sites.ask(&registry, &graph)?;
+    let blobs = ask_blobs(&registry, &graph, &sites.list, request.deep)?;
+    let mut plan = Plan {
+        bundle: bundle.identity(),
+        destination: request.destination.clone(),
+        totals: Totals::default(),
+        names: names(bundle, request, &placements, &sites),
+        tags,
+        referrers: referrers(&graph, &sites.list),
+        manifests: sites.list,
+        blobs,
+        graph,
+        connections: request.connections.max(1),
+        keep_going: request.keep_going,
+    };
+    plan.totals = totals(&plan);
+    if request.verify_first && plan.totals.conflicts == 0 {
+        verify_all(bundle, request, observer, cancel)?;
+    }
+    Ok(plan)
+}
+
+/// Layers that the bundle does not have cannot be pushed, and nothing is fetched from elsewhere.
+fn refuse_foreign(
+    bundle: &Bundle,
+    graph: &Graph,
+    placements: &Placements,
+) -> Result<(), LoadError> {
+    let mut missing: BTreeMap<Digest, ForeignLayer> = BTreeMap::new();
+    for placement in placements.iter() {
+        for node in reached(graph, placement) {
+            for foreign in &graph.nodes[node].foreign {
+                missing
+                    .entry(foreign.digest)
+                    .or_insert_with(|| ForeignLayer {
+                        name: bundle.record().name_of(placement.of),
+                        digest: foreign.digest,
+                        media_type: foreign.media_type.clone(),
+                    });
+            }
+        }
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(LoadError::Foreign(missing.into_values().collect()))
+    }
+}
+
+fn reached(graph: &Graph, placement: &Placement) -> BTreeSet<usize> {
+    graph
+        .find(&placement.descriptor.digest)
+        .map(|root| graph.closure(root))
+        .unwrap_or_default()
+}
+
+/// Every manifest in every repository, each once.
+struct Sites {
+    list: Vec<PlannedManifest>,
+    position: BTreeMap<(RepositoryName, usize), usize>,
+}
+
+impl Sites {
+    fn new(graph: &Graph, placements: &Placements) -> Self {
+        let names: BTreeMap<&str, RepositoryName> = placements
+            .repositories()
+            .into_iter()
+            .map(|name| (name, RepositoryName::new(name)))
+            .collect();
+        let mut sites = Self {
+            list: Vec::new(),
+            position: BTreeMap::new(),
+        };
+        for placement in placements.iter() {
+            let Some(repository) = names.get(placement.repository.as_str()) else {
+                continue;
+            };
+            for node in reached(graph, placement) {
+                sites.add(graph, repository, node);
+            }
+        }
+        sites
+    }
+
+    fn add(&mut self, graph: &Graph, repository: &RepositoryName, node: usize) {
+        let next = self.list.len();
+        let position = *self
+            .position
+            .entry((repository.clone(), node))
+            .or_insert(next);
+        if position == next {
+            let descriptor = &graph.nodes[node].descriptor;
+            self.list.push(PlannedManifest {
+                repository: repository.clone(),
+                digest: descriptor.digest,
+                media_type: descriptor.media_type.clone(),
+                size: descriptor.size,
+                present: false,
+                node,
+            });
+        }
+    }
+
+    /// The manifest of a placement.
+    fn of(&self, graph: &Graph, placement: &Placement) -> Option<usize> {
+        let node = graph.find(&placement.descriptor.digest)?;
+        let repository = RepositoryName::new(&placement.repository);
+        self.position.get(&(repository, node)).copied()
+    }
+
+    /// Asks for every manifest that no tag vouched for.
+    fn ask(&mut self, registry: &Registry<'_>, graph: &Graph) -> Result<(), LoadError> {
+        let open: Vec<usize> = (0..self.list.len())
+            .filter(|n| !self.list[*n].present)
+            .collect();
+        let list = &self.list;
+        let answers = registry.parallel(&open, |n| {
+            let site = &list[*n];
+            let size = graph.nodes[site.node].descriptor.size;
+            registry.has_manifest(&site.repository, &site.digest, size)
+        })?;
+        for (n, present) in open.into_iter().zip(answers) {
+            self.list[n].present = present;
+        }
+        Ok(())
+    }
+}
+
+/// What the registry has under each tag. A tag that stands for the right manifest says that the
+/// manifest is there.
+fn ask_tags(
+    bundle: &Bundle,
+    registry: &Registry<'_>,
+    graph: &Graph,
+    placements: &Placements,
+    sites: &mut Sites,
+    request: &Request,
+) -> Result<Vec<PlannedTag>, LoadError> {
+    let mut wanted: BTreeMap<(usize, &str), bool> = BTreeMap::new();
+    for placement in placements.iter() {
+        if let (Some(tag), Some(site)) = (&placement.tag, sites.of(graph, placement)) {
+            let early = matches!(placement.of, Placed::Referrer(_));
+            *wanted.entry((site, tag)).or_insert(early) &= early;
+        }
+    }
+    let wanted: Vec<(usize, &str, bool)> = wanted
+        .into_iter()
+        .map(|((site, tag), early)| (site, tag, early))
+        .collect();
+    let list = &sites.list;
+    let answers = registry.parallel(&wanted, |(site, tag, _)| {
+        registry.tag(&list[*site].repository, tag)
+    })?;
+    let mut tags = Vec::with_capacity(wanted.len());
+    for ((site, tag, early), there) in wanted.into_iter().zip(answers) {
+        let manifest = &mut sites.list[site];
+        let digest = manifest.digest;
+        let action = match there {
+            None => TagAction::Set,
+            Some(there) if stands_for(bundle, graph, manifest, &there)? => {
+                manifest.present = there.size == manifest.size;
+                TagAction::Unchanged
+            }
+            Some(there) if request.overwrite => TagAction::Move { from: there.digest },
+            Some(there) => TagAction::Conflict {
+                there: there.digest,
+            },
+        };
+        tags.push(PlannedTag {
+            repository: manifest.repository.clone(),
+            tag: tag.to_owned(),
+            digest,
+            action,
+            site,
+            early,
+        });
+    }
+    Ok(tags)
+}
+
+/// Whether the registry's descriptor is of the manifest. Registries that know SHA-256 alone name a
+/// SHA-512 manifest by that.
+fn stands_for(
+    bundle: &Bundle,
+    graph: &Graph,
+    manifest: &PlannedManifest,
+    there: &Descriptor,
+) -> Result<bool, LoadError> {
+    if there.digest.algorithm() == manifest.digest.algorithm() {
+        return Ok(there.digest == manifest.digest);
+    }
+    let read = read_manifest(bundle, &graph.nodes[manifest.node].descriptor)?;
+    Ok(Digest::of(there.digest.algorithm(), read.bytes()) == there.digest)
+}
+
+/// Asks for every blob that a missing manifest needs, and decides what becomes of it. A manifest that is
+/// there vouches for its blobs, unless `deep`.
+fn ask_blobs(
+    registry: &Registry<'_>,
+    graph: &Graph,
+    sites: &[PlannedManifest],
+    deep: bool,
+) -> Result<Vec<PlannedBlob>, LoadError> {
+    let mut vouched: BTreeMap<usize, BTreeSet<&RepositoryName>> = BTreeMap::new();
+    let mut needed: BTreeMap<usize, BTreeSet<&RepositoryName>> = BTreeMap::new();
+    for site in sites {
+        let list = if site.present && !deep {
+            &mut vouched
+        } else {
+            &mut needed
+        };
+        for blob in &graph.nodes[site.node].blobs {
+            list.entry(*blob).or_default().insert(&site.repository);
+        }
+    }
+    let questions: Vec<(usize, &RepositoryName)> = needed
+        .iter()
+        .flat_map(|(blob, repositories)| repositories.iter().map(|name| (*blob, *name)))
+        .filter(|(blob, name)| !vouched.get(blob).is_some_and(|names| names.contains(name)))
+        .collect();
+    let answers = registry.parallel(&questions, |(blob, repository)| {
+        let blob = graph.blobs[*blob];
+        registry.has_blob(repository, &blob.digest, blob.size)
+    })?;
+    let mut asked: BTreeMap<usize, Vec<(&RepositoryName, bool)>> = BTreeMap::new();
+    for ((blob, repository), present) in questions.into_iter().zip(answers) {
+        asked.entry(blob).or_default().push((repository, present));
+    }
+    let mut blobs: Vec<PlannedBlob> = asked
+        .into_iter()
+        .map(|(blob, places)| {
+            let vouched = vouched.get(&blob).and_then(|names| names.first().copied());
+            let blob = graph.blobs[blob];
+            PlannedBlob {
+                digest: blob.digest,
+                size: blob.size,
+                places: decide(&places, vouched),
+            }
+        })
+        .collect();
+    // Largest first, so that no connection is left with a long one at the end.
+    blobs.sort_by_key(|blob| (std::cmp::Reverse(blob.size), blob.digest));
+    Ok(blobs)
+}
+
+/// A blob is mounted from where it is; where it is nowhere, it is sent once and mounted from there.
+fn decide(places: &[(&RepositoryName, bool)], vouched: Option<&RepositoryName>) -> Vec<BlobPlace> {
+    let there = places.iter().find(|(_, present)| *present);
+    let mut from = there.map(|(name, _)| *name).or(vouched);
+    places
+        .iter()
+        .map(|(repository, present)| BlobPlace {
+            repository: (*repository).clone(),
+            action: match (present, from) {
+                (true, _) => BlobAction::Present,
+                (false, Some(from)) => BlobAction::Mount { from: from.clone() },
+                (false, None) => {
+                    from = Some(repository);
+                    BlobAction::Send
+                }
+            },
+        })
+        .collect()
+}
+
+fn names(
+    bundle: &Bundle,
+    request: &Request,
+    placements: &Placements,
+    sites: &Sites,
+) -> Vec<PlannedName> {
+    let by_digest: BTreeMap<(&str, Digest), usize> = sites
+        .list
+        .iter()
+        .enumerate()
+        .map(|(n, site)| ((&*site.repository, site.digest), n))
+        .collect();
+    placements
+        .iter()
+        .filter_map(|placement| {
+            let digest = placement.descriptor.digest;
+            let site = *by_digest.get(&(placement.repository.as_str(), digest))?;
+            let place = format!(
+                "{}/{}",
+                request.destination.registry(),
+                placement.repository
+            );
+            Some(PlannedName {
+                kind: match placement.of {
+                    Placed::Image(_) => NameKind::Image,
+                    Placed::File(_) => NameKind::File,
+                    Placed::Referrer(_) => NameKind::Referrer,
+                },
+                source: bundle.record().name_of(placement.of),
+                destination: match &placement.tag {
+                    Some(tag) => format!("{place}:{tag}"),
+                    None => format!("{place}@{digest}"),
+                },
+                digest,
+                site,
+            })
+        })
+        .collect()
+}
+
+fn referrers(graph: &Graph, sites: &[PlannedManifest]) -> Vec<PlannedReferrers> {
+    let mut groups: BTreeMap<(&RepositoryName, Digest), Vec<usize>> = BTreeMap::new();
+    for (position, site) in sites.iter().enumerate() {
+        if let Some(subject) = graph.nodes[site.node].subject {
+            let group = groups.entry((&site.repository, subject)).or_default();
+            group.push(position);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|((repository, subject), sites_of)| PlannedReferrers {
+            repository: repository.clone(),
+            subject,
+            manifests: sites_of.iter().map(|n| sites[*n].digest).collect(),
+            sites: sites_of,
+        })
+        .collect()
+}
+
+fn totals(plan: &Plan) -> Totals {
+    let count = |kind| plan.names.iter().filter(|name| name.kind == kind).count() as u64;
+    let repositories: BTreeSet<&RepositoryName> = plan
+        .manifests
+        .iter()
+        .map(|manifest| &manifest.repository)
+        .collect();
+    let reached: BTreeSet<usize> = plan
+        .manifests
+        .iter()
+        .flat_map(|manifest| &plan.graph.nodes[manifest.node].blobs)
+        .copied()
+        .collect();
+    let mut totals = Totals {
+        images: count(NameKind::Image),
+        files: count(NameKind::File),
+        referrers: count(NameKind::Referrer),
+        repositories: repositories.len() as u64,
+        manifests: plan.manifests.len() as u64,
+        manifests_present: plan.manifests.iter().filter(|m| m.present).count() as u64,
+        blobs: reached.len() as u64,
+        bytes: reached
+            .iter()
+            .map(|blob| plan.graph.blobs[*blob].size)
+            .sum(),
+        ..Totals::default()
+    };
+    for blob in &plan.blobs {
+        for place in &blob.places {
+            match place.action {
+                BlobAction::Present => {}
+                BlobAction::Mount { .. } => {
+                    totals.blobs_to_mount += 1;
+                    totals.bytes_to_mount += blob.size;
+                }
+                BlobAction::Send => {
+                    totals.blobs_to_send += 1;
+                    totals.bytes_to_send += blob.size;
+                }
+            }
+        }
+    }
+    for tag in &plan.tags {
+        match tag.action {
+            TagAction::Set => totals.tags_to_set += 1,
+            TagAction::Unchanged => totals.tags_unchanged += 1,
+            TagAction::Move { .. } => totals.tags_to_move += 1,
+            TagAction::Conflict { .. } => totals.conflicts += 1,
+        }
+    }
+    totals
+}
+
+/// Reads the whole bundle. With `keep_going`, what is damaged shows when it is to be sent.
+fn verify_all(
+    bundle: &Bundle,
+    request: &Request,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<(), LoadError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let report = verify(bundle, threads, cancel, observer)?;
+    if report.problems.is_empty() || request.keep_going {
+        return Ok(());
+    }
+    Err(LoadError::Damaged {
+        bundle: bundle.name().to_owned(),
+        damaged: report.problems,
+    })
+}

@@ -1,0 +1,161 @@
+use sealift_archive::Identity;
+use sealift_oci::Digest;
+use serde::Serialize;
+
+use crate::plan::{PlannedName, RepositoryName};
+
+/// What a load did: what was sent, mounted and there, what was verified, and which tags moved. It
+/// carries no credentials, and no time unless [`Receipt::with_times`] gives some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The bundle.
+    pub bundle: Identity,
+    /// Registry and path.
+    pub destination: String,
+    /// When it began, in the caller's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// When it ended, in the caller's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished: Option<String>,
+    /// The sums.
+    pub totals: ReceiptTotals,
+    /// What is at the destination now: images, files and referrers, with their names there.
+    pub names: Vec<PlannedName>,
+    /// Blobs that were sent.
+    pub sent: Vec<PlacedBlob>,
+    /// Blobs that were mounted from another repository of the registry.
+    pub mounted: Vec<PlacedBlob>,
+    /// Blobs that the registry was asked for and had.
+    pub present: Vec<PlacedBlob>,
+    /// Every manifest, how it got there and how it was compared.
+    pub manifests: Vec<ManifestReceipt>,
+    /// Every tag.
+    pub tags: Vec<TagReceipt>,
+    /// What is not at the destination, and why; empty unless it was asked to keep going.
+    pub failed: Vec<Failed>,
+}
+
+/// The sums of a receipt. Bytes are of content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptTotals {
+    /// Blobs that were sent.
+    pub blobs_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Blobs that were mounted.
+    pub blobs_mounted: u64,
+    /// Their bytes.
+    pub bytes_mounted: u64,
+    /// Blobs that the registry was asked for and had.
+    pub blobs_present: u64,
+    /// Their bytes.
+    pub bytes_present: u64,
+    /// Manifests that were stored.
+    pub manifests_stored: u64,
+    /// Manifests that were there.
+    pub manifests_present: u64,
+    /// Tags that are new or moved.
+    pub tags_set: u64,
+    /// Tags that pointed right already.
+    pub tags_unchanged: u64,
+}
+
+/// A blob in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedBlob {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where it was mounted from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<RepositoryName>,
+}
+
+/// How a manifest on the registry was compared with the bundle's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verified {
+    /// Its bytes were fetched after the push and are the same.
+    ReadBack,
+    /// It was there; the registry names its digest and size, and they are the same.
+    Named,
+}
+
+/// A manifest in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestReceipt {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The manifest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether it was stored by this load.
+    pub stored: bool,
+    /// How it was compared.
+    pub verified: Verified,
+}
+
+/// A tag that was set by this load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moved {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: String,
+    /// What it stood for before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<Digest>,
+    /// What it stands for now.
+    pub new: Digest,
+}
+
+/// A tag at the destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagReceipt {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: String,
+    /// What it stood for before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<Digest>,
+    /// What it stands for now.
+    pub new: Digest,
+    /// Whether this load set it.
+    pub set: bool,
+}
+
+/// An image, file or referrer that is not at the destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failed {
+    /// What it is called in the bundle.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Receipt {
+    /// The same with the times that the caller measured.
+    pub fn with_times(mut self, started: impl Into<String>, finished: impl Into<String>) -> Self {
+        self.started = Some(started.into());
+        self.finished = Some(finished.into());
+        self
+    }
+
+    /// Whether everything that was asked for is at the destination.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+}

@@ -1,0 +1,47 @@
+use sealift_oci::{Destination, Naming};
+
+/// What is asked of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The registry, and the path below which everything goes.
+    pub destination: Destination,
+    /// How names at the source become names at the destination.
+    pub naming: Naming,
+    /// Patterns (`*` stands for any characters, `?` for one) of what is loaded; all, where there is
+    /// none. A pattern is compared with an image's whole reference, with it without the tag, and with
+    /// both without the registry; and with a carried file's name.
+    pub only: Vec<String>,
+    /// Patterns of what is left away.
+    pub skip: Vec<String>,
+    /// Whether tags that point elsewhere may be moved.
+    pub overwrite: bool,
+    /// Whether a manifest that is there does not vouch for its blobs: the registry is asked for each.
+    pub deep: bool,
+    /// Whether the whole bundle is read and compared with its digests before the first write.
+    pub verify_first: bool,
+    /// Whether images that are complete are finished though others are not.
+    pub keep_going: bool,
+    /// Whether the publisher's index is sent where platforms were chosen, with the chosen children
+    /// alone.
+    pub sparse: bool,
+    /// How many requests are made at once; at least one.
+    pub connections: usize,
+}
+
+impl Request {
+    /// Everything to `destination`, under the names that it has, eight requests at once.
+    pub fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            naming: Naming::default(),
+            only: Vec::new(),
+            skip: Vec::new(),
+            overwrite: false,
+            deep: false,
+            verify_first: false,
+            keep_going: false,
+            sparse: false,
+            connections: 8,
+        }
+    }
+}
