@@ -54,6 +54,18 @@ pub struct BlobReader {
     end: u64,
 }
 
+impl BlobReader {
+    /// Reads what lies at `extent` of `file`, from its byte `from` on.
+    pub(crate) fn new(file: Arc<dyn ReadAt>, extent: Extent, from: u64) -> Self {
+        let end = extent.offset + extent.size;
+        Self {
+            file,
+            offset: extent.offset.saturating_add(from).min(end),
+            end,
+        }
+    }
+}
+
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
@@ -169,13 +181,7 @@ impl Bundle {
     /// Reads content from `from` on, without a check: what a digest covers begins at the first byte.
     pub fn blob_at(&self, digest: &Digest, from: u64) -> Option<BlobReader> {
         let extent = self.extent(digest)?;
-        let end = extent.offset + extent.size;
-        let offset = extent.offset.saturating_add(from).min(end);
-        Some(BlobReader {
-            file: Arc::clone(&self.file),
-            offset,
-            end,
-        })
+        Some(BlobReader::new(Arc::clone(&self.file), extent, from))
     }
 
     /// The names that reach `digest`: images, files and the repositories of referrers.

@@ -18,6 +18,7 @@ mod placement;
 mod read_at;
 mod record;
 mod scan;
+mod source;
 mod stream;
 mod verify;
 mod writer;
@@ -35,6 +36,7 @@ pub use record::{
     BlobEntry, FileEntry, FileKind, Found, Identity, ImageEntry, ImageSource, PlainDescriptor,
     PlatformEntry, Record, RecordError, ReferrerEntry,
 };
+pub use source::{LocalSource, SourceError, SourceImage, SourceName, SourceReferrer, open_source};
 pub use stream::StreamWriter;
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::{BlobSink, BlobState, Finished, Writer};
