@@ -58,7 +58,7 @@ pub enum LoadError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The registry does not take a manifest.
-    #[error("{name}: its manifest {digest} of {size} bytes is refused: {source}{}", too_large(.size, .source))]
+    #[error("{name}: its manifest {digest} of {size} bytes is refused: {source}{}", too_large(*.size, .source))]
     Manifest {
         /// What needs the manifest.
         name: String,
@@ -67,7 +67,21 @@ pub enum LoadError {
         /// Its size in bytes.
         size: u64,
         /// What the registry said.
-        source: RegistryError,
+        source: Box<RegistryError>,
+    },
+    /// The registry does not take an index of which some children are missing.
+    #[error(
+        "{name}: the registry does not take an index with {bundled} of its {listed} children: {source} (load without --sparse, or let the registry accept such indexes)"
+    )]
+    SparseRefused {
+        /// The image.
+        name: String,
+        /// How many children the index lists.
+        listed: usize,
+        /// How many of them the bundle has.
+        bundled: usize,
+        /// What the registry said.
+        source: Box<RegistryError>,
     },
     /// The registry has something else than was sent to it.
     #[error("{repository} has other content than was sent: {what}")]
@@ -176,14 +190,14 @@ fn problems(damaged: &[Problem]) -> String {
 }
 
 /// Registries say "too large" in many ways, few of them clear.
-fn too_large(size: &u64, source: &RegistryError) -> &'static str {
+fn too_large(size: u64, source: &RegistryError) -> &'static str {
     use sealift_registry::Problem::Status;
     let large = match &source.problem {
         Status { status: 413, .. } => true,
         Status { message, .. } => message.contains("too large"),
         _ => false,
     };
-    if large || *size > sealift_oci::MAX_MANIFEST_BYTES as u64 {
+    if large || size > sealift_oci::MAX_MANIFEST_BYTES as u64 {
         " (the manifest is larger than the registry, or a proxy before it, allows; raise that limit)"
     } else {
         ""
@@ -203,7 +217,8 @@ impl LoadError {
     /// What a person can try, where the error itself does not say it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Registry(error) | Self::Manifest { source: error, .. } => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Manifest { source, .. } => source.hint(),
             Self::Bundle { .. } | Self::Damaged { .. } => Some(
                 "copy the bundle again from where it was whole; sealift verify names everything that is damaged; --keep-going loads the images that are not"
                     .to_owned(),

@@ -1,14 +1,34 @@
-//! Does what a plan says.
+//! Does what a plan says: blobs, manifests by digest, a look at what the registry stored, tags.
+
+mod blobs;
+mod failures;
+mod manifests;
+mod queue;
+mod source;
+mod tags;
+
+use std::sync::Mutex;
 
 use sealift_archive::Bundle;
-use sealift_pipeline::{Cancel, Observer};
-use sealift_registry::Client;
+use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
+use sealift_registry::{Client, Problem, RegistryError};
 
 use crate::error::LoadError;
-use crate::plan::Plan;
-use crate::receipt::Receipt;
+use crate::execute::failures::Failures;
+use crate::execute::source::BundleBlob;
+use crate::plan::{BlobAction, Plan, Registry, TagAction};
+use crate::receipt::{
+    Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
+};
 
-/// Pushes what `plan` says: blobs, then manifests by digest, then all tags.
+/// Does what `plan` says. Blobs go first, each read once and committed only when it is what its digest
+/// says; manifests follow by digest, children before indexes and subjects before referrers; each is
+/// read back and compared; then all tags move together. What fails before that leaves everything that
+/// has a name as it was.
+///
+/// # Errors
+/// The first failure, or with `keep_going` one that leaves nothing to go on with. Where it is
+/// [`LoadError::TagsPartlyMoved`], tags were moved; in all other cases none.
 pub fn execute(
     bundle: &Bundle,
     plan: &Plan,
@@ -16,11 +36,208 @@ pub fn execute(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Receipt, LoadError> {
-    let _ = (bundle, client, observer);
     let conflicts = plan.conflicts();
     if !conflicts.is_empty() {
         return Err(LoadError::Conflicts(conflicts));
     }
-    cancel.check()?;
-    Err(LoadError::Cancelled(sealift_pipeline::Cancelled))
+    let run = Run {
+        bundle,
+        plan,
+        registry: Registry {
+            client,
+            name: plan.destination.registry(),
+            connections: plan.connections,
+            cancel,
+        },
+        observer,
+        cancel,
+        stop: Cancel::new(),
+        failures: Failures::default(),
+        placed: Mutex::default(),
+    };
+    run.push_blobs()?;
+    run.store_manifests()?;
+    run.read_back()?;
+    let moved = run.move_tags()?;
+    Ok(run.receipt(moved))
+}
+
+/// One execution: what all its threads share.
+struct Run<'a> {
+    bundle: &'a Bundle,
+    plan: &'a Plan,
+    registry: Registry<'a>,
+    observer: &'a dyn Observer,
+    /// Raised by the caller.
+    cancel: &'a Cancel,
+    /// Raised by a failure that leaves nothing to go on with.
+    stop: Cancel,
+    failures: Failures,
+    placed: Mutex<Vec<(PlacedBlob, Outcome)>>,
+}
+
+impl Run<'_> {
+    fn phase(&self, name: &str) {
+        self.observer.event(&Event::Phase { name });
+    }
+
+    fn check(&self) -> Result<(), LoadError> {
+        self.cancel.check()?;
+        self.stop.check()?;
+        Ok(())
+    }
+
+    /// Whether a failure ends the whole load: always, unless it was asked to keep going and the failure
+    /// is of one blob or manifest. Without an answer from the registry nothing else would succeed.
+    fn is_fatal(&self, error: &LoadError) -> bool {
+        let dead = |error: &RegistryError| {
+            matches!(error.problem, Problem::Transport(_) | Problem::Cancelled(_))
+        };
+        !self.plan.keep_going
+            || match error {
+                LoadError::Cancelled(_) | LoadError::Bundle { .. } => true,
+                LoadError::Registry(error) => dead(error),
+                LoadError::Manifest { source, .. } => dead(source),
+                _ => false,
+            }
+    }
+
+    /// What an upload's failure means: the content's own fault, or the registry's.
+    fn judge(&self, error: RegistryError, source: &BundleBlob<'_>) -> LoadError {
+        if source.was_stopped() {
+            return Cancelled.into();
+        }
+        match &error.problem {
+            Problem::Source(fault) => {
+                let digest = source.digest();
+                let extent = self.bundle.extent(&digest);
+                LoadError::Damaged {
+                    bundle: self.bundle.name().to_owned(),
+                    damaged: vec![sealift_archive::Problem {
+                        entry: digest.blob_path(),
+                        offset: extent.map_or(0, |extent| extent.offset),
+                        what: fault.to_string(),
+                        touches: self.bundle.touched_by(&digest),
+                    }],
+                }
+            }
+            _ => LoadError::registry(error),
+        }
+    }
+
+    fn receipt(self, moved: Vec<Moved>) -> Receipt {
+        let plan = self.plan;
+        let failed_sites = self.failures.into_sites();
+        let mut receipt = Receipt {
+            bundle: plan.bundle,
+            destination: plan.destination.to_string(),
+            started: None,
+            finished: None,
+            totals: ReceiptTotals::default(),
+            names: Vec::new(),
+            sent: Vec::new(),
+            mounted: Vec::new(),
+            present: present(plan),
+            manifests: Vec::new(),
+            tags: Vec::new(),
+            failed: Vec::new(),
+        };
+        for name in &plan.names {
+            match failed_sites.get(&name.site) {
+                None => receipt.names.push(name.clone()),
+                Some(reason) => receipt.failed.push(Failed {
+                    name: name.source.clone(),
+                    reason: reason.clone(),
+                }),
+            }
+        }
+        let mut placed = self.placed.into_inner().unwrap_or_default();
+        placed.sort_by(|a, b| a.0.cmp(&b.0));
+        for (blob, outcome) in placed {
+            match outcome {
+                Outcome::Sent => receipt.sent.push(blob),
+                Outcome::Mounted => receipt.mounted.push(blob),
+                _ => receipt.present.push(blob),
+            }
+        }
+        let sites = plan.manifests.iter().enumerate();
+        for (_, site) in sites.filter(|(n, _)| !failed_sites.contains_key(n)) {
+            receipt.manifests.push(ManifestReceipt {
+                repository: site.repository.clone(),
+                digest: site.digest,
+                size: site.size,
+                stored: !site.present,
+                verified: if site.present {
+                    Verified::Named
+                } else {
+                    Verified::ReadBack
+                },
+            });
+        }
+        receipt.tags = tags(plan, moved);
+        receipt.totals = totals(&receipt);
+        receipt
+    }
+}
+
+fn present(plan: &Plan) -> Vec<PlacedBlob> {
+    let places = plan.blobs.iter().flat_map(|blob| {
+        let present = |place: &&crate::plan::BlobPlace| place.action == BlobAction::Present;
+        let places = blob.places.iter().filter(present);
+        places.map(|place| PlacedBlob {
+            repository: place.repository.clone(),
+            digest: blob.digest,
+            size: blob.size,
+            from: None,
+        })
+    });
+    places.collect()
+}
+
+fn tags(plan: &Plan, moved: Vec<Moved>) -> Vec<TagReceipt> {
+    let unchanged = plan
+        .tags
+        .iter()
+        .filter(|tag| tag.action == TagAction::Unchanged);
+    let unchanged = unchanged.map(|tag| TagReceipt {
+        repository: tag.repository.clone(),
+        tag: tag.tag.clone(),
+        old: Some(tag.digest),
+        new: tag.digest,
+        set: false,
+    });
+    let moved = moved.into_iter().map(|moved| TagReceipt {
+        repository: moved.repository,
+        tag: moved.tag,
+        old: moved.old,
+        new: moved.new,
+        set: true,
+    });
+    unchanged.chain(moved).collect()
+}
+
+fn totals(receipt: &Receipt) -> ReceiptTotals {
+    let count = |blobs: &[PlacedBlob]| {
+        (
+            blobs.len() as u64,
+            blobs.iter().map(|blob| blob.size).sum::<u64>(),
+        )
+    };
+    let (blobs_sent, bytes_sent) = count(&receipt.sent);
+    let (blobs_mounted, bytes_mounted) = count(&receipt.mounted);
+    let (blobs_present, bytes_present) = count(&receipt.present);
+    let stored = receipt.manifests.iter().filter(|m| m.stored).count();
+    let set = receipt.tags.iter().filter(|tag| tag.set).count();
+    ReceiptTotals {
+        blobs_sent,
+        bytes_sent,
+        blobs_mounted,
+        bytes_mounted,
+        blobs_present,
+        bytes_present,
+        manifests_stored: stored as u64,
+        manifests_present: (receipt.manifests.len() - stored) as u64,
+        tags_set: set as u64,
+        tags_unchanged: (receipt.tags.len() - set) as u64,
+    }
 }

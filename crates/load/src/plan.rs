@@ -4,6 +4,7 @@ mod ask;
 mod build;
 mod value;
 
+pub(crate) use ask::Registry;
 pub use build::plan;
 pub use value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,

@@ -2,6 +2,10 @@ use sealift_oci::{Destination, Naming};
 
 /// What is asked of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own, all combinations make sense"
+)]
 pub struct Request {
     /// The registry, and the path below which everything goes.
     pub destination: Destination,

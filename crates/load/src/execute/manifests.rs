@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+
+use sealift_oci::Manifest;
+use sealift_registry::{Problem, RegistryError, Repository};
+
+use crate::error::LoadError;
+use crate::execute::Run;
+use crate::graph::read_manifest;
+use crate::plan::PlannedManifest;
+
+impl Run<'_> {
+    /// Stores every manifest that is not there under its digest: what others need before them, the rest
+    /// in parallel.
+    pub(super) fn store_manifests(&self) -> Result<(), LoadError> {
+        self.phase("storing manifests");
+        let mut waves: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (n, site) in self.plan.manifests.iter().enumerate() {
+            if !site.present {
+                let order = self.plan.graph.nodes[site.node].order;
+                waves.entry(order).or_default().push(n);
+            }
+        }
+        for wave in waves.into_values() {
+            self.registry.parallel(&wave, |n| {
+                if self.failures.has(*n) {
+                    return Ok(());
+                }
+                self.survive(*n, self.store(&self.plan.manifests[*n]))
+            })?;
+            self.failures.spread(self.plan);
+        }
+        Ok(())
+    }
+
+    /// Fetches what was stored and compares it, byte for byte.
+    pub(super) fn read_back(&self) -> Result<(), LoadError> {
+        self.phase("reading back");
+        let stored: Vec<usize> = (0..self.plan.manifests.len())
+            .filter(|n| !self.plan.manifests[*n].present && !self.failures.has(*n))
+            .collect();
+        self.registry.parallel(&stored, |n| {
+            self.survive(*n, self.compare(&self.plan.manifests[*n]))
+        })?;
+        self.failures.spread(self.plan);
+        Ok(())
+    }
+
+    /// Notes a failure that the load survives.
+    fn survive(&self, site: usize, result: Result<(), LoadError>) -> Result<(), LoadError> {
+        match result {
+            Err(error) if !self.is_fatal(&error) => {
+                self.failures.site(site, error.to_string());
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn store(&self, site: &PlannedManifest) -> Result<(), LoadError> {
+        let node = &self.plan.graph.nodes[site.node];
+        let manifest = read_manifest(self.bundle, &node.descriptor)?;
+        let repository = self.registry.repository(&site.repository)?;
+        let result = match put(&repository, &manifest) {
+            Err(error) if is_blob_unknown(&error) => {
+                self.send_again(site, &repository)?;
+                put(&repository, &manifest)
+            }
+            result => result,
+        };
+        result.map_err(|error| self.refused(site, &manifest, error))
+    }
+
+    /// The registry misses something that it was said to have: garbage collection ate it, or a mount
+    /// was none. It is asked for each blob and each child again, and gets what is missing.
+    fn send_again(&self, site: &PlannedManifest, repository: &Repository) -> Result<(), LoadError> {
+        let node = &self.plan.graph.nodes[site.node];
+        for blob in &node.blobs {
+            let blob = self.plan.graph.blobs[*blob];
+            let source = self.source(blob.digest, blob.size);
+            let pushed = repository.push_blob(&source, &[]);
+            let present = matches!(pushed, Ok(sealift_registry::Pushed::Present));
+            if !present {
+                self.forget(site, blob.digest);
+                self.pushed(blob.digest, blob.size, &site.repository, &source, pushed)?;
+            }
+        }
+        for child in &node.children {
+            let child = &self.plan.graph.nodes[*child].descriptor;
+            let there = self
+                .registry
+                .has_manifest(&site.repository, &child.digest, child.size)?;
+            if !there {
+                let manifest = read_manifest(self.bundle, child)?;
+                put(repository, &manifest).map_err(|error| self.refused(site, &manifest, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was noted of a blob that turned out not to be there.
+    fn forget(&self, site: &PlannedManifest, digest: sealift_oci::Digest) {
+        self.placed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .retain(|(placed, _)| placed.digest != digest || placed.repository != site.repository);
+    }
+
+    fn compare(&self, site: &PlannedManifest) -> Result<(), LoadError> {
+        let node = &self.plan.graph.nodes[site.node];
+        let sent = read_manifest(self.bundle, &node.descriptor)?;
+        let repository = self.registry.repository(&site.repository)?;
+        let other = |what: String| LoadError::ReadBack {
+            repository: format!("{repository:?}"),
+            what,
+        };
+        match repository.manifest(&site.digest.to_string()) {
+            Ok(stored) if stored.bytes() == sent.bytes() => Ok(()),
+            Ok(stored) => Err(other(format!(
+                "manifest {} has digest {}",
+                site.digest,
+                stored.digest()
+            ))),
+            Err(error) if error.is_not_found() || matches!(error.problem, Problem::Manifest(_)) => {
+                Err(other(format!(
+                    "manifest {}: {}",
+                    site.digest, error.problem
+                )))
+            }
+            Err(error) => Err(LoadError::registry(error)),
+        }
+    }
+
+    fn refused(
+        &self,
+        site: &PlannedManifest,
+        manifest: &Manifest,
+        error: RegistryError,
+    ) -> LoadError {
+        if error.is_cancelled() {
+            return LoadError::registry(error);
+        }
+        let bundled = self.plan.graph.nodes[site.node].children.len();
+        let sparse = manifest
+            .children()
+            .iter()
+            .any(|child| self.bundle.extent(&child.digest).is_none());
+        if sparse && is_blob_unknown(&error) {
+            return LoadError::SparseRefused {
+                name: self.name_of(site),
+                listed: manifest.children().len(),
+                bundled,
+                source: Box::new(error),
+            };
+        }
+        LoadError::Manifest {
+            name: self.name_of(site),
+            digest: *manifest.digest(),
+            size: manifest.size(),
+            source: Box::new(error),
+        }
+    }
+
+    /// What needs a manifest, in the bundle's words.
+    fn name_of(&self, site: &PlannedManifest) -> String {
+        let names = self.bundle.touched_by(&site.digest);
+        names
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| site.repository.to_string())
+    }
+}
+
+fn put(repository: &Repository, manifest: &Manifest) -> Result<(), RegistryError> {
+    repository.put_manifest(&manifest.digest().to_string(), manifest)
+}
+
+/// Whether a manifest was refused for what it points at. Most registries answer 400, some 404.
+fn is_blob_unknown(error: &RegistryError) -> bool {
+    const CODES: [&str; 2] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"];
+    match &error.problem {
+        Problem::Status { code, .. } => CODES.contains(&code.as_str()),
+        Problem::NotFound(words) => CODES.iter().any(|code| words.starts_with(code)),
+        _ => false,
+    }
+}
