@@ -1,0 +1,261 @@
+//! Whether a piece of text is an image reference, and if not, what a person wants to hear about it.
+//!
+//! The grammar is [`Reference`]'s; this module adds what it cannot know: template variables, addresses
+//! with a scheme, passwords, and words that stand for a value to be filled in.
+
+use std::fmt;
+
+use sealift_oci::{Reference, ReferenceError};
+
+use crate::error::Problem;
+
+/// The template languages whose variables end up in image lists and manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Placeholder {
+    /// `{{ .Values.image }}`.
+    Helm,
+    /// `{{site.data.versions}}`, `{% include … %}`.
+    Jekyll,
+    /// `$[version]` or `@@version@@`.
+    Docusaurus,
+    /// `$REGISTRY`, `${REGISTRY}`, `$(REGISTRY)`.
+    Variable,
+    /// `<registry>`.
+    AngleBrackets,
+    /// A tag such as `VERSION`, to be replaced by the reader.
+    Word,
+}
+
+/// Tags that documentation uses for "put yours here".
+const WORDS: &[&str] = &[
+    "VERSION",
+    "TAG",
+    "RELEASE",
+    "REPLACE_ME",
+    "CHANGEME",
+    "CHANGE_ME",
+];
+
+impl Placeholder {
+    /// What to do about it.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::Helm => "render the chart first (`helm template`) and give its output",
+            Self::Jekyll | Self::Docusaurus => {
+                "this is a documentation page's source: take the released file instead"
+            }
+            Self::Variable => "replace the variable (`envsubst`) and give the result",
+            Self::AngleBrackets | Self::Word => "put the real value in its place",
+        }
+    }
+
+    /// The placeholder in `text`, if there is one.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        if let Some(at) = text.find("{{") {
+            let inside = text[at + 2..].trim_start();
+            let jekyll = ["site.", "page.", "include.", "imageNames", "jekyll"];
+            let is_jekyll = jekyll.iter().any(|p| inside.starts_with(p));
+            return Some(if is_jekyll { Self::Jekyll } else { Self::Helm });
+        }
+        if text.contains("{%") {
+            Some(Self::Jekyll)
+        } else if text.contains("$[") || text.contains("@@") {
+            Some(Self::Docusaurus)
+        } else if text.contains("${") || text.contains("$(") || variable(text) {
+            Some(Self::Variable)
+        } else if text.find('<').is_some_and(|at| text[at..].contains('>')) {
+            Some(Self::AngleBrackets)
+        } else {
+            let (_, tag) = split_tag(text.split('@').next().unwrap_or_default());
+            tag.is_some_and(|tag| WORDS.contains(&tag))
+                .then_some(Self::Word)
+        }
+    }
+}
+
+/// `$NAME` with a letter or an underscore after the dollar.
+fn variable(text: &str) -> bool {
+    text.split('$')
+        .skip(1)
+        .any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Helm => "a Helm template expression",
+            Self::Jekyll => "a Jekyll template expression",
+            Self::Docusaurus => "a Docusaurus variable",
+            Self::Variable => "a variable",
+            Self::AngleBrackets => "a placeholder in angle brackets",
+            Self::Word => "a word that stands for a tag",
+        })
+    }
+}
+
+/// Reads `text` as an image reference: `[registry/]repository[:tag][@digest]`.
+///
+/// # Errors
+/// The most telling [`Problem`]: credentials, a template variable or a URL are named as such before the
+/// grammar is looked at.
+pub fn check(text: &str) -> Result<Reference, Problem> {
+    if text.is_empty() {
+        return Err(Problem::Grammar("it is empty".to_owned()));
+    }
+    if carries_credentials(text) {
+        return Err(Problem::Credentials);
+    }
+    if let Some(placeholder) = Placeholder::of(text) {
+        return Err(Problem::Placeholder(placeholder));
+    }
+    if text.contains("://") {
+        return Err(Problem::Url);
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(Problem::WhiteSpace);
+    }
+    if let Some(c) = text.chars().find(|&c| !allowed(c)) {
+        return Err(Problem::Character(c));
+    }
+    text.parse::<Reference>().map_err(problem)
+}
+
+/// What follows the first `@` of a reference is `algorithm:hex`. A slash or a dot there means a host, and
+/// then what stands before it is a user with or without a password.
+fn carries_credentials(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(before, after)| {
+        let host = after.split(char::is_whitespace).next().unwrap_or_default();
+        !before.ends_with('@') && !host.starts_with('@') && host.contains(['/', '.'])
+    })
+}
+
+fn allowed(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '[' | ']')
+}
+
+fn problem(error: ReferenceError) -> Problem {
+    match error {
+        ReferenceError::Grammar { reason, .. } => Problem::Grammar(reason.to_owned()),
+        ReferenceError::Credentials => Problem::Credentials,
+        ReferenceError::Digest { source, .. } => Problem::Grammar(source.to_string()),
+    }
+}
+
+/// Splits `name:tag`; a colon before the last slash belongs to a port.
+pub(crate) fn split_tag(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains(['/', ']']) => (name, Some(tag)),
+        _ => (text, None),
+    }
+}
+
+/// Whether `text`, a reference, says which content is meant: by a tag, a digest or both.
+pub(crate) fn has_selector(text: &str) -> bool {
+    text.contains('@') || split_tag(text).1.is_some()
+}
+
+/// Whether `text`, a reference, begins with a registry's host, by the rule that clients share: the first
+/// part has a dot or a colon or is `localhost`.
+pub(crate) fn has_host(text: &str) -> bool {
+    text.split_once('/')
+        .is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost")
+}
+
+/// A reference with a host and either a digest or a tag that looks like a version. Hardly anything else
+/// looks like it, so that free places can be trusted to mean an image.
+pub(crate) fn fully_qualified(text: &str) -> Option<Reference> {
+    if text.len() > 512 || !text.contains('/') || !has_host(text) {
+        return None;
+    }
+    let versioned = text.contains('@')
+        || split_tag(text)
+            .1
+            .is_some_and(|tag| tag == "latest" || tag.bytes().any(|byte| byte.is_ascii_digit()));
+    if versioned { check(text).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_registries_take_is_taken() {
+        let digest = "a".repeat(64);
+        for good in [
+            "redis",
+            "redis:7.0.15-alpine",
+            "calico/node:v3.25.0",
+            "localhost/x",
+            "registry.corp:5000/a/b__c/d--e:V1_x",
+            &format!("quay.io/cilium/certgen:v0.2.0@sha256:{digest}"),
+            &format!("x@sha256:{digest}"),
+        ] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        use Placeholder as P;
+        let cases = [
+            ("{{ .Values.image }}", Problem::Placeholder(P::Helm)),
+            (
+                "{{site.data.x}}/calico/node",
+                Problem::Placeholder(P::Jekyll),
+            ),
+            (
+                "calico/node:$[version]",
+                Problem::Placeholder(P::Docusaurus),
+            ),
+            (
+                "calico/node:@@version@@",
+                Problem::Placeholder(P::Docusaurus),
+            ),
+            ("$REGISTRY/calico/node", Problem::Placeholder(P::Variable)),
+            (
+                "<registry>/calico/node",
+                Problem::Placeholder(P::AngleBrackets),
+            ),
+            ("windows/nanoserver:VERSION", Problem::Placeholder(P::Word)),
+            ("https://quay.io/x", Problem::Url),
+            ("https://me:secret@quay.io/x", Problem::Credentials),
+            ("me:secret@quay.io/x", Problem::Credentials),
+            ("docker pull me:secret@quay.io/x", Problem::Credentials),
+            ("a b", Problem::WhiteSpace),
+            ("a;b", Problem::Character(';')),
+            ("a`b", Problem::Character('`')),
+        ];
+        for (bad, want) in cases {
+            assert_eq!(check(bad), Err(want), "{bad}");
+        }
+        for bad in [
+            "",
+            "a//b",
+            "a/",
+            ":x",
+            "a:",
+            "a.",
+            "x@sha256:12",
+            "h:99999/x",
+            "a@b@c",
+            "r.io/A",
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn free_places_need_a_host_and_a_version() {
+        assert!(fully_qualified("quay.io/calico/node:v3").is_some());
+        assert!(fully_qualified("localhost:5000/node:latest").is_some());
+        for text in [
+            "calico/node:v3",
+            "quay.io/calico/node",
+            "app.kubernetes.io/part-of:calico",
+            "a/b",
+        ] {
+            assert!(fully_qualified(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What can be wrong with a text, typed, with what was expected and what to try.
+
+use thiserror::Error;
+
+use crate::check::Placeholder;
+
+/// Longest piece of the user's text that an error repeats, in characters.
+const EXCERPT: usize = 120;
+
+/// A text that cannot be read for image references.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{name}:{line}:{column}: {problem}{}; expected {}; {}", quoted(text), problem.expected(), problem.remedy())]
+pub struct FindError {
+    /// The name that the caller gave the text, as a rule its file name.
+    pub name: String,
+    /// Line of the problem, from 1.
+    pub line: usize,
+    /// Column of the problem in characters, from 1.
+    pub column: usize,
+    /// The offending piece of the text, cut where it is long; may be empty.
+    pub text: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl FindError {
+    pub(crate) fn new(
+        name: &str,
+        (line, column): (usize, usize),
+        text: &str,
+        problem: Problem,
+    ) -> Self {
+        let text = problem.excerpt(text);
+        Self {
+            name: name.to_owned(),
+            line,
+            column,
+            text,
+            problem,
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(" (`{text}`)")
+    }
+}
+
+/// The kinds of problem.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The bytes are not UTF-8.
+    #[error("not UTF-8 text")]
+    NotUtf8,
+    /// A zero byte: a binary file.
+    #[error("zero byte in the text")]
+    Nul,
+    /// More bytes than this crate reads.
+    #[error("more than {limit} bytes")]
+    TooLarge {
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
+    /// A template variable stands where a reference must be.
+    #[error("{0} in place of an image reference")]
+    Placeholder(Placeholder),
+    /// A web address.
+    #[error("a URL is not an image reference")]
+    Url,
+    /// A user name or password before the host. The text is never repeated.
+    #[error("credentials in an image reference")]
+    Credentials,
+    /// White space inside a reference.
+    #[error("white space inside an image reference")]
+    WhiteSpace,
+    /// A character that means something to a shell and nothing here.
+    #[error("character {0:?} in an image reference")]
+    Character(char),
+    /// Anything else against the grammar of references.
+    #[error("not an image reference: {0}")]
+    Grammar(String),
+    /// The YAML parser gave up.
+    #[error("not valid YAML: {0}")]
+    NotYaml(String),
+    /// YAML, but neither a mapping nor a list.
+    #[error("a document that is neither a mapping nor a list")]
+    NotAManifest,
+    /// Nested deeper than any manifest is.
+    #[error("nested more than {limit} deep")]
+    TooDeep {
+        /// The deepest nesting that is followed.
+        limit: usize,
+    },
+    /// More parts in one document than this crate keeps in memory.
+    #[error("more than {limit} values in one document")]
+    TooManyNodes {
+        /// The most values of a document that are kept.
+        limit: usize,
+    },
+    /// A reference inside a script, a configuration or another longer text.
+    #[error("an image reference inside a longer text")]
+    InLongerText,
+    /// An annotation or a label that names an image; no node pulls it.
+    #[error("an image reference in metadata, which no node pulls")]
+    InMetadata,
+    /// A Calico `ImageSet`: names that the operator looks images up by, which are no references.
+    #[error("a name that the operator looks an image up by")]
+    ImageSetName,
+    /// A tag that Helm reads as a number and prints another way.
+    #[error("an unquoted number as tag, which Helm prints as {0}")]
+    NumberAsTag(String),
+    /// An image's name that is completed elsewhere.
+    #[error("an image name without registry and tag, completed by something else")]
+    BareName,
+    /// Registry and tag without the names that go between them.
+    #[error("a registry and a tag without image names")]
+    NoNames,
+    /// No field in which a digest or a tag could be written.
+    #[error("no field for the {0}")]
+    NoField(&'static str),
+    /// One place is shared by images that would need different text there.
+    #[error("one value is shared by images that need different ones")]
+    SharedValue,
+    /// The way the scalar is written leaves no room for the new text.
+    #[error("a block or folded text that cannot be edited in place")]
+    Unwritable,
+}
+
+impl Problem {
+    /// What should have been there.
+    pub fn expected(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 | Self::Nul | Self::TooLarge { .. } | Self::NotAManifest => {
+                "an image list, Kubernetes manifests or a values file as UTF-8 text"
+            }
+            Self::NotYaml(_) | Self::TooDeep { .. } | Self::TooManyNodes { .. } => {
+                "Kubernetes manifests as YAML or JSON"
+            }
+            Self::NumberAsTag(_) => "a tag in quotes",
+            Self::NoField(_) => "a field of that name",
+            Self::SharedValue => "fields of their own",
+            Self::Unwritable => "the reference on one line",
+            _ => "[registry/]repository[:tag][@digest]",
+        }
+    }
+
+    /// What to try.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "convert the file to UTF-8, or check that it is the right one",
+            Self::Nul => "this is a binary file; archives are given as a source of their own",
+            Self::TooLarge { .. } => "split the file",
+            Self::Placeholder(placeholder) => placeholder.remedy(),
+            Self::Url => "leave the scheme out: registry.example/path/image:tag",
+            Self::Credentials => "remove them here and log in to the registry instead",
+            Self::WhiteSpace => "put one reference on each line, comments after ` #`",
+            Self::Character(_) => "remove it; put one plain reference on each line",
+            Self::Grammar(_) => "correct the reference",
+            Self::NotYaml(_) | Self::NotAManifest => {
+                "correct the file; a chart's templates are rendered first (`helm template`)"
+            }
+            Self::TooDeep { .. } | Self::TooManyNodes { .. } => {
+                "no real manifest is like this: check where the file comes from"
+            }
+            Self::InLongerText | Self::BareName | Self::InMetadata => {
+                "if it is pulled, name the image yourself and edit the place by hand"
+            }
+            Self::ImageSetName => "write an ImageSet for the destination instead",
+            Self::NumberAsTag(_) => "put the tag in quotes",
+            Self::NoNames => "name the images yourself",
+            Self::NoField(_) => "add the field to the file",
+            Self::SharedValue | Self::Unwritable => "edit the place by hand",
+        }
+    }
+
+    /// The beginning of `text` for a message, with control characters replaced; nothing of it where it
+    /// holds a password, which must not travel further than the file that it stands in.
+    pub(crate) fn excerpt(&self, text: &str) -> String {
+        if *self == Self::Credentials {
+            return String::new();
+        }
+        let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let mut out: String = text.chars().take(EXCERPT).map(clean).collect();
+        if text.chars().nth(EXCERPT).is_some() {
+            out.push('…');
+        }
+        out
+    }
+}

@@ -1,0 +1,71 @@
+//! Plain lists: one reference a line, `#` comments, blank lines.
+
+use crate::check::check;
+use crate::error::FindError;
+use crate::occurrence::{Found, InputKind, Kind, Occurrence, Site};
+use crate::scalar::{Scalar, Style};
+use crate::text::Text;
+
+/// Whether the text is a plain list rather than YAML: its first line that says something is a reference
+/// or at least has none of the marks of YAML.
+pub(crate) fn is_list(text: &Text<'_>) -> bool {
+    let first = text.body.lines().map(|line| without_comment(line).trim());
+    let Some(line) = first.into_iter().find(|line| !line.is_empty()) else {
+        return true;
+    };
+    let yaml = line.starts_with(['-', '{', '[', '%', '"', '\'', '?', '!', '&'])
+        || line.ends_with(':')
+        || line.contains(": ")
+        || line.contains(":\t");
+    !yaml || check(line).is_ok()
+}
+
+/// Reads a list. Work and memory are linear in the text.
+///
+/// # Errors
+/// At the first line that is no reference: what is not understood would be missing on the other shore.
+pub(crate) fn scan(text: &Text<'_>) -> Result<Found, FindError> {
+    let mut found = Found::new(InputKind::List);
+    let mut at = 0;
+    for (index, line) in text.body.split_inclusive('\n').enumerate() {
+        let content = without_comment(line);
+        let written = content.trim();
+        if !written.is_empty() {
+            let start = at + (content.len() - content.trim_start().len());
+            let reference =
+                check(written).map_err(|problem| text.error(start, written, problem))?;
+            let span = text.base + start..text.base + start + written.len();
+            let scalar = Scalar {
+                raw: span.clone(),
+                style: Style::Line,
+                value: written.to_owned(),
+            };
+            found.occurrences.push(Occurrence {
+                reference,
+                text: written.to_owned(),
+                span,
+                line: index + 1,
+                column: text.position(start).1,
+                document: 1,
+                object: None,
+                path: String::new(),
+                kind: Kind::ListLine,
+                site: Site::Whole(scalar, 0..written.len()),
+            });
+        }
+        at += line.len();
+    }
+    Ok(found)
+}
+
+/// Cuts a comment: `#` at the start or after white space.
+fn without_comment(line: &str) -> &str {
+    let mut before = ' ';
+    for (at, c) in line.char_indices() {
+        if c == '#' && before.is_whitespace() {
+            return &line[..at];
+        }
+        before = c;
+    }
+    line
+}

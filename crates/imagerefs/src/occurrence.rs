@@ -1,0 +1,216 @@
+//! What a search returns.
+
+use std::fmt;
+use std::ops::Range;
+
+use sealift_oci::Reference;
+
+use crate::error::Problem;
+use crate::scalar::Scalar;
+
+/// What was found in one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What the text was taken for; where its documents differ, the first one's.
+    pub input: InputKind,
+    /// References in the order of the text; the same reference twice is here twice.
+    pub occurrences: Vec<Occurrence>,
+    /// Names of images whose tag the text does not give, as a chart fills in its own version. Their
+    /// `reference` has `latest` as a stand-in and is not what will be pulled.
+    pub incomplete: Vec<Occurrence>,
+    /// Places that look like images and were left alone, in the order of the text.
+    pub not_understood: Vec<NotUnderstood>,
+}
+
+impl Found {
+    pub(crate) fn new(input: InputKind) -> Self {
+        Self {
+            input,
+            occurrences: Vec::new(),
+            incomplete: Vec::new(),
+            not_understood: Vec::new(),
+        }
+    }
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum InputKind {
+    /// One reference a line: k3s, RKE2, kubeadm, hand-made lists; also a YAML list of strings.
+    List,
+    /// A hauler `Images` document.
+    HaulerImages,
+    /// An imgpkg `ImagesLock` document.
+    ImagesLock,
+    /// Kubernetes resources, as YAML or JSON.
+    Manifests,
+    /// A Helm values file, or other YAML that is no Kubernetes resource.
+    Values,
+}
+
+impl InputKind {
+    /// A short fixed name, for machines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::HaulerImages => "hauler-images",
+            Self::ImagesLock => "images-lock",
+            Self::Manifests => "manifests",
+            Self::Values => "values",
+        }
+    }
+}
+
+impl fmt::Display for InputKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One image reference at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The reference, normalised.
+    pub reference: Reference,
+    /// The reference as it is written; put together where the text has it in several fields.
+    pub text: String,
+    /// Where it stands: bytes of the original text, without quotes. Where several fields make the
+    /// reference, the one with the repository; where the text spells it with escapes, the whole scalar.
+    pub span: Range<usize>,
+    /// Line of `span`'s start, from 1.
+    pub line: usize,
+    /// Column of `span`'s start in characters, from 1.
+    pub column: usize,
+    /// Number of the document in the text, from 1.
+    pub document: usize,
+    /// The resource, such as `Deployment/kube-system/calico-node`; none in lists and values files.
+    pub object: Option<String>,
+    /// The place in the resource or document, such as `.spec.template.spec.containers[0].image`; empty
+    /// in a plain list.
+    pub path: String,
+    /// How it was recognised.
+    pub kind: Kind,
+    pub(crate) site: Site,
+}
+
+/// The scalars that make a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// A stretch of one scalar's value, in bytes of the value.
+    Whole(Scalar, Range<usize>),
+    /// Several scalars.
+    Split(Vec<(Piece, Scalar)>),
+}
+
+/// What one scalar gives to a reference that is written in several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Piece {
+    /// The registry, to be followed by the rest of the name.
+    Registry,
+    /// Registry and path, to be followed by the last component (Istio's `hub`).
+    Hub,
+    /// The path between registry and last component.
+    Namespace,
+    /// The rest of the name, all of it where nothing else names the registry.
+    Name,
+    /// The tag.
+    Tag,
+    /// What follows the tag after a hyphen (Istio's `variant`).
+    Variant,
+    /// The digest with its algorithm.
+    Digest,
+    /// The digits of a SHA-256 digest.
+    Sha,
+    /// Whether the digest is used at all (Cilium's `useDigest`).
+    UseDigest,
+}
+
+/// The places in which references are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A line of a plain list, or an item of a YAML list of strings.
+    ListLine,
+    /// `spec.images[].name` of a hauler `Images` document.
+    HaulerImage,
+    /// `images[].image` of an imgpkg `ImagesLock` document.
+    LockedImage,
+    /// The image of a container.
+    Container,
+    /// The image of an init container.
+    InitContainer,
+    /// The image of an ephemeral container.
+    EphemeralContainer,
+    /// An image mounted as a volume (`volumes[].image.reference`).
+    ImageVolume,
+    /// An argument or a part of a command (`--acme-http01-solver-image=…`).
+    Argument,
+    /// The value of an environment variable (`RELATED_IMAGE_…`).
+    Environment,
+    /// A value of a `ConfigMap` that is a reference and nothing else.
+    ConfigMap,
+    /// A field of a custom resource outside of any container.
+    CustomResource,
+    /// A field of a Helm values file.
+    Values,
+}
+
+impl Kind {
+    /// A short fixed name, for machines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ListLine => "list-line",
+            Self::HaulerImage => "hauler-image",
+            Self::LockedImage => "locked-image",
+            Self::Container => "container",
+            Self::InitContainer => "init-container",
+            Self::EphemeralContainer => "ephemeral-container",
+            Self::ImageVolume => "image-volume",
+            Self::Argument => "argument",
+            Self::Environment => "environment",
+            Self::ConfigMap => "config-map",
+            Self::CustomResource => "custom-resource",
+            Self::Values => "values",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place that may hold an image and was not taken for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotUnderstood {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Number of the document in the text, from 1.
+    pub document: usize,
+    /// The resource; none in values files.
+    pub object: Option<String>,
+    /// The place in the resource or document.
+    pub path: String,
+    /// The text in question, cut where it is long; empty where it holds credentials.
+    pub text: String,
+    /// Why it was left alone.
+    pub problem: Problem,
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if let Some(object) = &self.object {
+            write!(f, "{object} ")?;
+        }
+        write!(f, "{}: {}", self.path, self.problem)?;
+        if !self.text.is_empty() {
+            write!(f, " (`{}`)", self.text)?;
+        }
+        write!(f, "; {}", self.problem.remedy())
+    }
+}

@@ -1,0 +1,490 @@
+//! Goes through one document and reports what it meets.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use sealift_oci::Reference;
+
+use crate::check::{Placeholder, check};
+use crate::error::{FindError, Problem};
+use crate::occurrence::{Found, Kind, NotUnderstood, Occurrence, Piece, Site};
+use crate::scalar::Scalar;
+use crate::split::Inherited;
+use crate::text::Text;
+use crate::tree::{Document, Id};
+
+/// One step of a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Segment<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// What the mappings around a place are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The top of a document or an item of a `List`.
+    Root,
+    /// A resource of Kubernetes itself: images are where its API has them. Strict where the resource is
+    /// applied as it is, so that a template's variable in it is an error.
+    Builtin { strict: bool },
+    /// A resource of somebody else's API: images are where they look like images.
+    Custom,
+    /// A values file.
+    Values,
+}
+
+impl Mode {
+    /// How a reference in a field outside of any container was recognised.
+    pub(crate) fn field(self) -> Kind {
+        match self {
+            Self::Builtin { .. } | Self::Custom => Kind::CustomResource,
+            Self::Root | Self::Values => Kind::Values,
+        }
+    }
+}
+
+/// A walk through one document.
+pub(crate) struct Walk<'a, 't> {
+    pub(crate) text: &'a Text<'t>,
+    pub(crate) document: &'a Document<'t>,
+    found: &'a mut Found,
+    path: Vec<Segment<'a>>,
+    /// The resource that the walk is in.
+    pub(crate) object: Option<String>,
+    /// What the mappings around the place give to images in it.
+    pub(crate) inherited: Inherited,
+    /// Nodes that were reported or gone through; what is anchored is met again at each alias.
+    pub(crate) seen: HashSet<Id>,
+}
+
+impl<'a, 't> Walk<'a, 't> {
+    pub(crate) fn new(
+        text: &'a Text<'t>,
+        document: &'a Document<'t>,
+        found: &'a mut Found,
+    ) -> Self {
+        Self {
+            text,
+            document,
+            found,
+            path: Vec::new(),
+            object: None,
+            inherited: Inherited::default(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Goes through the whole document.
+    ///
+    /// # Errors
+    /// Where an image's real value is missing.
+    pub(crate) fn run(&mut self) -> Result<(), FindError> {
+        self.node(self.document.root(), Mode::Root)
+    }
+
+    /// Does something one step deeper in the path.
+    pub(crate) fn within<R>(&mut self, step: Segment<'a>, inner: impl FnOnce(&mut Self) -> R) -> R {
+        self.path.push(step);
+        let result = inner(self);
+        self.path.pop();
+        result
+    }
+
+    /// Goes through a node. Collections behind an alias were gone through where they are anchored.
+    pub(crate) fn node(&mut self, id: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        if document.is_mapping(id) {
+            if document.is_alias(id) && self.seen.contains(&document.target(id)) {
+                return Ok(());
+            }
+            self.seen.insert(document.target(id));
+            return self.resource(id, mode);
+        }
+        for (index, &item) in document.sequence(id).iter().enumerate() {
+            if !document.is_alias(id) {
+                self.within(Segment::Index(index), |walk| walk.node(item, mode))?;
+            }
+        }
+        if document.scalar(id).is_some() && !matches!(mode, Mode::Builtin { .. }) {
+            self.free(id, mode.field());
+        }
+        Ok(())
+    }
+
+    /// A mapping, which may be a resource of its own.
+    fn resource(&mut self, id: Id, mode: Mode) -> Result<(), FindError> {
+        self.template(id)?;
+        let document = self.document;
+        let api = document.get_text(id, "apiVersion");
+        let (Some(api), Some(kind)) = (api, document.get_text(id, "kind")) else {
+            let mode = if mode == Mode::Root {
+                Mode::Values
+            } else {
+                mode
+            };
+            return self.mapping(id, mode, false);
+        };
+        let label = self.label(id);
+        let outer_object = std::mem::replace(&mut self.object, label);
+        let outer_path = std::mem::take(&mut self.path);
+        let result = match kind {
+            // Schemas: descriptions, properties called `image`, defaults of somebody else's resources.
+            "CustomResourceDefinition" | "Secret" => Ok(()),
+            "ConfigMap" if api == "v1" => {
+                self.config_map(id);
+                Ok(())
+            }
+            "ImageSet" if api.starts_with("operator.tigera.io/") => {
+                self.image_set(id);
+                Ok(())
+            }
+            _ if api == "v1" && kind.ends_with("List") && mode == Mode::Root => {
+                self.mapping(id, Mode::Root, true)
+            }
+            _ if builtin(api) => self.mapping(
+                id,
+                Mode::Builtin {
+                    strict: mode == Mode::Root,
+                },
+                true,
+            ),
+            _ => {
+                if kind == "IstioOperator"
+                    && let Some(spec) = document.get(id, "spec")
+                {
+                    self.within(Segment::Key("spec"), |walk| walk.lonely_hub(spec));
+                }
+                self.mapping(id, Mode::Custom, true)
+            }
+        };
+        self.object = outer_object;
+        self.path = outer_path;
+        result
+    }
+
+    /// `{{ .Values.image }}` without quotes is YAML: a mapping with a mapping for its key.
+    fn template(&self, id: Id) -> Result<(), FindError> {
+        let start = self.document.node(id).span.start;
+        if !self.text.body[start..].starts_with("{{") {
+            return Ok(());
+        }
+        let (line, _) = self.text.position(start);
+        let (_, line) = self.text.line(line);
+        match Placeholder::of(line) {
+            Some(placeholder) => {
+                let problem = Problem::Placeholder(placeholder);
+                Err(self.text.error(start, line.trim(), problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The pairs of a mapping; `top` where the mapping is a resource.
+    fn mapping(&mut self, id: Id, mode: Mode, top: bool) -> Result<(), FindError> {
+        let document = self.document;
+        let outer = self.inherited;
+        let taken = if matches!(mode, Mode::Custom | Mode::Values) {
+            self.inherited = self.inherit(id);
+            self.fields(id, mode)
+        } else {
+            Vec::new()
+        };
+        for &(key, value) in document.mapping(id) {
+            let Some(key) = document.scalar(key) else {
+                continue;
+            };
+            if taken.contains(&value) {
+                continue;
+            }
+            self.within(Segment::Key(key), |walk| match key {
+                "openAPIV3Schema" => Ok(()),
+                "status" if top => Ok(()),
+                "metadata" if top => {
+                    walk.metadata(value);
+                    Ok(())
+                }
+                _ => walk.pair(key, value, mode),
+            })?;
+        }
+        self.inherited = outer;
+        Ok(())
+    }
+
+    fn pair(&mut self, key: &'a str, value: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        let custom = !matches!(mode, Mode::Builtin { .. } | Mode::Root);
+        match key {
+            "containers" | "initContainers" | "ephemeralContainers"
+                if document.is_sequence(value) =>
+            {
+                let kind = match key {
+                    "containers" => Kind::Container,
+                    "initContainers" => Kind::InitContainer,
+                    _ => Kind::EphemeralContainer,
+                };
+                self.containers(value, kind, mode)
+            }
+            "image" if document.get_text(value, "reference").is_some() => {
+                let id = document
+                    .get(value, "reference")
+                    .expect("it was there just now");
+                self.within(Segment::Key("reference"), |walk| {
+                    walk.container_image(id, Kind::ImageVolume, mode)
+                })
+            }
+            // A block device of Ceph has an image too, which is none of ours.
+            "rbd" if document.is_mapping(value) => Ok(()),
+            _ if custom && arguments(key) && document.is_sequence(value) => {
+                self.arguments(value);
+                Ok(())
+            }
+            _ if custom && image_key(key) && document.scalar(value).is_some() => {
+                self.image_field(key, value, mode.field());
+                Ok(())
+            }
+            _ => self.node(value, mode),
+        }
+    }
+
+    /// `Kind/namespace/name` of a resource.
+    pub(crate) fn label(&self, id: Id) -> Option<String> {
+        let document = self.document;
+        let kind = document.get_text(id, "kind")?;
+        let metadata = document.get(id, "metadata");
+        let field = |name| metadata.and_then(|metadata| document.get_text(metadata, name));
+        let mut label = kind.to_owned();
+        let name = field("name").or_else(|| field("generateName"));
+        for part in [field("namespace"), name].into_iter().flatten() {
+            label.push('/');
+            label.push_str(part);
+        }
+        Some(label)
+    }
+
+    /// A place where a reference must be.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) fn required(&mut self, id: Id, kind: Kind) -> Result<(), FindError> {
+        let text = self.document.scalar(id).unwrap_or_default();
+        match check(text) {
+            Ok(reference) => {
+                self.report(id, 0..text.len(), reference, kind);
+                Ok(())
+            }
+            Err(problem) => Err(self.error(id, text, problem)),
+        }
+    }
+
+    /// An error at a node.
+    pub(crate) fn error(&self, id: Id, text: &str, problem: Problem) -> FindError {
+        self.text.error(self.start(id), text, problem)
+    }
+
+    /// Where a node's value begins in the text's body.
+    fn start(&self, id: Id) -> usize {
+        Scalar::of(self.text, self.document, id).map_or_else(
+            || self.document.node(id).span.start,
+            |scalar| scalar.raw.start - self.text.base,
+        )
+    }
+
+    /// The key of the place where the walk is.
+    pub(crate) fn key(&self) -> Option<&'a str> {
+        self.path.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(*key),
+            Segment::Index(_) => None,
+        })
+    }
+
+    /// Reports that a stretch of a scalar's value is a reference.
+    pub(crate) fn report(
+        &mut self,
+        id: Id,
+        within: Range<usize>,
+        reference: Reference,
+        kind: Kind,
+    ) {
+        let Some(scalar) = Scalar::of(self.text, self.document, id) else {
+            return;
+        };
+        // Several references in one argument are told apart by where they begin.
+        if within.start == 0 && !self.seen.insert(id) {
+            return;
+        }
+        let text = scalar
+            .value
+            .get(within.clone())
+            .unwrap_or_default()
+            .to_owned();
+        let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
+        let site = Site::Whole(scalar, within);
+        self.found
+            .occurrences
+            .push(Occurrence { site, ..occurrence });
+    }
+
+    /// The same for a name whose tag is filled in by something else.
+    pub(crate) fn report_incomplete(&mut self, id: Id, reference: Reference, kind: Kind) {
+        let Some(scalar) = Scalar::of(self.text, self.document, id) else {
+            return;
+        };
+        if !self.seen.insert(id) {
+            return;
+        }
+        let within = 0..scalar.value.len();
+        let text = scalar.value.clone();
+        let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
+        let site = Site::Whole(scalar, within);
+        self.found
+            .incomplete
+            .push(Occurrence { site, ..occurrence });
+    }
+
+    /// Reports a reference that several scalars make; the one with the repository names the place.
+    pub(crate) fn report_split(
+        &mut self,
+        pieces: &[(Piece, Id)],
+        reference: Reference,
+        text: String,
+        complete: bool,
+        kind: Kind,
+    ) {
+        let name = pieces.iter().find(|(piece, _)| *piece == Piece::Name);
+        let Some(&(_, name)) = name else {
+            return;
+        };
+        if !self.seen.insert(name) {
+            return;
+        }
+        let scalars = pieces.iter().filter_map(|&(piece, id)| {
+            Scalar::of(self.text, self.document, id).map(|scalar| (piece, scalar))
+        });
+        let scalars: Vec<_> = scalars.collect();
+        let Some((_, scalar)) = scalars.iter().find(|(piece, _)| *piece == Piece::Name) else {
+            return;
+        };
+        let within = 0..scalar.value.len();
+        let occurrence = self.occurrence(scalar, &within, reference, text, kind);
+        let occurrence = Occurrence {
+            site: Site::Split(scalars),
+            ..occurrence
+        };
+        if complete {
+            self.found.occurrences.push(occurrence);
+        } else {
+            self.found.incomplete.push(occurrence);
+        }
+    }
+
+    fn occurrence(
+        &self,
+        scalar: &Scalar,
+        within: &Range<usize>,
+        reference: Reference,
+        text: String,
+        kind: Kind,
+    ) -> Occurrence {
+        let base = self.text.base;
+        let here = Range {
+            start: scalar.raw.start - base,
+            end: scalar.raw.end - base,
+        };
+        let relative = Scalar {
+            raw: here.clone(),
+            ..scalar.clone()
+        };
+        let span = relative
+            .locate(self.text.body.as_bytes(), within)
+            .unwrap_or(here);
+        let (line, column) = self.text.position(span.start);
+        Occurrence {
+            reference,
+            text,
+            span: span.start + base..span.end + base,
+            line,
+            column,
+            document: self.document.number,
+            object: self.object.clone(),
+            path: self.path_text(),
+            kind,
+            site: Site::Split(Vec::new()),
+        }
+    }
+
+    /// Reports a place that was left alone.
+    pub(crate) fn leave(&mut self, id: Id, text: &str, problem: Problem) {
+        let (line, column) = self.text.position(self.start(id));
+        self.found.not_understood.push(NotUnderstood {
+            line,
+            column,
+            document: self.document.number,
+            object: self.object.clone(),
+            path: self.path_text(),
+            text: problem.excerpt(text),
+            problem,
+        });
+    }
+
+    fn path_text(&self) -> String {
+        let mut out = String::new();
+        for segment in &self.path {
+            let simple = |key: &str| {
+                let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+                !key.is_empty() && key.bytes().all(word)
+            };
+            // Writing to a string cannot fail.
+            let _ = match segment {
+                Segment::Index(index) => write!(out, "[{index}]"),
+                Segment::Key(key) if simple(key) => write!(out, ".{key}"),
+                Segment::Key(key) => write!(out, "[{key:?}]"),
+            };
+        }
+        out
+    }
+}
+
+/// Whether an API is one of Kubernetes itself, whose fields are known.
+fn builtin(api: &str) -> bool {
+    const GROUPS: &[&str] = &[
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "autoscaling",
+        "batch",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "extensions",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+    ];
+    api == "v1"
+        || api
+            .split_once('/')
+            .is_some_and(|(group, _)| GROUPS.contains(&group))
+}
+
+/// Whether a key says that its value is an image.
+fn image_key(key: &str) -> bool {
+    key == "image"
+        || key == "imageName"
+        || ["Image", "_image", "-image", "_IMAGE"]
+            .iter()
+            .any(|end| key.ends_with(end))
+}
+
+/// Whether a key says that its value is a list of arguments.
+fn arguments(key: &str) -> bool {
+    key == "args" || key == "command" || key.ends_with("Args")
+}
