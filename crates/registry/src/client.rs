@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sealift_pipeline::{Cancel, NoObserver, Observer};
+use sealift_pipeline::{Cancel, Cancelled, NoObserver, Observer};
 use ureq::Agent;
 
 use crate::auth::AuthState;
@@ -132,6 +132,16 @@ impl Client {
             self.host(registry)?,
             repository.to_owned(),
         ))
+    }
+
+    /// When and how often requests are made again; for whoever goes on with an answer that broke off.
+    pub fn retry(&self) -> RetryPolicy {
+        self.options.retry
+    }
+
+    /// Waits, unless stopping is asked for meanwhile.
+    pub fn pause(&self, wait: Duration) -> Result<(), Cancelled> {
+        crate::retry::sleep(wait, &self.options.cancel)
     }
 
     /// Asks the registry whether it speaks the protocol and accepts the credentials, if any.

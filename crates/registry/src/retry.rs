@@ -30,7 +30,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// How long to wait before the retry after `failures` failures: what the registry asks for, else
     /// twice as long each time, of which a random part of at least a half.
-    pub(crate) fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
+    pub fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
         if let Some(asked) = asked {
             return asked.min(self.retry_after_cap);
         }
