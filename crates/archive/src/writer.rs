@@ -83,6 +83,18 @@ impl Writer {
                 path: output.to_owned(),
             });
         }
+        Self::replace(output, layout, journal, threads, cancel)
+    }
+
+    /// The same where something may be at the output's name: it stays until [`Writer::finish`] puts the
+    /// whole bundle in its place.
+    pub fn replace(
+        output: &Path,
+        layout: Layout,
+        journal: Journal,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, WriteError> {
         let partial = with_suffix(output, ".partial");
         let mut options = OpenOptions::new();
         let file = options
