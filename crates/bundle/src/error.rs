@@ -59,24 +59,18 @@ pub enum ResolveError {
     #[error(transparent)]
     Registry(#[from] Arc<RegistryError>),
     /// A manifest is not what its descriptor says.
-    #[error("{parent} lists {child}, but {error}")]
+    #[error("{pointer}, but {error}")]
     Child {
-        /// The index, or what else names the manifest.
-        parent: Digest,
-        /// What it names.
-        child: Digest,
+        /// Who names the manifest.
+        pointer: Box<Pointer>,
         /// What is wrong.
-        error: ManifestError,
+        error: Box<ManifestError>,
     },
     /// An index lists something that is no manifest.
-    #[error(
-        "index {parent} lists {child} of type {media_type:?} (expected images, indexes or artifacts)"
-    )]
+    #[error("{pointer} of type {media_type:?} (expected images, indexes or artifacts)")]
     NotAManifest {
-        /// The index.
-        parent: Digest,
-        /// What it lists.
-        child: Digest,
+        /// Who lists it.
+        pointer: Box<Pointer>,
         /// Its type.
         media_type: String,
     },
@@ -90,7 +84,7 @@ pub enum ResolveError {
         /// The other reference.
         other: String,
         /// What that one stands for.
-        other_digest: Digest,
+        other_digest: Box<Digest>,
     },
     /// None of the platforms that were asked for.
     #[error("it is not there for {}; it is there for {}", .wanted.join(", "), .there.join(", "))]
@@ -114,8 +108,24 @@ pub enum ResolveError {
         /// What that one says.
         theirs: u64,
     },
+    /// Two descriptors of one manifest disagree.
+    #[error("{pointer} as {says} bytes, but it is {is} bytes")]
+    Described {
+        /// Who names the manifest.
+        pointer: Box<Pointer>,
+        /// What its descriptor says.
+        says: String,
+        /// What it is.
+        is: String,
+    },
+    /// The config, which says what a single image runs on, could not be had.
+    #[error("its config: {0}")]
+    Config(Arc<FetchError>),
+    /// What belongs to it could not be asked for.
+    #[error("its signatures and other referrers cannot be asked for: {0}")]
+    Referrers(Box<ResolveError>),
     /// More, or deeper, than any honest image.
-    #[error("it has {what} (expected no more than {limit})")]
+    #[error("{what} (expected no more than {limit})")]
     TooMuch {
         /// What there is too much of.
         what: &'static str,
@@ -128,6 +138,21 @@ pub enum ResolveError {
     /// It was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// Who names what: an index its child, a subject its referrer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// The one that names.
+    pub parent: Digest,
+    /// The one that is named.
+    pub child: Digest,
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lists {}", self.parent, self.child)
+    }
 }
 
 /// A blob that could not be had.
@@ -151,7 +176,7 @@ pub struct BlobFailure {
 pub enum FetchError {
     /// The registry does not give it.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Arc<RegistryError>),
     /// The connection broke too often without a byte more.
     #[error("{host}: the connection broke {times} times at byte {at}: {source}")]
     Broken {
@@ -178,12 +203,26 @@ pub enum FetchError {
         /// The host.
         host: String,
     },
+    /// The registry does not have it, and its manifest says that it is kept elsewhere.
+    #[error(
+        "{host} does not have it; its manifest names other places for it, which are never fetched from"
+    )]
+    Elsewhere {
+        /// The host.
+        host: String,
+    },
     /// The plan names no place for it.
     #[error("the plan does not say where it is")]
     NoOrigin,
     /// It was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<RegistryError> for FetchError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Arc::new(error))
+    }
 }
 
 impl BundleError {
@@ -212,9 +251,29 @@ impl BundleError {
 }
 
 impl ResolveError {
+    /// Whether it was stopped on purpose.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_cancelled(),
+            Self::Config(error) => error.is_cancelled(),
+            Self::Referrers(error) => error.is_cancelled(),
+            Self::Cancelled(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the registry says that it has no such thing.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_not_found())
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Referrers(error) => Some(error.hint().unwrap_or_else(|| {
+                "if the registry knows no referrers, --no-referrers leaves them out".to_owned()
+            })),
             Self::Platform { .. } => Some(
                 "ask for a platform that is there, or leave --platform out to carry all of them"
                     .to_owned(),
@@ -225,6 +284,15 @@ impl ResolveError {
 }
 
 impl FetchError {
+    /// Whether it was stopped on purpose.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_cancelled(),
+            Self::Cancelled(_) => true,
+            _ => false,
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),

@@ -1,15 +1,22 @@
 //! From a plan to a file or a stream.
 
+mod file;
+mod ordered;
+mod stream;
+mod transfer;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use sealift_archive::Identity;
+use sealift_oci::Digest;
+use sealift_pipeline::Event;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::BundleError;
-use crate::plan::Plan;
-use crate::status::OutputFile;
+use crate::error::{BlobFailure, BundleError, FetchError};
+use crate::output::OutputFile;
+use crate::plan::{Item, Plan};
 
 /// Where a bundle goes.
 pub enum Target<'a> {
@@ -47,6 +54,18 @@ pub fn execute(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
-    let _ = (plan, target, context);
-    unimplemented!()
+    context.observer.event(&Event::Phase { name: "fetching" });
+    match target {
+        Target::File(output) => file::write(plan, output, context),
+        Target::Stream(output) => stream::write(plan, output, context),
+    }
+}
+
+fn failure(plan: &Plan, digest: &Digest, item: &Item, error: FetchError) -> BlobFailure {
+    BlobFailure {
+        digest: *digest,
+        size: item.size,
+        needed_by: plan.needed_by(digest),
+        error,
+    }
 }

@@ -9,15 +9,20 @@
 mod context;
 mod error;
 mod execute;
+mod output;
 mod plan;
 mod request;
 mod resolve;
+mod sources;
+mod spool;
 mod status;
+mod tree;
 
 pub use context::Context;
-pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, ResolveError};
+pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
 pub use execute::{Report, Target, execute};
+pub use output::OutputFile;
 pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 pub use request::{FileRequest, Request};
 pub use resolve::resolve;
-pub use status::{Earlier, OutputFile, Status, resume, status};
+pub use status::{Earlier, Status, resume, status};

@@ -1,113 +1,98 @@
 //! What a bundle will be, before a byte of it is written.
 
-use sealift_archive::{Identity, Layout};
-use sealift_oci::{Digest, Reference};
+mod saved;
+mod summary;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sealift_archive::Layout;
+use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
+
+use crate::sources::{Source, SourceId};
+use crate::spool::Spool;
+
+pub use summary::{LeftOut, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 
 /// What is about to be made: the whole file's layout, where each blob comes from, and what a person
 /// should know of it. Serialised, it is its [`Summary`].
 #[derive(Clone, Debug)]
 pub struct Plan {
-    layout: Layout,
+    parts: PlanParts,
     summary: Summary,
 }
 
-/// The plan for people and scripts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// The bundle's identity.
-    pub identity: Identity,
-    /// The images, by reference.
-    pub images: Vec<PlannedImage>,
-    /// Signatures, attestations, SBOMs.
-    pub referrers: Vec<PlannedReferrer>,
-    /// Carried files.
-    pub files: Vec<PlannedFile>,
-    /// How many manifests.
-    pub manifests: u64,
-    /// How many blobs, manifests not counted.
-    pub blobs: u64,
-    /// Bytes of manifests and blobs, each counted once.
-    pub content_bytes: u64,
-    /// Bytes that are needed more than once and carried once.
-    pub shared_bytes: u64,
-    /// The size of the finished file in bytes.
-    pub total_bytes: u64,
-    /// What a person should know: whole sentences.
-    pub warnings: Vec<String>,
+/// What a plan is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanParts {
+    /// The digest of what was asked for.
+    pub(crate) request: Digest,
+    pub(crate) layout: Layout,
+    /// Where content comes from; items name these by number.
+    pub(crate) sources: Vec<Source>,
+    /// Every manifest and blob.
+    pub(crate) items: BTreeMap<Digest, Item>,
+    /// Images, referrers and files; items name these by number.
+    pub(crate) needs: Vec<Need>,
+    /// Manifests that were made here, which no source has.
+    pub(crate) made: BTreeMap<Digest, String>,
+    /// By reference: what of the image is left out, and why.
+    pub(crate) left_out: BTreeMap<String, Vec<LeftOut>>,
+    /// By reference: what refers to the original of a new index.
+    pub(crate) not_covered: BTreeMap<String, Vec<String>>,
+    pub(crate) warnings: Vec<String>,
+    /// What was read while resolving; empty for a plan that was taken up.
+    pub(crate) spool: Arc<Spool>,
 }
 
-/// One image of the plan.
+/// One manifest or blob of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedImage {
-    /// Its name.
-    pub reference: Reference,
-    /// The digest that the name stands for in the bundle.
-    pub digest: Digest,
-    /// Its platforms; empty where it names none.
-    pub platforms: Vec<String>,
-    /// What the publisher's index has and the bundle will not have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
-    /// The publisher's index, where `digest` is a new one, of the chosen platforms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original: Option<Digest>,
-    /// Whether the digest was made here, since the source had no manifest.
-    pub new_digest: bool,
-    /// Signatures and other referrers of `original`: they do not cover `digest` and are not carried.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub no_longer_covered_by: Vec<String>,
-    /// Bytes of all that it needs, shared or not.
-    pub bytes: u64,
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Item {
+    pub(crate) size: u64,
+    pub(crate) manifest: bool,
+    /// A small blob that belongs before the layers.
+    pub(crate) config: bool,
+    /// Its descriptor names other places to have it from.
+    pub(crate) elsewhere: bool,
+    /// Where it can be had, in the order in which it is tried. Empty for what was made here.
+    pub(crate) sources: BTreeSet<SourceId>,
+    /// What needs it.
+    pub(crate) needed_by: Vec<u32>,
 }
 
-/// A platform that is not carried.
+/// Something that the request or a registry named, with all that it needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LeftOut {
-    /// The platform, or what stands for it.
-    pub platform: String,
-    /// The manifest.
-    pub digest: Digest,
-    /// Why.
-    pub reason: String,
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Need {
+    /// For messages: the reference, or what stands for one.
+    pub(crate) name: String,
+    /// Bytes of all that it needs.
+    pub(crate) bytes: u64,
 }
 
-/// A signature, attestation or SBOM of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedReferrer {
-    /// The repository that it was found in.
-    pub repository: String,
-    /// What it belongs to.
-    pub subject: Digest,
-    /// Its manifest.
-    pub digest: Digest,
-    /// What it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<String>,
-    /// The tag that it was found under, for cosign's convention.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-}
-
-/// A carried file of the plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedFile {
-    /// The name that it is written out under.
-    pub name: String,
-    /// The name that it is pushed under.
-    pub reference: Reference,
-    /// The artifact's manifest.
-    pub digest: Digest,
-    /// Its size in bytes.
-    pub bytes: u64,
+impl Item {
+    pub(crate) fn new(size: u64, manifest: bool) -> Self {
+        Self {
+            size,
+            manifest,
+            config: false,
+            elsewhere: false,
+            sources: BTreeSet::new(),
+            needed_by: Vec::new(),
+        }
+    }
 }
 
 impl Plan {
+    pub(crate) fn new(parts: PlanParts) -> Self {
+        Self {
+            summary: Summary::of(&parts),
+            parts,
+        }
+    }
+
     /// What a person should know of it.
     pub fn summary(&self) -> &Summary {
         &self.summary
@@ -115,7 +100,23 @@ impl Plan {
 
     /// The whole file: record and offsets.
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        &self.parts.layout
+    }
+
+    pub(crate) fn parts(&self) -> &PlanParts {
+        &self.parts
+    }
+
+    /// What needs `digest`, by name.
+    pub(crate) fn needed_by(&self, digest: &Digest) -> Vec<String> {
+        let Some(item) = self.parts.items.get(digest) else {
+            return Vec::new();
+        };
+        let names = item.needed_by.iter().filter_map(|number| {
+            let index = usize::try_from(*number).ok()?;
+            Some(self.parts.needs.get(index)?.name.clone())
+        });
+        names.collect()
     }
 }
 

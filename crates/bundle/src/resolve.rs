@@ -1,12 +1,166 @@
 //! From a request to a plan: everything is asked for once, all that fails is collected.
+//!
+//! Work goes in rounds, each of them parallel: the roots that the references name; what the indexes
+//! list, level by level; referrers, theirs, and so on. What was read is kept in a spool, what is known of
+//! it in a forest. After that nothing is asked any more: platforms are chosen, and the record made.
+
+mod assemble;
+mod fetch;
+mod referrers;
+mod roots;
+mod select;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sealift_oci::{Digest, Platform, PlatformSelector, Reference};
+use sealift_pipeline::{Cancelled, Event};
 
 use crate::context::Context;
-use crate::error::BundleError;
+use crate::error::{BundleError, ImageFailure, ResolveError};
 use crate::plan::Plan;
 use crate::request::Request;
+use crate::sources::{Source, SourceId, Sources};
+use crate::spool::Spool;
+use crate::tree::MAX_DEPTH;
+
+use fetch::{Known, Wanted};
+use select::{Chosen, Verdict, verdicts};
+
+/// An image that was asked for, with the manifest that its name stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    pub(crate) reference: Reference,
+    pub(crate) source: SourceId,
+    pub(crate) descriptor: sealift_archive::PlainDescriptor,
+    /// What the config of a single image says.
+    pub(crate) platform: Option<Platform>,
+}
 
 /// Makes a plan of `request`. Nothing is written; all images that fail are named together.
 pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleError> {
-    let _ = (request, context);
-    unimplemented!()
+    context.observer.event(&Event::Phase { name: "resolving" });
+    let references: BTreeSet<&Reference> = request.images.iter().collect();
+    if references.is_empty() {
+        return Err(BundleError::Empty);
+    }
+    let spool = Arc::new(Spool::new(context.scratch));
+    let sources = Sources::new(context.client, places(&references));
+    let mut known = Known::new(*context, &sources, &spool);
+    let mut failures = Vec::new();
+
+    let roots = roots::read(&mut known, &references, &mut failures);
+    let roots = roots::one_digest_a_name(roots, &mut failures);
+    descend(&mut known, &roots, &request.platforms);
+    let mut images = Vec::with_capacity(roots.len());
+    for root in roots {
+        match select::choose(
+            &mut known,
+            &root.descriptor,
+            root.platform.as_ref(),
+            &request.platforms,
+        ) {
+            Ok(chosen) => images.push((root, chosen)),
+            Err(error) => failures.push(failure(root.reference.to_string(), error)),
+        }
+    }
+    let referrers = if request.referrers {
+        referrers::find(&mut known, &images, &mut failures)
+    } else {
+        referrers::Referrers::default()
+    };
+    context.cancel.check()?;
+    let parts = assemble::Parts {
+        request,
+        images,
+        referrers,
+    };
+    let plan = assemble::assemble(parts, &known, Arc::clone(&spool), &mut failures)?;
+    match plan {
+        Some(plan) => Ok(plan),
+        None => Err(all(failures)),
+    }
 }
+
+/// Every place that the references name, once.
+fn places(references: &BTreeSet<&Reference>) -> Vec<Source> {
+    let named = references.iter().map(|reference| Source::of(reference));
+    let named: BTreeSet<Source> = named.collect();
+    named.into_iter().collect()
+}
+
+/// Reads what the roots' indexes list, as far as it is carried.
+fn descend(known: &mut Known<'_>, roots: &[Root], selectors: &[PlatformSelector]) {
+    let level = roots
+        .iter()
+        .map(|root| (root.descriptor.digest, root.source, false));
+    descend_from(known, level.collect(), selectors);
+}
+
+/// Reads everything that the indexes among `roots` list.
+fn descend_whole(known: &mut Known<'_>, roots: BTreeSet<(Digest, SourceId)>) {
+    let level = roots
+        .into_iter()
+        .map(|(digest, source)| (digest, source, true));
+    descend_from(known, level.collect(), &[]);
+}
+
+/// Level by level; whether something is carried whole is part of what is remembered of it.
+fn descend_from(
+    known: &mut Known<'_>,
+    mut level: BTreeSet<(Digest, SourceId, bool)>,
+    selectors: &[PlatformSelector],
+) {
+    let mut seen = level.clone();
+    for _ in 0..MAX_DEPTH {
+        let mut wanted = Vec::new();
+        let mut next = BTreeSet::new();
+        for (digest, source, whole) in &level {
+            let Some(node) = known.forest.get(digest) else {
+                continue;
+            };
+            let selectors = if *whole { &[] } else { selectors };
+            for (child, verdict) in node
+                .children
+                .iter()
+                .zip(verdicts(&node.children, selectors))
+            {
+                if matches!(verdict, Verdict::OtherPlatform | Verdict::AttestsLeftOut) {
+                    continue;
+                }
+                let whole = verdict == Verdict::Keep;
+                next.insert((child.descriptor.digest, *source, whole));
+                wanted.push(Wanted {
+                    descriptor: child.descriptor.clone(),
+                    parent: *digest,
+                    sources: BTreeSet::from([*source]),
+                });
+            }
+        }
+        known.fetch(wanted);
+        level = next.difference(&seen).copied().collect();
+        seen.extend(&level);
+        if level.is_empty() {
+            return;
+        }
+    }
+}
+
+pub(crate) fn failure(name: impl Into<String>, error: ResolveError) -> ImageFailure {
+    ImageFailure {
+        name: name.into(),
+        error,
+    }
+}
+
+/// All failures together, or that it was stopped.
+fn all(mut failures: Vec<ImageFailure>) -> BundleError {
+    if failures.iter().any(|failure| failure.error.is_cancelled()) {
+        return Cancelled.into();
+    }
+    failures.sort_by(|one, other| one.name.cmp(&other.name));
+    BundleError::Unresolved(failures)
+}
+
+/// Images with what was chosen of them.
+pub(crate) type Images = Vec<(Root, Chosen)>;

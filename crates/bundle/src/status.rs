@@ -1,22 +1,15 @@
 //! What an interrupted run left, and whether there is room for the rest.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
+use rustix::fs::statvfs;
+use sealift_archive::{Journal, SavedState};
 use serde::Serialize;
 
+use crate::output::OutputFile;
 use crate::plan::Plan;
 use crate::request::Request;
-
-/// The file that a bundle is written to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputFile {
-    /// Its name. `.partial` is appended until it is whole.
-    pub path: PathBuf,
-    /// The folder for the journal; beside the file where none is given.
-    pub state_dir: Option<PathBuf>,
-    /// Whether a file that is there already is replaced, once the new one is whole.
-    pub force: bool,
-}
 
 /// What an interrupted run left under the output's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -40,13 +33,13 @@ pub struct Status {
     pub whole_blobs: u64,
     /// How many bytes those have.
     pub whole_bytes: u64,
-    /// How many bytes have still to come.
+    /// How many bytes of manifests and blobs have still to come, what is half there included.
     pub missing_bytes: u64,
     /// How many bytes are free for the file, what its partial file holds included; none where the file
     /// system does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
-    /// Whether that is enough.
+    /// Whether that is enough; true where nobody knows.
     pub enough_space: bool,
     /// Whether a file has the output's name already.
     pub output_exists: bool,
@@ -55,12 +48,64 @@ pub struct Status {
 /// The plan that an interrupted run of `request` left for `output`, if it did: no registry is asked for
 /// it again, and a tag that moved meanwhile does not shift it.
 pub fn resume(request: &Request, output: &OutputFile) -> Option<Plan> {
-    let _ = (request, output);
-    None
+    let saved = Journal::peek(&output.journal());
+    if saved.request != Some(request.digest()) {
+        return None;
+    }
+    let plan = Plan::from_text(&saved.plan, output.folder())?;
+    has_partial(&plan, output).then_some(plan)
 }
 
 /// What is there for `plan` at `output`, without touching it.
 pub fn status(plan: &Plan, output: &OutputFile) -> Status {
-    let _ = (plan, output);
-    unimplemented!()
+    let saved = Journal::peek(&output.journal());
+    let earlier = earlier(plan, output, &saved);
+    let items = plan.parts().items.iter();
+    let whole: Vec<u64> = items
+        .filter(|(digest, _)| earlier == Earlier::SamePlan && saved.is_whole(digest))
+        .map(|(_, item)| item.size)
+        .collect();
+    let whole_bytes = whole.iter().sum();
+    let free_bytes = free(output);
+    Status {
+        earlier,
+        whole_blobs: whole.len() as u64,
+        whole_bytes,
+        missing_bytes: plan.summary().content_bytes.saturating_sub(whole_bytes),
+        free_bytes,
+        enough_space: free_bytes.is_none_or(|free| free >= plan.layout().total_bytes()),
+        output_exists: output.path.exists(),
+    }
+}
+
+/// What `saved` means to `plan`.
+pub(crate) fn earlier(plan: &Plan, output: &OutputFile, saved: &SavedState) -> Earlier {
+    match saved.request {
+        None => Earlier::Nothing,
+        Some(request)
+            if request == plan.parts().request
+                && has_partial(plan, output)
+                && saved.plan == plan.to_text() =>
+        {
+            Earlier::SamePlan
+        }
+        Some(_) => Earlier::OtherPlan,
+    }
+}
+
+/// Whether a partial file of the plan's size is there. Without one there is nothing to take up.
+fn has_partial(plan: &Plan, output: &OutputFile) -> bool {
+    fs::metadata(output.partial())
+        .is_ok_and(|metadata| metadata.len() == plan.layout().total_bytes())
+}
+
+fn free(output: &OutputFile) -> Option<u64> {
+    let own = fs::metadata(output.partial()).map_or(0, |metadata| metadata.blocks() * 512);
+    let space = statvfs(output.folder()).ok()?;
+    Some(
+        space
+            .f_bavail
+            .saturating_mul(space.f_frsize)
+            .saturating_add(own),
+    )
 }

@@ -1,0 +1,266 @@
+//! Into a file: every blob at its own offset, by as many threads as there are connections.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sealift_archive::{BlobSink, BlobState, Journal, WriteError, Writer};
+use sealift_oci::Digest;
+use sealift_pipeline::{Cancelled, Event, JobError, Outcome, run_parallel};
+
+use crate::context::Context;
+use crate::error::{BundleError, FetchError};
+use crate::execute::transfer::{Fetcher, Progress, Sink, Stop};
+use crate::execute::{Report, failure};
+use crate::output::OutputFile;
+use crate::plan::{Item, Plan};
+use crate::status::{Earlier, earlier};
+
+pub(crate) fn write(
+    plan: &Plan,
+    output: &OutputFile,
+    context: &Context<'_>,
+) -> Result<Report, BundleError> {
+    let writer = prepare(plan, output, context)?;
+    context.cancel.check()?;
+    let fetcher = Fetcher::new(plan, *context);
+    let missing: Vec<(Digest, &Item)> = plan
+        .parts()
+        .items
+        .iter()
+        .filter(|(digest, _)| writer.state(digest) != BlobState::Whole)
+        .map(|(digest, item)| (*digest, item))
+        .collect();
+    let present = plan.parts().items.len() - missing.len();
+    let small = put_small(&fetcher, &writer, &missing)?;
+    let mut blobs: Vec<(Digest, &Item)> = missing
+        .into_iter()
+        .filter(|(digest, _)| !small.contains(digest))
+        .collect();
+    // Largest first: the last connection to end then ends with a small one.
+    blobs.sort_by_key(|(digest, item)| (Reverse(item.size), *digest));
+    announce(&writer, &blobs, context);
+    let fetched = fetch_all(&fetcher, &writer, output, &blobs)?;
+    let finished = writer.finish()?;
+    Ok(Report {
+        identity: finished.identity,
+        path: Some(finished.path),
+        total_bytes: finished.bytes,
+        fetched_blobs: fetched,
+        fetched_bytes: fetcher.moved(),
+        present_blobs: present as u64,
+    })
+}
+
+/// The partial file, taken up where the journal is of this very plan, else begun anew.
+fn prepare(plan: &Plan, output: &OutputFile, context: &Context<'_>) -> Result<Writer, BundleError> {
+    if !output.force && output.path.exists() {
+        return Err(WriteError::Exists {
+            path: output.path.clone(),
+        }
+        .into());
+    }
+    if let Some(folder) = &output.state_dir {
+        fs::create_dir_all(folder).map_err(|source| WriteError::Io {
+            doing: "create",
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    let mut journal = Journal::open(&output.journal())?;
+    if earlier(plan, output, journal.saved()) != Earlier::SamePlan {
+        // What another plan left has its content at other places.
+        match fs::remove_file(output.partial()) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(WriteError::Io {
+                    doing: "replace",
+                    path: output.partial(),
+                    source,
+                }
+                .into());
+            }
+            _ => journal.begin(plan.parts().request, &plan.to_text())?,
+        }
+    }
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let layout = plan.layout().clone();
+    let writer = if output.force {
+        Writer::replace(&output.path, layout, journal, threads, context.cancel)
+    } else {
+        Writer::create(&output.path, layout, journal, threads, context.cancel)
+    };
+    Ok(writer?)
+}
+
+/// Writes what needs no blob request, manifests above all: from then on the partial file has them, and a
+/// later run asks nobody for them.
+fn put_small(
+    fetcher: &Fetcher<'_>,
+    writer: &Writer,
+    missing: &[(Digest, &Item)],
+) -> Result<BTreeSet<Digest>, BundleError> {
+    let mut put = BTreeSet::new();
+    let mut failures = Vec::new();
+    for (digest, item) in missing {
+        fetcher.context.cancel.check()?;
+        match fetcher.at_hand(digest, item) {
+            Ok(None) => continue,
+            Ok(Some(bytes)) => writer.put(digest, &bytes)?,
+            Err(Stop::All(error)) => return Err(error),
+            Err(Stop::Blob(error)) => failures.push(failure(fetcher.plan, digest, item, error)),
+        }
+        put.insert(*digest);
+    }
+    if failures.is_empty() {
+        Ok(put)
+    } else {
+        Err(BundleError::Unfetched(failures))
+    }
+}
+
+fn announce(writer: &Writer, blobs: &[(Digest, &Item)], context: &Context<'_>) {
+    let bytes = blobs
+        .iter()
+        .map(|(digest, item)| match writer.state(digest) {
+            BlobState::Partial(there) => item.size - there,
+            _ => item.size,
+        });
+    context.observer.event(&Event::Total {
+        blobs: blobs.len() as u64,
+        bytes: bytes.sum(),
+    });
+}
+
+/// Fetches all; gives how many, or all that failed.
+fn fetch_all(
+    fetcher: &Fetcher<'_>,
+    writer: &Writer,
+    output: &OutputFile,
+    blobs: &[(Digest, &Item)],
+) -> Result<u64, BundleError> {
+    let done = AtomicU64::new(0);
+    let fatal: Mutex<Option<BundleError>> = Mutex::default();
+    let context = fetcher.context;
+    let pool: Mutex<Vec<Progress>> = Mutex::default();
+    let results = run_parallel(
+        context.connections,
+        blobs,
+        context.cancel,
+        |(digest, item)| {
+            fetcher.stop.check().map_err(FetchError::from)?;
+            fetcher.started(digest, item);
+            let kept = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut progress = kept.unwrap_or_else(Progress::new);
+            let result = fetch_one(fetcher, writer, digest, item, &mut progress);
+            pool.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(progress);
+            let outcome = match result {
+                Ok(()) => Outcome::Fetched,
+                Err(_) => Outcome::Failed,
+            };
+            fetcher.finished(digest, outcome);
+            match result {
+                Ok(()) => {
+                    done.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                }
+                Err(Stop::Blob(error)) => Err(error),
+                Err(Stop::All(error)) => {
+                    // In this order: who is stopped by it must not be taken for the cause.
+                    fatal
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .get_or_insert(error);
+                    fetcher.stop.cancel();
+                    Err(Cancelled.into())
+                }
+            }
+        },
+    );
+    if let Some(error) = fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(on_disk(error, output));
+    }
+    context.cancel.check()?;
+    let failures = blobs.iter().zip(results);
+    let failures: Vec<_> = failures
+        .filter_map(|((digest, item), result)| match result {
+            Err(JobError::Failed(error)) => Some(failure(fetcher.plan, digest, item, error)),
+            _ => None,
+        })
+        .collect();
+    if failures.is_empty() {
+        Ok(done.into_inner())
+    } else {
+        Err(BundleError::Unfetched(failures))
+    }
+}
+
+/// Fetches one blob into its place. Where the digest is wrong in the end, the blob is begun anew: without
+/// the part that an earlier run left, or without the place that it came from.
+fn fetch_one(
+    fetcher: &Fetcher<'_>,
+    writer: &Writer,
+    digest: &Digest,
+    item: &Item,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let mut except = BTreeSet::new();
+    let mut resume = true;
+    let mut first: Option<FetchError> = None;
+    loop {
+        let mut sink = writer.blob(digest, resume)?;
+        let there = sink.position();
+        if resume {
+            progress.begin(there);
+        }
+        let last = match fetcher.fill(digest, item, &except, &mut sink, progress) {
+            Ok(last) => last,
+            Err(Stop::Blob(error)) => return Err(Stop::Blob(first.unwrap_or(error))),
+            Err(stop) => return Err(stop),
+        };
+        let mismatch = match sink.finish() {
+            Ok(()) => return Ok(()),
+            Err(WriteError::Mismatch(mismatch)) => mismatch,
+            Err(error) => return Err(error.into()),
+        };
+        resume = false;
+        if there > 0 {
+            continue;
+        }
+        let Some(last) = last.or_else(|| item.sources.first().copied()) else {
+            return Err(Stop::Blob(FetchError::NoOrigin));
+        };
+        let wrong = FetchError::Mismatch {
+            host: fetcher.sources.source(last).host().to_owned(),
+            mismatch,
+        };
+        if item.size == 0 {
+            return Err(Stop::Blob(wrong));
+        }
+        except.insert(last);
+        first.get_or_insert(wrong);
+    }
+}
+
+/// Says which file a failed write was to.
+fn on_disk(error: BundleError, output: &OutputFile) -> BundleError {
+    match error {
+        BundleError::Stream(source) => BundleError::Write(WriteError::Io {
+            doing: "write",
+            path: output.partial(),
+            source,
+        }),
+        error => error,
+    }
+}
+
+impl Sink for BlobSink<'_> {
+    fn position(&self) -> u64 {
+        BlobSink::position(self)
+    }
+}

@@ -1,0 +1,203 @@
+//! Into a stream: the same bytes as the file has, in order. What comes next is fetched ahead, as far as a
+//! fixed amount of memory reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sealift_archive::{EntryContent, StreamWriter};
+use sealift_oci::Digest;
+use sealift_pipeline::{Event, Outcome, mismatch_of};
+
+use crate::context::Context;
+use crate::error::{BlobFailure, BundleError, FetchError};
+use crate::execute::ordered::Ordered;
+use crate::execute::transfer::{Fetcher, Progress, Stop};
+use crate::execute::{Report, failure};
+use crate::plan::{Item, Plan};
+use crate::sources::SourceId;
+
+/// The blobs that have to be fetched, in the file's order.
+type Blobs<'a> = Vec<(Digest, &'a Item)>;
+
+pub(crate) fn write(
+    plan: &Plan,
+    output: &mut dyn Write,
+    context: &Context<'_>,
+) -> Result<Report, BundleError> {
+    let fetcher = Fetcher::new(plan, *context);
+    let blobs = in_order(plan);
+    context.observer.event(&Event::Total {
+        blobs: blobs.len() as u64,
+        bytes: blobs.iter().map(|(_, item)| item.size).sum(),
+    });
+    let run = Run {
+        fetcher: &fetcher,
+        blobs: &blobs,
+        ordered: Ordered::default(),
+        next: AtomicUsize::new(0),
+        failed: Mutex::default(),
+        came_from: Mutex::default(),
+    };
+    let threads = context.connections.clamp(1, blobs.len().max(1));
+    let written = std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| run.fetch());
+        }
+        let written = run.write(output);
+        fetcher.stop.cancel();
+        run.ordered.stop();
+        written
+    });
+    written?;
+    Ok(Report {
+        identity: plan.layout().identity(),
+        path: None,
+        total_bytes: plan.layout().total_bytes(),
+        fetched_blobs: blobs.len() as u64,
+        fetched_bytes: fetcher.moved(),
+        present_blobs: 0,
+    })
+}
+
+fn in_order(plan: &Plan) -> Blobs<'_> {
+    let parts = plan.parts();
+    let entries = plan.layout().entries().iter();
+    let blobs = entries.filter_map(|entry| match entry.content {
+        EntryContent::Blob(digest) => {
+            let item = parts.items.get(&digest)?;
+            let at_hand =
+                item.manifest || parts.made.contains_key(&digest) || parts.spool.has(&digest);
+            (!at_hand).then_some((digest, item))
+        }
+        _ => None,
+    });
+    blobs.collect()
+}
+
+struct Run<'a> {
+    fetcher: &'a Fetcher<'a>,
+    blobs: &'a Blobs<'a>,
+    ordered: Ordered,
+    next: AtomicUsize,
+    /// Why the writer finds no more content.
+    failed: Mutex<Option<BundleError>>,
+    came_from: Mutex<BTreeMap<Digest, SourceId>>,
+}
+
+impl Run<'_> {
+    /// Fetches one blob after the other, as far ahead as there is room.
+    fn fetch(&self) {
+        let mut progress = Progress::new();
+        while let Some((number, (digest, item))) = {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            self.blobs.get(number).map(|blob| (number, blob))
+        } {
+            self.fetcher.started(digest, item);
+            progress.begin(0);
+            let mut feed = self.ordered.feed(number);
+            let filled =
+                self.fetcher
+                    .fill(digest, item, &BTreeSet::new(), &mut feed, &mut progress);
+            match filled {
+                Ok(source) => {
+                    if let Some(source) = source {
+                        self.came_from
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(*digest, source);
+                    }
+                    self.ordered.end(number);
+                }
+                Err(stop) => {
+                    self.fetcher.finished(digest, Outcome::Failed);
+                    self.fail(match stop {
+                        Stop::All(error) => error,
+                        Stop::Blob(error) => BundleError::Unfetched(vec![failure(
+                            self.fetcher.plan,
+                            digest,
+                            item,
+                            error,
+                        )]),
+                    });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fail(&self, error: BundleError) {
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
+        self.fetcher.stop.cancel();
+        self.ordered.stop();
+    }
+
+    /// Writes the whole bundle.
+    fn write(&self, output: &mut dyn Write) -> Result<(), BundleError> {
+        let plan = self.fetcher.plan;
+        let mut writer = StreamWriter::new(output, plan.layout().clone());
+        let mut number = 0;
+        while let Some(digest) = writer.next_blob().map_err(BundleError::Stream)? {
+            self.fetcher.context.cancel.check()?;
+            let Some(item) = plan.parts().items.get(&digest) else {
+                break;
+            };
+            let fetched = self.blobs.get(number).is_some_and(|blob| blob.0 == digest);
+            let written = if fetched {
+                let mut content = self.ordered.take(number);
+                number += 1;
+                writer.write_blob(&mut content, |_| {})
+            } else {
+                let bytes = self.small(&digest, item)?;
+                writer.write_blob(&mut &bytes[..], |_| {})
+            };
+            let outcome = if written.is_ok() {
+                Outcome::Fetched
+            } else {
+                Outcome::Failed
+            };
+            if fetched {
+                self.fetcher.finished(&digest, outcome);
+            }
+            written.map_err(|error| self.cause(&digest, item, error))?;
+        }
+        writer.finish()?;
+        Ok(())
+    }
+
+    fn small(&self, digest: &Digest, item: &Item) -> Result<std::sync::Arc<[u8]>, BundleError> {
+        let plan = self.fetcher.plan;
+        let unfetched = |error| BundleError::Unfetched(vec![failure(plan, digest, item, error)]);
+        match self.fetcher.at_hand(digest, item) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(unfetched(FetchError::NoOrigin)),
+            Err(Stop::Blob(error)) => Err(unfetched(error)),
+            Err(Stop::All(error)) => Err(error),
+        }
+    }
+
+    /// Why a blob could not be written: no content came, the content is wrong, or the output failed.
+    fn cause(&self, digest: &Digest, item: &Item, error: io::Error) -> BundleError {
+        let failed = self.failed.lock();
+        if let Some(failed) = failed.unwrap_or_else(PoisonError::into_inner).take() {
+            return failed;
+        }
+        let Some(mismatch) = mismatch_of(&error) else {
+            return BundleError::Stream(error);
+        };
+        let came_from = self.came_from.lock();
+        let came_from = came_from.unwrap_or_else(PoisonError::into_inner);
+        let source = came_from.get(digest).or(item.sources.first());
+        let host = source.map(|source| self.fetcher.sources.source(*source).host().to_owned());
+        let error = FetchError::Mismatch {
+            host: host.unwrap_or_default(),
+            mismatch: mismatch.clone(),
+        };
+        let failure: BlobFailure = failure(self.fetcher.plan, digest, item, error);
+        BundleError::Unfetched(vec![failure])
+    }
+}

@@ -1,0 +1,89 @@
+//! A plan as text, for the journal: all that a later run needs to go on without asking anyone again. The
+//! manifests are not in it: they are the first that is written into the partial file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sealift_archive::{Layout, Record};
+use sealift_oci::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts};
+use crate::sources::Source;
+use crate::spool::Spool;
+
+/// The name and version of the form; a plan of another version is not taken up.
+const FORMAT: &str = "sealift.plan/1";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Saved {
+    format: String,
+    request: Digest,
+    record: Record,
+    sources: Vec<Source>,
+    items: BTreeMap<Digest, Item>,
+    needs: Vec<Need>,
+    made: BTreeMap<Digest, String>,
+    left_out: BTreeMap<String, Vec<LeftOut>>,
+    not_covered: BTreeMap<String, Vec<String>>,
+    warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The plan as text. Equal plans are equal text.
+    pub(crate) fn to_text(&self) -> String {
+        let parts = self.parts();
+        let saved = Saved {
+            format: FORMAT.to_owned(),
+            request: parts.request,
+            record: parts.layout.record().clone(),
+            sources: parts.sources.clone(),
+            items: parts.items.clone(),
+            needs: parts.needs.clone(),
+            made: parts.made.clone(),
+            left_out: parts.left_out.clone(),
+            not_covered: parts.not_covered.clone(),
+            warnings: parts.warnings.clone(),
+        };
+        serde_json::to_string(&saved).expect("digests and text are the only keys")
+    }
+
+    /// Reads what [`Plan::to_text`] wrote; none where it is something else, or does not fit together.
+    /// `scratch` is for a spool that stays empty.
+    pub(crate) fn from_text(text: &str, scratch: &Path) -> Option<Self> {
+        let saved: Saved = serde_json::from_str(text).ok()?;
+        if saved.format != FORMAT {
+            return None;
+        }
+        let layout = Layout::new(saved.record).ok()?;
+        let places = |item: &Item| {
+            item.sources
+                .iter()
+                .all(|source| usize::try_from(*source).is_ok_and(|id| id < saved.sources.len()))
+        };
+        let fits = saved.items.iter().all(|(digest, item)| {
+            places(item)
+                && layout
+                    .extent(digest)
+                    .is_some_and(|extent| extent.size == item.size)
+        });
+        let listed = layout.record().manifests.len() + layout.record().blobs.len();
+        if !fits || listed != saved.items.len() {
+            return None;
+        }
+        Some(Self::new(PlanParts {
+            request: saved.request,
+            layout,
+            sources: saved.sources,
+            items: saved.items,
+            needs: saved.needs,
+            made: saved.made,
+            left_out: saved.left_out,
+            not_covered: saved.not_covered,
+            warnings: saved.warnings,
+            spool: Arc::new(Spool::new(scratch)),
+        }))
+    }
+}

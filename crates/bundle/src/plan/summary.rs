@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+
+use sealift_archive::{Found, Identity, ImageEntry};
+use sealift_oci::{Digest, Reference};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::PlanParts;
+
+/// The plan for people and scripts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The bundle's identity.
+    pub identity: Identity,
+    /// The images, by reference.
+    pub images: Vec<PlannedImage>,
+    /// Signatures, attestations, SBOMs.
+    pub referrers: Vec<PlannedReferrer>,
+    /// Carried files.
+    pub files: Vec<PlannedFile>,
+    /// How many manifests.
+    pub manifests: u64,
+    /// How many blobs, manifests not counted.
+    pub blobs: u64,
+    /// Bytes of manifests and blobs, each counted once.
+    pub content_bytes: u64,
+    /// Bytes that are needed more than once and carried once.
+    pub shared_bytes: u64,
+    /// The size of the finished file in bytes.
+    pub total_bytes: u64,
+    /// What a person should know: whole sentences.
+    pub warnings: Vec<String>,
+}
+
+/// One image of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedImage {
+    /// Its name.
+    pub reference: Reference,
+    /// The digest that the name stands for in the bundle.
+    pub digest: Digest,
+    /// Its platforms; empty where it names none.
+    pub platforms: Vec<String>,
+    /// What the publisher's index has and the bundle will not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// The publisher's index, where `digest` is a new one, of the chosen platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Digest>,
+    /// Whether the digest was made here, since the source had no manifest.
+    pub new_digest: bool,
+    /// Signatures and other referrers of `original`: they do not cover `digest` and are not carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_longer_covered_by: Vec<String>,
+    /// Bytes of all that it needs, shared or not.
+    pub bytes: u64,
+}
+
+/// A platform that is not carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The platform, or what stands for it.
+    pub platform: String,
+    /// The manifest.
+    pub digest: Digest,
+    /// Why.
+    pub reason: String,
+}
+
+/// A signature, attestation or SBOM of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedReferrer {
+    /// The repository that it was found in.
+    pub repository: String,
+    /// What it belongs to.
+    pub subject: Digest,
+    /// Its manifest.
+    pub digest: Digest,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The tag that it was found under, for cosign's convention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+/// A carried file of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedFile {
+    /// The name that it is written out under.
+    pub name: String,
+    /// The name that it is pushed under.
+    pub reference: Reference,
+    /// The artifact's manifest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Summary {
+    pub(crate) fn of(parts: &PlanParts) -> Self {
+        let record = parts.layout.record();
+        let bytes: BTreeMap<&str, u64> = parts
+            .needs
+            .iter()
+            .map(|need| (need.name.as_str(), need.bytes))
+            .collect();
+        let bytes_of = |name: &str| bytes.get(name).copied().unwrap_or(0);
+        let content_bytes: u64 = parts.items.values().map(|item| item.size).sum();
+        let needed: u64 = parts.needs.iter().map(|need| need.bytes).sum();
+        let manifests = record.manifests.len() as u64;
+        let referrers = record.referrers.iter().map(|referrer| PlannedReferrer {
+            repository: referrer.repository.clone(),
+            subject: referrer.subject,
+            digest: referrer.descriptor.digest,
+            artifact_type: referrer.artifact_type.clone(),
+            tag: match &referrer.found {
+                Found::Tag(tag) => Some(tag.clone()),
+                Found::Subject => None,
+            },
+        });
+        let files = record.files.iter().map(|file| PlannedFile {
+            name: file.name.clone(),
+            reference: file.reference.clone(),
+            digest: file.descriptor.digest,
+            bytes: bytes_of(&file.name),
+        });
+        Self {
+            identity: parts.layout.identity(),
+            images: record
+                .images
+                .iter()
+                .map(|image| planned(image, parts, &bytes_of))
+                .collect(),
+            referrers: referrers.collect(),
+            files: files.collect(),
+            manifests,
+            blobs: parts.items.len() as u64 - manifests,
+            content_bytes,
+            shared_bytes: needed.saturating_sub(content_bytes),
+            total_bytes: parts.layout.total_bytes(),
+            warnings: parts.warnings.clone(),
+        }
+    }
+}
+
+fn planned(image: &ImageEntry, parts: &PlanParts, bytes_of: &dyn Fn(&str) -> u64) -> PlannedImage {
+    let name = image.reference.to_string();
+    let platforms = image.platforms.iter();
+    PlannedImage {
+        digest: image.descriptor.digest,
+        platforms: platforms
+            .filter_map(|entry| Some(entry.platform.as_ref()?.to_string()))
+            .collect(),
+        left_out: parts.left_out.get(&name).cloned().unwrap_or_default(),
+        original: image.original.as_ref().map(|original| original.digest),
+        new_digest: image.new_digest,
+        no_longer_covered_by: parts.not_covered.get(&name).cloned().unwrap_or_default(),
+        bytes: bytes_of(&name),
+        reference: image.reference.clone(),
+    }
+}

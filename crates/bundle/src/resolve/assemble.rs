@@ -1,0 +1,328 @@
+//! The record, every blob's origins, and what a person should know, from what was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sealift_archive::{
+    BlobEntry, ImageEntry, ImageSource, Layout, PlainDescriptor, PlatformEntry, Record,
+    ReferrerEntry,
+};
+use sealift_oci::{Digest, PlatformSelector};
+
+use crate::error::{BundleError, ImageFailure, Pointer, ResolveError};
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts};
+use crate::request::Request;
+use crate::resolve::fetch::Known;
+use crate::resolve::referrers::Referrers;
+use crate::resolve::select::{Chosen, names};
+use crate::resolve::{Images, Root, failure};
+use crate::sources::SourceId;
+use crate::spool::Spool;
+use crate::tree::{BlobRef, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_MANIFESTS, Role, TOO_DEEP, TOO_MANY};
+
+/// What assembling begins with.
+pub(crate) struct Parts<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) images: Images,
+    pub(crate) referrers: Referrers,
+}
+
+/// Makes the plan; none where something failed.
+pub(crate) fn assemble(
+    parts: Parts<'_>,
+    known: &Known<'_>,
+    spool: Arc<Spool>,
+    failures: &mut Vec<ImageFailure>,
+) -> Result<Option<Plan>, BundleError> {
+    let Parts {
+        request,
+        images,
+        referrers,
+    } = parts;
+    let mut builder = Builder {
+        known,
+        foreign_layers: request.foreign_layers,
+        record: Record::empty(),
+        items: BTreeMap::new(),
+        needs: Vec::new(),
+        manifests: BTreeMap::new(),
+        warnings: referrers.warnings.clone(),
+    };
+    for (root, chosen) in &images {
+        let name = root.reference.to_string();
+        match builder.walk(&name, root.source, &chosen.descriptor) {
+            Ok(()) => builder.image(root, chosen, &request.platforms),
+            Err(error) => failures.push(failure(name, error)),
+        }
+    }
+    for referrer in &referrers.carried {
+        let repository = known.sources.source(referrer.source).name();
+        let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
+        let name = format!(
+            "{kind} {} of {repository}@{}",
+            referrer.descriptor.digest, referrer.subject
+        );
+        match builder.walk(&name, referrer.source, &referrer.descriptor) {
+            Ok(()) => builder.record.referrers.push(ReferrerEntry {
+                repository,
+                subject: referrer.subject,
+                descriptor: referrer.descriptor.clone(),
+                artifact_type: referrer.artifact_type.clone(),
+                found: referrer.found.clone(),
+            }),
+            Err(error) => failures.push(failure(name, error)),
+        }
+    }
+    if !failures.is_empty() {
+        return Ok(None);
+    }
+    builder
+        .finish(&images, &referrers, request, spool)
+        .map(Some)
+}
+
+struct Builder<'a, 'b> {
+    known: &'a Known<'b>,
+    foreign_layers: bool,
+    record: Record,
+    items: BTreeMap<Digest, Item>,
+    needs: Vec<Need>,
+    manifests: BTreeMap<Digest, PlainDescriptor>,
+    warnings: Vec<String>,
+}
+
+impl Builder<'_, '_> {
+    /// Takes in everything that `root` needs, under `name`.
+    fn walk(
+        &mut self,
+        name: &str,
+        source: SourceId,
+        root: &PlainDescriptor,
+    ) -> Result<(), ResolveError> {
+        let number = u32::try_from(self.needs.len()).unwrap_or(u32::MAX);
+        self.needs.push(Need {
+            name: name.to_owned(),
+            bytes: 0,
+        });
+        let mut foreign = BTreeSet::new();
+        let mut seen = BTreeSet::from([root.digest]);
+        let mut open = vec![(root.clone(), root.digest, 0)];
+        while let Some((descriptor, parent, depth)) = open.pop() {
+            let node = self.node(&descriptor, parent)?;
+            if depth > MAX_DEPTH {
+                return Err(TOO_DEEP);
+            }
+            if seen.len() > MAX_MANIFESTS {
+                return Err(TOO_MANY);
+            }
+            let (children, blobs) = (node.children.clone(), node.blobs.clone());
+            self.manifest(number, source, &descriptor)?;
+            for child in children {
+                if seen.insert(child.descriptor.digest) {
+                    open.push((child.descriptor, descriptor.digest, depth + 1));
+                }
+            }
+            for blob in blobs {
+                if blob.role == Role::Foreign && !self.foreign_layers {
+                    foreign.insert(blob.digest);
+                } else {
+                    self.blob(number, source, &blob)?;
+                }
+            }
+        }
+        self.warn_of_foreign(name, &foreign);
+        Ok(())
+    }
+
+    /// The manifest that `descriptor` points at, as all who point at it describe it.
+    fn node(
+        &self,
+        descriptor: &PlainDescriptor,
+        parent: Digest,
+    ) -> Result<&crate::tree::Node, ResolveError> {
+        let digest = descriptor.digest;
+        match self.known.forest.get(&digest) {
+            Some(node) if node.descriptor == *descriptor => Ok(node),
+            Some(node) => Err(ResolveError::Described {
+                pointer: Box::new(Pointer {
+                    parent,
+                    child: digest,
+                }),
+                says: format!("{:?} with {} bytes", descriptor.media_type, descriptor.size),
+                is: format!(
+                    "{:?} with {}",
+                    node.descriptor.media_type, node.descriptor.size
+                ),
+            }),
+            None => Err(self.known.failed.get(&digest).cloned().unwrap_or(TOO_DEEP)),
+        }
+    }
+
+    fn manifest(
+        &mut self,
+        number: u32,
+        source: SourceId,
+        descriptor: &PlainDescriptor,
+    ) -> Result<(), ResolveError> {
+        self.manifests.insert(descriptor.digest, descriptor.clone());
+        let sources = (!self.known.made.contains(&descriptor.digest)).then_some(source);
+        let item = Item::new(descriptor.size, true);
+        self.item(number, sources, descriptor.digest, item)
+    }
+
+    fn blob(&mut self, number: u32, source: SourceId, blob: &BlobRef) -> Result<(), ResolveError> {
+        let mut item = Item::new(blob.size, false);
+        item.config =
+            matches!(blob.role, Role::ImageConfig | Role::Config) && blob.size <= MAX_CONFIG_BYTES;
+        item.elsewhere = blob.elsewhere;
+        self.item(number, Some(source), blob.digest, item)
+    }
+
+    fn item(
+        &mut self,
+        number: u32,
+        source: Option<SourceId>,
+        digest: Digest,
+        item: Item,
+    ) -> Result<(), ResolveError> {
+        let there = self.items.entry(digest).or_insert_with(|| item.clone());
+        if there.size != item.size {
+            let other = there.needed_by.first().and_then(|first| {
+                let index = usize::try_from(*first).ok()?;
+                Some(self.needs.get(index)?.name.clone())
+            });
+            return Err(ResolveError::TwoSizes {
+                digest,
+                own: item.size,
+                other: other.unwrap_or_default(),
+                theirs: there.size,
+            });
+        }
+        there.config |= item.config;
+        there.manifest |= item.manifest;
+        there.elsewhere |= item.elsewhere;
+        there.sources.extend(source);
+        if there.needed_by.last() != Some(&number) {
+            there.needed_by.push(number);
+            if let Some(need) = self.needs.last_mut() {
+                need.bytes += item.size;
+            }
+        }
+        Ok(())
+    }
+
+    fn warn_of_foreign(&mut self, name: &str, foreign: &BTreeSet<Digest>) {
+        if foreign.is_empty() {
+            return;
+        }
+        let list: Vec<String> = foreign.iter().map(Digest::to_string).collect();
+        self.warnings.push(format!(
+            "{name} comes without {} of its layers, which its publisher forbids to redistribute ({}); the other side must have them already",
+            foreign.len(),
+            list.join(", ")
+        ));
+    }
+
+    fn image(&mut self, root: &Root, chosen: &Chosen, selectors: &[PlatformSelector]) {
+        let reference = &root.reference;
+        let left_out = chosen.left_out.iter().map(|(entry, _)| entry.clone());
+        let left_out: Vec<PlatformEntry> = left_out.collect();
+        let unmatched = chosen.unmatched(selectors);
+        let named = [names(&chosen.platforms), names(&left_out)].concat();
+        if !named.is_empty() && !unmatched.is_empty() {
+            let unmatched: Vec<String> = unmatched.iter().map(ToString::to_string).collect();
+            self.warnings.push(format!(
+                "{reference} is not there for {}; it is there for {}",
+                unmatched.join(", "),
+                named.join(", "),
+            ));
+        }
+        self.record.images.push(ImageEntry {
+            reference: reference.clone(),
+            descriptor: chosen.descriptor.clone(),
+            source: ImageSource::Registry,
+            original: (chosen.descriptor != root.descriptor).then(|| root.descriptor.clone()),
+            platforms: chosen.platforms.clone(),
+            left_out,
+            new_digest: false,
+        });
+    }
+
+    fn finish(
+        self,
+        images: &Images,
+        referrers: &Referrers,
+        request: &Request,
+        spool: Arc<Spool>,
+    ) -> Result<Plan, BundleError> {
+        let mut record = self.record;
+        record.manifests = self.manifests.into_values().collect();
+        record.blobs = self
+            .items
+            .iter()
+            .filter(|(_, item)| !item.manifest)
+            .map(|(digest, item)| BlobEntry {
+                digest: *digest,
+                size: item.size,
+                config: item.config,
+            })
+            .collect();
+        let layout = Layout::new(record)?;
+        let mut made = BTreeMap::new();
+        for digest in &self.known.made {
+            if let Some(bytes) = spool.get(digest).map_err(BundleError::Scratch)? {
+                made.insert(*digest, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        let not_covered = not_covered(images, referrers);
+        let mut warnings = self.warnings;
+        warnings.extend(not_covered.iter().map(|(reference, names)| {
+            format!(
+                "{reference} is carried as a new index of the chosen platforms; what its publisher signed is the original, so that this does not cover it and is left out: {}",
+                names.join(", ")
+            )
+        }));
+        Ok(Plan::new(PlanParts {
+            request: request.digest(),
+            layout,
+            sources: self.known.sources.list().to_vec(),
+            items: self.items,
+            needs: self.needs,
+            made,
+            left_out: reasons(images),
+            not_covered,
+            warnings,
+            spool,
+        }))
+    }
+}
+
+fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {
+    let left_out = images.iter().map(|(root, chosen)| {
+        let list = chosen.left_out.iter().map(|(entry, reason)| {
+            let platform = names(std::slice::from_ref(entry));
+            LeftOut {
+                platform: platform
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| "none".to_owned()),
+                digest: entry.digest,
+                reason: (*reason).to_owned(),
+            }
+        });
+        (root.reference.to_string(), list.collect())
+    });
+    left_out.collect()
+}
+
+fn not_covered(images: &Images, referrers: &Referrers) -> BTreeMap<String, Vec<String>> {
+    let all = images.iter().filter_map(|(root, chosen)| {
+        let original = (root.source, root.descriptor.digest);
+        let names = referrers
+            .of_originals
+            .get(&original)
+            .filter(|names| chosen.descriptor != root.descriptor && !names.is_empty())?;
+        Some((root.reference.to_string(), names.clone()))
+    });
+    all.collect()
+}

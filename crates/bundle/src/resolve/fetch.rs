@@ -1,0 +1,137 @@
+//! Manifests, each asked for once, from the first place that has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sealift_archive::PlainDescriptor;
+use sealift_oci::{Descriptor, Digest, Manifest, ManifestError, media_type};
+use sealift_pipeline::{JobError, run_parallel};
+
+use crate::context::Context;
+use crate::error::{Pointer, ResolveError};
+use crate::sources::{SourceId, Sources};
+use crate::spool::Spool;
+use crate::tree::{Forest, Node};
+
+/// A manifest to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) descriptor: PlainDescriptor,
+    /// What names it: an index, or the subject of a referrer.
+    pub(crate) parent: Digest,
+    pub(crate) sources: BTreeSet<SourceId>,
+}
+
+/// What is known while a request is resolved.
+pub(crate) struct Known<'a> {
+    pub(crate) context: Context<'a>,
+    pub(crate) sources: &'a Sources,
+    pub(crate) spool: &'a Spool,
+    pub(crate) forest: Forest,
+    /// Indexes that were made here.
+    pub(crate) made: BTreeSet<Digest>,
+    /// Manifests that could not be had, and why.
+    pub(crate) failed: BTreeMap<Digest, ResolveError>,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn new(context: Context<'a>, sources: &'a Sources, spool: &'a Spool) -> Self {
+        Self {
+            context,
+            sources,
+            spool,
+            forest: Forest::new(),
+            made: BTreeSet::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in a manifest that was read and checked.
+    pub(crate) fn add(&mut self, node: Node) {
+        self.forest.entry(node.descriptor.digest).or_insert(node);
+    }
+
+    /// Reads all that is wanted and not known yet.
+    pub(crate) fn fetch(&mut self, wanted: Vec<Wanted>) {
+        let mut once: BTreeMap<Digest, Wanted> = BTreeMap::new();
+        for one in wanted {
+            let digest = one.descriptor.digest;
+            if self.forest.contains_key(&digest) || self.failed.contains_key(&digest) {
+                continue;
+            }
+            match once.get_mut(&digest) {
+                Some(there) => there.sources.extend(one.sources),
+                None => drop(once.insert(digest, one)),
+            }
+        }
+        let items: Vec<Wanted> = once.into_values().collect();
+        let context = self.context;
+        let (sources, spool) = (self.sources, self.spool);
+        let results = run_parallel(context.connections, &items, context.cancel, |wanted| {
+            fetch_one(sources, spool, wanted)
+        });
+        for (wanted, result) in items.iter().zip(results) {
+            match result {
+                Ok(node) => self.add(node),
+                Err(JobError::Failed(error)) => {
+                    self.failed.insert(wanted.descriptor.digest, error);
+                }
+                Err(JobError::Cancelled(cancelled)) => {
+                    self.failed
+                        .insert(wanted.descriptor.digest, cancelled.into());
+                }
+            }
+        }
+    }
+}
+
+fn fetch_one(sources: &Sources, spool: &Spool, wanted: &Wanted) -> Result<Node, ResolveError> {
+    let pointer = Box::new(Pointer {
+        parent: wanted.parent,
+        child: wanted.descriptor.digest,
+    });
+    let mut first = None;
+    let none = || ResolveError::NotAManifest {
+        pointer: pointer.clone(),
+        media_type: wanted.descriptor.media_type.clone(),
+    };
+    if !media_type::is_manifest(&wanted.descriptor.media_type) {
+        return Err(none());
+    }
+    for source in &wanted.sources {
+        match sources.manifest(*source, &wanted.descriptor) {
+            Ok(manifest) => {
+                let manifest = as_described(manifest, &wanted.descriptor);
+                let manifest = manifest.map_err(|error| ResolveError::Child {
+                    pointer: pointer.clone(),
+                    error: Box::new(error),
+                })?;
+                keep(spool, &manifest)?;
+                return Ok(Node::of(&manifest));
+            }
+            Err(error) => {
+                first.get_or_insert(error);
+            }
+        }
+    }
+    Err(first.unwrap_or_else(none))
+}
+
+/// Keeps the bytes of `manifest` for when the file is written.
+pub(crate) fn keep(spool: &Spool, manifest: &Manifest) -> Result<(), ResolveError> {
+    spool
+        .put(manifest.digest(), manifest.bytes())
+        .map_err(|error| ResolveError::Scratch(Arc::new(error)))
+}
+
+/// The digest agrees already; size and media type must as well, and the descriptor's type counts where
+/// the body has none.
+fn as_described(
+    manifest: Manifest,
+    descriptor: &PlainDescriptor,
+) -> Result<Manifest, ManifestError> {
+    if manifest.size() == descriptor.size && manifest.media_type() == descriptor.media_type {
+        return Ok(manifest);
+    }
+    Manifest::parse_for(manifest.bytes().clone(), &Descriptor::from(descriptor))
+}

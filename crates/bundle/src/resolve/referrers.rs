@@ -1,0 +1,286 @@
+//! Signatures, attestations, SBOMs: what belongs to the manifests that are carried.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sealift_archive::{Found, PlainDescriptor};
+use sealift_oci::Digest;
+use sealift_pipeline::{JobError, run_parallel};
+
+use crate::error::{ImageFailure, ResolveError};
+use crate::resolve::fetch::{Known, Wanted};
+use crate::resolve::{Images, descend_whole, failure};
+use crate::sources::{SourceId, Sources};
+use crate::tree::MAX_MANIFESTS;
+
+/// How far referrers of referrers are followed: a signature of an attestation of an image.
+const MAX_ROUNDS: usize = 3;
+/// The ends of the tags that cosign stores by (its `pkg/oci/remote`), after `sha256-<hex>`.
+const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+
+/// A manifest in a repository.
+type Subject = (SourceId, Digest);
+
+/// A referrer that is carried.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Referrer {
+    pub(crate) source: SourceId,
+    pub(crate) subject: Digest,
+    pub(crate) descriptor: PlainDescriptor,
+    pub(crate) artifact_type: Option<String>,
+    pub(crate) found: Found,
+}
+
+/// What was found for all images.
+#[derive(Debug, Default)]
+pub(crate) struct Referrers {
+    pub(crate) carried: BTreeSet<Referrer>,
+    /// What refers to an index that a new one stands for.
+    pub(crate) of_originals: BTreeMap<Subject, Vec<String>>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Something that refers to a subject, as its registry lists it.
+#[derive(Clone, Debug)]
+struct Hit {
+    descriptor: PlainDescriptor,
+    artifact_type: Option<String>,
+    found: Found,
+}
+
+/// One question to a registry.
+#[derive(Clone, Copy)]
+enum Question {
+    Subject,
+    Tag(&'static str),
+}
+
+/// Asks for the referrers of everything that is carried, and reads them.
+pub(crate) fn find(
+    known: &mut Known<'_>,
+    images: &Images,
+    failures: &mut Vec<ImageFailure>,
+) -> Referrers {
+    let mut search = Search {
+        asked: BTreeSet::new(),
+        names: BTreeMap::new(),
+        failures,
+        found: Referrers::default(),
+    };
+    let mut level: Vec<Subject> = Vec::new();
+    let mut originals = BTreeSet::new();
+    for (root, chosen) in images {
+        let name = root.reference.to_string();
+        if chosen.descriptor != root.descriptor {
+            let original = (root.source, root.descriptor.digest);
+            search.names.entry(original).or_insert_with(|| name.clone());
+            originals.insert(original);
+        }
+        for digest in below(known, &chosen.descriptor.digest) {
+            if !known.made.contains(&digest) {
+                let subject = (root.source, digest);
+                search.names.entry(subject).or_insert_with(|| name.clone());
+                level.push(subject);
+            }
+        }
+    }
+    search.originals(known, originals);
+    for _ in 0..MAX_ROUNDS {
+        level = search.round(known, level);
+        if level.is_empty() || known.context.cancel.is_cancelled() {
+            break;
+        }
+    }
+    search.found
+}
+
+/// `root` and every manifest that it reaches.
+fn below(known: &Known<'_>, root: &Digest) -> BTreeSet<Digest> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![*root]);
+    while let Some(digest) = open.pop() {
+        if let Some(node) = known.forest.get(&digest)
+            && reached.insert(digest)
+        {
+            open.extend(node.children.iter().map(|child| child.descriptor.digest));
+        }
+    }
+    reached
+}
+
+struct Search<'a> {
+    asked: BTreeSet<Subject>,
+    /// The image that a subject was reached from, for messages.
+    names: BTreeMap<Subject, String>,
+    failures: &'a mut Vec<ImageFailure>,
+    found: Referrers,
+}
+
+impl Search<'_> {
+    /// Asks what refers to indexes that are not carried as they are. It does not cover what is, and
+    /// whoever reads the plan should know.
+    fn originals(&mut self, known: &Known<'_>, originals: BTreeSet<Subject>) {
+        for (subject, hits) in self.ask(known, originals.into_iter().collect()) {
+            let names = hits.iter().map(Hit::words).collect();
+            self.found.of_originals.insert(subject, names);
+        }
+    }
+
+    /// Asks for the referrers of `level`, reads them, and gives what they are in turn.
+    fn round(&mut self, known: &mut Known<'_>, level: Vec<Subject>) -> Vec<Subject> {
+        let mut fresh: Vec<Subject> = level
+            .into_iter()
+            .filter(|subject| self.asked.insert(*subject))
+            .collect();
+        fresh.sort_unstable();
+        let hits = self.ask(known, fresh);
+        let wanted = hits.iter().flat_map(|((source, subject), hits)| {
+            hits.iter().map(|hit| Wanted {
+                descriptor: hit.descriptor.clone(),
+                parent: *subject,
+                sources: BTreeSet::from([*source]),
+            })
+        });
+        known.fetch(wanted.collect());
+        let roots = hits.iter().flat_map(|((source, _), hits)| {
+            hits.iter().map(|hit| (hit.descriptor.digest, *source))
+        });
+        descend_whole(known, roots.collect());
+        let mut next = Vec::new();
+        for (subject, hits) in hits {
+            for hit in hits {
+                next.extend(self.take(known, subject, hit));
+            }
+        }
+        next
+    }
+
+    /// Takes in one referrer that was read, or says why not.
+    fn take(&mut self, known: &Known<'_>, subject: Subject, hit: Hit) -> Option<Subject> {
+        let (source, digest) = (subject.0, hit.descriptor.digest);
+        let of = format!("{}@{}", known.sources.source(source).name(), subject.1);
+        let Some(node) = known.forest.get(&digest) else {
+            let error = known.failed.get(&digest)?;
+            if error.is_not_found() || matches!(error, ResolveError::NotAManifest { .. }) {
+                self.warn(format!(
+                    "{} of {of} is listed, but it is not there: {error}",
+                    hit.words()
+                ));
+            } else {
+                let name = format!("{} of {of}", hit.words());
+                self.failures.push(failure(name, error.clone()));
+            }
+            return None;
+        };
+        if hit.found == Found::Subject && node.subject != Some(subject.1) {
+            self.warn(format!(
+                "{} is listed as a referrer of {of}, but it does not say so itself; it is not carried",
+                hit.words()
+            ));
+            return None;
+        }
+        let name = self.names.get(&subject).cloned().unwrap_or(of);
+        self.names.entry((source, digest)).or_insert(name.clone());
+        self.found.carried.insert(Referrer {
+            source,
+            subject: subject.1,
+            descriptor: node.descriptor.clone(),
+            artifact_type: hit.artifact_type.or_else(|| node.artifact_type.clone()),
+            found: hit.found,
+        });
+        if self.found.carried.len() > MAX_MANIFESTS {
+            let error = ResolveError::TooMuch {
+                what: "too many referrers",
+                limit: MAX_MANIFESTS,
+            };
+            self.failures.push(failure(name, error));
+            return None;
+        }
+        Some((source, digest))
+    }
+
+    /// Asks all questions about all `subjects` at once; what fails is a failure of the image.
+    fn ask(&mut self, known: &Known<'_>, subjects: Vec<Subject>) -> BTreeMap<Subject, Vec<Hit>> {
+        let tags = COSIGN_SUFFIXES.map(Question::Tag);
+        let questions: Vec<(Subject, Question)> = subjects
+            .iter()
+            .flat_map(|subject| {
+                let all = std::iter::once(Question::Subject).chain(tags);
+                all.map(|question| (*subject, question))
+            })
+            .collect();
+        let context = known.context;
+        let results = run_parallel(
+            context.connections,
+            &questions,
+            context.cancel,
+            |(subject, question)| ask_one(known.sources, *subject, *question),
+        );
+        let mut hits: BTreeMap<Subject, Vec<Hit>> = BTreeMap::new();
+        let mut broken = BTreeSet::new();
+        for ((subject, _), result) in questions.into_iter().zip(results) {
+            let error = match result {
+                Ok(found) => {
+                    hits.entry(subject).or_default().extend(found);
+                    continue;
+                }
+                Err(JobError::Failed(error)) => error,
+                Err(JobError::Cancelled(cancelled)) => cancelled.into(),
+            };
+            // One line an image: what refuses one question mostly refuses all.
+            let name = self.names.get(&subject).cloned().unwrap_or_default();
+            if broken.insert(name.clone()) {
+                self.failures
+                    .push(failure(name, ResolveError::Referrers(Box::new(error))));
+            }
+        }
+        hits
+    }
+
+    fn warn(&mut self, text: String) {
+        self.found.warnings.push(text);
+    }
+}
+
+impl Hit {
+    /// What it is, for a person.
+    fn words(&self) -> String {
+        match (&self.found, &self.artifact_type) {
+            (Found::Tag(tag), _) => tag.clone(),
+            (Found::Subject, Some(kind)) => format!("{kind} {}", self.descriptor.digest),
+            (Found::Subject, None) => format!("referrer {}", self.descriptor.digest),
+        }
+    }
+}
+
+fn ask_one(
+    sources: &Sources,
+    (source, subject): Subject,
+    question: Question,
+) -> Result<Vec<Hit>, ResolveError> {
+    let Some(repository) = sources.repository(source)? else {
+        return Ok(Vec::new());
+    };
+    let registry = |error| ResolveError::Registry(Arc::new(error));
+    match question {
+        Question::Subject => {
+            let found = repository.referrers(&subject).map_err(registry)?;
+            let hits = found.into_iter().map(|descriptor| Hit {
+                descriptor: PlainDescriptor::from(&descriptor),
+                artifact_type: descriptor.artifact_type,
+                found: Found::Subject,
+            });
+            Ok(hits.collect())
+        }
+        Question::Tag(suffix) => {
+            // HEAD costs nothing where a registry counts the manifests that are fetched.
+            let tag = format!("{}.{suffix}", subject.referrers_tag());
+            let found = repository.head_manifest(&tag).map_err(registry)?;
+            let hits = found.into_iter().map(|descriptor| Hit {
+                descriptor: PlainDescriptor::from(&descriptor),
+                artifact_type: None,
+                found: Found::Tag(tag.clone()),
+            });
+            Ok(hits.collect())
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What the references stand for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::Arc;
+
+use sealift_oci::{Digest, Kind, Manifest, Platform, Reference};
+use sealift_pipeline::{JobError, VerifyingReader, run_parallel};
+
+use crate::error::{ImageFailure, ResolveError};
+use crate::resolve::fetch::{Known, keep};
+use crate::resolve::{Root, failure};
+use crate::sources::{Source, SourceId, Sources};
+use crate::spool::Spool;
+use crate::tree::{BlobRef, Node};
+
+/// Asks for every reference once: by its digest where it has one, else by its tag, which is not asked
+/// for again.
+pub(crate) fn read(
+    known: &mut Known<'_>,
+    references: &BTreeSet<&Reference>,
+    failures: &mut Vec<ImageFailure>,
+) -> Vec<Root> {
+    let items: Vec<(&Reference, SourceId)> = references
+        .iter()
+        .filter_map(|reference| Some((*reference, known.sources.id(&Source::of(reference))?)))
+        .collect();
+    let context = known.context;
+    let (sources, spool) = (known.sources, known.spool);
+    let results = run_parallel(
+        context.connections,
+        &items,
+        context.cancel,
+        |(reference, source)| read_one(sources, spool, reference, *source),
+    );
+    let mut roots = Vec::with_capacity(items.len());
+    for ((reference, source), result) in items.into_iter().zip(results) {
+        match result {
+            Ok((node, platform)) => {
+                roots.push(Root {
+                    reference: reference.clone(),
+                    source,
+                    descriptor: node.descriptor.clone(),
+                    platform,
+                });
+                known.add(node);
+            }
+            Err(JobError::Failed(error)) => failures.push(failure(reference.to_string(), error)),
+            Err(JobError::Cancelled(cancelled)) => {
+                failures.push(failure(reference.to_string(), cancelled.into()));
+            }
+        }
+    }
+    roots
+}
+
+fn read_one(
+    sources: &Sources,
+    spool: &Spool,
+    reference: &Reference,
+    source: SourceId,
+) -> Result<(Node, Option<Platform>), ResolveError> {
+    let selector = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => digest.to_string(),
+        (None, tag) => tag.unwrap_or("latest").to_owned(),
+    };
+    let manifest: Manifest = sources.named_manifest(source, &selector)?;
+    keep(spool, &manifest)?;
+    let node = Node::of(&manifest);
+    let config = (node.kind == Kind::Image)
+        .then(|| node.image_config().copied())
+        .flatten();
+    let platform = match config {
+        Some(config) => platform_of(&read_config(sources, spool, source, &config)?),
+        None => None,
+    };
+    Ok((node, platform))
+}
+
+/// Reads the config of an image that is not in an index: nothing else says what it runs on. It is kept,
+/// since it is carried anyway.
+fn read_config(
+    sources: &Sources,
+    spool: &Spool,
+    source: SourceId,
+    config: &BlobRef,
+) -> Result<Arc<[u8]>, ResolveError> {
+    let scratch = |error| ResolveError::Scratch(Arc::new(error));
+    if let Some(bytes) = spool.get(&config.digest).map_err(scratch)? {
+        return Ok(bytes);
+    }
+    let content = sources
+        .blob(source, &config.digest, config.size, 0)
+        .map_err(|error| ResolveError::Config(Arc::new(error)))?;
+    let mut bytes = Vec::with_capacity(usize::try_from(config.size).unwrap_or(0));
+    VerifyingReader::new(content.reader, config.digest, config.size)
+        .read_to_end(&mut bytes)
+        .map_err(|error| ResolveError::Config(Arc::new(sources.broken(source, 0, 1, error))))?;
+    let bytes: Arc<[u8]> = bytes.into();
+    spool.put(&config.digest, &bytes).map_err(scratch)?;
+    Ok(bytes)
+}
+
+/// The platform that a config names; none where it is not of the form that its type promises, which is
+/// no reason not to carry it.
+fn platform_of(config: &[u8]) -> Option<Platform> {
+    let platform: Platform = serde_json::from_slice(config).ok()?;
+    (!platform.os.is_empty() && !platform.architecture.is_empty()).then_some(platform)
+}
+
+/// Makes one of those that have one name, and refuses those that then stand for different images.
+pub(crate) fn one_digest_a_name(roots: Vec<Root>, failures: &mut Vec<ImageFailure>) -> Vec<Root> {
+    let mut names: BTreeMap<(String, String), Root> = BTreeMap::new();
+    let mut refused: BTreeSet<(String, String)> = BTreeSet::new();
+    for root in roots {
+        let name = (root.reference.name(), root.reference.storage_tag());
+        let Some(first) = names.get_mut(&name) else {
+            names.insert(name, root);
+            continue;
+        };
+        if first.descriptor.digest == root.descriptor.digest {
+            // The one with the digest says more.
+            if first.reference.digest().is_none() {
+                *first = root;
+            }
+            continue;
+        }
+        for (own, other) in [(&root, &*first), (&*first, &root)] {
+            failures.push(failure(own.reference.to_string(), two_digests(own, other)));
+        }
+        refused.insert(name);
+    }
+    names.retain(|name, _| !refused.contains(name));
+    names.into_values().collect()
+}
+
+fn two_digests(own: &Root, other: &Root) -> ResolveError {
+    let digest = |root: &Root| -> Digest { root.descriptor.digest };
+    ResolveError::TwoDigests {
+        own: digest(own),
+        other: other.reference.to_string(),
+        other_digest: Box::new(digest(other)),
+    }
+}

@@ -1,0 +1,335 @@
+//! Which platforms of an index are carried, and the new index that stands for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sealift_archive::{PlainDescriptor, PlatformEntry};
+use sealift_oci::{Descriptor, Digest, Kind, Manifest, Platform, PlatformSelector, media_type};
+use serde::Serialize;
+
+use crate::error::{Pointer, ResolveError};
+use crate::resolve::fetch::{Known, keep};
+use crate::tree::{Child, MAX_DEPTH, MAX_MANIFESTS, Node, TOO_DEEP, TOO_MANY};
+
+/// What happens to one child of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is carried, and all below it.
+    Keep,
+    /// It is an index that names no platform: what it lists decides.
+    Descend,
+    /// It is for a platform that was not asked for.
+    OtherPlatform,
+    /// It is the attestation of a manifest that is left out.
+    AttestsLeftOut,
+}
+
+impl Verdict {
+    /// Why something is left out, in words.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::AttestsLeftOut => "attestation of a platform that is left out",
+            _ => "not among the platforms asked for",
+        }
+    }
+}
+
+/// Judges every child of an index. Attestations follow the sibling that they belong to.
+pub(crate) fn verdicts(children: &[Child], selectors: &[PlatformSelector]) -> Vec<Verdict> {
+    if selectors.is_empty() {
+        return vec![Verdict::Keep; children.len()];
+    }
+    let own: Vec<Verdict> = children
+        .iter()
+        .map(|child| own_verdict(child, selectors))
+        .collect();
+    let kept: BTreeSet<Digest> = children
+        .iter()
+        .zip(&own)
+        .filter(|(child, verdict)| child.attests.is_none() && **verdict == Verdict::Keep)
+        .map(|(child, _)| child.descriptor.digest)
+        .collect();
+    children
+        .iter()
+        .zip(own)
+        .map(|(child, own)| match child.attests {
+            Some(subject) if kept.contains(&subject) => Verdict::Keep,
+            Some(_) => Verdict::AttestsLeftOut,
+            None => own,
+        })
+        .collect()
+}
+
+fn own_verdict(child: &Child, selectors: &[PlatformSelector]) -> Verdict {
+    match &child.platform {
+        Some(platform) if selectors.iter().any(|wanted| wanted.matches(platform)) => Verdict::Keep,
+        Some(_) => Verdict::OtherPlatform,
+        None if media_type::is_index(&child.descriptor.media_type) => Verdict::Descend,
+        // What names no platform is not for another one.
+        None => Verdict::Keep,
+    }
+}
+
+/// What stands for an image in the bundle.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen {
+    pub(crate) descriptor: PlainDescriptor,
+    pub(crate) platforms: Vec<PlatformEntry>,
+    pub(crate) left_out: Vec<(PlatformEntry, &'static str)>,
+    /// Which selectors found something.
+    matched: BTreeSet<usize>,
+}
+
+impl Chosen {
+    /// The selectors that found nothing.
+    pub(crate) fn unmatched<'a>(
+        &self,
+        selectors: &'a [PlatformSelector],
+    ) -> Vec<&'a PlatformSelector> {
+        let unmatched = selectors.iter().enumerate();
+        unmatched
+            .filter(|(index, _)| !self.matched.contains(index))
+            .map(|(_, selector)| selector)
+            .collect()
+    }
+}
+
+/// Chooses from a root. `platform` is what the config of a single image says.
+pub(crate) fn choose(
+    known: &mut Known<'_>,
+    root: &PlainDescriptor,
+    platform: Option<&Platform>,
+    selectors: &[PlatformSelector],
+) -> Result<Chosen, ResolveError> {
+    let chosen = match known.forest.get(&root.digest) {
+        Some(node) if node.kind == Kind::Index => choose_index(known, root, selectors, 0, &mut 0)?,
+        _ => Some(single(root, platform, selectors)),
+    };
+    match chosen {
+        Some(chosen) if !fails(&chosen, selectors) => Ok(chosen),
+        chosen => Err(ResolveError::Platform {
+            wanted: selectors.iter().map(PlatformSelector::to_string).collect(),
+            there: chosen.map_or_else(|| there(known, root), |chosen| names(&chosen.platforms)),
+        }),
+    }
+}
+
+/// Whether there are platforms, and none that was asked for.
+fn fails(chosen: &Chosen, selectors: &[PlatformSelector]) -> bool {
+    !selectors.is_empty()
+        && chosen.matched.is_empty()
+        && (chosen.left_out.iter().map(|(entry, _)| entry))
+            .chain(&chosen.platforms)
+            .any(|entry| entry.platform.is_some())
+}
+
+fn single(
+    root: &PlainDescriptor,
+    platform: Option<&Platform>,
+    selectors: &[PlatformSelector],
+) -> Chosen {
+    let platforms = platform.map(|platform| PlatformEntry {
+        platform: Some(platform.clone()),
+        digest: root.digest,
+    });
+    Chosen {
+        descriptor: root.clone(),
+        matched: platform.map_or_else(BTreeSet::new, |platform| matched(platform, selectors)),
+        platforms: platforms.into_iter().collect(),
+        left_out: Vec::new(),
+    }
+}
+
+fn matched(platform: &Platform, selectors: &[PlatformSelector]) -> BTreeSet<usize> {
+    let all = selectors.iter().enumerate();
+    all.filter(|(_, selector)| selector.matches(platform))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// Chooses from an index; none where nothing of it is left.
+fn choose_index(
+    known: &mut Known<'_>,
+    index: &PlainDescriptor,
+    selectors: &[PlatformSelector],
+    depth: usize,
+    seen: &mut usize,
+) -> Result<Option<Chosen>, ResolveError> {
+    let children = match known.forest.get(&index.digest) {
+        Some(node) => node.children.clone(),
+        None => return Err(missing(known, index)),
+    };
+    *seen += children.len();
+    if depth > MAX_DEPTH {
+        return Err(TOO_DEEP);
+    }
+    if *seen > MAX_MANIFESTS {
+        return Err(TOO_MANY);
+    }
+    let verdicts = verdicts(&children, selectors);
+    let mut chosen = Chosen {
+        descriptor: index.clone(),
+        platforms: Vec::new(),
+        left_out: Vec::new(),
+        matched: BTreeSet::new(),
+    };
+    // What becomes of each child: itself, another index, or nothing.
+    let mut replaced: Vec<Option<PlainDescriptor>> = Vec::with_capacity(children.len());
+    for (child, verdict) in children.iter().zip(verdicts) {
+        let descriptor = &child.descriptor;
+        replaced.push(match verdict {
+            Verdict::Keep => {
+                keep_child(&mut chosen, child, selectors);
+                Some(descriptor.clone())
+            }
+            Verdict::Descend => {
+                let below = choose_index(known, descriptor, selectors, depth + 1, seen)?;
+                if below.is_none() {
+                    chosen.leave_out(child, Verdict::OtherPlatform);
+                }
+                below.map(|below| chosen.take(below))
+            }
+            verdict => {
+                chosen.leave_out(child, verdict);
+                None
+            }
+        });
+    }
+    if replaced.iter().all(Option::is_none) && !children.is_empty() {
+        return Ok(None);
+    }
+    let same = children
+        .iter()
+        .zip(&replaced)
+        .all(|(child, now)| now.as_ref() == Some(&child.descriptor));
+    if !same {
+        chosen.descriptor = new_index(known, index, &replaced)?;
+    }
+    Ok(Some(chosen))
+}
+
+fn keep_child(chosen: &mut Chosen, child: &Child, selectors: &[PlatformSelector]) {
+    if child.attests.is_some() {
+        return;
+    }
+    if let Some(platform) = &child.platform {
+        chosen.matched.extend(matched(platform, selectors));
+    }
+    chosen.platforms.push(entry(child));
+}
+
+impl Chosen {
+    fn leave_out(&mut self, child: &Child, verdict: Verdict) {
+        self.left_out.push((entry(child), verdict.reason()));
+    }
+
+    /// Takes in what was chosen from an index below.
+    fn take(&mut self, below: Self) -> PlainDescriptor {
+        self.platforms.extend(below.platforms);
+        self.left_out.extend(below.left_out);
+        self.matched.extend(below.matched);
+        below.descriptor
+    }
+}
+
+fn entry(child: &Child) -> PlatformEntry {
+    PlatformEntry {
+        platform: child.platform.clone(),
+        digest: child.descriptor.digest,
+    }
+}
+
+/// An index of chosen children.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewIndex<'a> {
+    schema_version: u8,
+    media_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'a str>,
+    manifests: Vec<Descriptor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+/// Makes the index of what is left of `index`: the same type and annotations, the children in the same
+/// order with all that their descriptors say. The same choice gives the same bytes every time.
+fn new_index(
+    known: &mut Known<'_>,
+    index: &PlainDescriptor,
+    replaced: &[Option<PlainDescriptor>],
+) -> Result<PlainDescriptor, ResolveError> {
+    let bytes = known
+        .spool
+        .get(&index.digest)
+        .map_err(|error| ResolveError::Scratch(Arc::new(error)))?
+        .ok_or_else(|| missing(known, index))?;
+    let own = |error| ResolveError::Child {
+        pointer: Box::new(Pointer {
+            parent: index.digest,
+            child: index.digest,
+        }),
+        error: Box::new(error),
+    };
+    let original = Manifest::parse_for(bytes, &Descriptor::from(index)).map_err(own)?;
+    let manifests = original.children().iter().zip(replaced);
+    let manifests = manifests.filter_map(|(child, now)| {
+        let now = now.as_ref()?;
+        Some(Descriptor {
+            digest: now.digest,
+            size: now.size,
+            ..child.clone()
+        })
+    });
+    let new = NewIndex {
+        schema_version: 2,
+        media_type: original.media_type(),
+        artifact_type: original.artifact_type(),
+        manifests: manifests.collect(),
+        subject: original.subject(),
+        annotations: original.annotations(),
+    };
+    let bytes = serde_json::to_vec(&new).expect("an index has no map with other keys than text");
+    let made = Manifest::parse(bytes, Some(original.media_type())).map_err(own)?;
+    keep(known.spool, &made)?;
+    let node = Node::of(&made);
+    let descriptor = node.descriptor.clone();
+    known.made.insert(descriptor.digest);
+    known.add(node);
+    Ok(descriptor)
+}
+
+fn missing(known: &Known<'_>, index: &PlainDescriptor) -> ResolveError {
+    let failed = known.failed.get(&index.digest).cloned();
+    failed.unwrap_or(TOO_DEEP)
+}
+
+/// The platforms that an index and the indexes below it list.
+fn there(known: &Known<'_>, root: &PlainDescriptor) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![root.digest];
+    while let Some(digest) = open.pop() {
+        let Some(node) = known.forest.get(&digest).filter(|_| seen.insert(digest)) else {
+            continue;
+        };
+        for child in &node.children {
+            match &child.platform {
+                Some(platform) if child.attests.is_none() => found.push(platform.to_string()),
+                None => open.push(child.descriptor.digest),
+                _ => {}
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Platforms in words; what names none is left out.
+pub(crate) fn names(entries: &[PlatformEntry]) -> Vec<String> {
+    let named = entries.iter().filter_map(|entry| entry.platform.as_ref());
+    named.map(Platform::to_string).collect()
+}
