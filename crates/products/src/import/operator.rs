@@ -1,0 +1,115 @@
+//! What Calico's operator says about itself: `--print-images=list` and `config/calico_versions.yml`.
+
+use serde_json::Value;
+
+use super::lists::is_enterprise;
+use super::versions::component_image;
+use super::{Collector, Import, ImportError, field, refuse_template};
+use crate::{Version, read_yaml_one};
+
+/// What a printed list holds besides the open source images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Printed {
+    /// The open source images; the operator's own version is read from its own line.
+    pub import: Import,
+    /// How many lines named Calico Enterprise images, which are never asked for.
+    pub enterprise: usize,
+}
+
+/// The output of `operator --print-images=list` or `=listcalico`: one reference a line, with noise of
+/// the form `Failed to read …` among them. Enterprise images are counted and left out.
+///
+/// # Errors
+/// Where a line is neither a reference nor known noise, or where there is no operator line, so that
+/// the output was cut.
+pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut collector = Collector::new(name);
+    let mut enterprise = 0;
+    // The open source provisioner had versions of its own (v1.1.x) and moved to calico/ in v3.28.
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    for line in lines {
+        if line.starts_with("Failed to read") || line.contains(' ') {
+            continue;
+        }
+        let reference: sealift_oci::Reference =
+            line.parse().map_err(|source| ImportError::Reference {
+                name: name.to_owned(),
+                source,
+            })?;
+        let own_version = reference.tag().is_some_and(|tag| tag.starts_with("v1.1."));
+        if is_enterprise(&reference, own_version) {
+            enterprise += 1;
+        } else {
+            collector.add_reference(reference);
+        }
+    }
+    let mut import = collector.finish("the output of operator --print-images=list")?;
+    let operator = import
+        .images
+        .iter()
+        .find(|image| image.repository() == "tigera/operator");
+    let operator = operator.ok_or_else(|| {
+        field(
+            name,
+            "tigera/operator",
+            "the operator's own line; the output was cut",
+        )
+    })?;
+    import.operator = operator.tag().and_then(|tag| tag.parse::<Version>().ok());
+    let node = import
+        .images
+        .iter()
+        .find(|image| image.repository().ends_with("calico/node"));
+    import.version = node.and_then(|node| node.tag()?.parse::<Version>().ok());
+    Ok(Printed { import, enterprise })
+}
+
+/// The operator's `config/calico_versions.yml` (or `common_versions.yml`): `title` and a version for
+/// every component, by keys that are not image names. `registry` is the operator's default, which is
+/// not in this file.
+///
+/// # Errors
+/// Where it is not such a file.
+pub fn calico_versions(name: &str, bytes: &[u8], registry: &str) -> Result<Import, ImportError> {
+    refuse_template(name, bytes)?;
+    let value = read_yaml_one(name, bytes)?;
+    let components = value
+        .get("components")
+        .and_then(Value::as_object)
+        .ok_or_else(|| field(name, "components", "a mapping of components"))?;
+    let mut collector = Collector::new(name);
+    for (key, component) in components {
+        let version = component.get("version").and_then(Value::as_str);
+        let version =
+            version.ok_or_else(|| field(name, format!("components.{key}.version"), "a version"))?;
+        let named = component.get("image").and_then(Value::as_str);
+        let registry = component
+            .get("registry")
+            .and_then(Value::as_str)
+            .unwrap_or(registry);
+        match named.or_else(|| component_image(key)) {
+            Some(image) => {
+                let registry = if image.starts_with("tigera/") {
+                    "quay.io"
+                } else {
+                    registry
+                };
+                collector.add_parts(registry, image, version)?;
+            }
+            // A library, not an image.
+            None if key == "libcalico-go" => {}
+            None => collector.unknown(key),
+        }
+    }
+    let mut import = collector.finish("config/calico_versions.yml of tigera/operator")?;
+    import.version = value
+        .get("title")
+        .and_then(Value::as_str)
+        .and_then(|title| title.parse().ok());
+    Ok(import)
+}

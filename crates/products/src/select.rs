@@ -1,0 +1,259 @@
+use std::collections::BTreeSet;
+
+use sealift_oci::{Destination, Naming, NamingError, Reference};
+
+use crate::data::{DEFAULT, ImageRow, Product, Refused, Release, Source};
+
+/// What the user chose for one release.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Features besides the product's default ones.
+    pub with: BTreeSet<String>,
+    /// Default features that are left out.
+    pub without: BTreeSet<String>,
+    /// Where the images are pulled from.
+    pub registry: RegistryChoice,
+}
+
+/// Where the images are pulled from.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum RegistryChoice {
+    /// The release's own registries.
+    #[default]
+    Release,
+    /// Another public registry for the images of the release's default registry, such as `quay.io` for
+    /// a Calico that says Docker Hub; images with a registry of their own keep it.
+    Published(Destination),
+    /// A mirror that has all of them, by their names there.
+    Mirror(Destination),
+}
+
+/// The images of a release under one selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductImages {
+    /// The chosen images, in the order of the data.
+    pub images: Vec<ProductImage>,
+    /// The others, with the features that would choose them.
+    pub left_out: Vec<ProductImage>,
+    /// What upstream's files name and nobody should pull.
+    pub refused: Vec<Refused>,
+    /// Differences between the sources that matter for the chosen images.
+    pub warnings: Vec<Warning>,
+}
+
+/// One image and who speaks of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductImage {
+    /// Where it is pulled from.
+    pub reference: Reference,
+    /// The image as the release itself names it; the same unless another registry was chosen.
+    pub published: Reference,
+    /// The features that need it.
+    pub features: Vec<String>,
+    /// The sources that name it.
+    pub named_by: Vec<Source>,
+    /// The sources that were read and do not name it.
+    pub omitted_by: Vec<Source>,
+}
+
+/// A difference between sources that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// An image of a default install is missing from a list that claims to be complete.
+    #[error("{image} is pulled by a default install; {sources} {verb} it", verb = if sources.contains(',') { "omit" } else { "omits" })]
+    Omitted {
+        /// The image.
+        image: Reference,
+        /// The sources, by name.
+        sources: String,
+    },
+    /// A source names the image elsewhere.
+    #[error("{image}: {origin} says {other}; what the operator asks for is taken")]
+    Differs {
+        /// The image that was taken.
+        image: Reference,
+        /// The source that differs.
+        origin: Source,
+        /// What it says.
+        other: Reference,
+    },
+    /// The images may not exist.
+    #[error(
+        "{image} is named by the operator but was perhaps never published; a build that cannot find it should leave the feature {feature:?} out"
+    )]
+    MaybeUnpublished {
+        /// The image.
+        image: Reference,
+        /// The feature that chose it.
+        feature: String,
+    },
+}
+
+/// Why a selection cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// The product has no such feature.
+    #[error("{product} has no feature {feature:?} (known: {known})")]
+    Feature {
+        /// The product.
+        product: String,
+        /// What was asked for.
+        feature: String,
+        /// The product's features.
+        known: String,
+    },
+    /// The release has no image for a feature that was asked for.
+    #[error("{product} {version} has no image for the feature {feature:?}")]
+    Absent {
+        /// The product.
+        product: String,
+        /// The release.
+        version: String,
+        /// What was asked for.
+        feature: String,
+    },
+    /// Nothing is left.
+    #[error("{product} {version}: no image is left after leaving features out")]
+    Empty {
+        /// The product.
+        product: String,
+        /// The release.
+        version: String,
+    },
+    /// The other registry's path gives a name that registries refuse.
+    #[error(transparent)]
+    Naming(#[from] NamingError),
+}
+
+/// Sources that say "these are all images" and that people copy from. Manifests and charts name only
+/// what they hold themselves, so that what they omit means nothing.
+const COMPLETE: &[&str] = &["operator", "documentation", "metadata"];
+
+/// The feature whose images are named but not always published.
+const FIPS: &str = "fips";
+
+impl Release {
+    /// The images of this release under `selection`; `product` is the release's own.
+    ///
+    /// # Errors
+    /// Where the selection names a feature that the product or this release does not have.
+    pub fn select(
+        &self,
+        product: &Product,
+        selection: &Selection,
+    ) -> Result<ProductImages, SelectError> {
+        let chosen = self.chosen(product, selection)?;
+        let naming = Naming::default();
+        let mut result = ProductImages {
+            images: Vec::new(),
+            left_out: Vec::new(),
+            refused: self.refused.clone(),
+            warnings: Vec::new(),
+        };
+        for row in &self.images {
+            let image = self.image(row, &selection.registry, &naming)?;
+            if row
+                .features
+                .iter()
+                .any(|feature| chosen.contains(feature.as_str()))
+            {
+                warn(row, &image, &mut result.warnings);
+                result.images.push(image);
+            } else {
+                result.left_out.push(image);
+            }
+        }
+        if result.images.is_empty() {
+            return Err(SelectError::Empty {
+                product: self.product.clone(),
+                version: self.version.to_string(),
+            });
+        }
+        Ok(result)
+    }
+
+    fn chosen<'a>(
+        &self,
+        product: &'a Product,
+        selection: &'a Selection,
+    ) -> Result<BTreeSet<&'a str>, SelectError> {
+        for feature in selection.with.iter().chain(&selection.without) {
+            if !product.features.iter().any(|known| known.name == *feature) {
+                let known: Vec<&str> = product.features.iter().map(|f| f.name.as_str()).collect();
+                return Err(SelectError::Feature {
+                    product: product.name.clone(),
+                    feature: feature.clone(),
+                    known: known.join(", "),
+                });
+            }
+        }
+        for feature in &selection.with {
+            if !self.images.iter().any(|row| row.features.contains(feature)) {
+                return Err(SelectError::Absent {
+                    product: product.name.clone(),
+                    version: self.version.to_string(),
+                    feature: feature.clone(),
+                });
+            }
+        }
+        let default = product.features.iter().filter(|feature| feature.default);
+        let mut chosen: BTreeSet<&str> = default.map(|feature| feature.name.as_str()).collect();
+        chosen.extend(selection.with.iter().map(String::as_str));
+        chosen.retain(|feature| !selection.without.contains(*feature));
+        Ok(chosen)
+    }
+
+    fn image(
+        &self,
+        row: &ImageRow,
+        registry: &RegistryChoice,
+        naming: &Naming,
+    ) -> Result<ProductImage, SelectError> {
+        let reference = match registry {
+            RegistryChoice::Published(other) if row.default_registry => {
+                naming.reference_at(&row.reference, other)?
+            }
+            RegistryChoice::Mirror(mirror) => naming.reference_at(&row.reference, mirror)?,
+            RegistryChoice::Release | RegistryChoice::Published(_) => row.reference.clone(),
+        };
+        let omitted = self.sources.iter().filter(|s| !row.named_by.contains(s));
+        Ok(ProductImage {
+            reference,
+            published: row.reference.clone(),
+            features: row.features.clone(),
+            named_by: row.named_by.clone(),
+            omitted_by: omitted.cloned().collect(),
+        })
+    }
+}
+
+fn warn(row: &ImageRow, image: &ProductImage, warnings: &mut Vec<Warning>) {
+    let complete = |source: &&Source| COMPLETE.contains(&source.as_str());
+    if row.features.iter().any(|feature| feature == DEFAULT) {
+        let omitted: Vec<&str> = image
+            .omitted_by
+            .iter()
+            .filter(complete)
+            .map(Source::as_str)
+            .collect();
+        if !omitted.is_empty() {
+            warnings.push(Warning::Omitted {
+                image: row.reference.clone(),
+                sources: omitted.join(", "),
+            });
+        }
+    }
+    for (origin, other) in &row.differs {
+        warnings.push(Warning::Differs {
+            image: row.reference.clone(),
+            origin: origin.clone(),
+            other: other.clone(),
+        });
+    }
+    if row.features.iter().all(|feature| feature == FIPS) {
+        warnings.push(Warning::MaybeUnpublished {
+            image: row.reference.clone(),
+            feature: FIPS.to_owned(),
+        });
+    }
+}
