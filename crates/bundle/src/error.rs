@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use sealift_archive::{JournalError, LayoutError, WriteError};
+use sealift_archive::{JournalError, LayoutError, SourceError, WriteError};
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::{Cancelled, Mismatch};
 use sealift_registry::RegistryError;
@@ -58,6 +58,18 @@ pub enum ResolveError {
     /// A registry did not give what was asked for.
     #[error(transparent)]
     Registry(#[from] Arc<RegistryError>),
+    /// Images on disk cannot be read.
+    #[error(transparent)]
+    Local(Arc<SourceError>),
+    /// A tag was asked of a place that has only digests.
+    #[error("{place} is no registry")]
+    Nameless {
+        /// The place.
+        place: String,
+    },
+    /// A path that is no text cannot be written down in a plan.
+    #[error("the path is not UTF-8 (rename it)")]
+    PathNotText,
     /// A manifest is not what its descriptor says.
     #[error("{pointer}, but {error}")]
     Child {
@@ -177,6 +189,19 @@ pub enum FetchError {
     /// The registry does not give it.
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    /// Images on disk do not have it, or not as their index says.
+    #[error(transparent)]
+    Local(Arc<SourceError>),
+    /// A file on disk cannot be read.
+    #[error("cannot read {path} at byte {at} of the blob: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// After how many bytes of the blob.
+        at: u64,
+        /// Why not.
+        source: io::Error,
+    },
     /// The connection broke too often without a byte more.
     #[error("{host}: the connection broke {times} times at byte {at}: {source}")]
     Broken {

@@ -23,6 +23,6 @@ pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, Res
 pub use execute::{Report, Target, execute};
 pub use output::OutputFile;
 pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
-pub use request::{FileRequest, Request};
+pub use request::{FileRequest, LocalRequest, Request};
 pub use resolve::resolve;
 pub use status::{Earlier, Status, resume, status};

@@ -4,33 +4,44 @@ mod saved;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use sealift_archive::Layout;
 use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::sources::{Source, SourceId};
+use crate::sources::{Locals, Source, SourceId};
 use crate::spool::Spool;
 
 pub use summary::{LeftOut, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 
 /// What is about to be made: the whole file's layout, where each blob comes from, and what a person
 /// should know of it. Serialised, it is its [`Summary`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     parts: PlanParts,
     summary: Summary,
 }
 
 /// What a plan is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PlanParts {
+    pub(crate) whole: Whole,
     /// The digest of what was asked for.
     pub(crate) request: Digest,
-    pub(crate) layout: Layout,
     /// Where content comes from; items name these by number.
     pub(crate) sources: Vec<Source>,
+    /// What was read while resolving; empty for a plan that was taken up.
+    pub(crate) spool: Arc<Spool>,
+    /// Layouts and archives that are open; the others are opened when they are needed.
+    pub(crate) locals: Locals,
+}
+
+/// What will be in the bundle, and what is to be said of it.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    pub(crate) layout: Layout,
     /// Every manifest and blob.
     pub(crate) items: BTreeMap<Digest, Item>,
     /// Images, referrers and files; items name these by number.
@@ -42,8 +53,12 @@ pub(crate) struct PlanParts {
     /// By reference: what refers to the original of a new index.
     pub(crate) not_covered: BTreeMap<String, Vec<String>>,
     pub(crate) warnings: Vec<String>,
-    /// What was read while resolving; empty for a plan that was taken up.
-    pub(crate) spool: Arc<Spool>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plan").field(&self.summary).finish()
+    }
 }
 
 /// One manifest or blob of a plan.
@@ -88,7 +103,7 @@ impl Item {
 impl Plan {
     pub(crate) fn new(parts: PlanParts) -> Self {
         Self {
-            summary: Summary::of(&parts),
+            summary: Summary::of(&parts.whole),
             parts,
         }
     }
@@ -100,21 +115,25 @@ impl Plan {
 
     /// The whole file: record and offsets.
     pub fn layout(&self) -> &Layout {
-        &self.parts.layout
+        &self.parts.whole.layout
     }
 
     pub(crate) fn parts(&self) -> &PlanParts {
         &self.parts
     }
 
+    pub(crate) fn whole(&self) -> &Whole {
+        &self.parts.whole
+    }
+
     /// What needs `digest`, by name.
     pub(crate) fn needed_by(&self, digest: &Digest) -> Vec<String> {
-        let Some(item) = self.parts.items.get(digest) else {
+        let Some(item) = self.whole().items.get(digest) else {
             return Vec::new();
         };
         let names = item.needed_by.iter().filter_map(|number| {
             let index = usize::try_from(*number).ok()?;
-            Some(self.parts.needs.get(index)?.name.clone())
+            Some(self.whole().needs.get(index)?.name.clone())
         });
         names.collect()
     }

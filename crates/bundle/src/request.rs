@@ -9,7 +9,7 @@ pub struct Request {
     /// Images by name, from the registries that the names say.
     pub images: Vec<Reference>,
     /// OCI layouts (folders or tars) and `docker save` archives; all their images.
-    pub local: Vec<PathBuf>,
+    pub local: Vec<LocalRequest>,
     /// Files and folders to carry as they are.
     pub files: Vec<FileRequest>,
     /// The platforms to take out of indexes; all where none is given.
@@ -18,6 +18,24 @@ pub struct Request {
     pub referrers: bool,
     /// Whether layers that their publisher forbids to redistribute are asked of the registry too.
     pub foreign_layers: bool,
+}
+
+/// Images on disk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalRequest {
+    /// Where they are.
+    pub path: PathBuf,
+    /// The repository (`REGISTRY/REPOSITORY`) for images whose name has none.
+    pub repository: Option<String>,
+}
+
+impl From<PathBuf> for LocalRequest {
+    fn from(path: PathBuf) -> Self {
+        Self {
+            path,
+            repository: None,
+        }
+    }
 }
 
 /// A file or folder to carry.
@@ -32,7 +50,7 @@ pub struct FileRequest {
 #[derive(Serialize)]
 struct Canonical {
     images: Vec<String>,
-    local: Vec<String>,
+    local: Vec<(String, Option<String>)>,
     files: Vec<(String, Option<String>)>,
     platforms: Vec<String>,
     referrers: bool,
@@ -45,7 +63,12 @@ impl Request {
     pub fn digest(&self) -> Digest {
         let canonical = Canonical {
             images: sorted(self.images.iter().map(Reference::to_string)),
-            local: sorted(self.local.iter().map(|path| format!("{}", path.display()))),
+            local: sorted(self.local.iter().map(|local| {
+                (
+                    format!("{}", local.path.display()),
+                    local.repository.clone(),
+                )
+            })),
             files: sorted(
                 self.files
                     .iter()

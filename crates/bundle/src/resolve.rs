@@ -6,6 +6,8 @@
 
 mod assemble;
 mod fetch;
+mod files;
+pub(crate) mod local;
 mod referrers;
 mod roots;
 mod select;
@@ -13,6 +15,7 @@ mod select;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use sealift_archive::{ImageEntry, ImageSource, PlainDescriptor};
 use sealift_oci::{Digest, Platform, PlatformSelector, Reference};
 use sealift_pipeline::{Cancelled, Event};
 
@@ -20,11 +23,12 @@ use crate::context::Context;
 use crate::error::{BundleError, ImageFailure, ResolveError};
 use crate::plan::Plan;
 use crate::request::Request;
-use crate::sources::{Source, SourceId, Sources};
+use crate::sources::{Locals, Source, SourceId, Sources};
 use crate::spool::Spool;
 use crate::tree::MAX_DEPTH;
 
 use fetch::{Known, Wanted};
+use referrers::Referrers;
 use select::{Chosen, Verdict, verdicts};
 
 /// An image that was asked for, with the manifest that its name stands for.
@@ -32,34 +36,39 @@ use select::{Chosen, Verdict, verdicts};
 pub(crate) struct Root {
     pub(crate) reference: Reference,
     pub(crate) source: SourceId,
-    pub(crate) descriptor: sealift_archive::PlainDescriptor,
+    pub(crate) kind: ImageSource,
+    pub(crate) descriptor: PlainDescriptor,
     /// What the config of a single image says.
     pub(crate) platform: Option<Platform>,
+    /// Whether the manifest was made here.
+    pub(crate) new_digest: bool,
+    /// What the bundle that it comes from says of it.
+    pub(crate) recorded: Option<ImageEntry>,
 }
 
 /// Makes a plan of `request`. Nothing is written; all images that fail are named together.
 pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleError> {
     context.observer.event(&Event::Phase { name: "resolving" });
-    let references: BTreeSet<&Reference> = request.images.iter().collect();
-    if references.is_empty() {
+    if request.images.is_empty() && request.local.is_empty() && request.files.is_empty() {
         return Err(BundleError::Empty);
     }
-    let spool = Arc::new(Spool::new(context.scratch));
-    let sources = Sources::new(context.client, places(&references));
-    let mut known = Known::new(*context, &sources, &spool);
     let mut failures = Vec::new();
+    let spool = Arc::new(Spool::new(context.scratch));
+    let opened = local::open(&request.local, context, &mut failures);
+    let locals: Locals = opened
+        .iter()
+        .map(|one| (one.path.clone(), Arc::clone(&one.images)))
+        .collect();
+    let sources = Sources::new(context.client, places(request, &opened), &locals);
+    let mut known = Known::new(*context, &sources, &spool);
 
-    let roots = roots::read(&mut known, &references, &mut failures);
+    let asked = roots::asked(request, &opened, &sources, &mut failures);
+    let roots = roots::read(&mut known, &asked, &mut failures);
     let roots = roots::one_digest_a_name(roots, &mut failures);
     descend(&mut known, &roots, &request.platforms);
     let mut images = Vec::with_capacity(roots.len());
     for root in roots {
-        match select::choose(
-            &mut known,
-            &root.descriptor,
-            root.platform.as_ref(),
-            &request.platforms,
-        ) {
+        match select::choose(&mut known, &root, &request.platforms) {
             Ok(chosen) => images.push((root, chosen)),
             Err(error) => failures.push(failure(root.reference.to_string(), error)),
         }
@@ -67,25 +76,28 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     let referrers = if request.referrers {
         referrers::find(&mut known, &images, &mut failures)
     } else {
-        referrers::Referrers::default()
+        Referrers::default()
     };
+    let files = files::carried_on(&mut known, &opened);
     context.cancel.check()?;
     let parts = assemble::Parts {
         request,
         images,
         referrers,
+        files,
+        locals,
     };
-    let plan = assemble::assemble(parts, &known, Arc::clone(&spool), &mut failures)?;
-    match plan {
+    match assemble::assemble(parts, &known, Arc::clone(&spool), &mut failures)? {
         Some(plan) => Ok(plan),
         None => Err(all(failures)),
     }
 }
 
-/// Every place that the references name, once.
-fn places(references: &BTreeSet<&Reference>) -> Vec<Source> {
-    let named = references.iter().map(|reference| Source::of(reference));
-    let named: BTreeSet<Source> = named.collect();
+/// Every place that the request names, once and in order.
+fn places(request: &Request, opened: &[local::Opened]) -> Vec<Source> {
+    let registries = request.images.iter().map(Source::of);
+    let locals = opened.iter().map(|one| one.place.clone());
+    let named: BTreeSet<Source> = registries.chain(locals).collect();
     named.into_iter().collect()
 }
 
@@ -120,12 +132,10 @@ fn descend_from(
                 continue;
             };
             let selectors = if *whole { &[] } else { selectors };
-            for (child, verdict) in node
-                .children
-                .iter()
-                .zip(verdicts(&node.children, selectors))
-            {
-                if matches!(verdict, Verdict::OtherPlatform | Verdict::AttestsLeftOut) {
+            let absent = |child: &Digest| known.sources.lacks(*source, child);
+            let verdicts = verdicts(&node.children, selectors, &absent);
+            for (child, verdict) in node.children.iter().zip(verdicts) {
+                if !matches!(verdict, Verdict::Keep | Verdict::Descend) {
                     continue;
                 }
                 let whole = verdict == Verdict::Keep;

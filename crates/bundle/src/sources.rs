@@ -1,9 +1,11 @@
-//! The places that content comes from: repositories of registries.
+//! The places that content comes from: repositories of registries, and images on disk.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::PlainDescriptor;
+use sealift_archive::{LocalSource, PlainDescriptor, SourceError, open_source};
 use sealift_oci::{Descriptor, Digest, Manifest, Reference};
 use sealift_pipeline::mismatch_of;
 use sealift_registry::{Client, RegistryError, Repository};
@@ -18,6 +20,12 @@ pub(crate) type SourceId = u32;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Source {
+    /// A layout or an archive on disk. Before registries, since it is nearer.
+    Local {
+        path: String,
+        /// What tells a changed one from the one that was planned with.
+        stamp: String,
+    },
     /// A repository of a registry.
     Registry {
         registry: String,
@@ -37,6 +45,7 @@ impl Source {
     /// What a person calls it.
     pub(crate) fn name(&self) -> String {
         match self {
+            Self::Local { path, .. } => path.clone(),
             Self::Registry {
                 registry,
                 repository,
@@ -44,9 +53,10 @@ impl Source {
         }
     }
 
-    /// What fails as a whole where it fails: the host.
+    /// What fails as a whole where it fails: the host, or the file.
     pub(crate) fn host(&self) -> &str {
         match self {
+            Self::Local { path, .. } => path,
             Self::Registry { registry, .. } => registry,
         }
     }
@@ -65,16 +75,29 @@ pub(crate) struct Sources {
     places: Vec<Place>,
 }
 
+/// Layouts and archives that are open, by path.
+pub(crate) type Locals = BTreeMap<String, Arc<dyn LocalSource>>;
+
 enum Place {
+    Local(Arc<dyn LocalSource>),
+    /// It cannot be read.
+    Unreadable(Arc<SourceError>),
     Repository(Repository),
     /// It cannot even be asked: its certificates cannot be read, say.
     Unusable(Arc<RegistryError>),
 }
 
 impl Sources {
-    /// Prepares to ask the places of `list`; nothing is sent.
-    pub(crate) fn new(client: &Client, list: Vec<Source>) -> Self {
+    /// Prepares to ask the places of `list`; nothing is sent. What is not among `locals` is opened.
+    pub(crate) fn new(client: &Client, list: Vec<Source>, locals: &Locals) -> Self {
         let places = list.iter().map(|source| match source {
+            Source::Local { path, .. } => match locals.get(path) {
+                Some(open) => Place::Local(Arc::clone(open)),
+                None => match open_source(Path::new(path)) {
+                    Ok(open) => Place::Local(open.into()),
+                    Err(error) => Place::Unreadable(Arc::new(error)),
+                },
+            },
             Source::Registry {
                 registry,
                 repository,
@@ -104,26 +127,24 @@ impl Sources {
         &self.list[index(id)]
     }
 
-    /// The repository with the number `id`; none where it is not in a registry.
-    pub(crate) fn repository(&self, id: SourceId) -> Result<Option<&Repository>, ResolveError> {
+    /// Whether the place says beforehand that it has no such manifest. Archives of one platform leave
+    /// out others that their index names.
+    pub(crate) fn lacks(&self, id: SourceId, digest: &Digest) -> bool {
         match &self.places[index(id)] {
-            Place::Repository(repository) => Ok(Some(repository)),
-            Place::Unusable(error) => Err(Arc::clone(error).into()),
+            Place::Local(local) => local.size(digest).is_none(),
+            _ => false,
         }
     }
 
-    /// Reads the manifest that a tag or digest stands for.
+    /// Reads the manifest that a tag or digest of a registry stands for.
     pub(crate) fn named_manifest(
         &self,
         id: SourceId,
         selector: &str,
     ) -> Result<Manifest, ResolveError> {
-        match &self.places[index(id)] {
-            Place::Repository(repository) => repository
-                .manifest(selector)
-                .map_err(|error| Arc::new(error).into()),
-            Place::Unusable(error) => Err(Arc::clone(error).into()),
-        }
+        self.repository(id)?
+            .manifest(selector)
+            .map_err(|error| Arc::new(error).into())
     }
 
     /// Reads the manifest that `descriptor` names; its digest is right.
@@ -132,7 +153,33 @@ impl Sources {
         id: SourceId,
         descriptor: &PlainDescriptor,
     ) -> Result<Manifest, ResolveError> {
-        self.named_manifest(id, &descriptor.digest.to_string())
+        match &self.places[index(id)] {
+            Place::Local(local) => local
+                .manifest(&Descriptor::from(descriptor))
+                .map_err(|error| ResolveError::Local(Arc::new(error))),
+            Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
+            _ => self.named_manifest(id, &descriptor.digest.to_string()),
+        }
+    }
+
+    /// The layout or archive with the number `id`; none where it is none.
+    pub(crate) fn local(&self, id: SourceId) -> Option<&dyn LocalSource> {
+        match &self.places[index(id)] {
+            Place::Local(local) => Some(&**local),
+            _ => None,
+        }
+    }
+
+    /// The repository with the number `id`.
+    pub(crate) fn repository(&self, id: SourceId) -> Result<&Repository, ResolveError> {
+        match &self.places[index(id)] {
+            Place::Repository(repository) => Ok(repository),
+            Place::Unusable(error) => Err(Arc::clone(error).into()),
+            Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
+            Place::Local(_) => Err(ResolveError::Nameless {
+                place: self.source(id).name(),
+            }),
+        }
     }
 
     /// Begins to read a blob from byte `from` on.
@@ -143,16 +190,24 @@ impl Sources {
         size: u64,
         from: u64,
     ) -> Result<Content, FetchError> {
+        let descriptor = Descriptor::new("application/octet-stream", *digest, size);
         match &self.places[index(id)] {
             Place::Repository(repository) => {
-                let descriptor = Descriptor::new("application/octet-stream", *digest, size);
                 let body = repository.blob(&descriptor, from)?;
                 Ok(Content {
                     reader: body.reader,
                     offset: body.offset,
                 })
             }
+            Place::Local(local) => match local.blob_at(&descriptor, from) {
+                Ok(reader) => Ok(Content {
+                    reader: Box::new(reader),
+                    offset: from,
+                }),
+                Err(error) => Err(FetchError::Local(Arc::new(error))),
+            },
             Place::Unusable(error) => Err(FetchError::Registry(Arc::clone(error))),
+            Place::Unreadable(error) => Err(FetchError::Local(Arc::clone(error))),
         }
     }
 }
@@ -165,6 +220,11 @@ impl Sources {
             Some(mismatch) => FetchError::Mismatch {
                 host,
                 mismatch: mismatch.clone(),
+            },
+            None if self.local(id).is_some() => FetchError::Unreadable {
+                path: host,
+                at,
+                source: error,
             },
             None => FetchError::Broken {
                 host,

@@ -53,14 +53,14 @@ pub fn resume(request: &Request, output: &OutputFile) -> Option<Plan> {
         return None;
     }
     let plan = Plan::from_text(&saved.plan, output.folder())?;
-    has_partial(&plan, output).then_some(plan)
+    (has_partial(&plan, output) && plan.locals_unchanged()).then_some(plan)
 }
 
 /// What is there for `plan` at `output`, without touching it.
 pub fn status(plan: &Plan, output: &OutputFile) -> Status {
     let saved = Journal::peek(&output.journal());
     let earlier = earlier(plan, output, &saved);
-    let items = plan.parts().items.iter();
+    let items = plan.whole().items.iter();
     let whole: Vec<u64> = items
         .filter(|(digest, _)| earlier == Earlier::SamePlan && saved.is_whole(digest))
         .map(|(_, item)| item.size)

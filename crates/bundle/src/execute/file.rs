@@ -29,13 +29,13 @@ pub(crate) fn write(
     context.cancel.check()?;
     let fetcher = Fetcher::new(plan, *context);
     let missing: Vec<(Digest, &Item)> = plan
-        .parts()
+        .whole()
         .items
         .iter()
         .filter(|(digest, _)| writer.state(digest) != BlobState::Whole)
         .map(|(digest, item)| (*digest, item))
         .collect();
-    let present = plan.parts().items.len() - missing.len();
+    let present = plan.whole().items.len() - missing.len();
     let small = put_small(&fetcher, &writer, &missing)?;
     let mut blobs: Vec<(Digest, &Item)> = missing
         .into_iter()

@@ -62,13 +62,13 @@ pub(crate) fn write(
 }
 
 fn in_order(plan: &Plan) -> Blobs<'_> {
-    let parts = plan.parts();
+    let (parts, whole) = (plan.parts(), plan.whole());
     let entries = plan.layout().entries().iter();
     let blobs = entries.filter_map(|entry| match entry.content {
         EntryContent::Blob(digest) => {
-            let item = parts.items.get(&digest)?;
+            let item = whole.items.get(&digest)?;
             let at_hand =
-                item.manifest || parts.made.contains_key(&digest) || parts.spool.has(&digest);
+                item.manifest || whole.made.contains_key(&digest) || parts.spool.has(&digest);
             (!at_hand).then_some((digest, item))
         }
         _ => None,
@@ -143,7 +143,7 @@ impl Run<'_> {
         let mut number = 0;
         while let Some(digest) = writer.next_blob().map_err(BundleError::Stream)? {
             self.fetcher.context.cancel.check()?;
-            let Some(item) = plan.parts().items.get(&digest) else {
+            let Some(item) = plan.whole().items.get(&digest) else {
                 break;
             };
             let fetched = self.blobs.get(number).is_some_and(|blob| blob.0 == digest);

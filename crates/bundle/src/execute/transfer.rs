@@ -61,7 +61,11 @@ impl<'a> Fetcher<'a> {
         Self {
             plan,
             context,
-            sources: Sources::new(context.client, plan.parts().sources.clone()),
+            sources: Sources::new(
+                context.client,
+                plan.parts().sources.clone(),
+                &plan.parts().locals,
+            ),
             stop: Cancel::new(),
             failed_hosts: Mutex::default(),
             moved: AtomicU64::new(0),
@@ -76,8 +80,8 @@ impl<'a> Fetcher<'a> {
     /// Content that needs no blob request: what was read while resolving or made here, and manifests,
     /// which are asked for by digest if a run broke off before it wrote them.
     pub(crate) fn at_hand(&self, digest: &Digest, item: &Item) -> Result<Option<Arc<[u8]>>, Stop> {
-        let parts = self.plan.parts();
-        if let Some(made) = parts.made.get(digest) {
+        let (parts, whole) = (self.plan.parts(), self.plan.whole());
+        if let Some(made) = whole.made.get(digest) {
             return Ok(Some(Arc::from(made.as_bytes())));
         }
         let kept = parts.spool.get(digest);
@@ -87,7 +91,7 @@ impl<'a> Fetcher<'a> {
         if !item.manifest {
             return Ok(None);
         }
-        let record = parts.layout.record();
+        let record = whole.layout.record();
         let described = record
             .manifests
             .binary_search_by_key(digest, |manifest| manifest.digest)
@@ -106,6 +110,9 @@ impl<'a> Fetcher<'a> {
                 Ok(manifest) => return Ok(Arc::clone(manifest.bytes())),
                 Err(ResolveError::Registry(error)) => {
                     first.get_or_insert(FetchError::Registry(error));
+                }
+                Err(ResolveError::Local(error)) => {
+                    first.get_or_insert(FetchError::Local(error));
                 }
                 Err(_) => {}
             }

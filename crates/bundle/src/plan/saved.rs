@@ -9,8 +9,9 @@ use sealift_archive::{Layout, Record};
 use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts};
-use crate::sources::Source;
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Whole};
+use crate::resolve::local::stamp as stamp_of;
+use crate::sources::{Locals, Source};
 use crate::spool::Spool;
 
 /// The name and version of the form; a plan of another version is not taken up.
@@ -34,18 +35,18 @@ struct Saved {
 impl Plan {
     /// The plan as text. Equal plans are equal text.
     pub(crate) fn to_text(&self) -> String {
-        let parts = self.parts();
+        let (parts, whole) = (self.parts(), self.whole());
         let saved = Saved {
             format: FORMAT.to_owned(),
             request: parts.request,
-            record: parts.layout.record().clone(),
+            record: whole.layout.record().clone(),
             sources: parts.sources.clone(),
-            items: parts.items.clone(),
-            needs: parts.needs.clone(),
-            made: parts.made.clone(),
-            left_out: parts.left_out.clone(),
-            not_covered: parts.not_covered.clone(),
-            warnings: parts.warnings.clone(),
+            items: whole.items.clone(),
+            needs: whole.needs.clone(),
+            made: whole.made.clone(),
+            left_out: whole.left_out.clone(),
+            not_covered: whole.not_covered.clone(),
+            warnings: whole.warnings.clone(),
         };
         serde_json::to_string(&saved).expect("digests and text are the only keys")
     }
@@ -74,16 +75,27 @@ impl Plan {
             return None;
         }
         Some(Self::new(PlanParts {
+            whole: Whole {
+                layout,
+                items: saved.items,
+                needs: saved.needs,
+                made: saved.made,
+                left_out: saved.left_out,
+                not_covered: saved.not_covered,
+                warnings: saved.warnings,
+            },
             request: saved.request,
-            layout,
             sources: saved.sources,
-            items: saved.items,
-            needs: saved.needs,
-            made: saved.made,
-            left_out: saved.left_out,
-            not_covered: saved.not_covered,
-            warnings: saved.warnings,
             spool: Arc::new(Spool::new(scratch)),
+            locals: Locals::new(),
         }))
+    }
+
+    /// Whether layouts and archives on disk are those that were planned with.
+    pub(crate) fn locals_unchanged(&self) -> bool {
+        self.parts().sources.iter().all(|source| match source {
+            Source::Local { path, stamp } => stamp_of(Path::new(path)) == *stamp,
+            Source::Registry { .. } => true,
+        })
     }
 }

@@ -4,7 +4,7 @@ use sealift_archive::{Found, Identity, ImageEntry};
 use sealift_oci::{Digest, Reference};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::PlanParts;
+use crate::plan::Whole;
 
 /// The plan for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,16 +102,16 @@ pub struct PlannedFile {
 }
 
 impl Summary {
-    pub(crate) fn of(parts: &PlanParts) -> Self {
-        let record = parts.layout.record();
-        let bytes: BTreeMap<&str, u64> = parts
+    pub(crate) fn of(whole: &Whole) -> Self {
+        let record = whole.layout.record();
+        let bytes: BTreeMap<&str, u64> = whole
             .needs
             .iter()
             .map(|need| (need.name.as_str(), need.bytes))
             .collect();
         let bytes_of = |name: &str| bytes.get(name).copied().unwrap_or(0);
-        let content_bytes: u64 = parts.items.values().map(|item| item.size).sum();
-        let needed: u64 = parts.needs.iter().map(|need| need.bytes).sum();
+        let content_bytes: u64 = whole.items.values().map(|item| item.size).sum();
+        let needed: u64 = whole.needs.iter().map(|need| need.bytes).sum();
         let manifests = record.manifests.len() as u64;
         let referrers = record.referrers.iter().map(|referrer| PlannedReferrer {
             repository: referrer.repository.clone(),
@@ -130,25 +130,25 @@ impl Summary {
             bytes: bytes_of(&file.name),
         });
         Self {
-            identity: parts.layout.identity(),
+            identity: whole.layout.identity(),
             images: record
                 .images
                 .iter()
-                .map(|image| planned(image, parts, &bytes_of))
+                .map(|image| planned(image, whole, &bytes_of))
                 .collect(),
             referrers: referrers.collect(),
             files: files.collect(),
             manifests,
-            blobs: parts.items.len() as u64 - manifests,
+            blobs: whole.items.len() as u64 - manifests,
             content_bytes,
             shared_bytes: needed.saturating_sub(content_bytes),
-            total_bytes: parts.layout.total_bytes(),
-            warnings: parts.warnings.clone(),
+            total_bytes: whole.layout.total_bytes(),
+            warnings: whole.warnings.clone(),
         }
     }
 }
 
-fn planned(image: &ImageEntry, parts: &PlanParts, bytes_of: &dyn Fn(&str) -> u64) -> PlannedImage {
+fn planned(image: &ImageEntry, whole: &Whole, bytes_of: &dyn Fn(&str) -> u64) -> PlannedImage {
     let name = image.reference.to_string();
     let platforms = image.platforms.iter();
     PlannedImage {
@@ -156,10 +156,10 @@ fn planned(image: &ImageEntry, parts: &PlanParts, bytes_of: &dyn Fn(&str) -> u64
         platforms: platforms
             .filter_map(|entry| Some(entry.platform.as_ref()?.to_string()))
             .collect(),
-        left_out: parts.left_out.get(&name).cloned().unwrap_or_default(),
+        left_out: whole.left_out.get(&name).cloned().unwrap_or_default(),
         original: image.original.as_ref().map(|original| original.digest),
         new_digest: image.new_digest,
-        no_longer_covered_by: parts.not_covered.get(&name).cloned().unwrap_or_default(),
+        no_longer_covered_by: whole.not_covered.get(&name).cloned().unwrap_or_default(),
         bytes: bytes_of(&name),
         reference: image.reference.clone(),
     }

@@ -4,19 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sealift_archive::{
-    BlobEntry, ImageEntry, ImageSource, Layout, PlainDescriptor, PlatformEntry, Record,
-    ReferrerEntry,
+    BlobEntry, FileEntry, ImageEntry, Layout, PlainDescriptor, PlatformEntry, Record, ReferrerEntry,
 };
 use sealift_oci::{Digest, PlatformSelector};
 
 use crate::error::{BundleError, ImageFailure, Pointer, ResolveError};
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts};
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Whole};
 use crate::request::Request;
 use crate::resolve::fetch::Known;
-use crate::resolve::referrers::Referrers;
+use crate::resolve::referrers::{Referrers, Subject};
 use crate::resolve::select::{Chosen, names};
 use crate::resolve::{Images, Root, failure};
-use crate::sources::SourceId;
+use crate::sources::{Locals, SourceId};
 use crate::spool::Spool;
 use crate::tree::{BlobRef, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_MANIFESTS, Role, TOO_DEEP, TOO_MANY};
 
@@ -25,6 +24,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) request: &'a Request,
     pub(crate) images: Images,
     pub(crate) referrers: Referrers,
+    /// Carried files, with the place that has them.
+    pub(crate) files: Vec<(FileEntry, SourceId)>,
+    pub(crate) locals: Locals,
 }
 
 /// Makes the plan; none where something failed.
@@ -38,6 +40,8 @@ pub(crate) fn assemble(
         request,
         images,
         referrers,
+        files,
+        locals,
     } = parts;
     let mut builder = Builder {
         known,
@@ -56,16 +60,18 @@ pub(crate) fn assemble(
         }
     }
     for referrer in &referrers.carried {
-        let repository = known.sources.source(referrer.source).name();
+        let Subject {
+            source,
+            repository,
+            digest,
+        } = &referrer.subject;
         let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
-        let name = format!(
-            "{kind} {} of {repository}@{}",
-            referrer.descriptor.digest, referrer.subject
-        );
-        match builder.walk(&name, referrer.source, &referrer.descriptor) {
+        let own = referrer.descriptor.digest;
+        let name = format!("{kind} {own} of {repository}@{digest}");
+        match builder.walk(&name, *source, &referrer.descriptor) {
             Ok(()) => builder.record.referrers.push(ReferrerEntry {
-                repository,
-                subject: referrer.subject,
+                repository: repository.clone(),
+                subject: *digest,
                 descriptor: referrer.descriptor.clone(),
                 artifact_type: referrer.artifact_type.clone(),
                 found: referrer.found.clone(),
@@ -73,12 +79,23 @@ pub(crate) fn assemble(
             Err(error) => failures.push(failure(name, error)),
         }
     }
+    for (file, source) in files {
+        match builder.walk(&file.name, source, &file.descriptor) {
+            Ok(()) => builder.record.files.push(file),
+            Err(error) => failures.push(failure(file.name, error)),
+        }
+    }
     if !failures.is_empty() {
         return Ok(None);
     }
-    builder
-        .finish(&images, &referrers, request, spool)
-        .map(Some)
+    let whole = builder.finish(&images, &referrers)?;
+    Ok(Some(Plan::new(PlanParts {
+        whole,
+        request: request.digest(),
+        sources: known.sources.list().to_vec(),
+        spool,
+        locals,
+    })))
 }
 
 struct Builder<'a, 'b> {
@@ -237,24 +254,24 @@ impl Builder<'_, '_> {
                 named.join(", "),
             ));
         }
+        let original = (chosen.descriptor != root.descriptor).then(|| root.descriptor.clone());
+        let recorded = root.recorded.clone();
+        let (first, before) = match recorded {
+            Some(recorded) => (recorded.original, recorded.left_out),
+            None => (None, Vec::new()),
+        };
         self.record.images.push(ImageEntry {
             reference: reference.clone(),
             descriptor: chosen.descriptor.clone(),
-            source: ImageSource::Registry,
-            original: (chosen.descriptor != root.descriptor).then(|| root.descriptor.clone()),
+            source: root.kind,
+            original: first.or(original),
             platforms: chosen.platforms.clone(),
-            left_out,
-            new_digest: false,
+            left_out: before.into_iter().chain(left_out).collect(),
+            new_digest: root.new_digest,
         });
     }
 
-    fn finish(
-        self,
-        images: &Images,
-        referrers: &Referrers,
-        request: &Request,
-        spool: Arc<Spool>,
-    ) -> Result<Plan, BundleError> {
+    fn finish(self, images: &Images, referrers: &Referrers) -> Result<Whole, BundleError> {
         let mut record = self.record;
         record.manifests = self.manifests.into_values().collect();
         record.blobs = self
@@ -268,9 +285,12 @@ impl Builder<'_, '_> {
             })
             .collect();
         let layout = Layout::new(record)?;
+        let spool = self.known.spool;
         let mut made = BTreeMap::new();
         for digest in &self.known.made {
-            if let Some(bytes) = spool.get(digest).map_err(BundleError::Scratch)? {
+            if self.items.contains_key(digest)
+                && let Some(bytes) = spool.get(digest).map_err(BundleError::Scratch)?
+            {
                 made.insert(*digest, String::from_utf8_lossy(&bytes).into_owned());
             }
         }
@@ -282,18 +302,15 @@ impl Builder<'_, '_> {
                 names.join(", ")
             )
         }));
-        Ok(Plan::new(PlanParts {
-            request: request.digest(),
+        Ok(Whole {
             layout,
-            sources: self.known.sources.list().to_vec(),
             items: self.items,
             needs: self.needs,
             made,
             left_out: reasons(images),
             not_covered,
             warnings,
-            spool,
-        }))
+        })
     }
 }
 
@@ -317,7 +334,7 @@ fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {
 
 fn not_covered(images: &Images, referrers: &Referrers) -> BTreeMap<String, Vec<String>> {
     let all = images.iter().filter_map(|(root, chosen)| {
-        let original = (root.source, root.descriptor.digest);
+        let original = Subject::of(root, root.descriptor.digest);
         let names = referrers
             .of_originals
             .get(&original)

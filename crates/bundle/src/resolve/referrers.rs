@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::{Found, PlainDescriptor};
+use sealift_archive::{Found, LocalSource, PlainDescriptor};
 use sealift_oci::Digest;
 use sealift_pipeline::{JobError, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
 use crate::resolve::fetch::{Known, Wanted};
-use crate::resolve::{Images, descend_whole, failure};
+use crate::resolve::{Images, Root, descend_whole, failure};
 use crate::sources::{SourceId, Sources};
 use crate::tree::MAX_MANIFESTS;
 
@@ -19,13 +19,36 @@ const MAX_ROUNDS: usize = 3;
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
 /// A manifest in a repository.
-type Subject = (SourceId, Digest);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Subject {
+    pub(crate) source: SourceId,
+    /// Registry and repository; what is on disk takes them from its image.
+    pub(crate) repository: String,
+    pub(crate) digest: Digest,
+}
+
+impl Subject {
+    /// The manifest `digest` of an image.
+    pub(crate) fn of(root: &Root, digest: Digest) -> Self {
+        Self {
+            source: root.source,
+            repository: root.reference.name(),
+            digest,
+        }
+    }
+
+    fn with(&self, digest: Digest) -> Self {
+        Self {
+            digest,
+            ..self.clone()
+        }
+    }
+}
 
 /// A referrer that is carried.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Referrer {
-    pub(crate) source: SourceId,
-    pub(crate) subject: Digest,
+    pub(crate) subject: Subject,
     pub(crate) descriptor: PlainDescriptor,
     pub(crate) artifact_type: Option<String>,
     pub(crate) found: Found,
@@ -72,14 +95,14 @@ pub(crate) fn find(
     for (root, chosen) in images {
         let name = root.reference.to_string();
         if chosen.descriptor != root.descriptor {
-            let original = (root.source, root.descriptor.digest);
-            search.names.entry(original).or_insert_with(|| name.clone());
+            let original = Subject::of(root, root.descriptor.digest);
+            search.name(&original, &name);
             originals.insert(original);
         }
         for digest in below(known, &chosen.descriptor.digest) {
             if !known.made.contains(&digest) {
-                let subject = (root.source, digest);
-                search.names.entry(subject).or_insert_with(|| name.clone());
+                let subject = Subject::of(root, digest);
+                search.name(&subject, &name);
                 level.push(subject);
             }
         }
@@ -116,6 +139,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn name(&mut self, subject: &Subject, name: &str) {
+        let names = &mut self.names;
+        names
+            .entry(subject.clone())
+            .or_insert_with(|| name.to_owned());
+    }
+
     /// Asks what refers to indexes that are not carried as they are. It does not cover what is, and
     /// whoever reads the plan should know.
     fn originals(&mut self, known: &Known<'_>, originals: BTreeSet<Subject>) {
@@ -129,35 +159,36 @@ impl Search<'_> {
     fn round(&mut self, known: &mut Known<'_>, level: Vec<Subject>) -> Vec<Subject> {
         let mut fresh: Vec<Subject> = level
             .into_iter()
-            .filter(|subject| self.asked.insert(*subject))
+            .filter(|subject| self.asked.insert(subject.clone()))
             .collect();
         fresh.sort_unstable();
         let hits = self.ask(known, fresh);
-        let wanted = hits.iter().flat_map(|((source, subject), hits)| {
+        let wanted = hits.iter().flat_map(|(subject, hits)| {
             hits.iter().map(|hit| Wanted {
                 descriptor: hit.descriptor.clone(),
-                parent: *subject,
-                sources: BTreeSet::from([*source]),
+                parent: subject.digest,
+                sources: BTreeSet::from([subject.source]),
             })
         });
         known.fetch(wanted.collect());
-        let roots = hits.iter().flat_map(|((source, _), hits)| {
-            hits.iter().map(|hit| (hit.descriptor.digest, *source))
+        let roots = hits.iter().flat_map(|(subject, hits)| {
+            hits.iter()
+                .map(|hit| (hit.descriptor.digest, subject.source))
         });
         descend_whole(known, roots.collect());
         let mut next = Vec::new();
         for (subject, hits) in hits {
             for hit in hits {
-                next.extend(self.take(known, subject, hit));
+                next.extend(self.take(known, &subject, hit));
             }
         }
         next
     }
 
     /// Takes in one referrer that was read, or says why not.
-    fn take(&mut self, known: &Known<'_>, subject: Subject, hit: Hit) -> Option<Subject> {
-        let (source, digest) = (subject.0, hit.descriptor.digest);
-        let of = format!("{}@{}", known.sources.source(source).name(), subject.1);
+    fn take(&mut self, known: &Known<'_>, subject: &Subject, hit: Hit) -> Option<Subject> {
+        let digest = hit.descriptor.digest;
+        let of = format!("{}@{}", subject.repository, subject.digest);
         let Some(node) = known.forest.get(&digest) else {
             let error = known.failed.get(&digest)?;
             if error.is_not_found() || matches!(error, ResolveError::NotAManifest { .. }) {
@@ -171,18 +202,17 @@ impl Search<'_> {
             }
             return None;
         };
-        if hit.found == Found::Subject && node.subject != Some(subject.1) {
+        if hit.found == Found::Subject && node.subject != Some(subject.digest) {
             self.warn(format!(
                 "{} is listed as a referrer of {of}, but it does not say so itself; it is not carried",
                 hit.words()
             ));
             return None;
         }
-        let name = self.names.get(&subject).cloned().unwrap_or(of);
-        self.names.entry((source, digest)).or_insert(name.clone());
+        let name = self.names.get(subject).cloned().unwrap_or(of);
+        self.name(&subject.with(digest), &name);
         self.found.carried.insert(Referrer {
-            source,
-            subject: subject.1,
+            subject: subject.clone(),
             descriptor: node.descriptor.clone(),
             artifact_type: hit.artifact_type.or_else(|| node.artifact_type.clone()),
             found: hit.found,
@@ -195,7 +225,7 @@ impl Search<'_> {
             self.failures.push(failure(name, error));
             return None;
         }
-        Some((source, digest))
+        Some(subject.with(digest))
     }
 
     /// Asks all questions about all `subjects` at once; what fails is a failure of the image.
@@ -205,7 +235,7 @@ impl Search<'_> {
             .iter()
             .flat_map(|subject| {
                 let all = std::iter::once(Question::Subject).chain(tags);
-                all.map(|question| (*subject, question))
+                all.map(|question| (subject.clone(), question))
             })
             .collect();
         let context = known.context;
@@ -213,7 +243,7 @@ impl Search<'_> {
             context.connections,
             &questions,
             context.cancel,
-            |(subject, question)| ask_one(known.sources, *subject, *question),
+            |(subject, question)| ask_one(known.sources, subject, *question),
         );
         let mut hits: BTreeMap<Subject, Vec<Hit>> = BTreeMap::new();
         let mut broken = BTreeSet::new();
@@ -254,16 +284,20 @@ impl Hit {
 
 fn ask_one(
     sources: &Sources,
-    (source, subject): Subject,
+    subject: &Subject,
     question: Question,
 ) -> Result<Vec<Hit>, ResolveError> {
-    let Some(repository) = sources.repository(source)? else {
-        return Ok(Vec::new());
-    };
+    if let Some(local) = sources.local(subject.source) {
+        return Ok(match question {
+            Question::Subject => on_disk(local, subject),
+            Question::Tag(_) => Vec::new(),
+        });
+    }
+    let repository = sources.repository(subject.source)?;
     let registry = |error| ResolveError::Registry(Arc::new(error));
     match question {
         Question::Subject => {
-            let found = repository.referrers(&subject).map_err(registry)?;
+            let found = repository.referrers(&subject.digest).map_err(registry)?;
             let hits = found.into_iter().map(|descriptor| Hit {
                 descriptor: PlainDescriptor::from(&descriptor),
                 artifact_type: descriptor.artifact_type,
@@ -273,7 +307,7 @@ fn ask_one(
         }
         Question::Tag(suffix) => {
             // HEAD costs nothing where a registry counts the manifests that are fetched.
-            let tag = format!("{}.{suffix}", subject.referrers_tag());
+            let tag = format!("{}.{suffix}", subject.digest.referrers_tag());
             let found = repository.head_manifest(&tag).map_err(registry)?;
             let hits = found.into_iter().map(|descriptor| Hit {
                 descriptor: PlainDescriptor::from(&descriptor),
@@ -283,4 +317,19 @@ fn ask_one(
             Ok(hits.collect())
         }
     }
+}
+
+/// What a layout's index lists for `subject`, by either convention.
+fn on_disk(local: &dyn LocalSource, subject: &Subject) -> Vec<Hit> {
+    let listed = local.referrers().iter().filter(|referrer| {
+        let repository = referrer.repository.as_ref();
+        referrer.subject == subject.digest
+            && repository.is_none_or(|repository| *repository == subject.repository)
+    });
+    let hits = listed.map(|referrer| Hit {
+        descriptor: PlainDescriptor::from(&referrer.descriptor),
+        artifact_type: referrer.artifact_type.clone(),
+        found: referrer.found.clone(),
+    });
+    hits.collect()
 }

@@ -4,52 +4,118 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
+use sealift_archive::{ImageEntry, ImageSource, PlainDescriptor};
 use sealift_oci::{Digest, Kind, Manifest, Platform, Reference};
 use sealift_pipeline::{JobError, VerifyingReader, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
+use crate::request::Request;
 use crate::resolve::fetch::{Known, keep};
+use crate::resolve::local::{Opened, recorded};
 use crate::resolve::{Root, failure};
 use crate::sources::{Source, SourceId, Sources};
 use crate::spool::Spool;
 use crate::tree::{BlobRef, Node};
 
-/// Asks for every reference once: by its digest where it has one, else by its tag, which is not asked
-/// for again.
-pub(crate) fn read(
-    known: &mut Known<'_>,
-    references: &BTreeSet<&Reference>,
+/// An image to ask for.
+pub(crate) struct Asked {
+    reference: Reference,
+    source: SourceId,
+    kind: ImageSource,
+    what: What,
+    new_digest: bool,
+    recorded: Option<ImageEntry>,
+}
+
+/// How its manifest is named.
+enum What {
+    /// By tag or digest, in a registry.
+    Selector(String),
+    /// By a descriptor, on disk.
+    Described(PlainDescriptor),
+}
+
+/// Everything that is asked for: references once, by digest where they have one, else by tag, which is
+/// not asked for again; then all images on disk.
+pub(crate) fn asked(
+    request: &Request,
+    opened: &[Opened],
+    sources: &Sources,
     failures: &mut Vec<ImageFailure>,
-) -> Vec<Root> {
-    let items: Vec<(&Reference, SourceId)> = references
-        .iter()
-        .filter_map(|reference| Some((*reference, known.sources.id(&Source::of(reference))?)))
+) -> Vec<Asked> {
+    let references: BTreeSet<&Reference> = request.images.iter().collect();
+    let mut asked: Vec<Asked> = references
+        .into_iter()
+        .filter_map(|reference| {
+            let selector = match (reference.digest(), reference.tag()) {
+                (Some(digest), _) => digest.to_string(),
+                (None, tag) => tag.unwrap_or("latest").to_owned(),
+            };
+            Some(Asked {
+                reference: reference.clone(),
+                source: sources.id(&Source::of(reference))?,
+                kind: ImageSource::Registry,
+                what: What::Selector(selector),
+                new_digest: false,
+                recorded: None,
+            })
+        })
         .collect();
-    let context = known.context;
-    let (sources, spool) = (known.sources, known.spool);
-    let results = run_parallel(
-        context.connections,
-        &items,
-        context.cancel,
-        |(reference, source)| read_one(sources, spool, reference, *source),
-    );
-    let mut roots = Vec::with_capacity(items.len());
-    for ((reference, source), result) in items.into_iter().zip(results) {
-        match result {
-            Ok((node, platform)) => {
-                roots.push(Root {
-                    reference: reference.clone(),
+    for one in opened {
+        let Some(source) = sources.id(&one.place) else {
+            continue;
+        };
+        let recorded = recorded(&*one.images);
+        for image in one.images.images() {
+            match image.reference(one.repository.as_deref(), &one.path) {
+                Ok(reference) => asked.push(Asked {
+                    recorded: recorded.get(&reference).cloned(),
+                    reference,
                     source,
-                    descriptor: node.descriptor.clone(),
-                    platform,
-                });
-                known.add(node);
-            }
-            Err(JobError::Failed(error)) => failures.push(failure(reference.to_string(), error)),
-            Err(JobError::Cancelled(cancelled)) => {
-                failures.push(failure(reference.to_string(), cancelled.into()));
+                    kind: one.images.kind(),
+                    what: What::Described(PlainDescriptor::from(&image.descriptor)),
+                    new_digest: image.new_digest,
+                }),
+                Err(error) => {
+                    failures.push(failure(&one.path, ResolveError::Local(Arc::new(error))));
+                }
             }
         }
+    }
+    asked
+}
+
+/// Reads the manifest of each.
+pub(crate) fn read(
+    known: &mut Known<'_>,
+    asked: &[Asked],
+    failures: &mut Vec<ImageFailure>,
+) -> Vec<Root> {
+    let context = known.context;
+    let (sources, spool) = (known.sources, known.spool);
+    let results = run_parallel(context.connections, asked, context.cancel, |asked| {
+        read_one(sources, spool, asked)
+    });
+    let mut roots = Vec::with_capacity(asked.len());
+    for (asked, result) in asked.iter().zip(results) {
+        let error = match result {
+            Ok((node, platform)) => {
+                roots.push(Root {
+                    reference: asked.reference.clone(),
+                    source: asked.source,
+                    kind: asked.kind,
+                    descriptor: node.descriptor.clone(),
+                    platform,
+                    new_digest: asked.new_digest,
+                    recorded: asked.recorded.clone(),
+                });
+                known.add(node);
+                continue;
+            }
+            Err(JobError::Failed(error)) => error,
+            Err(JobError::Cancelled(cancelled)) => cancelled.into(),
+        };
+        failures.push(failure(asked.reference.to_string(), error));
     }
     roots
 }
@@ -57,21 +123,19 @@ pub(crate) fn read(
 fn read_one(
     sources: &Sources,
     spool: &Spool,
-    reference: &Reference,
-    source: SourceId,
+    asked: &Asked,
 ) -> Result<(Node, Option<Platform>), ResolveError> {
-    let selector = match (reference.digest(), reference.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or("latest").to_owned(),
+    let manifest: Manifest = match &asked.what {
+        What::Selector(selector) => sources.named_manifest(asked.source, selector)?,
+        What::Described(descriptor) => sources.manifest(asked.source, descriptor)?,
     };
-    let manifest: Manifest = sources.named_manifest(source, &selector)?;
     keep(spool, &manifest)?;
     let node = Node::of(&manifest);
     let config = (node.kind == Kind::Image)
         .then(|| node.image_config().copied())
         .flatten();
     let platform = match config {
-        Some(config) => platform_of(&read_config(sources, spool, source, &config)?),
+        Some(config) => platform_of(&read_config(sources, spool, asked.source, &config)?),
         None => None,
     };
     Ok((node, platform))

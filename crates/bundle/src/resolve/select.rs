@@ -8,7 +8,9 @@ use sealift_oci::{Descriptor, Digest, Kind, Manifest, Platform, PlatformSelector
 use serde::Serialize;
 
 use crate::error::{Pointer, ResolveError};
+use crate::resolve::Root;
 use crate::resolve::fetch::{Known, keep};
+use crate::sources::SourceId;
 use crate::tree::{Child, MAX_DEPTH, MAX_MANIFESTS, Node, TOO_DEEP, TOO_MANY};
 
 /// What happens to one child of an index.
@@ -22,6 +24,8 @@ pub(crate) enum Verdict {
     OtherPlatform,
     /// It is the attestation of a manifest that is left out.
     AttestsLeftOut,
+    /// It is an attestation that the archive was saved without.
+    AttestationAbsent,
 }
 
 impl Verdict {
@@ -29,16 +33,19 @@ impl Verdict {
     fn reason(self) -> &'static str {
         match self {
             Self::AttestsLeftOut => "attestation of a platform that is left out",
+            Self::AttestationAbsent => "attestation that the archive was saved without",
             _ => "not among the platforms asked for",
         }
     }
 }
 
-/// Judges every child of an index. Attestations follow the sibling that they belong to.
-pub(crate) fn verdicts(children: &[Child], selectors: &[PlatformSelector]) -> Vec<Verdict> {
-    if selectors.is_empty() {
-        return vec![Verdict::Keep; children.len()];
-    }
+/// Judges every child of an index. Attestations follow the sibling that they belong to. `absent` says
+/// what an archive on disk was saved without.
+pub(crate) fn verdicts(
+    children: &[Child],
+    selectors: &[PlatformSelector],
+    absent: &dyn Fn(&Digest) -> bool,
+) -> Vec<Verdict> {
     let own: Vec<Verdict> = children
         .iter()
         .map(|child| own_verdict(child, selectors))
@@ -53,8 +60,11 @@ pub(crate) fn verdicts(children: &[Child], selectors: &[PlatformSelector]) -> Ve
         .iter()
         .zip(own)
         .map(|(child, own)| match child.attests {
-            Some(subject) if kept.contains(&subject) => Verdict::Keep,
-            Some(_) => Verdict::AttestsLeftOut,
+            Some(subject) if !kept.contains(&subject) && !selectors.is_empty() => {
+                Verdict::AttestsLeftOut
+            }
+            Some(_) if absent(&child.descriptor.digest) => Verdict::AttestationAbsent,
+            Some(_) => Verdict::Keep,
             None => own,
         })
         .collect()
@@ -62,6 +72,7 @@ pub(crate) fn verdicts(children: &[Child], selectors: &[PlatformSelector]) -> Ve
 
 fn own_verdict(child: &Child, selectors: &[PlatformSelector]) -> Verdict {
     match &child.platform {
+        _ if selectors.is_empty() => Verdict::Keep,
         Some(platform) if selectors.iter().any(|wanted| wanted.matches(platform)) => Verdict::Keep,
         Some(_) => Verdict::OtherPlatform,
         None if media_type::is_index(&child.descriptor.media_type) => Verdict::Descend,
@@ -94,22 +105,32 @@ impl Chosen {
     }
 }
 
-/// Chooses from a root. `platform` is what the config of a single image says.
+/// Chooses from what an image's name stands for.
 pub(crate) fn choose(
     known: &mut Known<'_>,
-    root: &PlainDescriptor,
-    platform: Option<&Platform>,
+    root: &Root,
     selectors: &[PlatformSelector],
 ) -> Result<Chosen, ResolveError> {
-    let chosen = match known.forest.get(&root.digest) {
-        Some(node) if node.kind == Kind::Index => choose_index(known, root, selectors, 0, &mut 0)?,
-        _ => Some(single(root, platform, selectors)),
+    let chosen = match known.forest.get(&root.descriptor.digest) {
+        Some(node) if node.kind == Kind::Index => {
+            let mut choice = Choice {
+                known,
+                source: root.source,
+                selectors,
+                seen: 0,
+            };
+            choice.index(&root.descriptor, 0)?
+        }
+        _ => Some(single(&root.descriptor, root.platform.as_ref(), selectors)),
     };
     match chosen {
         Some(chosen) if !fails(&chosen, selectors) => Ok(chosen),
         chosen => Err(ResolveError::Platform {
             wanted: selectors.iter().map(PlatformSelector::to_string).collect(),
-            there: chosen.map_or_else(|| there(known, root), |chosen| names(&chosen.platforms)),
+            there: chosen.map_or_else(
+                || there(known, &root.descriptor),
+                |chosen| names(&chosen.platforms),
+            ),
         }),
     }
 }
@@ -147,65 +168,85 @@ fn matched(platform: &Platform, selectors: &[PlatformSelector]) -> BTreeSet<usiz
         .collect()
 }
 
-/// Chooses from an index; none where nothing of it is left.
-fn choose_index(
-    known: &mut Known<'_>,
-    index: &PlainDescriptor,
-    selectors: &[PlatformSelector],
-    depth: usize,
-    seen: &mut usize,
-) -> Result<Option<Chosen>, ResolveError> {
-    let children = match known.forest.get(&index.digest) {
-        Some(node) => node.children.clone(),
-        None => return Err(missing(known, index)),
-    };
-    *seen += children.len();
-    if depth > MAX_DEPTH {
-        return Err(TOO_DEEP);
+/// A choice from one image.
+struct Choice<'a, 'b> {
+    known: &'a mut Known<'b>,
+    source: SourceId,
+    selectors: &'a [PlatformSelector],
+    /// How many children were looked at.
+    seen: usize,
+}
+
+impl Choice<'_, '_> {
+    /// Chooses from an index; none where nothing of it is left.
+    fn index(
+        &mut self,
+        index: &PlainDescriptor,
+        depth: usize,
+    ) -> Result<Option<Chosen>, ResolveError> {
+        let children = match self.known.forest.get(&index.digest) {
+            Some(node) => node.children.clone(),
+            None => return Err(missing(self.known, index)),
+        };
+        self.seen += children.len();
+        if depth > MAX_DEPTH {
+            return Err(TOO_DEEP);
+        }
+        if self.seen > MAX_MANIFESTS {
+            return Err(TOO_MANY);
+        }
+        let (sources, source) = (self.known.sources, self.source);
+        let absent = |child: &Digest| sources.lacks(source, child);
+        let verdicts = verdicts(&children, self.selectors, &absent);
+        let mut chosen = Chosen {
+            descriptor: index.clone(),
+            platforms: Vec::new(),
+            left_out: Vec::new(),
+            matched: BTreeSet::new(),
+        };
+        // What becomes of each child: itself, another index, or nothing.
+        let mut replaced: Vec<Option<PlainDescriptor>> = Vec::with_capacity(children.len());
+        for (child, verdict) in children.iter().zip(verdicts) {
+            replaced.push(self.child(&mut chosen, child, verdict, depth)?);
+        }
+        if replaced.iter().all(Option::is_none) && !children.is_empty() {
+            return Ok(None);
+        }
+        let same = children
+            .iter()
+            .zip(&replaced)
+            .all(|(child, now)| now.as_ref() == Some(&child.descriptor));
+        if !same {
+            chosen.descriptor = new_index(self.known, index, &replaced)?;
+        }
+        Ok(Some(chosen))
     }
-    if *seen > MAX_MANIFESTS {
-        return Err(TOO_MANY);
-    }
-    let verdicts = verdicts(&children, selectors);
-    let mut chosen = Chosen {
-        descriptor: index.clone(),
-        platforms: Vec::new(),
-        left_out: Vec::new(),
-        matched: BTreeSet::new(),
-    };
-    // What becomes of each child: itself, another index, or nothing.
-    let mut replaced: Vec<Option<PlainDescriptor>> = Vec::with_capacity(children.len());
-    for (child, verdict) in children.iter().zip(verdicts) {
-        let descriptor = &child.descriptor;
-        replaced.push(match verdict {
+
+    fn child(
+        &mut self,
+        chosen: &mut Chosen,
+        child: &Child,
+        verdict: Verdict,
+        depth: usize,
+    ) -> Result<Option<PlainDescriptor>, ResolveError> {
+        match verdict {
             Verdict::Keep => {
-                keep_child(&mut chosen, child, selectors);
-                Some(descriptor.clone())
+                keep_child(chosen, child, self.selectors);
+                Ok(Some(child.descriptor.clone()))
             }
             Verdict::Descend => {
-                let below = choose_index(known, descriptor, selectors, depth + 1, seen)?;
+                let below = self.index(&child.descriptor, depth + 1)?;
                 if below.is_none() {
                     chosen.leave_out(child, Verdict::OtherPlatform);
                 }
-                below.map(|below| chosen.take(below))
+                Ok(below.map(|below| chosen.take(below)))
             }
             verdict => {
                 chosen.leave_out(child, verdict);
-                None
+                Ok(None)
             }
-        });
+        }
     }
-    if replaced.iter().all(Option::is_none) && !children.is_empty() {
-        return Ok(None);
-    }
-    let same = children
-        .iter()
-        .zip(&replaced)
-        .all(|(child, now)| now.as_ref() == Some(&child.descriptor));
-    if !same {
-        chosen.descriptor = new_index(known, index, &replaced)?;
-    }
-    Ok(Some(chosen))
 }
 
 fn keep_child(chosen: &mut Chosen, child: &Child, selectors: &[PlatformSelector]) {
