@@ -1,4 +1,4 @@
-//! The one tar header that an entry of a bundle can have.
+//! The one tar header that an entry of a bundle, or of a carried folder's tar, can have.
 
 use tar::{EntryType, Header};
 
@@ -9,6 +9,8 @@ pub(crate) const BLOCK: u64 = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryKind {
     File,
+    /// Of a carried folder's tar alone; no entry of a bundle is one.
+    Executable,
     Directory,
 }
 
@@ -26,6 +28,7 @@ pub(crate) fn encode(path: &str, kind: EntryKind, size: u64) -> Vec<u8> {
             &mut header,
             b"././@LongLink",
             EntryType::GNULongName,
+            0o644,
             name.len() as u64 + 1,
         );
         blocks.extend_from_slice(header.as_bytes());
@@ -36,23 +39,21 @@ pub(crate) fn encode(path: &str, kind: EntryKind, size: u64) -> Vec<u8> {
         }
     }
     let mut header = Header::new_ustar();
-    let kind = match kind {
-        EntryKind::File => EntryType::Regular,
-        EntryKind::Directory => EntryType::Directory,
+    let (entry, mode) = match kind {
+        EntryKind::File => (EntryType::Regular, 0o644),
+        EntryKind::Executable => (EntryType::Regular, 0o755),
+        EntryKind::Directory => (EntryType::Directory, 0o755),
     };
-    fill(&mut header, &name[..name.len().min(NAME_BYTES)], kind, size);
+    let name = &name[..name.len().min(NAME_BYTES)];
+    fill(&mut header, name, entry, mode, size);
     blocks.extend_from_slice(header.as_bytes());
     blocks
 }
 
-fn fill(header: &mut Header, name: &[u8], kind: EntryType, size: u64) {
+fn fill(header: &mut Header, name: &[u8], kind: EntryType, mode: u32, size: u64) {
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
     header.set_entry_type(kind);
-    header.set_mode(if kind == EntryType::Directory {
-        0o755
-    } else {
-        0o644
-    });
+    header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
@@ -86,6 +87,7 @@ pub(crate) fn read(block: &[u8; 512]) -> Claim {
         return Claim::Foreign("the size field is malformed");
     };
     let kind = match header.entry_type() {
+        EntryType::Regular if header.mode().ok() == Some(0o755) => EntryKind::Executable,
         EntryType::Regular => EntryKind::File,
         EntryType::Directory => EntryKind::Directory,
         EntryType::GNULongName => return Claim::LongName(size),

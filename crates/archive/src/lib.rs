@@ -5,10 +5,13 @@
 //! - [`Layout`] gives every entry its offset; it follows from the record alone.
 //! - [`Writer`] writes blobs at their offsets from many threads and survives interruption;
 //!   [`StreamWriter`] writes the same bytes in order.
-//! - [`Bundle`] opens what was written and trusts nothing; [`verify`] reads it all.
+//! - [`open_source`] reads images that are on disk already; [`carry`] makes an artifact of a file or folder.
+//! - [`Bundle`] opens what was written and trusts nothing; [`verify`] reads it all; [`plan_extract`] writes
+//!   carried files out.
 
 mod bundle;
 mod error;
+mod files;
 mod header;
 mod index;
 mod inspect;
@@ -25,6 +28,11 @@ mod writer;
 
 pub use bundle::{BlobReader, Bundle, OpenError};
 pub use error::{Fault, WriteError};
+pub use files::{
+    CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
+    ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, NameFault, carry,
+    plan_extract,
+};
 pub use inspect::{
     InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,
 };

@@ -1,0 +1,40 @@
+//! Files and folders that ride along: as OCI artifacts into a bundle, and out of it again.
+//!
+//! A file is an artifact of one layer, its bytes. A folder is one layer too: a tar made the same way every
+//! time ([`carry`] says how). A Helm chart is what `helm push` makes of it, so that `helm pull` finds it.
+//! [`plan_extract`] writes them out under names that were checked, with no link and nothing outside the
+//! folder that was asked for.
+
+mod carry;
+mod chart;
+mod extract;
+mod folder;
+mod name;
+mod unpack;
+mod write;
+mod yaml;
+
+pub use carry::{CarriedBlob, CarriedFile, CarryError, CarryOptions, carry};
+pub use extract::{
+    ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, plan_extract,
+};
+pub use name::NameFault;
+
+/// The registry in the references of carried files. No such host can exist (RFC 6761), so that nothing
+/// is ever taken for having come from there; at a destination the naming rules replace it.
+pub const CARRIED_REGISTRY: &str = "sealift.invalid";
+
+/// The artifact type of a carried file or folder.
+pub const CARRIED_TYPE: &str = "application/vnd.sealift.carried.v1";
+
+/// The media type of a carried file's bytes.
+const FILE_LAYER: &str = "application/octet-stream";
+
+/// The annotation of a layer whose file is executable; its value is `true`.
+const EXECUTABLE: &str = "dev.sealift.executable";
+
+/// How many folders may lie in each other, in a carried folder.
+const MAX_DEPTH: usize = 64;
+
+/// The most entries of one folder.
+const MAX_ENTRIES: usize = 1_000_000;

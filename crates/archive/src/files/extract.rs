@@ -1,0 +1,348 @@
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use sealift_oci::{Digest, Manifest, media_type};
+use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
+use serde::Serialize;
+
+use super::EXECUTABLE;
+use super::name::{NameFault, check_name};
+use super::write::{Watch, file, folder, open_root, publish, temporary};
+use crate::bundle::Bundle;
+use crate::error::Fault;
+use crate::record::{FileEntry, FileKind};
+
+/// What to write out, and where.
+#[derive(Clone, Debug)]
+pub struct ExtractRequest<'a> {
+    /// The names of the carried files; all of them where there is none.
+    pub names: &'a [String],
+    /// The folder to write to. It is made where it is not there.
+    pub to: &'a Path,
+    /// Whether a file that is there may be replaced. A folder never is.
+    pub overwrite: bool,
+}
+
+/// Why carried files cannot be written out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The bundle carries no file of this name.
+    #[error("the bundle carries no file {name:?} (it carries {carried})")]
+    Unknown {
+        /// The name, as asked for.
+        name: String,
+        /// The names that there are.
+        carried: String,
+    },
+    /// A name in the bundle must not become a file's name.
+    #[error("the bundle carries a file under the name {name:?}, which is not written out: {fault}")]
+    Name {
+        /// The name, escaped.
+        name: String,
+        /// What is wrong with it.
+        fault: NameFault,
+    },
+    /// Two carried files have one name.
+    #[error("the bundle carries two files under the name {name:?}")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Something is there already.
+    #[error("{} exists (remove it, choose another folder, or say that files may be overwritten)", path.display())]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A folder is there already.
+    #[error("{} exists, and a folder is never overwritten (remove it, or choose another folder)", path.display())]
+    FolderExists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The bundle is damaged.
+    #[error("{name:?} cannot be written out: {fault}")]
+    Fault {
+        /// The carried file.
+        name: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// Its manifest is not that of a carried file.
+    #[error("{name:?} cannot be written out: its manifest is not that of a carried {expected}")]
+    Manifest {
+        /// The carried file.
+        name: String,
+        /// What the record says that it is.
+        expected: &'static str,
+    },
+    /// It cannot be read or written.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// Where it was to be written.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It was asked to stop; what was being written is gone, what was whole is there.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// One carried file that is to be written out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtractItem {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// Where it will be.
+    pub path: PathBuf,
+    /// The digest of its content: of the file, or of the folder's tar.
+    pub digest: Digest,
+    /// How many bytes its content has.
+    pub bytes: u64,
+    /// Whether it is executable.
+    pub executable: bool,
+    /// Whether something is there that will be replaced.
+    pub replaces: bool,
+}
+
+/// What is to be written out; nothing was written yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtractPlan {
+    /// The folder.
+    pub to: PathBuf,
+    /// What is written to it.
+    pub items: Vec<ExtractItem>,
+    /// Whether files that are there may be replaced.
+    #[serde(skip)]
+    overwrite: bool,
+}
+
+/// What was written out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extracted {
+    /// The paths, in the order of the plan.
+    pub written: Vec<PathBuf>,
+    /// How many bytes of content they have together.
+    pub bytes: u64,
+}
+
+/// Decides what is written where: all names are checked, and what is there already is looked for.
+pub fn plan_extract(
+    bundle: &Bundle,
+    request: &ExtractRequest<'_>,
+) -> Result<ExtractPlan, ExtractError> {
+    let files = &bundle.record().files;
+    let unknown = request
+        .names
+        .iter()
+        .find(|name| !files.iter().any(|file| file.name == **name));
+    if let Some(name) = unknown {
+        return Err(ExtractError::Unknown {
+            name: name.clone(),
+            carried: carried(files),
+        });
+    }
+    let mut names = BTreeSet::new();
+    let mut items = Vec::new();
+    for file in files {
+        if !request.names.is_empty() && !request.names.contains(&file.name) {
+            continue;
+        }
+        check_name(&file.name).map_err(|fault| ExtractError::Name {
+            name: file.name.clone(),
+            fault,
+        })?;
+        // Some file systems take names that differ in case alone for one.
+        if !names.insert(file.name.to_lowercase()) {
+            return Err(ExtractError::Twice {
+                name: file.name.clone(),
+            });
+        }
+        items.push(item(bundle, file, request)?);
+    }
+    Ok(ExtractPlan {
+        to: request.to.to_owned(),
+        items,
+        overwrite: request.overwrite,
+    })
+}
+
+fn carried(files: &[FileEntry]) -> String {
+    if files.is_empty() {
+        return "none".to_owned();
+    }
+    let mut names: Vec<String> = files
+        .iter()
+        .take(20)
+        .map(|file| file.name.escape_debug().to_string())
+        .collect();
+    if files.len() > 20 {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
+fn item(
+    bundle: &Bundle,
+    file: &FileEntry,
+    request: &ExtractRequest<'_>,
+) -> Result<ExtractItem, ExtractError> {
+    let manifest =
+        bundle
+            .manifest(&file.descriptor.digest)
+            .map_err(|fault| ExtractError::Fault {
+                name: file.name.clone(),
+                fault,
+            })?;
+    let layer = manifest
+        .as_ref()
+        .and_then(|manifest| layer(manifest, file.kind));
+    let Some(layer) = layer else {
+        return Err(ExtractError::Manifest {
+            name: file.name.clone(),
+            expected: match file.kind {
+                FileKind::File => "file",
+                FileKind::Folder => "folder",
+                FileKind::Chart => "chart",
+            },
+        });
+    };
+    let path = request.to.join(&file.name);
+    let there = std::fs::symlink_metadata(&path).ok();
+    if there.is_some() && file.kind == FileKind::Folder
+        || there.as_ref().is_some_and(std::fs::Metadata::is_dir)
+    {
+        return Err(ExtractError::FolderExists { path });
+    }
+    if there.is_some() && !request.overwrite {
+        return Err(ExtractError::Exists { path });
+    }
+    Ok(ExtractItem {
+        name: file.name.clone(),
+        kind: file.kind,
+        path,
+        digest: layer.digest,
+        bytes: layer.size,
+        executable: layer
+            .annotations
+            .get(EXECUTABLE)
+            .is_some_and(|value| value == "true"),
+        replaces: there.is_some(),
+    })
+}
+
+/// The layer that is the content.
+fn layer(manifest: &Manifest, kind: FileKind) -> Option<&sealift_oci::Descriptor> {
+    let wanted = match kind {
+        FileKind::File => super::FILE_LAYER,
+        FileKind::Folder => media_type::OCI_LAYER,
+        FileKind::Chart => media_type::HELM_CHART,
+    };
+    let mut layers = manifest.layers().iter();
+    layers.find(|layer| layer.media_type == wanted)
+}
+
+impl ExtractPlan {
+    /// Writes everything, one after the other. Each file and folder gets its name once all of it is there
+    /// and its digest was checked; what fails leaves nothing.
+    pub fn execute(
+        &self,
+        bundle: &Bundle,
+        cancel: &Cancel,
+        observer: &dyn Observer,
+    ) -> Result<Extracted, ExtractError> {
+        observer.event(&Event::Phase { name: "extracting" });
+        let bytes = self.items.iter().map(|item| item.bytes).sum();
+        observer.event(&Event::Total {
+            blobs: self.items.len() as u64,
+            bytes,
+        });
+        let root = open_root(&self.to).map_err(|source| ExtractError::Io {
+            path: self.to.clone(),
+            source,
+        })?;
+        let mut written = Vec::new();
+        for item in &self.items {
+            cancel.check()?;
+            observer.event(&Event::Started {
+                digest: &item.digest,
+                size: item.bytes,
+                what: &item.name,
+            });
+            let result = self.write(&root, item, bundle, cancel, observer);
+            let outcome = match result {
+                Ok(()) => Outcome::Verified,
+                Err(_) => Outcome::Failed,
+            };
+            observer.event(&Event::Finished {
+                digest: &item.digest,
+                outcome,
+            });
+            result?;
+            written.push(item.path.clone());
+        }
+        // Not every file system lets a folder be synced; the names are there either way.
+        let _ = rustix::fs::fsync(&root);
+        Ok(Extracted { written, bytes })
+    }
+
+    fn write(
+        &self,
+        root: &OwnedFd,
+        item: &ExtractItem,
+        bundle: &Bundle,
+        cancel: &Cancel,
+        observer: &dyn Observer,
+    ) -> Result<(), ExtractError> {
+        let failed = |source| ExtractError::Io {
+            path: item.path.clone(),
+            source,
+        };
+        let Some(mut content) = bundle.blob(&item.digest) else {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        };
+        let watch = Watch {
+            digest: &item.digest,
+            cancel,
+            observer,
+        };
+        let partial = temporary(root, &item.digest).map_err(failed)?;
+        let result = if item.kind == FileKind::Folder {
+            folder(root, &partial, &mut content, watch)
+        } else {
+            file(root, &partial, item.executable, &mut content, watch)
+        };
+        let overwrite = self.overwrite && item.kind != FileKind::Folder;
+        let result = result.and_then(|()| publish(root, &partial, &item.name, overwrite));
+        result.map_err(|source| {
+            self.clear(&partial, item.kind);
+            if cancel.check().is_err() {
+                return ExtractError::Cancelled(Cancelled);
+            }
+            if source.kind() == io::ErrorKind::AlreadyExists {
+                return ExtractError::Exists {
+                    path: item.path.clone(),
+                };
+            }
+            failed(source)
+        })
+    }
+
+    /// Removes what was being written, as far as that can be done.
+    fn clear(&self, partial: &str, kind: FileKind) {
+        let path = self.to.join(partial);
+        let _ = if kind == FileKind::Folder {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        };
+    }
+}
