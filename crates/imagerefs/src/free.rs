@@ -3,6 +3,7 @@
 use crate::check::{check, fully_qualified, has_host, has_selector};
 use crate::error::Problem;
 use crate::occurrence::Kind;
+use crate::text::trim;
 use crate::tree::Id;
 use crate::walk::{Mode, Segment, Walk};
 
@@ -20,7 +21,7 @@ impl Walk<'_, '_> {
         if !text.contains('/') || !text.contains([':', '@']) || self.seen.contains(&id) {
             return;
         }
-        let trimmed = text.trim();
+        let trimmed = trim(text);
         if trimmed.contains(char::is_whitespace) {
             self.longer_text(id, trimmed);
             return;
@@ -55,10 +56,11 @@ impl Walk<'_, '_> {
         let Some(text) = document.text(id) else {
             return;
         };
-        match check(text.trim()) {
+        let trimmed = trim(text);
+        match check(trimmed) {
             Ok(reference) if has_selector(text) => {
-                let start = text.len() - text.trim_start().len();
-                self.report(id, start..start + text.trim().len(), reference, kind);
+                let start = text.find(trimmed).unwrap_or_default();
+                self.report(id, start..start + trimmed.len(), reference, kind);
             }
             Ok(reference) if has_host(text) => self.report_incomplete(id, reference, kind),
             Ok(_) if key == "image" || text.contains('/') => {

@@ -1,12 +1,14 @@
 //! Finds container image references in text and says exactly where they are.
 //!
 //! [`find`] reads image lists (plain text, one reference a line), hauler `Images` and imgpkg `ImagesLock`
-//! documents, Kubernetes manifests of many documents and Helm values files. Nothing is ever serialised
-//! again: what was found is a byte span of the original text.
+//! documents, Kubernetes manifests of many documents and Helm values files. [`plan_rewrite`] puts other
+//! references in their place. Nothing is ever serialised again: what was found is a byte span of the
+//! original text, and what changes is that span alone.
 //!
 //! The crate reads no file, prints nothing and knows no environment.
 
 mod check;
+mod diff;
 mod error;
 mod find;
 mod free;
@@ -14,6 +16,9 @@ mod list;
 mod locks;
 mod occurrence;
 mod pod;
+mod relocate;
+mod report;
+mod rewrite;
 mod scalar;
 mod split;
 mod text;
@@ -21,6 +26,9 @@ mod tree;
 mod walk;
 
 pub use check::{Placeholder, check};
+pub use diff::unified_diff;
 pub use error::{FindError, Problem};
 pub use find::find;
 pub use occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence};
+pub use relocate::Relocation;
+pub use rewrite::{Answer, Edit, Mapping, Rewrite, RewriteError, plan_rewrite};

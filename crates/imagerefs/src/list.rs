@@ -39,6 +39,7 @@ pub(crate) fn scan(text: &Text<'_>) -> Result<Found, FindError> {
                 raw: span.clone(),
                 style: Style::Line,
                 value: written.to_owned(),
+                places: 1,
             };
             found.occurrences.push(Occurrence {
                 reference,

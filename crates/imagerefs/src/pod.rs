@@ -1,8 +1,9 @@
 //! What a pod has: containers, their environment and their arguments.
 
-use crate::check::{Placeholder, check, fully_qualified, has_selector};
+use crate::check::{Placeholder, check, has_selector};
 use crate::error::{FindError, Problem};
 use crate::occurrence::Kind;
+use crate::text::trim;
 use crate::tree::Id;
 use crate::walk::{Mode, Segment, Walk};
 
@@ -68,8 +69,8 @@ impl<'a> Walk<'a, '_> {
         let Some(text) = document.text(id) else {
             return Ok(());
         };
-        let trimmed = text.trim();
-        let start = text.len() - text.trim_start().len();
+        let trimmed = trim(text);
+        let start = text.find(trimmed).unwrap_or_default();
         match check(trimmed) {
             Ok(reference) => self.report(id, start..start + trimmed.len(), reference, kind),
             Err(problem @ Problem::Placeholder(placeholder))
@@ -130,7 +131,8 @@ impl<'a> Walk<'a, '_> {
     /// A value that may be an image: `value` is the end of `text`, the scalar's whole value. Where its
     /// name says that it is one, less is asked of it.
     fn value(&mut self, id: Id, text: &'a str, value: &'a str, named: bool, kind: Kind) {
-        if !named || fully_qualified(value).is_some() {
+        // Several images at once: each must then say itself that it is one.
+        if !named || value.contains([',', '=']) {
             self.free(id, kind);
             return;
         }

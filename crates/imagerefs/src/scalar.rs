@@ -30,6 +30,8 @@ pub(crate) struct Scalar {
     pub(crate) style: Style,
     /// What it says.
     pub(crate) value: String,
+    /// In how many places it stands: more than one where it is anchored and named by aliases.
+    pub(crate) places: usize,
 }
 
 impl Scalar {
@@ -54,6 +56,7 @@ impl Scalar {
             raw: text.base + span.start..text.base + span.end,
             style,
             value: value.clone().into_owned(),
+            places: 1 + document.uses(id),
         })
     }
 
@@ -81,14 +84,15 @@ impl Scalar {
 }
 
 /// The span of a scalar without its anchor, its tag and blanks after it.
-fn trimmed(body: &str, span: Range<usize>) -> Range<usize> {
-    let raw = &body[span.clone()];
-    let end = span.start + raw.trim_end().len();
-    let mut rest = raw.trim_end();
+pub(crate) fn trimmed(body: &str, span: Range<usize>) -> Range<usize> {
+    const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+    let raw = body[span.clone()].trim_end_matches(BLANKS);
+    let end = span.start + raw.len();
+    let mut rest = raw;
     loop {
-        rest = rest.trim_start();
+        rest = rest.trim_start_matches(BLANKS);
         rest = if rest.starts_with(['&', '!']) {
-            rest.find(char::is_whitespace).map_or("", |at| &rest[at..])
+            rest.find(BLANKS).map_or("", |at| &rest[at..])
         } else if rest.starts_with('#') {
             rest.find('\n').map_or("", |at| &rest[at..])
         } else {

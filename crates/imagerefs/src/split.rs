@@ -5,6 +5,7 @@ use sealift_oci::Reference;
 use crate::check::{check, has_selector};
 use crate::error::Problem;
 use crate::occurrence::Piece;
+use crate::text::trim;
 use crate::tree::Id;
 use crate::walk::{Mode, Segment, Walk};
 
@@ -211,7 +212,7 @@ impl<'a> Walk<'a, '_> {
         let document = self.document;
         let text = |piece| {
             let id = parts.get(piece)?;
-            document.text(id).map(str::trim)
+            document.text(id).map(trim)
         };
         let mut out = String::new();
         for piece in [Piece::Registry, Piece::Hub, Piece::Namespace] {

@@ -39,10 +39,8 @@ impl<'t> Text<'t> {
             Err(error) => return fail(error.valid_up_to(), Problem::NotUtf8),
         };
         let body = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-        let ends = body.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(ends.map(|(at, _)| at + 1))
-            .collect();
+        let ends = body.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(ends).collect();
         let marks = if body.is_ascii() {
             Vec::new()
         } else {
@@ -105,6 +103,12 @@ impl<'t> Text<'t> {
     pub(crate) fn error(&self, at: usize, text: &str, problem: Problem) -> FindError {
         FindError::new(self.name, self.position(at), text, problem)
     }
+}
+
+/// The text without the blanks and line ends of YAML around it. Other white space, which Unicode has, is
+/// part of a value.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
 /// Line and column for bytes that are not known to be text.

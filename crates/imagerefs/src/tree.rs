@@ -11,7 +11,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use crate::check::Placeholder;
 use crate::error::{FindError, Problem};
-use crate::text::Text;
+use crate::text::{Text, trim};
 
 /// Deepest nesting that is followed; real manifests stay below 40.
 pub(crate) const MAX_DEPTH: usize = 128;
@@ -49,6 +49,8 @@ pub(crate) struct Document<'t> {
     /// Number in the text, from 1.
     pub(crate) number: usize,
     nodes: Vec<Node<'t>>,
+    /// How many aliases name a node.
+    uses: HashMap<Id, usize>,
     root: Id,
 }
 
@@ -73,6 +75,11 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// How many aliases name the node, or what it is an alias of.
+    pub(crate) fn uses(&self, id: Id) -> usize {
+        self.uses.get(&self.target(id)).copied().unwrap_or_default()
+    }
+
     pub(crate) fn is_alias(&self, id: Id) -> bool {
         self.target(id) != id
     }
@@ -88,7 +95,7 @@ impl<'t> Document<'t> {
     pub(crate) fn text(&self, id: Id) -> Option<&str> {
         match &self.node(id).value {
             Value::Scalar(text, ScalarStyle::Plain) if is_null(text) => None,
-            Value::Scalar(text, _) if !text.trim().is_empty() => Some(text),
+            Value::Scalar(text, _) if !trim(text).is_empty() => Some(text),
             _ => None,
         }
     }
@@ -200,6 +207,7 @@ impl<'t> Documents<'t> {
         Ok(Document {
             number: self.number,
             nodes: builder.nodes,
+            uses: builder.uses,
             root: builder.root,
         })
     }
@@ -247,6 +255,7 @@ struct Builder<'t> {
     nodes: Vec<Node<'t>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Id>,
+    uses: HashMap<Id, usize>,
     root: Id,
 }
 
@@ -258,7 +267,10 @@ impl<'t> Builder<'t> {
             }
             Event::Alias(anchor) => {
                 let value = match self.anchors.get(&anchor) {
-                    Some(&target) => Value::Alias(target),
+                    Some(&target) => {
+                        *self.uses.entry(target).or_default() += 1;
+                        Value::Alias(target)
+                    }
                     None => Value::Scalar(Cow::Borrowed(""), ScalarStyle::Plain),
                 };
                 self.leaf(value, span, 0)

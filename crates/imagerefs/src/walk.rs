@@ -1,15 +1,10 @@
 //! Goes through one document and reports what it meets.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
-use std::ops::Range;
 
-use sealift_oci::Reference;
-
-use crate::check::{Placeholder, check};
+use crate::check::Placeholder;
 use crate::error::{FindError, Problem};
-use crate::occurrence::{Found, Kind, NotUnderstood, Occurrence, Piece, Site};
-use crate::scalar::Scalar;
+use crate::occurrence::{Found, Kind};
 use crate::split::Inherited;
 use crate::text::Text;
 use crate::tree::{Document, Id};
@@ -49,8 +44,8 @@ impl Mode {
 pub(crate) struct Walk<'a, 't> {
     pub(crate) text: &'a Text<'t>,
     pub(crate) document: &'a Document<'t>,
-    found: &'a mut Found,
-    path: Vec<Segment<'a>>,
+    pub(crate) found: &'a mut Found,
+    pub(crate) path: Vec<Segment<'a>>,
     /// The resource that the walk is in.
     pub(crate) object: Option<String>,
     /// What the mappings around the place give to images in it.
@@ -248,6 +243,14 @@ impl<'a, 't> Walk<'a, 't> {
         }
     }
 
+    /// The key of the place where the walk is.
+    pub(crate) fn key(&self) -> Option<&'a str> {
+        self.path.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(*key),
+            Segment::Index(_) => None,
+        })
+    }
+
     /// `Kind/namespace/name` of a resource.
     pub(crate) fn label(&self, id: Id) -> Option<String> {
         let document = self.document;
@@ -261,188 +264,6 @@ impl<'a, 't> Walk<'a, 't> {
             label.push_str(part);
         }
         Some(label)
-    }
-
-    /// A place where a reference must be.
-    ///
-    /// # Errors
-    /// Where there is none.
-    pub(crate) fn required(&mut self, id: Id, kind: Kind) -> Result<(), FindError> {
-        let text = self.document.scalar(id).unwrap_or_default();
-        match check(text) {
-            Ok(reference) => {
-                self.report(id, 0..text.len(), reference, kind);
-                Ok(())
-            }
-            Err(problem) => Err(self.error(id, text, problem)),
-        }
-    }
-
-    /// An error at a node.
-    pub(crate) fn error(&self, id: Id, text: &str, problem: Problem) -> FindError {
-        self.text.error(self.start(id), text, problem)
-    }
-
-    /// Where a node's value begins in the text's body.
-    fn start(&self, id: Id) -> usize {
-        Scalar::of(self.text, self.document, id).map_or_else(
-            || self.document.node(id).span.start,
-            |scalar| scalar.raw.start - self.text.base,
-        )
-    }
-
-    /// The key of the place where the walk is.
-    pub(crate) fn key(&self) -> Option<&'a str> {
-        self.path.iter().rev().find_map(|segment| match segment {
-            Segment::Key(key) => Some(*key),
-            Segment::Index(_) => None,
-        })
-    }
-
-    /// Reports that a stretch of a scalar's value is a reference.
-    pub(crate) fn report(
-        &mut self,
-        id: Id,
-        within: Range<usize>,
-        reference: Reference,
-        kind: Kind,
-    ) {
-        let Some(scalar) = Scalar::of(self.text, self.document, id) else {
-            return;
-        };
-        // Several references in one argument are told apart by where they begin.
-        if within.start == 0 && !self.seen.insert(id) {
-            return;
-        }
-        let text = scalar
-            .value
-            .get(within.clone())
-            .unwrap_or_default()
-            .to_owned();
-        let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
-        let site = Site::Whole(scalar, within);
-        self.found
-            .occurrences
-            .push(Occurrence { site, ..occurrence });
-    }
-
-    /// The same for a name whose tag is filled in by something else.
-    pub(crate) fn report_incomplete(&mut self, id: Id, reference: Reference, kind: Kind) {
-        let Some(scalar) = Scalar::of(self.text, self.document, id) else {
-            return;
-        };
-        if !self.seen.insert(id) {
-            return;
-        }
-        let within = 0..scalar.value.len();
-        let text = scalar.value.clone();
-        let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
-        let site = Site::Whole(scalar, within);
-        self.found
-            .incomplete
-            .push(Occurrence { site, ..occurrence });
-    }
-
-    /// Reports a reference that several scalars make; the one with the repository names the place.
-    pub(crate) fn report_split(
-        &mut self,
-        pieces: &[(Piece, Id)],
-        reference: Reference,
-        text: String,
-        complete: bool,
-        kind: Kind,
-    ) {
-        let name = pieces.iter().find(|(piece, _)| *piece == Piece::Name);
-        let Some(&(_, name)) = name else {
-            return;
-        };
-        if !self.seen.insert(name) {
-            return;
-        }
-        let scalars = pieces.iter().filter_map(|&(piece, id)| {
-            Scalar::of(self.text, self.document, id).map(|scalar| (piece, scalar))
-        });
-        let scalars: Vec<_> = scalars.collect();
-        let Some((_, scalar)) = scalars.iter().find(|(piece, _)| *piece == Piece::Name) else {
-            return;
-        };
-        let within = 0..scalar.value.len();
-        let occurrence = self.occurrence(scalar, &within, reference, text, kind);
-        let occurrence = Occurrence {
-            site: Site::Split(scalars),
-            ..occurrence
-        };
-        if complete {
-            self.found.occurrences.push(occurrence);
-        } else {
-            self.found.incomplete.push(occurrence);
-        }
-    }
-
-    fn occurrence(
-        &self,
-        scalar: &Scalar,
-        within: &Range<usize>,
-        reference: Reference,
-        text: String,
-        kind: Kind,
-    ) -> Occurrence {
-        let base = self.text.base;
-        let here = Range {
-            start: scalar.raw.start - base,
-            end: scalar.raw.end - base,
-        };
-        let relative = Scalar {
-            raw: here.clone(),
-            ..scalar.clone()
-        };
-        let span = relative
-            .locate(self.text.body.as_bytes(), within)
-            .unwrap_or(here);
-        let (line, column) = self.text.position(span.start);
-        Occurrence {
-            reference,
-            text,
-            span: span.start + base..span.end + base,
-            line,
-            column,
-            document: self.document.number,
-            object: self.object.clone(),
-            path: self.path_text(),
-            kind,
-            site: Site::Split(Vec::new()),
-        }
-    }
-
-    /// Reports a place that was left alone.
-    pub(crate) fn leave(&mut self, id: Id, text: &str, problem: Problem) {
-        let (line, column) = self.text.position(self.start(id));
-        self.found.not_understood.push(NotUnderstood {
-            line,
-            column,
-            document: self.document.number,
-            object: self.object.clone(),
-            path: self.path_text(),
-            text: problem.excerpt(text),
-            problem,
-        });
-    }
-
-    fn path_text(&self) -> String {
-        let mut out = String::new();
-        for segment in &self.path {
-            let simple = |key: &str| {
-                let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-                !key.is_empty() && key.bytes().all(word)
-            };
-            // Writing to a string cannot fail.
-            let _ = match segment {
-                Segment::Index(index) => write!(out, "[{index}]"),
-                Segment::Key(key) if simple(key) => write!(out, ".{key}"),
-                Segment::Key(key) => write!(out, "[{key:?}]"),
-            };
-        }
-        out
     }
 }
 

@@ -8,7 +8,8 @@
 mod mutate;
 
 use mutate::{Mutator, SEEDS};
-use sealift_imagerefs::{Problem, find};
+use sealift_imagerefs::{Answer, Problem, Relocation, find, plan_rewrite, unified_diff};
+use sealift_oci::{Destination, Naming, Reference};
 
 #[test]
 fn any_bytes_give_a_result_or_an_error() {
@@ -103,4 +104,71 @@ fn thousands_of_images_on_one_line_are_placed_in_linear_time() {
     let last = found.occurrences.last().unwrap();
     assert_eq!(last.line, 1);
     assert_eq!(text.chars().nth(last.column - 1), Some('q'));
+}
+
+#[test]
+fn any_bytes_are_rewritten_once_and_read_as_intended_or_stay() {
+    let destination: Destination = "r.corp:5000/mirror".parse().unwrap();
+    let naming = Naming::default();
+    let mapping = Relocation::new(&destination, &naming);
+    let mut mutator = Mutator::new(0x11f7_5ea1);
+    let mut changed = 0;
+    for round in 0..20_000 {
+        let bytes = mutator.mutate(SEEDS[round % SEEDS.len()].as_bytes());
+        let Ok(plan) = plan_rewrite("mutant", &bytes, &mapping) else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let after = plan
+            .apply(&bytes)
+            .unwrap_or_else(|error| panic!("{error}\n{text}\n{plan:?}"));
+        assert_eq!(plan.edits.is_empty(), after == bytes);
+        let again = plan_rewrite("mutant", &after, &mapping).unwrap();
+        assert_eq!(again.edits, [], "{text}");
+        let intended = plan.replaced.iter().map(|(_, new)| new.clone());
+        let mut intended: Vec<Reference> = intended.collect();
+        let settled = again
+            .settled
+            .into_iter()
+            .map(|occurrence| occurrence.reference);
+        let mut settled: Vec<Reference> = settled.collect();
+        settled.retain(|reference| {
+            let place = intended.iter().position(|new| new == reference);
+            place.map(|place| intended.swap_remove(place)).is_none()
+        });
+        assert_eq!(intended, [], "not in the result of\n{text}");
+        changed += usize::from(after != bytes);
+        assert_eq!(unified_diff("m", &bytes, &after).is_empty(), after == bytes);
+    }
+    assert!(changed > 2_000, "only {changed} texts changed");
+}
+
+#[test]
+fn a_mapping_that_answers_anything_changes_what_it_answers_or_nothing() {
+    let answers = [
+        "x.io/y:1",
+        "docker.io/library/redis",
+        "r.io:1/a/b/c:1.20",
+        "z@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
+    let mut mutator = Mutator::new(77);
+    for round in 0..4_000 {
+        let seed = mutator.mutate(SEEDS[round % SEEDS.len()].as_bytes());
+        let mapping = |reference: &Reference| {
+            let sum: usize = reference.to_string().bytes().map(usize::from).sum();
+            match (sum + round) % 6 {
+                4 => Answer::Settled,
+                5 => Answer::Unknown("no".to_owned()),
+                n => Answer::Replace(answers[n].parse().unwrap()),
+            }
+        };
+        if let Ok(plan) = plan_rewrite("mutant", &seed, &mapping) {
+            let after = plan.apply(&seed).unwrap();
+            assert!(
+                find("after", &after).is_ok(),
+                "{}",
+                String::from_utf8_lossy(&after)
+            );
+        }
+    }
 }

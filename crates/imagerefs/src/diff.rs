@@ -1,0 +1,38 @@
+//! What a rewrite changes, as a unified diff.
+
+use similar::TextDiff;
+
+/// Lines around a change that are shown with it.
+const CONTEXT: usize = 3;
+
+/// The difference between two versions of the text `name`, as `diff -u` prints it and `patch` reads it;
+/// empty where there is none. Bytes that are not UTF-8 are shown as replacement characters.
+pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
+    if old == new {
+        return String::new();
+    }
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let diff = TextDiff::from_lines(old.as_ref(), new.as_ref());
+    diff.unified_diff()
+        .context_radius(CONTEXT)
+        .header(name, name)
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_shows_the_change_with_its_surroundings() {
+        let old = "a\nb\nc\nd\nimage: x\ne\nf\ng\nh\n";
+        let new = old.replace("image: x", "image: r/x");
+        assert_eq!(
+            unified_diff("f.yaml", old.as_bytes(), new.as_bytes()),
+            "--- f.yaml\n+++ f.yaml\n@@ -2,7 +2,7 @@\n b\n c\n d\n-image: x\n+image: r/x\n e\n f\n g\n"
+        );
+        assert_eq!(unified_diff("f.yaml", b"a", b"a"), "");
+        let end = unified_diff("f", b"a", b"b");
+        assert!(end.contains("\\ No newline at end of file"), "{end}");
+    }
+}

@@ -1,0 +1,91 @@
+//! The mapping that is wanted most: to a destination, by its naming rules, with or without digests.
+
+use sealift_oci::{Destination, Digest, Naming, Reference};
+
+use crate::rewrite::{Answer, Mapping};
+
+/// The digest of a reference at the destination, if it is known.
+type Pins<'a> = &'a dyn Fn(&Reference) -> Option<Digest>;
+
+/// Gives every image the name that it has at a destination. What is there already is settled, so that a
+/// second run changes nothing.
+pub struct Relocation<'a> {
+    destination: &'a Destination,
+    naming: &'a Naming,
+    pins: Option<Pins<'a>>,
+}
+
+impl<'a> Relocation<'a> {
+    /// To `destination` by `naming`; tags and digests stay what they are.
+    pub fn new(destination: &'a Destination, naming: &'a Naming) -> Self {
+        Self {
+            destination,
+            naming,
+            pins: None,
+        }
+    }
+
+    /// The same, and images without a digest get the one that `pins` knows for the reference at the
+    /// destination; those that it does not know are left alone and listed.
+    #[must_use]
+    pub fn with_pins(mut self, pins: Pins<'a>) -> Self {
+        self.pins = Some(pins);
+        self
+    }
+
+    /// Whether a reference is at the destination already: its registry, and below its path.
+    pub fn is_there(&self, reference: &Reference) -> bool {
+        reference.registry() == self.destination.registry()
+            && self.destination.path().is_none_or(|path| {
+                let below = reference.repository().strip_prefix(path);
+                below.is_some_and(|rest| rest.starts_with('/'))
+            })
+    }
+
+    fn there(&self, reference: &Reference) -> Result<Reference, Answer> {
+        if self.is_there(reference) {
+            return Ok(reference.clone());
+        }
+        let there = self
+            .naming
+            .reference_at(reference, self.destination)
+            .map_err(|error| Answer::Unknown(error.to_string()))?;
+        if there.registry() == self.destination.registry() {
+            return Ok(there);
+        }
+        Err(Answer::Unknown(format!(
+            "{0}/… reads as a path on {1}, since {0} has neither a dot nor a port; give the registry's full name",
+            self.destination.registry(),
+            there.registry()
+        )))
+    }
+}
+
+impl Mapping for Relocation<'_> {
+    fn image(&self, reference: &Reference) -> Answer {
+        let there = match self.there(reference) {
+            Ok(there) => there,
+            Err(answer) => return answer,
+        };
+        let pinned = match self.pins {
+            Some(pins) if there.digest().is_none() => match pins(&there) {
+                Some(digest) => there.with_digest(digest),
+                None => return Answer::Unknown(format!("no digest is known for {there}")),
+            },
+            _ => there,
+        };
+        if pinned == *reference {
+            Answer::Settled
+        } else {
+            Answer::Replace(pinned)
+        }
+    }
+
+    fn name(&self, reference: &Reference) -> Answer {
+        match self.there(reference) {
+            Ok(there) if there == *reference => Answer::Settled,
+            Ok(there) => Answer::Replace(there),
+            Err(answer) => answer,
+        }
+    }
+}

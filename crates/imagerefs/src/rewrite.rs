@@ -1,0 +1,265 @@
+//! Puts other references in the place of those that were found, and changes nothing else.
+//!
+//! A [`Rewrite`] is a plan: what would change and why, and what would not. [`Rewrite::apply`] makes the
+//! new bytes from the old ones and checks that the two read alike but for what was to change.
+
+mod assign;
+mod group;
+mod verify;
+mod write;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use sealift_oci::Reference;
+use thiserror::Error;
+
+use crate::error::{FindError, Problem};
+use crate::find::find;
+use crate::list::is_list;
+use crate::occurrence::{Found, InputKind, NotUnderstood, Occurrence};
+use crate::text::Text;
+
+/// What is to become of a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is what it should be.
+    Settled,
+    /// This takes its place.
+    Replace(Reference),
+    /// It is left alone, and listed with this reason.
+    Unknown(String),
+}
+
+/// Knows what is to become of each reference. A function from a reference to an [`Answer`] is one.
+///
+/// To make a second run change nothing, it has to answer [`Answer::Settled`] to what it gave as a
+/// replacement before.
+pub trait Mapping {
+    /// What is to become of a reference.
+    fn image(&self, reference: &Reference) -> Answer;
+
+    /// What is to become of a name whose tag something else fills in; the tag of `reference` is a
+    /// stand-in, and only the name of the answer is used.
+    fn name(&self, reference: &Reference) -> Answer {
+        self.image(reference)
+    }
+}
+
+impl<F: Fn(&Reference) -> Answer> Mapping for F {
+    fn image(&self, reference: &Reference) -> Answer {
+        self(reference)
+    }
+}
+
+/// What a rewrite of one text would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// What the text was taken for.
+    pub input: InputKind,
+    /// The changes, in the order of the text; none touches another.
+    pub edits: Vec<Edit>,
+    /// References that get another, each with it.
+    pub replaced: Vec<(Occurrence, Reference)>,
+    /// References that are what they should be.
+    pub settled: Vec<Occurrence>,
+    /// References that the mapping does not know, each with its reason.
+    pub unknown: Vec<(Occurrence, String)>,
+    /// Places that look like images and are left alone.
+    pub not_understood: Vec<NotUnderstood>,
+    /// Whether the text is YAML rather than a plain list.
+    yaml: bool,
+    /// What each touched scalar will say, by where it begins in the original bytes.
+    expected: BTreeMap<usize, String>,
+}
+
+/// One change of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The bytes of the original text that are replaced.
+    pub span: Range<usize>,
+    /// What they are.
+    pub old: String,
+    /// What takes their place.
+    pub new: String,
+    /// Line of the change, from 1.
+    pub line: usize,
+    /// Column of the change in characters, from 1.
+    pub column: usize,
+    /// Why: resource, place and the references before and after.
+    pub why: String,
+}
+
+/// Why a plan cannot be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// The bytes are not those that were planned for.
+    #[error("the text changed since the rewrite was planned (line {line}); plan it again")]
+    Changed {
+        /// Line of the first difference that was noticed, from 1.
+        line: usize,
+    },
+    /// The result would differ from the original in more than the references.
+    #[error(
+        "the rewritten text would not read as intended near line {line}, so nothing is changed; edit that place by hand"
+    )]
+    Inconsistent {
+        /// Line in the original, from 1.
+        line: usize,
+    },
+}
+
+/// Plans the rewrite of `bytes` by `mapping`; `name` is for messages.
+///
+/// # Errors
+/// The same as [`find`]'s: what cannot be read is not edited.
+pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<Rewrite, FindError> {
+    let text = Text::new(bytes, name)?;
+    let found = find(name, bytes)?;
+    let mut plan = Rewrite::new(&found, !is_list(&text));
+    let mut places = group::Places::default();
+    for (complete, occurrence) in both(found) {
+        let answer = if complete {
+            mapping.image(&occurrence.reference)
+        } else {
+            mapping.name(&occurrence.reference)
+        };
+        plan.consider(&mut places, occurrence, complete, answer);
+    }
+    plan.settle(places, &text, bytes);
+    Ok(plan)
+}
+
+/// All occurrences in the order of the text, with whether each has its tag.
+fn both(found: Found) -> Vec<(bool, Occurrence)> {
+    let complete = found
+        .occurrences
+        .into_iter()
+        .map(|occurrence| (true, occurrence));
+    let incomplete = found
+        .incomplete
+        .into_iter()
+        .map(|occurrence| (false, occurrence));
+    let mut all: Vec<_> = complete.chain(incomplete).collect();
+    all.sort_by_key(|(_, occurrence)| occurrence.span.start);
+    all
+}
+
+impl Rewrite {
+    fn new(found: &Found, yaml: bool) -> Self {
+        Self {
+            yaml,
+            input: found.input,
+            edits: Vec::new(),
+            replaced: Vec::new(),
+            settled: Vec::new(),
+            unknown: Vec::new(),
+            not_understood: found.not_understood.clone(),
+            expected: BTreeMap::new(),
+        }
+    }
+
+    /// Notes what one occurrence needs.
+    fn consider(
+        &mut self,
+        places: &mut group::Places,
+        occurrence: Occurrence,
+        complete: bool,
+        answer: Answer,
+    ) {
+        match answer {
+            Answer::Settled => {
+                places.keep(&occurrence);
+                self.settled.push(occurrence);
+            }
+            Answer::Unknown(why) => {
+                places.keep(&occurrence);
+                self.unknown.push((occurrence, why));
+            }
+            Answer::Replace(new) => match assign::changes(&occurrence, &new, complete) {
+                Ok(changes) if changes.iter().all(assign::Change::is_none) => {
+                    places.keep(&occurrence);
+                    self.settled.push(occurrence);
+                }
+                Ok(changes) => places.change(occurrence, new, changes),
+                Err(problem) => {
+                    places.keep(&occurrence);
+                    self.leave(&occurrence, problem);
+                }
+            },
+        }
+    }
+
+    /// Turns what is needed into edits, where it can be had.
+    fn settle(&mut self, places: group::Places, text: &Text<'_>, bytes: &[u8]) {
+        for group in places.groups() {
+            let written = group.and_then(|group| group.write(bytes));
+            match written {
+                Ok(written) => {
+                    for (start, value) in written.expected {
+                        self.expected.insert(start, value);
+                    }
+                    for (span, new, why) in written.edits {
+                        let (line, column) = text.position(span.start - text.base);
+                        let old =
+                            text.body[span.start - text.base..span.end - text.base].to_owned();
+                        self.edits.push(Edit {
+                            span,
+                            old,
+                            new,
+                            line,
+                            column,
+                            why,
+                        });
+                    }
+                    self.replaced.extend(written.replaced);
+                }
+                Err((occurrences, problem)) => {
+                    for occurrence in occurrences {
+                        self.leave(&occurrence, problem.clone());
+                    }
+                }
+            }
+        }
+        self.edits.sort_by_key(|edit| edit.span.start);
+        self.replaced
+            .sort_by_key(|(occurrence, _)| occurrence.span.start);
+        self.not_understood
+            .sort_by_key(|place| (place.line, place.column));
+    }
+
+    fn leave(&mut self, occurrence: &Occurrence, problem: Problem) {
+        self.not_understood.push(NotUnderstood {
+            line: occurrence.line,
+            column: occurrence.column,
+            document: occurrence.document,
+            object: occurrence.object.clone(),
+            path: occurrence.path.clone(),
+            text: problem.excerpt(&occurrence.text),
+            problem,
+        });
+    }
+
+    /// The text with the edits made. The same bytes come back where there are none.
+    ///
+    /// # Errors
+    /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
+    pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
+        let mut out = Vec::with_capacity(bytes.len() + 64 * self.edits.len());
+        let mut at = 0;
+        for edit in &self.edits {
+            if bytes.get(edit.span.clone()) != Some(edit.old.as_bytes()) {
+                return Err(RewriteError::Changed { line: edit.line });
+            }
+            out.extend_from_slice(&bytes[at..edit.span.start]);
+            out.extend_from_slice(edit.new.as_bytes());
+            at = edit.span.end;
+        }
+        out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+        if !self.edits.is_empty() && self.yaml {
+            verify::same_but_for(bytes, &out, &self.expected)?;
+        }
+        Ok(out)
+    }
+}
