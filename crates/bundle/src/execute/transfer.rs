@@ -15,6 +15,9 @@ use crate::error::{BundleError, FetchError, ResolveError};
 use crate::plan::{Item, Plan};
 use crate::sources::{Content, SourceId, Sources};
 
+/// A connection that brought fewer bytes before it broke has brought nothing.
+const PROGRESS: u64 = 64 << 10;
+
 /// Takes content in order.
 pub(crate) trait Sink: Write {
     /// How many bytes it has taken: where the content has to go on.
@@ -195,9 +198,12 @@ impl<'a> Fetcher<'a> {
                 Err(Broken::Source(error)) => error,
             };
             let at = sink.position();
-            failures = if at > before { 1 } else { failures + 1 };
+            failures = match at - before {
+                PROGRESS.. => 1,
+                _ => failures + 1,
+            };
             // A blob that ends at the same place twice is shorter than its descriptor says.
-            let short = mismatch_of(&fault).is_some() && failures > 1;
+            let short = mismatch_of(&fault).is_some() && failures > 1 && at == before;
             if short
                 || matches!(mismatch_of(&fault), Some(Mismatch::Long { .. }))
                 || failures > self.context.client.retry().retries

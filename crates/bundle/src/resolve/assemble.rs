@@ -171,7 +171,12 @@ impl Builder<'_, '_> {
                     node.descriptor.media_type, node.descriptor.size
                 ),
             }),
-            None => Err(self.known.failed.get(&digest).cloned().unwrap_or(TOO_DEEP)),
+            None => Err(self
+                .known
+                .failed
+                .get(descriptor)
+                .cloned()
+                .unwrap_or(TOO_DEEP)),
         }
     }
 

@@ -30,8 +30,9 @@ pub(crate) struct Known<'a> {
     pub(crate) forest: Forest,
     /// Indexes that were made here.
     pub(crate) made: BTreeSet<Digest>,
-    /// Manifests that could not be had, and why.
-    pub(crate) failed: BTreeMap<Digest, ResolveError>,
+    /// Manifests that could not be had as somebody describes them, and why. Another may describe them
+    /// rightly.
+    pub(crate) failed: BTreeMap<PlainDescriptor, ResolveError>,
 }
 
 impl<'a> Known<'a> {
@@ -53,15 +54,15 @@ impl<'a> Known<'a> {
 
     /// Reads all that is wanted and not known yet.
     pub(crate) fn fetch(&mut self, wanted: Vec<Wanted>) {
-        let mut once: BTreeMap<Digest, Wanted> = BTreeMap::new();
+        let mut once: BTreeMap<PlainDescriptor, Wanted> = BTreeMap::new();
         for one in wanted {
-            let digest = one.descriptor.digest;
-            if self.forest.contains_key(&digest) || self.failed.contains_key(&digest) {
+            let known = self.forest.contains_key(&one.descriptor.digest);
+            if known || self.failed.contains_key(&one.descriptor) {
                 continue;
             }
-            match once.get_mut(&digest) {
+            match once.get_mut(&one.descriptor) {
                 Some(there) => there.sources.extend(one.sources),
-                None => drop(once.insert(digest, one)),
+                None => drop(once.insert(one.descriptor.clone(), one)),
             }
         }
         let items: Vec<Wanted> = once.into_values().collect();
@@ -71,16 +72,15 @@ impl<'a> Known<'a> {
             fetch_one(sources, spool, wanted)
         });
         for (wanted, result) in items.iter().zip(results) {
-            match result {
-                Ok(node) => self.add(node),
-                Err(JobError::Failed(error)) => {
-                    self.failed.insert(wanted.descriptor.digest, error);
+            let error = match result {
+                Ok(node) => {
+                    self.add(node);
+                    continue;
                 }
-                Err(JobError::Cancelled(cancelled)) => {
-                    self.failed
-                        .insert(wanted.descriptor.digest, cancelled.into());
-                }
-            }
+                Err(JobError::Failed(error)) => error,
+                Err(JobError::Cancelled(cancelled)) => cancelled.into(),
+            };
+            self.failed.insert(wanted.descriptor.clone(), error);
         }
     }
 }

@@ -190,7 +190,7 @@ impl Search<'_> {
         let digest = hit.descriptor.digest;
         let of = format!("{}@{}", subject.repository, subject.digest);
         let Some(node) = known.forest.get(&digest) else {
-            let error = known.failed.get(&digest)?;
+            let error = known.failed.get(&hit.descriptor)?;
             if error.is_not_found() || matches!(error, ResolveError::NotAManifest { .. }) {
                 self.warn(format!(
                     "{} of {of} is listed, but it is not there: {error}",

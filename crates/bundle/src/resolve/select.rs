@@ -343,7 +343,7 @@ fn new_index(
 }
 
 fn missing(known: &Known<'_>, index: &PlainDescriptor) -> ResolveError {
-    let failed = known.failed.get(&index.digest).cloned();
+    let failed = known.failed.get(index).cloned();
     failed.unwrap_or(TOO_DEEP)
 }
 
