@@ -2,13 +2,14 @@
 //!
 //! [`find`] reads image lists (plain text, one reference a line), hauler `Images` and imgpkg `ImagesLock`
 //! documents, Kubernetes manifests of many documents and Helm values files. [`plan_rewrite`] puts other
-//! references in their place. Nothing is ever serialised again: what was found is a byte span of the
+//! references in their place; [`plan_pull_secret`] puts a pull secret in. Nothing is ever serialised again: what was found is a byte span of the
 //! original text, and what changes is that span alone.
 //!
 //! The crate reads no file, prints nothing and knows no environment.
 
 mod check;
 mod diff;
+mod edit;
 mod error;
 mod find;
 mod free;
@@ -20,6 +21,7 @@ mod relocate;
 mod report;
 mod rewrite;
 mod scalar;
+mod secret;
 mod split;
 mod text;
 mod tree;
@@ -27,8 +29,10 @@ mod walk;
 
 pub use check::{Placeholder, check};
 pub use diff::unified_diff;
+pub use edit::{Edit, RewriteError};
 pub use error::{FindError, Problem};
 pub use find::find;
 pub use occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence};
 pub use relocate::Relocation;
-pub use rewrite::{Answer, Edit, Mapping, Rewrite, RewriteError, plan_rewrite};
+pub use rewrite::{Answer, Mapping, Rewrite, plan_rewrite};
+pub use secret::{PullSecret, PullSecretError, Resource, plan_pull_secret};

@@ -8,12 +8,13 @@ mod group;
 mod verify;
 mod write;
 
+pub(crate) use write::is_string;
+
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use sealift_oci::Reference;
-use thiserror::Error;
+use sealift_oci::{Digest, Reference};
 
+use crate::edit::{Edit, RewriteError, splice};
 use crate::error::{FindError, Problem};
 use crate::find::find;
 use crate::list::is_list;
@@ -67,47 +68,12 @@ pub struct Rewrite {
     pub unknown: Vec<(Occurrence, String)>,
     /// Places that look like images and are left alone.
     pub not_understood: Vec<NotUnderstood>,
+    /// The digest of the text that the plan is for.
+    source: Digest,
     /// Whether the text is YAML rather than a plain list.
     yaml: bool,
     /// What each touched scalar will say, by where it begins in the original bytes.
     expected: BTreeMap<usize, String>,
-}
-
-/// One change of the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// The bytes of the original text that are replaced.
-    pub span: Range<usize>,
-    /// What they are.
-    pub old: String,
-    /// What takes their place.
-    pub new: String,
-    /// Line of the change, from 1.
-    pub line: usize,
-    /// Column of the change in characters, from 1.
-    pub column: usize,
-    /// Why: resource, place and the references before and after.
-    pub why: String,
-}
-
-/// Why a plan cannot be carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RewriteError {
-    /// The bytes are not those that were planned for.
-    #[error("the text changed since the rewrite was planned (line {line}); plan it again")]
-    Changed {
-        /// Line of the first difference that was noticed, from 1.
-        line: usize,
-    },
-    /// The result would differ from the original in more than the references.
-    #[error(
-        "the rewritten text would not read as intended near line {line}, so nothing is changed; edit that place by hand"
-    )]
-    Inconsistent {
-        /// Line in the original, from 1.
-        line: usize,
-    },
 }
 
 /// Plans the rewrite of `bytes` by `mapping`; `name` is for messages.
@@ -117,7 +83,7 @@ pub enum RewriteError {
 pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<Rewrite, FindError> {
     let text = Text::new(bytes, name)?;
     let found = find(name, bytes)?;
-    let mut plan = Rewrite::new(&found, !is_list(&text));
+    let mut plan = Rewrite::new(&found, Digest::sha256(bytes), !is_list(&text));
     let mut places = group::Places::default();
     for (complete, occurrence) in both(found) {
         let answer = if complete {
@@ -147,8 +113,9 @@ fn both(found: Found) -> Vec<(bool, Occurrence)> {
 }
 
 impl Rewrite {
-    fn new(found: &Found, yaml: bool) -> Self {
+    fn new(found: &Found, source: Digest, yaml: bool) -> Self {
         Self {
+            source,
             yaml,
             input: found.input,
             edits: Vec::new(),
@@ -246,17 +213,7 @@ impl Rewrite {
     /// # Errors
     /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
-        let mut out = Vec::with_capacity(bytes.len() + 64 * self.edits.len());
-        let mut at = 0;
-        for edit in &self.edits {
-            if bytes.get(edit.span.clone()) != Some(edit.old.as_bytes()) {
-                return Err(RewriteError::Changed { line: edit.line });
-            }
-            out.extend_from_slice(&bytes[at..edit.span.start]);
-            out.extend_from_slice(edit.new.as_bytes());
-            at = edit.span.end;
-        }
-        out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+        let out = splice(bytes, &self.source, &self.edits)?;
         if !self.edits.is_empty() && self.yaml {
             verify::same_but_for(bytes, &out, &self.expected)?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser};
 
-use super::RewriteError;
+use crate::edit::RewriteError;
 use crate::scalar::trimmed;
 use crate::text::Text;
 

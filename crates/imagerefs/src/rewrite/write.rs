@@ -56,7 +56,7 @@ fn plain(value: &str, changes: &[(Range<usize>, String)]) -> bool {
 }
 
 /// Whether YAML, 1.1 or 1.2, takes an unquoted value for a string. Doubtful ones count as none.
-fn is_string(value: &str) -> bool {
+pub(crate) fn is_string(value: &str) -> bool {
     const WORDS: &[&str] = &[
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf",
     ];

@@ -1,0 +1,211 @@
+//! Where a pull secret goes in the text, and how it is written there.
+
+use std::ops::Range;
+
+use super::{KEY, own};
+use crate::error::Problem;
+use crate::rewrite::is_string;
+use crate::scalar::{Scalar, Style, trimmed};
+use crate::text::Text;
+use crate::tree::{Document, Id};
+
+/// A span of the text's body and what takes its place.
+type Insertion = (Range<usize>, String);
+
+/// What makes the mapping `target` name `secret`; nothing where it does already.
+///
+/// # Errors
+/// Where the way that it is written leaves no room.
+pub(crate) fn insertion(
+    text: &Text<'_>,
+    document: &Document<'_>,
+    target: Id,
+    secret: &str,
+) -> Result<Option<Insertion>, Problem> {
+    let place = Place {
+        text,
+        document,
+        entry: entry(secret),
+    };
+    let Some((key, list)) = own(document, target, KEY) else {
+        return place.new_key(target).map(Some);
+    };
+    let named = |item: &Id| document.get_text(*item, "name") == Some(secret);
+    if document.sequence(list).iter().any(named) {
+        return Ok(None);
+    }
+    if document.is_alias(list) {
+        return Err(Problem::SharedValue);
+    }
+    if document.is_sequence(list) {
+        return place.one_more(target, list).map(Some);
+    }
+    if document.scalar(list).is_some() && document.text(list).is_none() {
+        return place.over_null(key, list).map(Some);
+    }
+    Err(Problem::Unwritable)
+}
+
+/// `name: corp-pull`, in quotes where YAML would read a number.
+fn entry(secret: &str) -> String {
+    if is_string(secret) {
+        format!("name: {secret}")
+    } else {
+        format!("name: \"{secret}\"")
+    }
+}
+
+struct Place<'a, 't> {
+    text: &'a Text<'t>,
+    document: &'a Document<'t>,
+    entry: String,
+}
+
+impl Place<'_, '_> {
+    /// A new key in a mapping that has none.
+    fn new_key(&self, target: Id) -> Result<Insertion, Problem> {
+        let body = self.text.body;
+        if let Some(open) = self.flow(target, '{') {
+            let comma = if self.document.mapping(target).is_empty() {
+                ""
+            } else {
+                ", "
+            };
+            return Ok((
+                open + 1..open + 1,
+                format!("{KEY}: [{{{}}}]{comma}", self.entry),
+            ));
+        }
+        let pairs = self.document.mapping(target);
+        let wanted = ["serviceAccountName", "serviceAccount", "kind"];
+        let preferred = wanted
+            .iter()
+            .find_map(|key| own(self.document, target, key));
+        let after = preferred
+            .filter(|pair| self.one_line(*pair).is_some())
+            .or_else(|| {
+                pairs
+                    .iter()
+                    .copied()
+                    .find(|pair| self.one_line(*pair).is_some())
+            });
+        let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
+        let indent = self.indent(after.map_or(first, |(key, _)| key))?;
+        let line = self.line_end();
+        let lines = format!("{KEY}:{line}{indent}- {}", self.entry);
+        match after.and_then(|pair| self.one_line(pair)) {
+            None => {
+                let start = self.document.node(first).span.start;
+                Ok((start..start, format!("{lines}{line}{indent}")))
+            }
+            Some(end) => Ok(match body[end..].find('\n') {
+                Some(at) => (end + at + 1..end + at + 1, format!("{indent}{lines}{line}")),
+                None => (body.len()..body.len(), format!("{line}{indent}{lines}")),
+            }),
+        }
+    }
+
+    /// One more item in a list.
+    fn one_more(&self, target: Id, list: Id) -> Result<Insertion, Problem> {
+        let body = self.text.body;
+        let items = self.document.sequence(list);
+        if let Some(open) = self.flow(list, '[') {
+            if !items.is_empty() {
+                return Ok((open + 1..open + 1, format!("{{{}}}, ", self.entry)));
+            }
+            let close = body[open..].find(']').ok_or(Problem::Unwritable)?;
+            let span = open..open + close + 1;
+            let start = self.line_start(open);
+            let alone = body[start..open].bytes().all(|b| b == b' ') && self.ends_line(&span);
+            let block = alone && self.flow(target, '{').is_none();
+            let new = if block {
+                format!("- {}", self.entry)
+            } else {
+                format!("[{{{}}}]", self.entry)
+            };
+            return Ok((span, new));
+        }
+        let first = items.first().ok_or(Problem::Unwritable)?;
+        let item = self.document.node(*first).span.start;
+        let dash = body[..item].rfind('-').ok_or(Problem::Unwritable)?;
+        let start = self.line_start(dash);
+        let indent = &body[start..dash];
+        if !indent.bytes().all(|b| b == b' ') || !body[dash + 1..item].trim().is_empty() {
+            return Err(Problem::Unwritable);
+        }
+        let line = self.line_end();
+        Ok((dash..dash, format!("- {}{line}{indent}", self.entry)))
+    }
+
+    /// A list in the place of nothing.
+    fn over_null(&self, key: Id, value: Id) -> Result<Insertion, Problem> {
+        let list = format!("[{{{}}}]", self.entry);
+        let scalar = Scalar::of(self.text, self.document, value).ok_or(Problem::Unwritable)?;
+        if !scalar.value.is_empty() && scalar.style == Style::Plain {
+            let base = self.text.base;
+            return Ok((scalar.raw.start - base..scalar.raw.end - base, list));
+        }
+        let end = self.document.node(key).span.end;
+        let colon = self.text.body[end..].find(':').ok_or(Problem::Unwritable)?;
+        let at = end + colon + 1;
+        Ok((at..at, format!(" {list}")))
+    }
+
+    /// Where a collection's bracket is, if it is written with one.
+    fn flow(&self, id: Id, bracket: char) -> Option<usize> {
+        let span = trimmed(self.text.body, self.document.node(id).span.clone());
+        self.text.body[span.clone()]
+            .starts_with(bracket)
+            .then_some(span.start)
+    }
+
+    /// Whether nothing but a comment follows on the line, and the span is on one line.
+    fn ends_line(&self, span: &Range<usize>) -> bool {
+        let rest = self.text.body[span.end..]
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim();
+        !self.text.body[span.clone()].contains('\n') && (rest.is_empty() || rest.starts_with('#'))
+    }
+
+    /// Where a pair ends whose key and value are on one line, and nothing but a comment follows there.
+    fn one_line(&self, (key, value): (Id, Id)) -> Option<usize> {
+        if self.document.is_alias(value) {
+            return None;
+        }
+        let scalar = Scalar::of(self.text, self.document, value)?;
+        if scalar.style == Style::Block || scalar.value.is_empty() {
+            return None;
+        }
+        let end = scalar.raw.end - self.text.base;
+        let start = self.document.node(key).span.start;
+        let one = self.text.position(start).0 == self.text.position(end).0;
+        one.then_some(end)
+    }
+
+    /// The blanks that put something under a key of a block.
+    fn indent(&self, key: Id) -> Result<String, Problem> {
+        let start = self.document.node(key).span.start;
+        let before = &self.text.body[self.line_start(start)..start];
+        if before.bytes().all(|b| b == b' ' || b == b'-') {
+            Ok(" ".repeat(before.len()))
+        } else {
+            Err(Problem::Unwritable)
+        }
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text.body[..at].rfind('\n').map_or(0, |end| end + 1)
+    }
+
+    /// How the text ends its lines.
+    fn line_end(&self) -> &'static str {
+        let first = self.text.body.find('\n').unwrap_or_default();
+        if self.text.body[..first].ends_with('\r') {
+            "\r\n"
+        } else {
+            "\n"
+        }
+    }
+}
