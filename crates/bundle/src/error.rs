@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use sealift_archive::{JournalError, LayoutError, SourceError, WriteError};
+use sealift_archive::{CarryError, JournalError, LayoutError, SourceError, WriteError};
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::{Cancelled, Mismatch};
 use sealift_registry::RegistryError;
@@ -61,6 +61,18 @@ pub enum ResolveError {
     /// Images on disk cannot be read.
     #[error(transparent)]
     Local(Arc<SourceError>),
+    /// A file cannot be carried.
+    #[error(transparent)]
+    Carry(Arc<CarryError>),
+    /// A file is another than it was when the plan was made.
+    #[error("{path} has changed meanwhile (run the command again)")]
+    Changed {
+        /// The file.
+        path: String,
+    },
+    /// Two files would be written out under one name.
+    #[error("another file is carried under this name (give one of them another name)")]
+    TwoFiles,
     /// A tag was asked of a place that has only digests.
     #[error("{place} is no registry")]
     Nameless {
@@ -192,6 +204,15 @@ pub enum FetchError {
     /// Images on disk do not have it, or not as their index says.
     #[error(transparent)]
     Local(Arc<SourceError>),
+    /// A file cannot be carried.
+    #[error(transparent)]
+    Carry(Arc<CarryError>),
+    /// A file is another than it was when the plan was made.
+    #[error("{path} has changed meanwhile (run the command again)")]
+    Changed {
+        /// The file.
+        path: String,
+    },
     /// A file on disk cannot be read.
     #[error("cannot read {path} at byte {at} of the blob: {source}")]
     Unreadable {
@@ -280,6 +301,7 @@ impl ResolveError {
     pub(crate) fn is_cancelled(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_cancelled(),
+            Self::Carry(error) => matches!(**error, CarryError::Cancelled(_)),
             Self::Config(error) => error.is_cancelled(),
             Self::Referrers(error) => error.is_cancelled(),
             Self::Cancelled(_) => true,

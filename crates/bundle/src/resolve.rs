@@ -55,11 +55,15 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     let mut failures = Vec::new();
     let spool = Arc::new(Spool::new(context.scratch));
     let opened = local::open(&request.local, context, &mut failures);
-    let locals: Locals = opened
+    let archives = opened
         .iter()
-        .map(|one| (one.path.clone(), Arc::clone(&one.images)))
-        .collect();
-    let sources = Sources::new(context.client, places(request, &opened), &locals);
+        .map(|one| (one.path.clone(), Arc::clone(&one.images)));
+    let locals = Locals {
+        archives: archives.collect(),
+        carried: files::read(&request.files, context, &mut failures),
+    };
+    let places = places(request, &opened, &locals);
+    let sources = Sources::new(context.client, places, &locals);
     let mut known = Known::new(*context, &sources, &spool);
 
     let asked = roots::asked(request, &opened, &sources, &mut failures);
@@ -78,7 +82,9 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     } else {
         Referrers::default()
     };
-    let files = files::carried_on(&mut known, &opened);
+    let mut files = files::carried_on(&mut known, &opened);
+    files.extend(files::carried(&mut known, &locals.carried));
+    files::one_content_a_name(&files, &mut failures);
     context.cancel.check()?;
     let parts = assemble::Parts {
         request,
@@ -94,10 +100,11 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
 }
 
 /// Every place that the request names, once and in order.
-fn places(request: &Request, opened: &[local::Opened]) -> Vec<Source> {
+fn places(request: &Request, opened: &[local::Opened], locals: &Locals) -> Vec<Source> {
     let registries = request.images.iter().map(Source::of);
-    let locals = opened.iter().map(|one| one.place.clone());
-    let named: BTreeSet<Source> = registries.chain(locals).collect();
+    let archives = opened.iter().map(|one| one.place.clone());
+    let carried = locals.carried.keys().cloned();
+    let named: BTreeSet<Source> = registries.chain(archives).chain(carried).collect();
     named.into_iter().collect()
 }
 

@@ -1,13 +1,16 @@
-//! The places that content comes from: repositories of registries, and images on disk.
+//! The places that content comes from: repositories of registries, images on disk, carried files.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::{LocalSource, PlainDescriptor, SourceError, open_source};
+use sealift_archive::{
+    CarriedFile, CarryError, CarryOptions, LocalSource, PlainDescriptor, SourceError, carry,
+    open_source,
+};
 use sealift_oci::{Descriptor, Digest, Manifest, Reference};
-use sealift_pipeline::mismatch_of;
+use sealift_pipeline::{Cancel, mismatch_of};
 use sealift_registry::{Client, RegistryError, Repository};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,8 @@ pub(crate) enum Source {
         /// What tells a changed one from the one that was planned with.
         stamp: String,
     },
+    /// A file or folder that is carried.
+    Carried { path: String, name: Option<String> },
     /// A repository of a registry.
     Registry {
         registry: String,
@@ -45,7 +50,7 @@ impl Source {
     /// What a person calls it.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Local { path, .. } => path.clone(),
+            Self::Local { path, .. } | Self::Carried { path, .. } => path.clone(),
             Self::Registry {
                 registry,
                 repository,
@@ -56,7 +61,7 @@ impl Source {
     /// What fails as a whole where it fails: the host, or the file.
     pub(crate) fn host(&self) -> &str {
         match self {
-            Self::Local { path, .. } => path,
+            Self::Local { path, .. } | Self::Carried { path, .. } => path,
             Self::Registry { registry, .. } => registry,
         }
     }
@@ -75,13 +80,22 @@ pub(crate) struct Sources {
     places: Vec<Place>,
 }
 
-/// Layouts and archives that are open, by path.
-pub(crate) type Locals = BTreeMap<String, Arc<dyn LocalSource>>;
+/// What is on disk and was read already.
+#[derive(Clone, Default)]
+pub(crate) struct Locals {
+    /// Layouts and archives that are open, by path.
+    pub(crate) archives: BTreeMap<String, Arc<dyn LocalSource>>,
+    /// Carried files, by their place.
+    pub(crate) carried: BTreeMap<Source, Arc<CarriedFile>>,
+}
 
 enum Place {
     Local(Arc<dyn LocalSource>),
+    Carried(Arc<CarriedFile>),
     /// It cannot be read.
     Unreadable(Arc<SourceError>),
+    /// It cannot be carried.
+    Uncarried(Arc<CarryError>),
     Repository(Repository),
     /// It cannot even be asked: its certificates cannot be read, say.
     Unusable(Arc<RegistryError>),
@@ -91,11 +105,18 @@ impl Sources {
     /// Prepares to ask the places of `list`; nothing is sent. What is not among `locals` is opened.
     pub(crate) fn new(client: &Client, list: Vec<Source>, locals: &Locals) -> Self {
         let places = list.iter().map(|source| match source {
-            Source::Local { path, .. } => match locals.get(path) {
+            Source::Local { path, .. } => match locals.archives.get(path) {
                 Some(open) => Place::Local(Arc::clone(open)),
                 None => match open_source(Path::new(path)) {
                     Ok(open) => Place::Local(open.into()),
                     Err(error) => Place::Unreadable(Arc::new(error)),
+                },
+            },
+            Source::Carried { path, name } => match locals.carried.get(source) {
+                Some(read) => Place::Carried(Arc::clone(read)),
+                None => match carry_file(path, name.as_ref(), &Cancel::new()) {
+                    Ok(read) => Place::Carried(Arc::new(read)),
+                    Err(error) => Place::Uncarried(Arc::new(error)),
                 },
             },
             Source::Registry {
@@ -157,7 +178,14 @@ impl Sources {
             Place::Local(local) => local
                 .manifest(&Descriptor::from(descriptor))
                 .map_err(|error| ResolveError::Local(Arc::new(error))),
+            Place::Carried(file) if *file.manifest.digest() == descriptor.digest => {
+                Ok(file.manifest.clone())
+            }
+            Place::Carried(_) => Err(ResolveError::Changed {
+                path: self.source(id).name(),
+            }),
             Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
+            Place::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
             _ => self.named_manifest(id, &descriptor.digest.to_string()),
         }
     }
@@ -170,13 +198,19 @@ impl Sources {
         }
     }
 
+    /// Whether the place is on disk, where asking again helps nothing.
+    pub(crate) fn is_on_disk(&self, id: SourceId) -> bool {
+        !matches!(self.source(id), Source::Registry { .. })
+    }
+
     /// The repository with the number `id`.
     pub(crate) fn repository(&self, id: SourceId) -> Result<&Repository, ResolveError> {
         match &self.places[index(id)] {
             Place::Repository(repository) => Ok(repository),
             Place::Unusable(error) => Err(Arc::clone(error).into()),
             Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
-            Place::Local(_) => Err(ResolveError::Nameless {
+            Place::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
+            Place::Local(_) | Place::Carried(_) => Err(ResolveError::Nameless {
                 place: self.source(id).name(),
             }),
         }
@@ -206,6 +240,8 @@ impl Sources {
                 }),
                 Err(error) => Err(FetchError::Local(Arc::new(error))),
             },
+            Place::Carried(file) => carried_blob(file, digest, self.source(id)),
+            Place::Uncarried(error) => Err(FetchError::Carry(Arc::clone(error))),
             Place::Unusable(error) => Err(FetchError::Registry(Arc::clone(error))),
             Place::Unreadable(error) => Err(FetchError::Local(Arc::clone(error))),
         }
@@ -221,7 +257,7 @@ impl Sources {
                 host,
                 mismatch: mismatch.clone(),
             },
-            None if self.local(id).is_some() => FetchError::Unreadable {
+            None if self.is_on_disk(id) => FetchError::Unreadable {
                 path: host,
                 at,
                 source: error,
@@ -233,6 +269,41 @@ impl Sources {
                 source: error,
             },
         }
+    }
+}
+
+/// Makes an artifact of the file at `path`.
+pub(crate) fn carry_file(
+    path: &str,
+    name: Option<&String>,
+    cancel: &Cancel,
+) -> Result<CarriedFile, CarryError> {
+    let options = CarryOptions {
+        name: name.cloned(),
+        reference: None,
+    };
+    carry(Path::new(path), &options, cancel)
+}
+
+fn carried_blob(
+    file: &CarriedFile,
+    digest: &Digest,
+    source: &Source,
+) -> Result<Content, FetchError> {
+    let blob = file
+        .blobs
+        .iter()
+        .find(|blob| blob.descriptor.digest == *digest)
+        .ok_or_else(|| FetchError::Changed {
+            path: source.name(),
+        })?;
+    match blob.open() {
+        Ok(reader) => Ok(Content { reader, offset: 0 }),
+        Err(error) => Err(FetchError::Unreadable {
+            path: source.name(),
+            at: 0,
+            source: error,
+        }),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn resume(request: &Request, output: &OutputFile) -> Option<Plan> {
         return None;
     }
     let plan = Plan::from_text(&saved.plan, output.folder())?;
-    (has_partial(&plan, output) && plan.locals_unchanged()).then_some(plan)
+    has_partial(&plan, output).then_some(plan)?.with_locals()
 }
 
 /// What is there for `plan` at `output`, without touching it.

@@ -117,6 +117,12 @@ impl<'a> Fetcher<'a> {
                 Err(ResolveError::Local(error)) => {
                     first.get_or_insert(FetchError::Local(error));
                 }
+                Err(ResolveError::Carry(error)) => {
+                    first.get_or_insert(FetchError::Carry(error));
+                }
+                Err(ResolveError::Changed { path }) => {
+                    first.get_or_insert(FetchError::Changed { path });
+                }
                 Err(_) => {}
             }
         }

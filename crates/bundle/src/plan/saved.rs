@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use sealift_archive::{Layout, Record};
 use sealift_oci::Digest;
+use sealift_pipeline::Cancel;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Whole};
 use crate::resolve::local::stamp as stamp_of;
-use crate::sources::{Locals, Source};
+use crate::sources::{Locals, Source, carry_file};
 use crate::spool::Spool;
 
 /// The name and version of the form; a plan of another version is not taken up.
@@ -87,15 +88,29 @@ impl Plan {
             request: saved.request,
             sources: saved.sources,
             spool: Arc::new(Spool::new(scratch)),
-            locals: Locals::new(),
+            locals: Locals::default(),
         }))
     }
 
-    /// Whether layouts and archives on disk are those that were planned with.
-    pub(crate) fn locals_unchanged(&self) -> bool {
-        self.parts().sources.iter().all(|source| match source {
-            Source::Local { path, stamp } => stamp_of(Path::new(path)) == *stamp,
-            Source::Registry { .. } => true,
-        })
+    /// The same with what is on disk read again; none where that is not what was planned with.
+    pub(crate) fn with_locals(mut self) -> Option<Self> {
+        let mut carried = BTreeMap::new();
+        for source in &self.parts.sources {
+            match source {
+                Source::Local { path, stamp } if stamp_of(Path::new(path)) == *stamp => {}
+                Source::Local { .. } => return None,
+                Source::Carried { path, name } => {
+                    let file = carry_file(path, name.as_ref(), &Cancel::new()).ok()?;
+                    let same = self.whole().layout.record().files.contains(&file.entry);
+                    carried.insert(source.clone(), Arc::new(file));
+                    if !same {
+                        return None;
+                    }
+                }
+                Source::Registry { .. } => {}
+            }
+        }
+        self.parts.locals.carried = carried;
+        Some(self)
     }
 }

@@ -1,0 +1,222 @@
+use sealift_bundle::BundleError;
+use sealift_oci::Digest;
+use sealift_testkit::{Fault, Image, ImageMaker, Layer, Registry, Route, When};
+
+use crate::support::{Shore, assert_has, image, plain, three, words};
+
+fn largest(image: &Image) -> (Digest, u64) {
+    let sizes = image
+        .blobs
+        .iter()
+        .map(|(digest, bytes)| (*digest, bytes.len() as u64));
+    sizes.max_by_key(|(_, size)| *size).unwrap()
+}
+
+#[test]
+fn a_connection_that_breaks_goes_on_where_it_stopped() {
+    let registry = Registry::start();
+    let image = ImageMaker::new("a")
+        .single()
+        .layer(Layer::gzip("a", 2 << 20))
+        .make();
+    image.put_into(&registry, "a", Some("v1"));
+    let (layer, size) = largest(&image);
+    for cut in [1, 1000, 70_000, size / 3, 100_000] {
+        let when = When::new("GET", Route::Blob).reference(layer);
+        registry.script(when, Fault::CutResponse(cut));
+    }
+    let shore = Shore::new();
+    let report = shore
+        .build(&plain(&[registry.reference("a", "v1")]))
+        .unwrap();
+    assert_has(&shore.open(), &image);
+    assert_eq!(registry.outstanding_faults(), 0);
+    assert_eq!(registry.traffic().bytes_downloaded()[&layer], size);
+    let content: u64 = image.blobs.values().map(|bytes| bytes.len() as u64).sum();
+    let config = content - size;
+    assert_eq!(
+        report.fetched_bytes,
+        content - config,
+        "the config was read while resolving"
+    );
+}
+
+#[test]
+fn a_registry_without_ranges_is_read_again_from_the_front() {
+    let registry = Registry::start();
+    registry.change(|behaviour| behaviour.ranges = false);
+    let (images, names) = three(&registry);
+    let (layer, size) = largest(&images[0]);
+    let when = When::new("GET", Route::Blob).reference(layer).times(2);
+    registry.script(when, Fault::CutResponse(size / 2));
+    let shore = Shore::new();
+    shore.build(&plain(&names)).unwrap();
+    assert_has(&shore.open(), &images[0]);
+    let streamed = {
+        let when = When::new("GET", Route::Blob).reference(layer).times(2);
+        registry.script(when, Fault::CutResponse(size / 2));
+        Shore::new().stream(&plain(&names)).unwrap()
+    };
+    assert!(streamed == shore.bytes());
+    assert_eq!(registry.outstanding_faults(), 0);
+}
+
+#[test]
+fn a_blob_with_other_bytes_fails_what_needs_it_and_the_rest_is_kept() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let own = images[1]
+        .blobs
+        .keys()
+        .find(|digest| !images[0].blobs.contains_key(digest))
+        .unwrap();
+    let when = When::new("GET", Route::Blob).reference(own).always();
+    registry.script(when, Fault::FlipByte(7));
+    let shore = Shore::new();
+    let error = shore.build(&plain(&names)).unwrap_err();
+    assert!(!error.hints().is_empty());
+    let words = error.to_string();
+    for part in [own.to_string(), names[1].clone(), registry.host()] {
+        assert!(words.contains(&part), "{words}");
+    }
+    assert!(!words.contains(&names[0]), "{words}");
+    assert!(!shore.path().exists());
+    registry.clear_script();
+    registry.clear_traffic();
+    shore.build(&plain(&names)).unwrap();
+    shore.open();
+    let traffic = registry.traffic();
+    assert_eq!(
+        traffic.0.len(),
+        1,
+        "the damaged blob alone was asked for again"
+    );
+}
+
+#[test]
+fn a_blob_of_another_size_fails_what_needs_it() {
+    for (size, word) in [
+        (0, "ends after 0 of"),
+        (100, "ends after"),
+        (9_000_000, "more than"),
+    ] {
+        let registry = Registry::start();
+        let (images, names) = three(&registry);
+        let (base, _) = largest(&images[0]);
+        let when = When::new("GET", Route::Blob).reference(base).always();
+        registry.script(when, Fault::Body(vec![7; size]));
+        let shore = Shore::new();
+        let words = words(shore.build(&plain(&names)));
+        assert!(
+            words.contains(word) && words.contains(&base.to_string()),
+            "{words}"
+        );
+        assert!(words.starts_with("1 could not be fetched:"), "{words}");
+        assert!(names.iter().all(|name| words.contains(name)), "{words}");
+    }
+}
+
+#[test]
+fn wrong_bytes_from_one_registry_are_replaced_by_right_ones_from_another() {
+    let (first, second) = (Registry::start(), Registry::start());
+    let image = image("a");
+    for registry in [&first, &second] {
+        image.put_into(registry, "a", Some("v1"));
+    }
+    let (base, size) = largest(&image);
+    let names = [&first, &second].map(|registry| registry.reference("a", "v1"));
+    for registry in [&first, &second] {
+        registry.script(
+            When::new("GET", Route::Blob).reference(base),
+            Fault::FlipByte(size / 2),
+        );
+        let shore = Shore::new();
+        shore.build(&plain(&names)).unwrap();
+        assert_has(&shore.open(), &image);
+        registry.clear_script();
+    }
+}
+
+#[test]
+fn a_stream_with_wrong_bytes_in_it_does_not_end_as_a_bundle() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let (base, size) = largest(&images[0]);
+    let when = When::new("GET", Route::Blob).reference(base).always();
+    registry.script(when, Fault::FlipByte(size - 1));
+    let shore = Shore::new();
+    let plan = shore.plan(&plain(&names)).unwrap();
+    let mut bytes = Vec::new();
+    let result = shore.with(|context| {
+        let target = sealift_bundle::Target::Stream(&mut bytes);
+        sealift_bundle::execute(&plan, target, context)
+    });
+    let words = words(result);
+    assert!(
+        words.contains(&base.to_string()) && words.contains(&registry.host()),
+        "{words}"
+    );
+    assert!((bytes.len() as u64) < plan.summary().total_bytes);
+}
+
+#[test]
+fn all_blobs_that_cannot_be_had_are_listed() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let gone: Vec<Digest> = images
+        .iter()
+        .map(|image| *image.blobs.keys().next().unwrap())
+        .collect();
+    for digest in &gone {
+        registry.forget_blob(digest);
+    }
+    let shore = Shore::new();
+    let error = shore.build(&plain(&names)).unwrap_err();
+    let BundleError::Unfetched(failures) = &error else {
+        panic!("{error}");
+    };
+    let mut failed: Vec<Digest> = failures.iter().map(|failure| failure.digest).collect();
+    let mut gone = gone;
+    failed.sort_unstable();
+    gone.sort_unstable();
+    gone.dedup();
+    assert_eq!(failed, gone);
+}
+
+#[test]
+fn busy_answers_are_asked_again() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    registry.script(When::any().times(3), Fault::too_many("0"));
+    registry.script(
+        When::new("GET", Route::Blob).skip(2).times(2),
+        Fault::answer(503),
+    );
+    registry.script(
+        When::new("GET", Route::Blob).skip(3).times(2),
+        Fault::Refuse,
+    );
+    let shore = Shore::new();
+    shore.build(&plain(&names)).unwrap();
+    assert_has(&shore.open(), &images[1]);
+    assert_eq!(registry.outstanding_faults(), 0);
+}
+
+#[test]
+fn a_host_that_fails_is_not_asked_for_every_blob() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let shore = Shore::with_connections(1);
+    let plan = shore.plan(&plain(&names)).unwrap();
+    registry.clear_traffic();
+    registry.script(When::new("GET", Route::Blob).always(), Fault::Refuse);
+    let error = shore.write(&plan).unwrap_err();
+    let BundleError::Unfetched(failures) = &error else {
+        panic!("{error}");
+    };
+    assert!(failures.len() > 5);
+    assert_eq!(registry.traffic().0.len(), 4, "one blob, with its retries");
+    registry.clear_script();
+    shore.build(&plain(&names)).unwrap();
+    shore.open();
+}

@@ -1,0 +1,251 @@
+use std::collections::BTreeMap;
+use std::fs;
+
+use sealift_bundle::{BundleError, Earlier, resume, status};
+use sealift_oci::Digest;
+use sealift_testkit::{Fault, ImageMaker, Layer, Registry, Route, When, cosign};
+
+use crate::support::{Shore, image, plain, request, three};
+
+/// How often each blob was asked for, whatever came of it.
+fn asked(registry: &Registry) -> BTreeMap<Digest, usize> {
+    let mut counts = BTreeMap::new();
+    for asked in registry.traffic().of("GET", Route::Blob) {
+        *counts.entry(asked.reference.parse().unwrap()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn stopped_anywhere_the_next_run_makes_the_same_file_and_asks_for_nothing_twice() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    cosign(&images[0].root, "sig").put_into(&registry, "one/a", None);
+    let request = request(&names);
+    let expected = {
+        let shore = Shore::new();
+        shore.build(&request).unwrap();
+        shore.bytes()
+    };
+    for steps in 0..24 {
+        for connections in [1, 3] {
+            registry.clear_traffic();
+            let mut shore = Shore::with_connections(connections);
+            shore.stopped_after(steps);
+            let first = shore.build(&request);
+            assert!(
+                matches!(first, Err(BundleError::Cancelled(_))),
+                "{steps}: {first:?}"
+            );
+            assert!(!shore.path().exists());
+            let manifests = registry.traffic().count("GET", Route::Manifest);
+            shore.not_stopped();
+            let plan = resume(&request, &shore.output()).unwrap();
+            let there = status(&plan, &shore.output());
+            assert_eq!(there.earlier, Earlier::SamePlan);
+            let report = shore.write(&plan).unwrap();
+            assert_eq!(report.present_blobs, there.whole_blobs);
+            assert!(shore.bytes() == expected, "stopped after {steps} steps");
+            assert_eq!(registry.traffic().count("GET", Route::Manifest), manifests);
+            // What each connection was in the middle of is asked for again, and nothing else.
+            let twice = asked(&registry);
+            let twice = twice.values().filter(|count| **count > 1).count();
+            assert!(twice <= connections, "{twice} blobs were asked for twice");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_twice_still_ends_the_same() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let request = plain(&names);
+    let mut shore = Shore::with_connections(2);
+    for steps in [1, 2, 0, 3] {
+        shore.stopped_after(steps);
+        assert!(shore.build(&request).is_err());
+    }
+    shore.not_stopped();
+    shore.build(&request).unwrap();
+    let other = Shore::new();
+    other.build(&request).unwrap();
+    assert!(shore.bytes() == other.bytes());
+    assert_eq!(shore.left(), ["out.tar"]);
+}
+
+#[test]
+fn a_tag_that_moved_meanwhile_does_not_shift_what_is_there() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let request = plain(&names);
+    let mut shore = Shore::new();
+    shore.stopped_after(3);
+    assert!(shore.build(&request).is_err());
+    image("moved").put_into(&registry, "one/a", Some("v1"));
+    shore.not_stopped();
+    shore.build(&request).unwrap();
+    let bundle = shore.open();
+    assert_eq!(
+        bundle.record().images[0].descriptor.digest,
+        images[0].digest()
+    );
+}
+
+#[test]
+fn another_request_does_not_take_up_what_is_there() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let mut shore = Shore::new();
+    shore.stopped_after(3);
+    assert!(shore.build(&plain(&names)).is_err());
+    shore.not_stopped();
+    let other = plain(&names[..2]);
+    assert!(resume(&other, &shore.output()).is_none());
+    let plan = shore.plan(&other).unwrap();
+    assert_eq!(status(&plan, &shore.output()).earlier, Earlier::OtherPlan);
+    shore.build(&other).unwrap();
+    assert_eq!(shore.open().record().images.len(), 2);
+    assert_eq!(shore.left(), ["out.tar"]);
+}
+
+#[test]
+fn the_rest_of_a_half_blob_is_asked_for_where_the_registry_answers_ranges() {
+    let registry = Registry::start();
+    let image = ImageMaker::new("big")
+        .single()
+        .layer(Layer::plain("big", 20 << 20))
+        .make();
+    image.put_into(&registry, "a", Some("v1"));
+    let request = plain(&[registry.reference("a", "v1")]);
+    let (layer, size) = image
+        .blobs
+        .iter()
+        .map(|(digest, bytes)| (*digest, bytes.len() as u64))
+        .max_by_key(|(_, size)| *size)
+        .unwrap();
+    for ranges in [true, false] {
+        registry.change(|behaviour| behaviour.ranges = ranges);
+        registry.clear_traffic();
+        let mut shore = Shore::new();
+        shore.stopped_after(60);
+        assert!(shore.build(&request).is_err());
+        let first = registry.traffic().bytes_downloaded()[&layer];
+        shore.not_stopped();
+        let report = shore.build(&request).unwrap();
+        shore.open();
+        assert!(report.fetched_bytes < size, "part of it was there");
+        let traffic = registry.traffic();
+        let asked = traffic.of("GET", Route::Blob);
+        let last = asked.last().unwrap();
+        let second = traffic.bytes_downloaded()[&layer] - first;
+        if ranges {
+            assert!(last.header("range").is_some());
+            assert!(second < size - (8 << 20), "{second}");
+        } else {
+            assert_eq!(second, size);
+        }
+    }
+}
+
+#[test]
+fn a_part_that_was_damaged_meanwhile_is_fetched_again() {
+    let registry = Registry::start();
+    let image = ImageMaker::new("big")
+        .single()
+        .layer(Layer::plain("big", 20 << 20))
+        .make();
+    image.put_into(&registry, "a", Some("v1"));
+    let request = plain(&[registry.reference("a", "v1")]);
+    let mut shore = Shore::new();
+    shore.stopped_after(60);
+    assert!(shore.build(&request).is_err());
+    let partial = shore.output().partial();
+    let mut bytes = fs::read(&partial).unwrap();
+    bytes[1 << 20] ^= 1;
+    fs::write(&partial, bytes).unwrap();
+    shore.not_stopped();
+    shore.build(&request).unwrap();
+    shore.open();
+}
+
+#[test]
+fn manifests_that_the_partial_file_lost_are_asked_for_by_digest() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let request = plain(&names);
+    let mut shore = Shore::new();
+    shore.stopped_after(2);
+    assert!(shore.build(&request).is_err());
+    image("moved").put_into(&registry, "one/a", Some("v1"));
+    // As if the journal's entries after the plan had not reached the disk.
+    let journal = shore.output().journal();
+    let text = fs::read_to_string(&journal).unwrap();
+    let plan = text.lines().next().unwrap();
+    fs::write(&journal, format!("{plan}\n")).unwrap();
+    registry.clear_traffic();
+    shore.not_stopped();
+    shore.build(&request).unwrap();
+    let bundle = shore.open();
+    assert_eq!(
+        bundle.record().images[0].descriptor.digest,
+        images[0].digest()
+    );
+    let traffic = registry.traffic();
+    let by_tag = traffic.0.iter().filter(|asked| asked.reference == "v1");
+    assert_eq!(by_tag.count(), 0);
+}
+
+#[test]
+fn a_new_index_is_taken_up_without_asking_anyone() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let mut request = plain(&names);
+    request.platforms = vec!["linux/arm64".parse().unwrap()];
+    let mut shore = Shore::new();
+    shore.stopped_after(1);
+    assert!(shore.build(&request).is_err());
+    let manifests = registry.traffic().count("GET", Route::Manifest);
+    shore.not_stopped();
+    shore.build(&request).unwrap();
+    shore.open();
+    assert_eq!(registry.traffic().count("GET", Route::Manifest), manifests);
+    let other = Shore::new();
+    other.build(&request).unwrap();
+    assert!(shore.bytes() == other.bytes());
+}
+
+#[test]
+fn stopping_while_resolving_leaves_nothing() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let shore = Shore::new();
+    shore.cancel.cancel();
+    assert!(matches!(
+        shore.build(&plain(&names)),
+        Err(BundleError::Cancelled(_))
+    ));
+    assert_eq!(shore.left(), [""; 0]);
+}
+
+#[test]
+fn a_second_run_at_the_same_time_is_refused() {
+    let registry = Registry::start();
+    let (_, names) = three(&registry);
+    let request = plain(&names);
+    let gate = sealift_testkit::Gate::new();
+    let when = When::new("GET", Route::Blob).always();
+    registry.script(when, Fault::Gate(gate.clone()));
+    let shore = Shore::new();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let plan = shore.plan(&request).unwrap();
+            shore.write(&plan)
+        });
+        gate.wait_for(1);
+        let plan = resume(&request, &shore.output()).unwrap();
+        assert!(matches!(shore.write(&plan), Err(BundleError::Journal(_))));
+        gate.open();
+        first.join().unwrap().unwrap();
+    });
+    shore.open();
+}

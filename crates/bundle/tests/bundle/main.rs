@@ -1,0 +1,11 @@
+//! What the connected shore promises, against a registry in this process.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod faults;
+mod interruptions;
+mod local;
+mod platforms;
+mod referrers;
+mod resolving;
+mod support;
+mod writing;

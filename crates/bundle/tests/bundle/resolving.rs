@@ -1,0 +1,400 @@
+use sealift_bundle::BundleError;
+use sealift_oci::{Descriptor, Digest, Manifest, media_type};
+use sealift_testkit::{Artifact, Fault, Image, ImageMaker, Layer, Registry, Route, When};
+
+use crate::support::{Shore, assert_has, image, plain, request, three, words};
+
+#[test]
+fn images_arrive_with_every_manifest_and_blob_as_they_were() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let shore = Shore::new();
+    shore.build(&plain(&names)).unwrap();
+    let bundle = shore.open();
+    for image in &images {
+        assert_has(&bundle, image);
+    }
+    let references: Vec<String> = bundle
+        .record()
+        .images
+        .iter()
+        .map(|image| image.reference.to_string())
+        .collect();
+    assert_eq!(references, names);
+}
+
+#[test]
+fn a_tag_is_asked_for_once_and_its_digest_used_from_then_on() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let shore = Shore::new();
+    let plan = shore.plan(&plain(&names)).unwrap();
+    let moved = image("moved");
+    moved.put_into(&registry, "one/a", Some("v1"));
+    shore.write(&plan).unwrap();
+    assert_has(&shore.open(), &images[0]);
+    let traffic = registry.traffic();
+    let by_tag = traffic.0.iter().filter(|asked| asked.reference == "v1");
+    assert_eq!(by_tag.count(), 3);
+}
+
+#[test]
+fn nothing_is_asked_for_twice() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let twice = [names.clone(), names].concat();
+    let shore = Shore::new();
+    shore.build(&plain(&twice)).unwrap();
+    assert_eq!(shore.open().record().images.len(), 3);
+    let traffic = registry.traffic();
+    let manifests: usize = images.iter().map(|image| image.manifests.len()).sum();
+    assert_eq!(traffic.count("GET", Route::Manifest), manifests);
+    let mut blobs: Vec<Digest> = images
+        .iter()
+        .flat_map(|image| image.blobs.keys().copied())
+        .collect();
+    blobs.sort_unstable();
+    blobs.dedup();
+    assert_eq!(traffic.count("GET", Route::Blob), blobs.len());
+    assert_eq!(traffic.0.len(), manifests + blobs.len());
+}
+
+#[test]
+fn the_digest_decides_where_a_reference_has_a_tag_too() {
+    let registry = Registry::start();
+    let (old, new) = (image("old"), image("new"));
+    old.put_into(&registry, "a", Some("v1"));
+    new.put_into(&registry, "a", Some("v1"));
+    let name = format!("{}@{}", registry.reference("a", "v1"), old.digest());
+    let shore = Shore::new();
+    shore.build(&plain(&[name])).unwrap();
+    assert_has(&shore.open(), &old);
+}
+
+#[test]
+fn one_name_for_two_digests_is_refused_and_both_are_named() {
+    let registry = Registry::start();
+    let (old, new) = (image("old"), image("new"));
+    old.put_into(&registry, "a", None);
+    new.put_into(&registry, "a", Some("v1"));
+    let tag = registry.reference("a", "v1");
+    let pinned = format!("{tag}@{}", old.digest());
+    let shore = Shore::new();
+    let words = words(shore.build(&plain(&[tag.clone(), pinned.clone()])));
+    for part in [
+        format!("{tag}: it stands for {}", new.digest()),
+        format!("{pinned}: it stands for {}", old.digest()),
+    ] {
+        assert!(words.contains(&part), "{words}");
+    }
+    assert_eq!(shore.left(), [""; 0]);
+}
+
+#[test]
+fn a_tag_and_the_same_with_its_digest_are_one_image() {
+    let registry = Registry::start();
+    let image = image("a");
+    image.put_into(&registry, "a", Some("v1"));
+    let tag = registry.reference("a", "v1");
+    let pinned = format!("{tag}@{}", image.digest());
+    let shore = Shore::new();
+    shore.build(&plain(&[tag, pinned.clone()])).unwrap();
+    let bundle = shore.open();
+    let [entry] = &bundle.record().images[..] else {
+        panic!("{:?}", bundle.record().images);
+    };
+    assert_eq!(entry.reference.to_string(), pinned);
+}
+
+#[test]
+fn everything_that_fails_is_listed_by_name_and_nothing_is_written() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    registry.forget_manifest("one/b", &images[1].children()[0].digest);
+    let missing = registry.reference("no/such", "v9");
+    let dead = "127.0.0.1:1/dead:v1".to_owned();
+    let all = [names.clone(), vec![missing.clone(), dead.clone()]].concat();
+    let shore = Shore::new();
+    let error = shore.build(&plain(&all)).unwrap_err();
+    let BundleError::Unresolved(failures) = &error else {
+        panic!("{error}");
+    };
+    let mut failed: Vec<&str> = failures.iter().map(|one| one.name.as_str()).collect();
+    let mut expected = [names[1].as_str(), &missing, &dead];
+    failed.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(failed, expected);
+    assert!(
+        error.to_string().starts_with("3 cannot be carried:"),
+        "{error}"
+    );
+    assert!(!error.hints().is_empty());
+    assert_eq!(shore.left(), [""; 0]);
+    assert_eq!(registry.traffic().count("GET", Route::Blob), 0);
+}
+
+#[test]
+fn a_manifest_with_other_bytes_than_its_digest_fails_its_image() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let child = images[2].children()[1].digest;
+    let when = When::new("GET", Route::Manifest).reference(child).always();
+    registry.script(when, Fault::FlipByte(20));
+    let shore = Shore::new();
+    let words = words(shore.build(&plain(&names)));
+    assert!(
+        words.contains(&names[2]) && words.contains(&child.to_string()),
+        "{words}"
+    );
+    assert!(!words.contains(&names[0]), "{words}");
+}
+
+#[test]
+fn an_index_that_lies_about_a_childs_size_or_type_fails_its_image() {
+    let registry = Registry::start();
+    let honest = image("a");
+    honest.put_into(&registry, "a", Some("honest"));
+    let mut size = honest.children();
+    size[0].size += 1;
+    let mut kind = honest.children();
+    kind[0].media_type = media_type::DOCKER_MANIFEST.to_owned();
+    for (tag, children) in [("size", size), ("kind", kind)] {
+        put_index(&registry, "a", tag, &children);
+        let names = [
+            registry.reference("a", tag),
+            registry.reference("a", "honest"),
+        ];
+        let words = words(Shore::new().build(&plain(&names)));
+        assert!(words.contains(&names[0]), "{words}");
+        assert!(!words.contains(&names[1]), "{words}");
+    }
+}
+
+#[test]
+fn a_layer_in_an_index_is_no_child_to_carry() {
+    let registry = Registry::start();
+    let digest = registry.put_blob("a", b"a layer");
+    let child = Descriptor::new(media_type::OCI_LAYER_GZIP, digest, 7);
+    put_index(&registry, "a", "v1", &[child]);
+    let words = words(Shore::new().build(&plain(&[registry.reference("a", "v1")])));
+    assert!(
+        words.contains("expected images, indexes or artifacts"),
+        "{words}"
+    );
+}
+
+#[test]
+fn indexes_without_end_are_refused() {
+    let registry = Registry::start();
+    let mut inner = image("a").put_and_describe(&registry, "a");
+    for _ in 0..12 {
+        inner = put_index(&registry, "a", "v1", &[inner]);
+    }
+    let words = words(Shore::new().build(&plain(&[registry.reference("a", "v1")])));
+    assert!(words.contains("nested too deep"), "{words}");
+}
+
+#[test]
+fn two_sizes_for_one_blob_are_refused_by_name() {
+    let registry = Registry::start();
+    let layer = registry.put_blob("a", b"layer");
+    for (tag, size) in [("right", 5), ("wrong", 6)] {
+        put_manifest(
+            &registry,
+            "a",
+            tag,
+            &Descriptor::new(media_type::OCI_LAYER, layer, size),
+        );
+    }
+    let names = [
+        registry.reference("a", "right"),
+        registry.reference("a", "wrong"),
+    ];
+    let words = words(Shore::new().build(&plain(&names)));
+    assert!(
+        words.contains(&names[1]) && words.contains("one of the two lies"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_layer_that_may_not_be_redistributed_is_left_out_and_that_is_said() {
+    let registry = Registry::start();
+    let mut foreign = Descriptor::of(media_type::DOCKER_FOREIGN_LAYER, b"windows");
+    foreign.urls = vec!["http://127.0.0.1:1/never".to_owned()];
+    put_manifest(&registry, "a", "v1", &foreign);
+    let name = registry.reference("a", "v1");
+    let shore = Shore::new();
+    let plan = shore.plan(&plain(std::slice::from_ref(&name))).unwrap();
+    let [warning] = &plan.summary().warnings[..] else {
+        panic!("{:?}", plan.summary().warnings);
+    };
+    assert!(warning.contains(&name) && warning.contains(&foreign.digest.to_string()));
+    shore.write(&plan).unwrap();
+    assert_eq!(shore.open().extent(&foreign.digest), None);
+}
+
+#[test]
+fn a_layer_that_may_not_be_redistributed_comes_from_the_registry_where_that_is_asked_for() {
+    let registry = Registry::start();
+    let mut foreign = Descriptor::of(media_type::DOCKER_FOREIGN_LAYER, b"windows");
+    foreign.urls = vec!["http://127.0.0.1:1/never".to_owned()];
+    put_manifest(&registry, "a", "v1", &foreign);
+    let mut request = plain(&[registry.reference("a", "v1")]);
+    request.foreign_layers = true;
+    let shore = Shore::new();
+    let words = words(shore.build(&request));
+    assert!(words.contains("never fetched from") && words.contains(&foreign.digest.to_string()));
+    registry.put_blob("a", b"windows");
+    shore.build(&request).unwrap();
+    assert!(shore.open().extent(&foreign.digest).is_some());
+}
+
+#[test]
+fn artifacts_without_layers_and_with_unknown_types_are_carried() {
+    let registry = Registry::start();
+    let artifact = Artifact::new("application/vnd.example.unknown").make();
+    artifact.put_into(&registry, "a", Some("v1"));
+    let mut request = request(&[registry.reference("a", "v1")]);
+    request.platforms = vec!["linux/arm64".parse().unwrap()];
+    let shore = Shore::new();
+    shore.build(&request).unwrap();
+    assert_has(&shore.open(), &artifact);
+}
+
+#[test]
+fn a_config_that_is_no_json_is_carried_like_any_other() {
+    let registry = Registry::start();
+    let config = Descriptor::of(media_type::OCI_CONFIG, b"not JSON");
+    registry.put_blob("a", b"not JSON");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "config": config, "layers": [],
+    });
+    let digest = registry.put_manifest("a", media_type::OCI_MANIFEST, manifest.to_string());
+    registry.tag("a", "v1", digest);
+    let shore = Shore::new();
+    shore
+        .build(&plain(&[registry.reference("a", "v1")]))
+        .unwrap();
+    assert!(shore.open().extent(&config.digest).is_some());
+}
+
+#[test]
+fn a_blob_that_one_repository_has_lost_comes_from_another() {
+    let registry = Registry::start();
+    let (first, second) = (Registry::start(), registry);
+    let image = image("a");
+    image.put_into(&first, "a", Some("v1"));
+    image.put_into(&second, "b", Some("v1"));
+    let base = Digest::sha256(&image.blobs[&largest(&image)]);
+    first.forget_blob(&base);
+    second.forget_blob(image.blobs.keys().find(|digest| **digest != base).unwrap());
+    let names = [first.reference("a", "v1"), second.reference("b", "v1")];
+    let shore = Shore::new();
+    shore.build(&plain(&names)).unwrap();
+    assert_has(&shore.open(), &image);
+}
+
+#[test]
+fn what_images_share_is_counted_once_and_said() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    let shore = Shore::new();
+    let plan = shore.plan(&plain(&names)).unwrap();
+    let summary = plan.summary();
+    let size = |image: &Image| -> u64 {
+        let manifests: u64 = image
+            .manifests
+            .iter()
+            .map(|made| made.descriptor.size)
+            .sum();
+        manifests
+            + image
+                .blobs
+                .values()
+                .map(|bytes| bytes.len() as u64)
+                .sum::<u64>()
+    };
+    let needed: u64 = images.iter().map(size).sum();
+    assert_eq!(summary.content_bytes + summary.shared_bytes, needed);
+    assert!(summary.shared_bytes > 0);
+    assert_eq!(summary.images[0].bytes, size(&images[0]));
+    let report = shore.write(&plan).unwrap();
+    assert_eq!(report.total_bytes, summary.total_bytes);
+    assert_eq!(shore.bytes().len() as u64, summary.total_bytes);
+    assert_eq!(shore.open().identity(), summary.identity);
+}
+
+#[test]
+fn an_empty_request_is_refused() {
+    assert!(matches!(
+        Shore::new().plan(&request(&[])),
+        Err(BundleError::Empty)
+    ));
+}
+
+#[test]
+fn the_config_of_a_single_image_tells_its_platform_and_is_asked_for_once() {
+    let registry = Registry::start();
+    let image = ImageMaker::new("a")
+        .platforms(&["linux/arm/v7"])
+        .single()
+        .layer(Layer::gzip("a", 100))
+        .make();
+    image.put_into(&registry, "a", Some("v1"));
+    let shore = Shore::new();
+    let plan = shore
+        .plan(&plain(&[registry.reference("a", "v1")]))
+        .unwrap();
+    assert_eq!(plan.summary().images[0].platforms, ["linux/arm/v7"]);
+    shore.write(&plan).unwrap();
+    assert_has(&shore.open(), &image);
+    assert_eq!(registry.traffic().count("GET", Route::Blob), 2);
+}
+
+trait PutAndDescribe {
+    fn put_and_describe(&self, registry: &Registry, repository: &str) -> Descriptor;
+}
+
+impl PutAndDescribe for Image {
+    fn put_and_describe(&self, registry: &Registry, repository: &str) -> Descriptor {
+        self.put_into(registry, repository, None);
+        self.root.clone()
+    }
+}
+
+fn put_index(
+    registry: &Registry,
+    repository: &str,
+    tag: &str,
+    children: &[Descriptor],
+) -> Descriptor {
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": children,
+    });
+    let bytes = index.to_string();
+    let digest = registry.put_manifest(repository, media_type::OCI_INDEX, &bytes);
+    registry.tag(repository, tag, digest);
+    Manifest::parse(bytes.as_bytes(), None)
+        .unwrap()
+        .descriptor()
+}
+
+fn put_manifest(registry: &Registry, repository: &str, tag: &str, layer: &Descriptor) {
+    let config = Descriptor::of(media_type::OCI_EMPTY, b"{}");
+    registry.put_blob(repository, b"{}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "config": config, "layers": [layer],
+    });
+    let digest = registry.put_manifest(repository, media_type::OCI_MANIFEST, manifest.to_string());
+    registry.tag(repository, tag, digest);
+}
+
+fn largest(image: &Image) -> Digest {
+    *image
+        .blobs
+        .iter()
+        .max_by_key(|(_, bytes)| bytes.len())
+        .unwrap()
+        .0
+}
