@@ -5,6 +5,7 @@ mod faults;
 mod interruptions;
 mod local;
 mod platforms;
+mod real;
 mod referrers;
 mod resolving;
 mod support;
