@@ -44,6 +44,10 @@ pub(crate) struct TransportArgs {
     /// Speak plain HTTP with this registry; loopback addresses need no flag [repeatable]
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
+    /// Let this host, which is not the registry, ask for the registry's credentials to issue a token
+    /// [repeatable]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) token_host: Vec<String>,
     /// How many transfers run at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,

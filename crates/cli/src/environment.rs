@@ -79,7 +79,11 @@ mod tests {
     #[test]
     fn podmans_file_goes_before_dockers() {
         let found = environment(&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/u")]);
-        let expected = ["/run/u/containers/auth.json", "/h/.config/containers/auth.json", "/h/.docker/config.json"];
+        let expected = [
+            "/run/u/containers/auth.json",
+            "/h/.config/containers/auth.json",
+            "/h/.docker/config.json",
+        ];
         assert_eq!(found.auth_files, expected.map(PathBuf::from));
     }
 
@@ -91,7 +95,10 @@ mod tests {
 
     #[test]
     fn an_upper_case_http_proxy_is_not_believed() {
-        let found = environment(&[("HTTP_PROXY", "http://evil"), ("HTTPS_PROXY", "http://p:3128")]);
+        let found = environment(&[
+            ("HTTP_PROXY", "http://evil"),
+            ("HTTPS_PROXY", "http://p:3128"),
+        ]);
         assert_eq!(found.http_proxy, None);
         assert_eq!(found.https_proxy.as_deref(), Some("http://p:3128"));
     }

@@ -27,3 +27,15 @@ impl From<Exit> for ExitCode {
         Self::from(exit as u8)
     }
 }
+
+/// The codes, for `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+    0  done
+    1  failed; nothing half-done is visible, and the same command goes on where it stopped
+    2  used wrongly: the arguments or an input file make no sense; nothing was tried
+    3  some tags moved and some did not; both are listed
+    4  the bundle or archive is damaged or malformed
+    5  conflict at the destination (a tag points elsewhere, two images would get one name, a file is
+       in the way); nothing was written
+  130  interrupted; the same command goes on where it stopped";

@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use sealift_archive::{Fault, OpenError};
+use sealift_pipeline::Cancelled;
+
 use crate::exit::Exit;
 
 /// A command's failure, ready to be shown.
@@ -32,6 +35,21 @@ impl Failure {
         }
     }
 
+    /// A bundle turned out to be damaged after it was opened.
+    pub(crate) fn damaged(bundle: &str, fault: &Fault) -> Self {
+        Self::message(Exit::Damaged, format!("{bundle} is damaged: {fault}"))
+    }
+
+    /// A failure that needs no words.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self::message(exit, "")
+    }
+
+    /// Whether there is something to say.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.message.is_empty()
+    }
+
     /// The same with one more thing to try.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -41,6 +59,29 @@ impl Failure {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.exit
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        (&error).into()
+    }
+}
+
+impl From<&OpenError> for Failure {
+    fn from(error: &OpenError) -> Self {
+        match error {
+            OpenError::Io { .. } => Self::new(Exit::Failed, error),
+            OpenError::Fault { .. } => Self::new(Exit::Damaged, error).hint(
+                "compare the file with the one that was written (its size, sha256sum), and copy it again",
+            ),
+        }
+    }
+}
+
+impl From<Cancelled> for Failure {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::new(Exit::Interrupted, &cancelled).hint("the same command goes on where it stopped")
     }
 }
 

@@ -1,8 +1,49 @@
 //! `sealift`: carries container images across an air gap.
 
+mod args;
+mod client;
+mod commands;
+mod environment;
 mod exit;
 mod failure;
+mod output;
 mod progress;
+mod signals;
 mod words;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+use failure::Failure;
+
+/// Carries container images across an air gap, byte for byte.
+///
+/// On the connected side `sealift bundle` gathers images, with their signatures, into one file. The file
+/// travels by hand. On the other side `sealift load` puts them into a registry, every digest unchanged.
+#[derive(Parser)]
+#[command(name = "sealift", version, max_term_width = 100, after_help = exit::HELP)]
+struct Sealift {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let sealift = Sealift::parse();
+    let result = signals::cancel_on_signal().and_then(|cancel| sealift.command.run(&cancel));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where the program speaks")]
+fn tell(failure: &Failure) {
+    if !failure.is_silent() {
+        eprintln!("{failure}");
+    }
+}

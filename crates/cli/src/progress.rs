@@ -12,21 +12,14 @@ use crate::failure::printable;
 use bars::Bars;
 use lines::Lines;
 
-/// How much a command tells while it works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verbosity {
-    /// Warnings alone.
-    Quiet,
-    /// Bars or lines, whichever standard error can show.
-    Normal,
-}
-
 /// The observer for this process's standard error.
-pub(crate) fn observer(verbosity: Verbosity) -> Arc<dyn Observer> {
-    match verbosity {
-        Verbosity::Quiet => Arc::new(WarningsOnly),
-        Verbosity::Normal if std::io::stderr().is_terminal() => Arc::new(Bars::new()),
-        Verbosity::Normal => Arc::new(Lines::new()),
+pub(crate) fn observer(quiet: bool) -> Arc<dyn Observer> {
+    if quiet {
+        Arc::new(WarningsOnly)
+    } else if std::io::stderr().is_terminal() {
+        Arc::new(Bars::new())
+    } else {
+        Arc::new(Lines::new())
     }
 }
 

@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use sealift_archive::{
+    Bundle, FileKind, ImageSource, InspectedFile, InspectedImage, InspectedPlatform,
+    InspectedReferrer, Inspection, inspect,
+};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{output, words};
+
+/// Show what is in a bundle
+///
+/// Images with their platforms, sizes, signatures and origin, and the carried files. Reads the bundle's
+/// metadata alone, so it is quick for a bundle of any size; `sealift verify` reads the rest.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n    sealift inspect calico.tar\n    sealift inspect --json calico.tar | jq -r '.images[].reference'"
+)]
+pub(crate) struct InspectArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// Tell it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let inspection = inspect(&bundle).map_err(|fault| Failure::damaged(bundle.name(), &fault))?;
+    if args.json {
+        output::json(&inspection)?;
+    } else {
+        output::line(&tree(bundle.name(), &inspection))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A node of the tree that is shown: a line, and what hangs below it.
+struct Node {
+    text: String,
+    below: Vec<Node>,
+}
+
+impl Node {
+    fn leaf(text: String) -> Self {
+        Self {
+            text,
+            below: Vec::new(),
+        }
+    }
+}
+
+fn tree(name: &str, inspection: &Inspection) -> String {
+    let images = inspection.images.iter().map(image_node);
+    let files = inspection.files.iter().map(file_node);
+    let root = Node {
+        text: format!(
+            "{name}: {}, {}, {}, {} saved by sharing\nidentity {}",
+            words::bytes(inspection.bytes),
+            words::count(inspection.images.len() as u64, "image"),
+            words::count(inspection.blobs, "blob"),
+            words::bytes(inspection.shared_bytes),
+            inspection.identity
+        ),
+        below: images.chain(files).collect(),
+    };
+    let mut out = root.text.clone();
+    draw(&root, "", &mut out);
+    out
+}
+
+fn draw(node: &Node, indent: &str, out: &mut String) {
+    for (at, child) in node.below.iter().enumerate() {
+        let last = at + 1 == node.below.len();
+        let (branch, rest) = if last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        out.push_str(&format!("\n{indent}{branch}{}", child.text));
+        draw(child, &format!("{indent}{rest}"), out);
+    }
+}
+
+fn image_node(image: &InspectedImage) -> Node {
+    let source = match image.source {
+        ImageSource::Registry => "",
+        ImageSource::Layout => ", from an OCI layout",
+        ImageSource::DockerArchive => ", from a docker save archive",
+    };
+    let new = if image.new_digest {
+        ", digest made here"
+    } else {
+        ""
+    };
+    let mut below = vec![Node::leaf(image.digest.to_string())];
+    if let Some(original) = &image.original {
+        below.push(Node::leaf(format!(
+            "platforms were chosen; the publisher's index is {original}"
+        )));
+    }
+    below.extend(image.platforms.iter().map(platform_node));
+    below.extend(image.left_out.iter().map(|entry| {
+        let platform = entry.platform.as_ref();
+        let name = platform.map_or_else(|| "no platform".to_owned(), ToString::to_string);
+        Node::leaf(format!("left out: {name}  {}", entry.digest))
+    }));
+    below.extend(image.referrers.iter().map(referrer_node));
+    Node {
+        text: format!(
+            "{}  {}, {} of them its own{source}{new}",
+            image.reference,
+            words::bytes(image.bytes),
+            words::bytes(image.own_bytes)
+        ),
+        below,
+    }
+}
+
+fn platform_node(platform: &InspectedPlatform) -> Node {
+    let name = platform
+        .platform
+        .as_ref()
+        .map_or_else(|| "manifest".to_owned(), ToString::to_string);
+    Node::leaf(format!(
+        "{name}  {}  {}, {}",
+        platform.digest,
+        words::count(platform.layers as u64, "layer"),
+        words::bytes(platform.bytes)
+    ))
+}
+
+fn referrer_node(referrer: &InspectedReferrer) -> Node {
+    let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
+    let tag = referrer
+        .tag
+        .as_ref()
+        .map(|tag| format!(", tag {tag}"))
+        .unwrap_or_default();
+    Node::leaf(format!(
+        "{kind}  {}  of {}{tag}, {}",
+        referrer.digest,
+        referrer.subject,
+        words::bytes(referrer.bytes)
+    ))
+}
+
+fn file_node(file: &InspectedFile) -> Node {
+    let kind = match file.kind {
+        FileKind::File => "file",
+        FileKind::Folder => "folder",
+        FileKind::Chart => "Helm chart",
+    };
+    Node {
+        text: format!("{kind} {}  {}", file.name, words::bytes(file.bytes)),
+        below: vec![Node::leaf(format!("{}  {}", file.reference, file.digest))],
+    }
+}

@@ -1,0 +1,30 @@
+//! Results on standard output; progress and errors go to standard error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::{Failure, printable};
+
+/// Writes `text` and a line feed. Names in it may come from outside.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    write(&printable(text))
+}
+
+/// Writes `value` as JSON.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Failed, &error))?;
+    write(&text)
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        // Whoever read our output has seen enough.
+        io::ErrorKind::BrokenPipe => Failure::silent(Exit::Failed),
+        _ => Failure::message(Exit::Failed, format!("cannot write the output: {error}")),
+    })
+}
