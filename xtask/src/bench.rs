@@ -3,7 +3,6 @@
 mod floor;
 mod images;
 mod registry;
-mod wire;
 
 use std::error::Error;
 use std::fs;

@@ -3,6 +3,8 @@
 mod bench;
 mod binary;
 mod check;
+mod demo;
+mod wire;
 mod workspace;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ enum Command {
     /// Refuse dependencies against the direction of the architecture, undocumented ones, and files
     /// that have grown too long
     Check,
+    /// Carry images from one registry to another on this machine, and prove that they arrived
+    Demo,
     /// Measure bundle, verify and load against their floors and against skopeo, on loopback
     Bench(bench::BenchArguments),
 }
@@ -29,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Demo => demo::run(),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match result {

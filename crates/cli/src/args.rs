@@ -94,7 +94,4 @@ pub(crate) struct SourceArgs {
     /// manifests, Helm values; - is standard input [repeatable]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
-    /// Take all images of an OCI layout (folder or tar) or of a docker save archive [repeatable]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) from: Vec<PathBuf>,
 }

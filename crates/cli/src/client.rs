@@ -1,6 +1,6 @@
 //! The registry client, from arguments and environment.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::sync::Arc;
 
 use sealift_pipeline::{Cancel, Observer};

@@ -1,6 +1,10 @@
 //! The commands, one file each.
 
+mod bundle;
+mod extract;
+mod images;
 mod inspect;
+mod load;
 mod verify;
 
 use clap::Subcommand;
@@ -11,15 +15,23 @@ use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Images(images::ImagesArgs),
+    Bundle(bundle::BundleArgs),
     Verify(verify::VerifyArgs),
     Inspect(inspect::InspectArgs),
+    Load(load::LoadArgs),
+    Extract(extract::ExtractArgs),
 }
 
 impl Command {
     pub(crate) fn run(self, cancel: &Cancel) -> Result<Exit, Failure> {
         match self {
+            Self::Images(args) => images::run(&args),
+            Self::Bundle(args) => bundle::run(&args, cancel),
             Self::Verify(args) => verify::run(&args, cancel),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Load(args) => load::run(&args, cancel),
+            Self::Extract(args) => extract::run(&args, cancel),
         }
     }
 }

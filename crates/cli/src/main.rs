@@ -9,6 +9,7 @@ mod failure;
 mod output;
 mod progress;
 mod signals;
+mod sources;
 mod words;
 
 use std::process::ExitCode;

@@ -28,9 +28,14 @@ struct WarningsOnly;
 impl Observer for WarningsOnly {
     fn event(&self, event: &Event<'_>) {
         if let Event::Warning { text } = event {
-            say(&format!("warning: {}", printable(text)));
+            warn(text);
         }
     }
+}
+
+/// A warning from a command that has no observer.
+pub(crate) fn warn(text: &str) {
+    say(&format!("warning: {}", printable(text)));
 }
 
 /// One line on standard error. Nobody can be told that standard error is closed.

@@ -1,6 +1,6 @@
 //! Numbers in words.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// `bytes` for a person: three significant digits in decimal units, as disks and links are sold.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -30,6 +30,19 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     } else {
         format!("{number} {noun}s")
     }
+}
+
+/// `1 repository`, `2 repositories`.
+pub(crate) fn repositories(number: u64) -> String {
+    match number {
+        1 => "1 repository".to_owned(),
+        _ => format!("{number} repositories"),
+    }
+}
+
+/// A point in time, in UTC as RFC 3339 writes it, to the second.
+pub(crate) fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// A duration for a person: `12 s`, `3 min 4 s`, `2 h 5 min`.

@@ -12,7 +12,7 @@ use std::thread;
 use sealift_oci::{Algorithm, Hasher};
 
 use super::images::{Blob, Image};
-use super::wire::{Connection, expect};
+use crate::wire::{Connection, expect};
 
 /// A blob, a repository that has it, and its place in the file.
 struct Task<'a> {

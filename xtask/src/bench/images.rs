@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use sealift_oci::{Algorithm, Descriptor, Digest, Hasher, media_type};
 
-use super::wire::Connection;
+use crate::wire::Connection;
 
 /// A blob whose content follows from a seed, so that it needs no memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -79,7 +79,9 @@ fn draw(node: &Node, indent: &str, out: &mut String) {
         } else {
             ("├─ ", "│  ")
         };
-        out.push_str(&format!("\n{indent}{branch}{}", child.text));
+        for part in ["\n", indent, branch, &child.text] {
+            out.push_str(part);
+        }
         draw(child, &format!("{indent}{rest}"), out);
     }
 }

@@ -1,0 +1,382 @@
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::env;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sealift_archive::WriteError;
+use sealift_bundle::{
+    BundleError, Context, Earlier, FileRequest, LocalRequest, OutputFile, Plan, PlannedImage,
+    Report, Request, Status, Target, execute, resolve, resume, status,
+};
+use sealift_oci::{PlatformSelector, Reference};
+use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
+use serde::Serialize;
+
+use crate::args::{OutputArgs, SourceArgs, TransportArgs};
+use crate::client::client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::observer;
+use crate::{output, sources, words};
+
+/// Gather images and files into one bundle
+///
+/// Everything is resolved first: the plan (--dry-run shows it) has the final size and every blob's place
+/// in the file. Then each blob is fetched once, checked while it passes, and written once. Interrupted by
+/// anything, the same command goes on where it stopped.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift bundle docker.io/calico/node:v3.32.1 quay.io/tigera/operator:v1.42.3 -o calico.tar
+    sealift bundle -f k3s-images.txt --platform linux/amd64 -o k3s.tar
+    kubectl kustomize . | sealift bundle -f - --carry ./manifests -o app.tar
+    sealift bundle -f images.txt --dry-run")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub(crate) struct BundleArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// Take all images of an OCI layout (folder or tar), a docker save archive or another bundle; images
+    /// that have a tag and no repository there get REPOSITORY [repeatable]
+    #[arg(long, value_name = "PATH[=REPOSITORY]", value_parser = local)]
+    from: Vec<LocalRequest>,
+    /// Carry a file, a folder or a Helm chart (.tgz) along, under its own name or NAME [repeatable]
+    #[arg(long, value_name = "PATH[=NAME]", value_parser = carried)]
+    carry: Vec<FileRequest>,
+    /// Take this platform out of every index: linux/arm64, linux/arm/v7, windows/amd64:10.0.17763; all
+    /// are taken where none is given [repeatable, or separated by commas]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    platform: Vec<PlatformSelector>,
+    /// Leave signatures, attestations and SBOMs behind
+    #[arg(long)]
+    no_referrers: bool,
+    /// Ask the registry for layers too that their publisher forbids to redistribute
+    #[arg(long)]
+    foreign_layers: bool,
+    /// The bundle to write; - is standard output
+    #[arg(long, short, value_name = "FILE", required_unless_present = "dry_run")]
+    output: Option<PathBuf>,
+    /// Folder for the journal of an interrupted run, where the bundle's own folder is unfit for it
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Replace a file that has the bundle's name, once the new bundle is whole
+    #[arg(long)]
+    force: bool,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output_args: OutputArgs,
+    #[command(flatten)]
+    transport: TransportArgs,
+}
+
+/// Reads `PATH` or `PATH=NAME`.
+fn carried(text: &str) -> Result<FileRequest, String> {
+    let (path, name) = match text.rsplit_once('=') {
+        // A path may have the sign too; what stands behind it is a name only without a slash.
+        Some((path, name)) if !path.is_empty() && !name.is_empty() && !name.contains('/') => {
+            (path, Some(name.to_owned()))
+        }
+        _ => (text, None),
+    };
+    if path.is_empty() {
+        return Err("expected PATH or PATH=NAME".to_owned());
+    }
+    Ok(FileRequest {
+        path: path.into(),
+        name,
+    })
+}
+
+/// Reads `PATH` or `PATH=REGISTRY/REPOSITORY`; a path that exists is a path, whatever it contains.
+fn local(text: &str) -> Result<LocalRequest, Infallible> {
+    let named = text.split_once('=').filter(|(path, repository)| {
+        !path.is_empty() && !repository.is_empty() && !Path::new(text).exists()
+    });
+    Ok(match named {
+        Some((path, repository)) => LocalRequest {
+            path: path.into(),
+            repository: Some(repository.to_owned()),
+        },
+        None => PathBuf::from(text).into(),
+    })
+}
+
+/// The plan as `--dry-run --json` tells it.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Status>,
+}
+
+pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    check(args)?;
+    let found = sources::read(&args.sources)?;
+    let request = request(args, found.references());
+    let registries: BTreeSet<&str> = request.images.iter().map(Reference::registry).collect();
+    let registries: Vec<&str> = registries.into_iter().collect();
+    let observer = observer(args.output_args.quiet);
+    let client = client(&args.transport, &registries, observer.clone(), cancel)?;
+    let scratch = args.state_dir.clone().unwrap_or_else(env::temp_dir);
+    let context = Context {
+        client: &client,
+        connections: usize::from(args.transport.connections),
+        scratch: &scratch,
+        observer: &*observer,
+        cancel,
+    };
+    for text in found.warnings() {
+        observer.event(&Event::Warning { text: &text });
+    }
+    let file = output_file(args);
+    let earlier = file.as_ref().and_then(|file| resume(&request, file));
+    let plan = match earlier {
+        Some(plan) => plan,
+        None => resolve(&request, &context)?,
+    };
+    if args.dry_run {
+        return dry_run(args, &plan, file.as_ref());
+    }
+    warn(&*observer, &plan);
+    match &file {
+        Some(file) => {
+            let report = execute(&plan, Target::File(file), &context)?;
+            drop(observer);
+            tell(args, &report)
+        }
+        None => stream(&plan, &context),
+    }
+}
+
+fn check(args: &BundleArgs) -> Result<(), Failure> {
+    if to_stdout(args) && args.output_args.json && !args.dry_run {
+        let message = "-o - writes the bundle to standard output, where --json would write too";
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    if let Some(folder) = args.state_dir.as_ref().filter(|folder| !folder.is_dir()) {
+        let message = format!("--state-dir {} is no folder", folder.display());
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    Ok(())
+}
+
+fn to_stdout(args: &BundleArgs) -> bool {
+    args.output.as_deref() == Some(Path::new("-"))
+}
+
+fn output_file(args: &BundleArgs) -> Option<OutputFile> {
+    let path = args.output.clone().filter(|_| !to_stdout(args))?;
+    Some(OutputFile {
+        path,
+        state_dir: args.state_dir.clone(),
+        force: args.force,
+    })
+}
+
+fn request(args: &BundleArgs, images: Vec<Reference>) -> Request {
+    Request {
+        images,
+        local: args.from.clone(),
+        files: args.carry.clone(),
+        platforms: args.platform.clone(),
+        referrers: !args.no_referrers,
+        foreign_layers: args.foreign_layers,
+    }
+}
+
+fn warn(observer: &dyn Observer, plan: &Plan) {
+    for text in &plan.summary().warnings {
+        observer.event(&Event::Warning { text });
+    }
+}
+
+fn stream(plan: &Plan, context: &Context<'_>) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    let report = execute(plan, Target::Stream(&mut out), context)?;
+    out.flush()
+        .map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let text = format!("identity {}", report.identity);
+    context.observer.event(&Event::Note { text: &text });
+    Ok(Exit::Done)
+}
+
+fn tell(args: &BundleArgs, report: &Report) -> Result<Exit, Failure> {
+    if args.output_args.json {
+        output::json(report)?;
+    } else if !args.output_args.quiet {
+        let path = report.path.as_deref().unwrap_or(Path::new("-"));
+        let present = match report.present_blobs {
+            0 => String::new(),
+            blobs => format!(", {} from an interrupted run", words::count(blobs, "blob")),
+        };
+        output::line(&format!(
+            "{}: {}, {} fetched ({}){present}",
+            path.display(),
+            words::bytes(report.total_bytes),
+            words::count(report.fetched_blobs, "blob"),
+            words::bytes(report.fetched_bytes)
+        ))?;
+        output::line(&format!("identity {}", report.identity))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn dry_run(args: &BundleArgs, plan: &Plan, file: Option<&OutputFile>) -> Result<Exit, Failure> {
+    let status = file.map(|file| status(plan, file));
+    if args.output_args.json {
+        output::json(&DryRun {
+            plan,
+            output: status,
+        })?;
+    } else {
+        output::line(&plan_words(plan))?;
+        if let (Some(file), Some(status)) = (file, &status) {
+            output::line(&status_words(&file.path, status))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn plan_words(plan: &Plan) -> String {
+    let summary = plan.summary();
+    let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
+    lines.extend(summary.referrers.iter().map(|referrer| {
+        let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
+        format!(
+            "{kind} of {}@{}: {}",
+            referrer.repository, referrer.subject, referrer.digest
+        )
+    }));
+    lines.extend(summary.files.iter().map(|file| {
+        format!(
+            "{} as {}: {}",
+            file.name,
+            file.reference,
+            words::bytes(file.bytes)
+        )
+    }));
+    lines.extend(
+        summary
+            .warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}")),
+    );
+    lines.push(format!(
+        "{}, {}, {}, {}: {}, {} saved by sharing",
+        words::count(summary.images.len() as u64, "image"),
+        words::count(summary.referrers.len() as u64, "referrer"),
+        words::count(summary.files.len() as u64, "file"),
+        words::count(summary.blobs + summary.manifests, "blob"),
+        words::bytes(summary.content_bytes),
+        words::bytes(summary.shared_bytes)
+    ));
+    lines.push(format!(
+        "the bundle will have {} ({} bytes)",
+        words::bytes(summary.total_bytes),
+        summary.total_bytes
+    ));
+    lines.push(format!("identity {}", summary.identity));
+    lines.join("\n")
+}
+
+fn image_words(image: &PlannedImage) -> Vec<String> {
+    let platforms = match image.platforms.len() {
+        0 => String::new(),
+        _ => format!(", {}", image.platforms.join(" ")),
+    };
+    let mut lines = vec![format!(
+        "{} {}, {}{platforms}",
+        image.reference,
+        image.digest,
+        words::bytes(image.bytes)
+    )];
+    if image.new_digest {
+        lines.push("    its source has no manifest: this digest is new".to_owned());
+    }
+    if let Some(original) = &image.original {
+        lines.push(format!(
+            "    platforms were chosen: the index is new, the publisher's is {original}"
+        ));
+    }
+    lines.extend(
+        image
+            .no_longer_covered_by
+            .iter()
+            .map(|what| format!("    not covered any more by {what}")),
+    );
+    lines.extend(
+        image
+            .left_out
+            .iter()
+            .map(|left| format!("    left out: {} ({})", left.platform, left.reason)),
+    );
+    lines
+}
+
+fn status_words(path: &Path, status: &Status) -> String {
+    let mut words = vec![format!(
+        "{}: {} to fetch",
+        path.display(),
+        words::bytes(status.missing_bytes)
+    )];
+    if status.whole_blobs > 0 {
+        words.push(format!(
+            "{} ({}) there from an interrupted run",
+            words::count(status.whole_blobs, "blob"),
+            words::bytes(status.whole_bytes)
+        ));
+    }
+    if status.earlier == Earlier::OtherPlan {
+        words.push("what an interrupted run with another plan left will be replaced".to_owned());
+    }
+    if let Some(free) = status.free_bytes {
+        let enough = if status.enough_space {
+            ""
+        } else {
+            ", which is NOT enough"
+        };
+        words.push(format!("{} free{enough}", words::bytes(free)));
+    }
+    if status.output_exists {
+        words.push("a file of this name is there already".to_owned());
+    }
+    words.join("; ")
+}
+
+impl From<BundleError> for Failure {
+    fn from(error: BundleError) -> Self {
+        if error.is_cancelled() {
+            return Cancelled.into();
+        }
+        let exit = match &error {
+            BundleError::Empty => Exit::Usage,
+            BundleError::Write(WriteError::Exists { .. }) => Exit::Conflict,
+            _ => Exit::Failed,
+        };
+        let hints = error.hints();
+        hints.into_iter().fold(Self::new(exit, &error), Self::hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carried_path_may_be_given_a_name() {
+        let read = |text| {
+            let request = carried(text).unwrap();
+            (request.path.display().to_string(), request.name)
+        };
+        assert_eq!(read("a/b"), ("a/b".to_owned(), None));
+        assert_eq!(read("a/b=c"), ("a/b".to_owned(), Some("c".to_owned())));
+        assert_eq!(read("a=b/c"), ("a=b/c".to_owned(), None));
+        assert!(carried("").is_err());
+    }
+}

@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use sealift_archive::{Bundle, ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
+use sealift_pipeline::Cancel;
+
+use crate::args::OutputArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::observer;
+use crate::{output, words};
+
+/// Write the carried files of a bundle out
+///
+/// Names are checked and no link is followed or made, so that nothing can land outside of the folder. A
+/// file gets its name once all of it is there and has the right digest. What exists is not overwritten
+/// unless told.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift extract calico.tar --to ./calico
+    sealift extract calico.tar tigera-operator.yaml --to . --dry-run")]
+pub(crate) struct ExtractArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The carried files to write out; all of them where none is named
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The folder to write to; it is made where it is not there
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Replace files that are there; folders never are
+    #[arg(long)]
+    overwrite: bool,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let plan = plan_extract(
+        &bundle,
+        &ExtractRequest {
+            names: &args.names,
+            to: &args.to,
+            overwrite: args.overwrite,
+        },
+    )?;
+    if args.dry_run {
+        if args.output.json {
+            output::json(&plan)?;
+        } else {
+            for item in &plan.items {
+                output::line(&item_words(item))?;
+            }
+        }
+        return Ok(Exit::Done);
+    }
+    let observer = observer(args.output.quiet);
+    let extracted = plan.execute(&bundle, cancel, &*observer)?;
+    drop(observer);
+    if args.output.json {
+        output::json(&extracted)?;
+    } else if !args.output.quiet {
+        for path in &extracted.written {
+            output::line(&path.display().to_string())?;
+        }
+        output::line(&format!(
+            "{} written, {}; from bundle {}",
+            words::count(extracted.written.len() as u64, "name"),
+            words::bytes(extracted.bytes),
+            bundle.identity()
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn item_words(item: &ExtractItem) -> String {
+    let kind = match item.kind {
+        FileKind::File if item.executable => "executable file",
+        FileKind::File => "file",
+        FileKind::Folder => "folder",
+        FileKind::Chart => "Helm chart",
+    };
+    let replaces = if item.replaces {
+        ", replaces what is there"
+    } else {
+        ""
+    };
+    format!(
+        "{} -> {} ({kind}, {}{replaces})",
+        item.name,
+        item.path.display(),
+        words::bytes(item.bytes)
+    )
+}
+
+impl From<ExtractError> for Failure {
+    fn from(error: ExtractError) -> Self {
+        let exit = match &error {
+            ExtractError::Unknown { .. } => Exit::Usage,
+            ExtractError::Exists { .. } | ExtractError::FolderExists { .. } => Exit::Conflict,
+            ExtractError::Name { .. }
+            | ExtractError::Twice { .. }
+            | ExtractError::Fault { .. }
+            | ExtractError::Manifest { .. } => Exit::Damaged,
+            ExtractError::Io { .. } => Exit::Failed,
+            ExtractError::Cancelled(cancelled) => return (*cancelled).into(),
+        };
+        Self::new(exit, &error)
+    }
+}

@@ -1,0 +1,129 @@
+use std::collections::BTreeMap;
+
+use clap::Args;
+use sealift_oci::Reference;
+use serde::Serialize;
+
+use crate::args::SourceArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::sources::{self, Sources};
+use crate::{output, progress};
+
+/// Print the image references in lists, manifests and values files
+///
+/// One a line, sorted, each once; no registry is asked. --json says where each was found, and lists what
+/// looks like an image and could not be understood.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift images -f tigera-operator.yaml -f k3s-images.txt
+    helm template istio | sealift images -f - --json")]
+pub(crate) struct ImagesArgs {
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// Tell it as JSON, with every place
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    images: Vec<Image<'a>>,
+    /// Names whose tag the file leaves open.
+    incomplete: Vec<Place<'a>>,
+    not_understood: Vec<Unclear<'a>>,
+}
+
+#[derive(Serialize)]
+struct Image<'a> {
+    reference: String,
+    /// Empty for a reference that was given as an argument.
+    places: Vec<Place<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    document: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<&'a str>,
+    path: &'a str,
+    kind: &'a str,
+    /// As it is written there.
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Unclear<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    document: usize,
+    path: &'a str,
+    text: &'a str,
+    reason: String,
+}
+
+pub(crate) fn run(args: &ImagesArgs) -> Result<Exit, Failure> {
+    let found = sources::read(&args.sources)?;
+    if args.json {
+        output::json(&report(&found))?;
+        return Ok(Exit::Done);
+    }
+    for text in found.warnings() {
+        progress::warn(&text);
+    }
+    for reference in found.references() {
+        output::line(&reference.to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn report(found: &Sources) -> Report<'_> {
+    let mut places: BTreeMap<&Reference, Vec<Place<'_>>> = BTreeMap::new();
+    for reference in &found.arguments {
+        places.entry(reference).or_default();
+    }
+    for (file, occurrence) in found.occurrences() {
+        let known = places.entry(&occurrence.reference).or_default();
+        known.push(place(file, occurrence));
+    }
+    let images = places.into_iter().map(|(reference, places)| Image {
+        reference: reference.to_string(),
+        places,
+    });
+    let not_understood = found.not_understood().map(|(file, unclear)| Unclear {
+        file,
+        line: unclear.line,
+        column: unclear.column,
+        document: unclear.document,
+        path: &unclear.path,
+        text: &unclear.text,
+        reason: unclear.problem.to_string(),
+    });
+    Report {
+        images: images.collect(),
+        incomplete: found
+            .incomplete()
+            .map(|(file, occurrence)| place(file, occurrence))
+            .collect(),
+        not_understood: not_understood.collect(),
+    }
+}
+
+fn place<'a>(file: &'a str, occurrence: &'a sealift_imagerefs::Occurrence) -> Place<'a> {
+    Place {
+        file,
+        line: occurrence.line,
+        column: occurrence.column,
+        document: occurrence.document,
+        object: occurrence.object.as_deref(),
+        path: &occurrence.path,
+        kind: occurrence.kind.as_str(),
+        text: &occurrence.text,
+    }
+}

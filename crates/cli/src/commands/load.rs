@@ -1,0 +1,274 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::Args;
+use sealift_archive::Bundle;
+use sealift_load::{LoadError, Plan, Receipt, Request, TagAction, Totals, execute, plan};
+use sealift_oci::Destination;
+use sealift_pipeline::Cancel;
+
+use crate::args::{NamingArgs, OutputArgs, TransportArgs};
+use crate::client::client;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::observer;
+use crate::{output, words};
+
+/// Put a bundle into a registry
+///
+/// The bundle's structure and all its manifests are checked before the first write. Each blob is read
+/// once, hashed while it is sent, and goes up once; tags move last, when everything is there, so that a
+/// damaged bundle changes nothing that a client can see. Interrupted by anything, the same command sends
+/// only what is missing.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift load calico.tar registry.corp:5000
+    sealift load calico.tar registry.corp:5000/mirror --naming flat --receipt receipt.json
+    sealift load calico.tar registry.corp:5000 --only 'docker.io/calico/*' --dry-run
+    sealift load calico.tar registry.corp:5000 --username me --password-stdin < password")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub(crate) struct LoadArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The registry, and the path below which everything goes
+    #[arg(value_name = "REGISTRY[/PATH]")]
+    destination: Destination,
+    #[command(flatten)]
+    naming: NamingArgs,
+    /// Load only what fits a pattern (* and ?), compared with references and file names [repeatable]
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+    /// Leave away what fits a pattern [repeatable]
+    #[arg(long, value_name = "PATTERN")]
+    skip: Vec<String>,
+    /// Move tags that point elsewhere
+    #[arg(long)]
+    overwrite: bool,
+    /// Ask the registry for every blob, also of manifests that it has
+    #[arg(long)]
+    deep: bool,
+    /// Read and check the whole bundle before the first write
+    #[arg(long)]
+    verify_first: bool,
+    /// Finish the images that are complete though others fail, and list those
+    #[arg(long)]
+    keep_going: bool,
+    /// Where platforms were chosen, send the publisher's own index with the chosen platforms alone, to a
+    /// registry that takes such an index
+    #[arg(long)]
+    sparse: bool,
+    /// Write what was done to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output_args: OutputArgs,
+    #[command(flatten)]
+    transport: TransportArgs,
+}
+
+pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let request = request(args)?;
+    let bundle = Bundle::open(&args.bundle)?;
+    let observer = observer(args.output_args.quiet);
+    let registry = args.destination.registry();
+    let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
+    let started = SystemTime::now();
+    let plan = plan(&bundle, &request, &client, &*observer, cancel)?;
+    if args.dry_run {
+        drop(observer);
+        return dry_run(args, &plan);
+    }
+    let receipt = execute(&bundle, &plan, &client, &*observer, cancel)?
+        .with_times(words::time(started), words::time(SystemTime::now()));
+    drop(observer);
+    if let Some(path) = &args.receipt {
+        write_receipt(path, &receipt)?;
+    }
+    tell(args, &receipt)
+}
+
+fn request(args: &LoadArgs) -> Result<Request, Failure> {
+    Ok(Request {
+        naming: args.naming.naming()?,
+        only: args.only.clone(),
+        skip: args.skip.clone(),
+        overwrite: args.overwrite,
+        deep: args.deep,
+        verify_first: args.verify_first,
+        keep_going: args.keep_going,
+        sparse: args.sparse,
+        connections: usize::from(args.transport.connections),
+        ..Request::new(args.destination.clone())
+    })
+}
+
+/// Everything is at the destination by now: a receipt that cannot be written is told, and printed.
+fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), Failure> {
+    let bytes =
+        serde_json::to_vec_pretty(receipt).map_err(|error| Failure::new(Exit::Failed, &error))?;
+    let written = fs::write(path, bytes);
+    written.map_err(|error| {
+        let message = format!(
+            "the load is done, but its receipt cannot be written to {}: {error}",
+            path.display()
+        );
+        Failure::message(Exit::Failed, message)
+            .hint("run the same command again with another --receipt: it sends nothing again")
+    })
+}
+
+fn dry_run(args: &LoadArgs, plan: &Plan) -> Result<Exit, Failure> {
+    if args.output_args.json {
+        output::json(plan)?;
+    } else {
+        output::line(&plan_words(plan))?;
+    }
+    let conflicts = plan.conflicts();
+    if conflicts.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(LoadError::Conflicts(conflicts).into())
+}
+
+fn plan_words(plan: &Plan) -> String {
+    let mut lines: Vec<String> = plan
+        .names()
+        .iter()
+        .map(|name| format!("{} -> {}", name.source, name.destination))
+        .collect();
+    for tag in plan.tags() {
+        match tag.action {
+            TagAction::Move { from } => lines.push(format!(
+                "{}:{} moves from {from} to {}",
+                tag.repository, tag.tag, tag.digest
+            )),
+            TagAction::Conflict { there } => lines.push(format!(
+                "{}:{} is {there} there and {} here: not moved",
+                tag.repository, tag.tag, tag.digest
+            )),
+            TagAction::Set | TagAction::Unchanged => {}
+        }
+    }
+    lines.extend(totals_words(plan.totals()));
+    lines.push(format!("identity {}", plan.bundle()));
+    lines.join("\n")
+}
+
+fn totals_words(totals: &Totals) -> [String; 3] {
+    [
+        format!(
+            "{}, {}, {} into {}",
+            words::count(totals.images, "image"),
+            words::count(totals.referrers, "referrer"),
+            words::count(totals.files, "file"),
+            words::repositories(totals.repositories)
+        ),
+        format!(
+            "{} of {} to send ({}), {} to mount ({}); {} of {} are there",
+            totals.blobs_to_send,
+            words::count(totals.blobs, "blob"),
+            words::bytes(totals.bytes_to_send),
+            totals.blobs_to_mount,
+            words::bytes(totals.bytes_to_mount),
+            totals.manifests_present,
+            words::count(totals.manifests, "manifest")
+        ),
+        format!(
+            "{} to set, {} to move, {} unchanged, {} in conflict",
+            words::count(totals.tags_to_set, "tag"),
+            totals.tags_to_move,
+            totals.tags_unchanged,
+            totals.conflicts
+        ),
+    ]
+}
+
+fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {
+    if args.output_args.json {
+        output::json(receipt)?;
+    } else if !args.output_args.quiet {
+        output::line(&receipt_words(receipt))?;
+    }
+    if receipt.is_complete() {
+        return Ok(Exit::Done);
+    }
+    let failed: Vec<String> = receipt
+        .failed
+        .iter()
+        .map(|failed| format!("{}: {}", failed.name, failed.reason))
+        .collect();
+    Err(Failure::message(
+        Exit::TagsPartlyMoved,
+        format!(
+            "{} could not be loaded:\n  {}",
+            words::count(failed.len() as u64, "name"),
+            failed.join("\n  ")
+        ),
+    ))
+}
+
+fn receipt_words(receipt: &Receipt) -> String {
+    let totals = &receipt.totals;
+    format!(
+        "{}: {} sent ({}), {} mounted, {} there; {} verified, {} set, {} unchanged\nidentity {}",
+        receipt.destination,
+        words::count(totals.blobs_sent, "blob"),
+        words::bytes(totals.bytes_sent),
+        totals.blobs_mounted,
+        totals.blobs_present,
+        words::count(
+            totals.manifests_stored + totals.manifests_present,
+            "manifest"
+        ),
+        words::count(totals.tags_set, "tag"),
+        totals.tags_unchanged,
+        receipt.bundle
+    )
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let exit = match &error {
+            LoadError::Placement(_) | LoadError::Conflicts(_) => Exit::Conflict,
+            LoadError::NoMatch { .. } => Exit::Usage,
+            LoadError::Bundle { .. } | LoadError::Damaged { .. } => Exit::Damaged,
+            LoadError::TagsPartlyMoved(_) => Exit::TagsPartlyMoved,
+            LoadError::Cancelled(cancelled) => return (*cancelled).into(),
+            LoadError::Registry(error) if error.is_cancelled() => {
+                return sealift_pipeline::Cancelled.into();
+            }
+            _ => Exit::Failed,
+        };
+        let hint = match &error {
+            LoadError::Registry(error) => error.hint(),
+            LoadError::Manifest { source, .. } => source.hint(),
+            LoadError::TagsPartlyMoved(partly) => Some(tag_list(partly)),
+            _ => None,
+        };
+        let failure = Self::new(exit, &error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn tag_list(partly: &sealift_load::PartlyMoved) -> String {
+    let moved = partly.moved.iter();
+    let moved: Vec<String> = moved
+        .map(|tag| format!("{}:{}", tag.repository, tag.tag))
+        .collect();
+    format!(
+        "moved: {}\n  not moved: {}",
+        moved.join(", "),
+        partly.not_moved.join(", ")
+    )
+}
