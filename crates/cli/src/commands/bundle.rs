@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -94,17 +93,19 @@ fn carried(text: &str) -> Result<FileRequest, String> {
 }
 
 /// Reads `PATH` or `PATH=REGISTRY/REPOSITORY`; a path that exists is a path, whatever it contains.
-fn local(text: &str) -> Result<LocalRequest, Infallible> {
-    let named = text.split_once('=').filter(|(path, repository)| {
-        !path.is_empty() && !repository.is_empty() && !Path::new(text).exists()
-    });
-    Ok(match named {
-        Some((path, repository)) => LocalRequest {
-            path: path.into(),
-            repository: Some(repository.to_owned()),
-        },
-        None => PathBuf::from(text).into(),
-    })
+fn local(text: &str) -> Result<LocalRequest, String> {
+    if Path::new(text).exists() {
+        return Ok(PathBuf::from(text).into());
+    }
+    match text.split_once('=') {
+        Some((path, repository)) if !repository.is_empty() && Path::new(path).exists() => {
+            Ok(LocalRequest {
+                path: path.into(),
+                repository: Some(repository.to_owned()),
+            })
+        }
+        _ => Err("there is no such file or folder".to_owned()),
+    }
 }
 
 /// The plan as `--dry-run --json` tells it.
