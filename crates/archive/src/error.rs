@@ -49,6 +49,21 @@ pub enum WriteError {
         /// What is free.
         free: u64,
     },
+    /// The file system cannot have a file of this size.
+    #[error(
+        "{} would have {needed} bytes, but a file on {file_system} has at most {limit} (choose a place with another file system)",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What the file system is called.
+        file_system: &'static str,
+        /// The bundle's size.
+        needed: u64,
+        /// The largest file there.
+        limit: u64,
+    },
     /// Content is not what its descriptor says.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),

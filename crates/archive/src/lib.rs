@@ -4,12 +4,13 @@
 //! - [`Record`] says what a bundle carries; its digest is the bundle's [`Identity`].
 //! - [`Layout`] gives every entry its offset; it follows from the record alone.
 //! - [`Writer`] writes blobs at their offsets from many threads and survives interruption;
-//!   [`StreamWriter`] writes the same bytes in order.
+//!   [`StreamWriter`] writes the same bytes in order, to a pipe or to a file ([`OutputPlace`] says when).
 //! - [`open_source`] reads images that are on disk already; [`carry`] makes an artifact of a file or folder.
 //! - [`Bundle`] opens what was written and trusts nothing; [`verify`] reads it all; [`plan_extract`] writes
 //!   carried files out.
 
 mod bundle;
+mod disk;
 mod error;
 mod files;
 mod header;
@@ -17,6 +18,8 @@ mod index;
 mod inspect;
 mod journal;
 mod layout;
+mod ordered;
+mod output;
 mod placement;
 mod read_at;
 mod record;
@@ -38,6 +41,8 @@ pub use inspect::{
 };
 pub use journal::{Journal, JournalError, SavedState};
 pub use layout::{Entry, EntryContent, Extent, Layout, LayoutError};
+pub use ordered::OrderedFile;
+pub use output::OutputPlace;
 pub use placement::{Collision, Placed, Placement, PlacementError, Placements, place, place_all};
 pub use read_at::ReadAt;
 pub use record::{

@@ -19,11 +19,30 @@ pub struct StreamWriter<W> {
 impl<W: Write> StreamWriter<W> {
     /// Writes to `output`, nothing yet.
     pub fn new(output: W, layout: Layout) -> Self {
+        Self::from_entry(output, layout, 0)
+    }
+
+    /// The same where `output` has all before entry `next`.
+    pub(crate) fn from_entry(output: W, layout: Layout, next: usize) -> Self {
         Self {
             output,
             layout,
-            next: 0,
+            next,
         }
+    }
+
+    /// The layout that is being filled.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The blobs that are written already, in the file's order.
+    pub fn written(&self) -> impl Iterator<Item = Digest> {
+        let entries = self.layout.entries().iter().take(self.next);
+        entries.filter_map(|entry| match entry.content {
+            EntryContent::Blob(digest) => Some(digest),
+            _ => None,
+        })
     }
 
     /// The blob that has to come next; none when only [`StreamWriter::finish`] is left.

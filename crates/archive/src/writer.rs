@@ -1,18 +1,19 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 use sealift_oci::{Digest, Hasher};
 use sealift_pipeline::{BUFFER_BYTES, Cancel, Mismatch, run_parallel};
 
+use crate::disk::{Disk, Real};
 use crate::error::WriteError;
 use crate::journal::{Journal, JournalError, Written};
 use crate::layout::{Entry, EntryContent, Extent, Layout};
+use crate::output::{check_room, publish, with_suffix};
 use crate::read_at::ReadAt;
 use crate::record::Identity;
 
@@ -33,12 +34,15 @@ pub enum BlobState {
 /// A bundle that is being written: every blob at its own offset, by as many threads as there are.
 ///
 /// The content lies in `OUTPUT.partial` until all of it is there; its first block is written last, so
-/// that nothing takes it for a bundle before.
+/// that nothing takes it for a bundle before. Where [`OutputPlace::in_order`](crate::OutputPlace) says that
+/// jumps ahead are filled with zeros, [`StreamWriter::to_file`](crate::StreamWriter::to_file) writes every
+/// byte once and this writes most of them twice.
 #[derive(Debug)]
 pub struct Writer {
     output: PathBuf,
     partial: PathBuf,
     file: File,
+    disk: Arc<dyn Disk>,
     layout: Layout,
     journal: Journal,
     states: Mutex<BTreeMap<Digest, BlobState>>,
@@ -95,19 +99,24 @@ impl Writer {
         threads: usize,
         cancel: &Cancel,
     ) -> Result<Self, WriteError> {
+        Self::on(Arc::new(Real), output, layout, journal, threads, cancel)
+    }
+
+    fn on(
+        disk: Arc<dyn Disk>,
+        output: &Path,
+        layout: Layout,
+        journal: Journal,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, WriteError> {
         let partial = with_suffix(output, ".partial");
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&partial)
-            .map_err(WriteError::io("create", &partial))?;
+        let file = open_partial(&partial)?;
         let mut writer = Self {
             output: output.to_owned(),
             partial,
             file,
+            disk,
             layout,
             journal,
             states: Mutex::default(),
@@ -115,6 +124,7 @@ impl Writer {
         let resumable = ReadAt::size(&writer.file).map_err(writer.fault("read"))?
             == writer.layout.total_bytes();
         if resumable {
+            writer.hide()?;
             writer.take_up(threads, cancel);
         } else {
             writer.journal.forget_blobs()?;
@@ -194,27 +204,16 @@ impl Writer {
                 first: *first,
             });
         }
-        self.file.sync_data().map_err(self.fault("write"))?;
-        let first = self
-            .layout
-            .entries()
-            .first()
-            .map(Entry::header)
-            .unwrap_or_default();
-        self.file
-            .write_all_at(&first, 0)
-            .map_err(self.fault("write"))?;
-        self.file.sync_all().map_err(self.fault("write"))?;
-        fs::rename(&self.partial, &self.output).map_err(self.fault("rename"))?;
-        if let Some(folder) = self
-            .output
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            // Not every file system lets a folder be synced; the name is there either way.
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
-        self.journal.remove()?;
+        let first = self.layout.entries().first().map(Entry::header);
+        publish(
+            &*self.disk,
+            &self.file,
+            &first.unwrap_or_default(),
+            &self.partial,
+            &self.output,
+        )?;
+        // The bundle is whole and has its name: a journal that stays is of no more use, and no failure.
+        let _ = self.journal.remove();
         Ok(Finished {
             identity: self.layout.identity(),
             bytes: self.layout.total_bytes(),
@@ -293,59 +292,58 @@ impl Writer {
 
     fn allocate(&self) -> Result<(), WriteError> {
         let total = self.layout.total_bytes();
-        self.file.set_len(0).map_err(self.fault("write"))?;
-        self.check_space(total)?;
-        match fallocate(&self.file, FallocateFlags::empty(), 0, total) {
-            Ok(()) => Ok(()),
-            Err(Errno::NOSPC) => Err(self.no_space(total)),
-            // Without preallocation the file grows as it is written; a full disk then shows later.
-            Err(_) => self.file.set_len(total).map_err(self.fault("write")),
+        let prepared = self
+            .disk
+            .set_len(&self.file, 0)
+            .map_err(self.fault("write"))
+            .and_then(|()| check_room(&self.file, &self.output, total))
+            .and_then(|()| self.take_room(total));
+        if prepared.is_err() {
+            // A partial file with nothing in it is of no use to anyone.
+            let _ = fs::remove_file(&self.partial);
+        }
+        prepared
+    }
+
+    /// Where room cannot be taken beforehand the file has holes until it is written; a full disk then
+    /// shows later.
+    fn take_room(&self, total: u64) -> Result<(), WriteError> {
+        match self.disk.allocate(&self.file, total) {
+            Ok(true) => Ok(()),
+            Ok(false) => self
+                .disk
+                .set_len(&self.file, total)
+                .map_err(self.fault("write")),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(WriteError::NoSpace {
+                path: self.output.clone(),
+                needed: total,
+                free: crate::OutputPlace::of_file(&self.file)
+                    .ok()
+                    .and_then(|place| place.free)
+                    .unwrap_or(0),
+            }),
+            Err(error) => Err(self.fault("write")(error)),
         }
     }
 
-    fn check_space(&self, total: u64) -> Result<(), WriteError> {
-        match self.free() {
-            Some(free) if free < total => Err(self.no_space(total)),
-            _ => Ok(()),
-        }
-    }
-
-    fn no_space(&self, needed: u64) -> WriteError {
-        let free = self.free().unwrap_or(0);
-        // An empty partial file is of no use to anyone.
-        let _ = fs::remove_file(&self.partial);
-        WriteError::NoSpace {
-            path: self.output.clone(),
-            needed,
-            free,
-        }
-    }
-
-    fn free(&self) -> Option<u64> {
-        let own = self
-            .file
-            .metadata()
-            .map_or(0, |metadata| metadata.blocks() * 512);
-        let space = fstatvfs(&self.file).ok()?;
-        Some(
-            space
-                .f_bavail
-                .saturating_mul(space.f_frsize)
-                .saturating_add(own),
-        )
+    /// Takes the first block away: a run that ended between that block and the name left it.
+    fn hide(&self) -> Result<(), WriteError> {
+        self.disk
+            .write_all_at(&self.file, &[0; 512], 0)
+            .map_err(self.fault("write"))
     }
 
     /// Writes headers and metadata, all but the file's first block.
     fn write_known(&self) -> Result<(), WriteError> {
         for entry in self.layout.entries() {
             if entry.header_offset > 0 {
-                self.file
-                    .write_all_at(&entry.header(), entry.header_offset)
+                self.disk
+                    .write_all_at(&self.file, &entry.header(), entry.header_offset)
                     .map_err(self.fault("write"))?;
             }
             if let EntryContent::Inline(bytes) = &entry.content {
-                self.file
-                    .write_all_at(bytes, entry.extent.offset)
+                self.disk
+                    .write_all_at(&self.file, bytes, entry.extent.offset)
                     .map_err(self.fault("write"))?;
             }
         }
@@ -353,11 +351,16 @@ impl Writer {
     }
 }
 
-/// `path` with `suffix` after its name.
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+/// Opens or makes the partial file, and follows no link that has its name.
+pub(crate) fn open_partial(partial: &Path) -> Result<File, WriteError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(partial)
+        .map_err(WriteError::io("create", partial))
 }
 
 /// Takes the content of one blob and writes it at its place.
@@ -425,10 +428,11 @@ impl Write for BlobSink<'_> {
             }
             .into());
         }
-        let written = self
-            .writer
-            .file
-            .write_at(bytes, self.extent.offset + self.written)?;
+        let writer = self.writer;
+        let written =
+            writer
+                .disk
+                .write_at(&writer.file, bytes, self.extent.offset + self.written)?;
         self.hasher.update(&bytes[..written]);
         self.written += written as u64;
         if self.written - self.noted >= NOTE_EVERY {
@@ -448,3 +452,6 @@ impl Write for BlobSink<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
