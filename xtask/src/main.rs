@@ -4,6 +4,7 @@ mod bench;
 mod binary;
 mod check;
 mod demo;
+mod ingest;
 mod wire;
 mod workspace;
 
@@ -28,6 +29,8 @@ enum Command {
     Demo,
     /// Measure bundle, verify and load against their floors and against skopeo, on loopback
     Bench(bench::BenchArguments),
+    /// Make Calico's data files of what upstream publishes
+    Ingest(ingest::IngestArguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Demo => demo::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Ingest(arguments) => ingest::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -158,6 +158,7 @@ impl Catalogue {
                     releases: Vec::new(),
                     gaps: Vec::new(),
                     naming: None,
+                    assign: std::collections::BTreeMap::new(),
                 });
                 self.products.len() - 1
             }
@@ -173,6 +174,11 @@ impl Catalogue {
             product.features.retain(|old| old.name != feature.name);
             product.features.push(feature.clone());
         }
+        let assign = file
+            .assign
+            .iter()
+            .map(|(image, features)| (image.clone(), features.clone()));
+        product.assign.extend(assign);
         if let Some(naming) = &file.naming {
             let rule: NamingRule =
                 naming

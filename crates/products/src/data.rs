@@ -27,6 +27,9 @@ pub struct Product {
     pub gaps: Vec<Gap>,
     /// The only naming rule under which the product finds its images, where there is only one.
     pub naming: Option<SetNaming>,
+    /// The features that each image belongs to, by its repository: what a new release's data file is
+    /// made with.
+    pub assign: BTreeMap<String, Vec<String>>,
 }
 
 /// A part of a product that is chosen or left out as a whole.
@@ -89,6 +92,9 @@ pub struct Release {
     pub version: Version,
     /// The operator's version, where there is an operator.
     pub operator: Option<Version>,
+    /// The release that the operator was built for, where that is another one: its images and the name
+    /// of its `ImageSet` are that release's.
+    pub operator_release: Option<Version>,
     /// The registry of images whose row names none.
     pub registry: String,
     /// Which of upstream's statements the rows were made from; a source that is not here was not
@@ -180,6 +186,8 @@ pub(crate) struct RawFile {
     pub(crate) features: Vec<Feature>,
     pub(crate) naming: Option<RawNaming>,
     #[serde(default)]
+    pub(crate) assign: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     pub(crate) gaps: Vec<RawGap>,
     #[serde(default)]
     pub(crate) releases: Vec<RawRelease>,
@@ -204,6 +212,7 @@ pub(crate) struct RawGap {
 pub(crate) struct RawRelease {
     pub(crate) version: String,
     operator: Option<String>,
+    operator_release: Option<String>,
     #[serde(default = "docker_hub")]
     registry: String,
     #[serde(default)]
@@ -266,13 +275,15 @@ pub(crate) fn release(
         reason,
     };
     let version: Version = raw.version.parse().map_err(|e: &str| fault(e.to_owned()))?;
-    let operator = match raw.operator {
-        Some(text) => Some(
-            text.parse::<Version>()
-                .map_err(|e| fault(format!("operator {text:?}: {e}")))?,
-        ),
-        None => None,
+    let other = |field: &str, text: Option<String>| {
+        let parse = |text: String| {
+            let version = text.parse::<Version>();
+            version.map_err(|reason| fault(format!("{field} {text:?}: {reason}")))
+        };
+        text.map(parse).transpose()
     };
+    let operator = other("operator", raw.operator)?;
+    let operator_release = other("operator_release", raw.operator_release)?;
     if raw.images.is_empty() {
         return Err(fault("no images".to_owned()));
     }
@@ -303,6 +314,7 @@ pub(crate) fn release(
         product: product.to_owned(),
         version,
         operator,
+        operator_release,
         registry: raw.registry,
         sources: raw.sources.into_iter().map(Source).collect(),
         images,

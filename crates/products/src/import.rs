@@ -6,6 +6,7 @@ mod cilium;
 mod components;
 mod istio;
 mod lists;
+mod merge;
 mod operator;
 mod versions;
 
@@ -19,8 +20,9 @@ pub use cilium::cilium_values;
 pub use components::{OperatorRegistries, operator_components, operator_registries};
 pub use istio::istio_values;
 pub use lists::{image_list, manifest_references, release_metadata};
+pub use merge::{MergeError, Merged, data_file, merge};
 pub use operator::{Printed, calico_versions, print_images};
-pub use versions::{releases_json, versions_yml};
+pub use versions::{PageNames, page_names_js, page_names_yml, releases_json, versions_yml};
 
 /// What one text says about one release.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_oci::{Destination, Naming, NamingError, Reference};
 
@@ -67,7 +67,7 @@ pub enum Warning {
         /// The sources, by name.
         sources: String,
     },
-    /// A source names the image elsewhere.
+    /// A source names an image under another tag.
     #[error("{image}: {origin} says {other}; what the operator asks for is taken")]
     Differs {
         /// The image that was taken.
@@ -76,6 +76,35 @@ pub enum Warning {
         origin: Source,
         /// What it says.
         other: Reference,
+    },
+    /// A source takes images from another registry. Upstream pushes each image to all of its
+    /// registries, but makes the indexes apart, so that digests can differ.
+    #[error(
+        "{origin} takes {count} images from {registry} ({images}); the operator asks {taken} for them, which is what is taken; digests can differ between the two"
+    )]
+    OtherRegistry {
+        /// The source that differs.
+        origin: Source,
+        /// Its registry.
+        registry: String,
+        /// The operator's registry.
+        taken: String,
+        /// How many images that is.
+        count: usize,
+        /// Their names.
+        images: String,
+    },
+    /// The operator was built for another release, so that it installs that one's images.
+    #[error(
+        "the operator of {version}, {operator}, was built for {built_for}, whose images and ImageSet it asks for"
+    )]
+    OperatorRelease {
+        /// The release.
+        version: String,
+        /// Its operator.
+        operator: String,
+        /// What the operator was built for.
+        built_for: String,
     },
     /// The images may not exist.
     #[error(
@@ -163,6 +192,8 @@ impl Release {
                 result.left_out.push(image);
             }
         }
+        result.warnings.extend(self.other_registries(&chosen));
+        result.warnings.extend(self.other_operator());
         if result.images.is_empty() {
             return Err(SelectError::Empty {
                 product: self.product.clone(),
@@ -170,6 +201,47 @@ impl Release {
             });
         }
         Ok(result)
+    }
+
+    /// One warning for all chosen images that a source takes from the same other registry.
+    fn other_registries(&self, chosen: &BTreeSet<&str>) -> Vec<Warning> {
+        let mut groups: BTreeMap<(&Source, &str, &str), Vec<&str>> = BTreeMap::new();
+        for row in &self.images {
+            if !row
+                .features
+                .iter()
+                .any(|feature| chosen.contains(feature.as_str()))
+            {
+                continue;
+            }
+            for (origin, other) in &row.differs {
+                if other.registry() != row.reference.registry() {
+                    let key = (origin, other.registry(), row.reference.registry());
+                    groups
+                        .entry(key)
+                        .or_default()
+                        .push(row.reference.repository());
+                }
+            }
+        }
+        let warning = |((origin, registry, taken), images): ((&Source, &str, &str), Vec<&str>)| {
+            Warning::OtherRegistry {
+                origin: origin.clone(),
+                registry: registry.to_owned(),
+                taken: taken.to_owned(),
+                count: images.len(),
+                images: images.join(", "),
+            }
+        };
+        groups.into_iter().map(warning).collect()
+    }
+
+    fn other_operator(&self) -> Option<Warning> {
+        Some(Warning::OperatorRelease {
+            version: self.version.to_string(),
+            operator: self.operator.as_ref()?.to_string(),
+            built_for: self.operator_release.as_ref()?.to_string(),
+        })
     }
 
     fn chosen<'a>(
@@ -244,11 +316,13 @@ fn warn(row: &ImageRow, image: &ProductImage, warnings: &mut Vec<Warning>) {
         }
     }
     for (origin, other) in &row.differs {
-        warnings.push(Warning::Differs {
-            image: row.reference.clone(),
-            origin: origin.clone(),
-            other: other.clone(),
-        });
+        if other.tag() != row.reference.tag() || other.repository() != row.reference.repository() {
+            warnings.push(Warning::Differs {
+                image: row.reference.clone(),
+                origin: origin.clone(),
+                other: other.clone(),
+            });
+        }
     }
     if row.features.iter().all(|feature| feature == FIPS) {
         warnings.push(Warning::MaybeUnpublished {

@@ -78,7 +78,11 @@ pub fn image_set(
         }
     }
     complete(release, &accepted, &rows)?;
-    let name = format!("calico-{}", release.version);
+    let named_for = release
+        .operator_release
+        .as_ref()
+        .unwrap_or(&release.version);
+    let name = format!("calico-{named_for}");
     let entries = rows.iter().map(|(image, digest)| {
         map([
             ("image", Node::from(image.as_str())),

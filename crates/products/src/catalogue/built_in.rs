@@ -1,7 +1,26 @@
 //! The data files that are compiled in, in the order they are read.
 
+/// A file below `data/`, under its path there.
+macro_rules! data {
+    ($($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../data/", $path)))),*]
+    };
+}
+
 /// Name and text of each file; a product's description comes before its releases.
-pub(super) const FILES: &[(&str, &str)] = &[(
+pub(super) const FILES: &[(&str, &str)] = data![
     "calico/product.yaml",
-    include_str!("../../data/calico/product.yaml"),
-)];
+    "calico/v3.20.yaml",
+    "calico/v3.21.yaml",
+    "calico/v3.22.yaml",
+    "calico/v3.23.yaml",
+    "calico/v3.24.yaml",
+    "calico/v3.25.yaml",
+    "calico/v3.26.yaml",
+    "calico/v3.27.yaml",
+    "calico/v3.28.yaml",
+    "calico/v3.29.yaml",
+    "calico/v3.30.yaml",
+    "calico/v3.31.yaml",
+    "calico/v3.32.yaml",
+];

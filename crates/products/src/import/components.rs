@@ -3,6 +3,8 @@
 //!
 //! The operator prints the same list; these files are for releases whose operator nobody wants to run.
 
+use std::collections::BTreeSet;
+
 use super::{Collector, Import, ImportError, field};
 
 /// The default registries of an operator, from `pkg/components/images.go`.
@@ -12,14 +14,23 @@ pub struct OperatorRegistries {
     pub calico: String,
     /// For the operator's own image and images of `tigera/`.
     pub operator: String,
+    /// For components that nobody listed, which happened to FIPS builds.
+    pub unlisted: String,
+    /// The components that are listed for the registry of Calico; all of them from v1.41 on, which has
+    /// no such list.
+    pub listed: Option<BTreeSet<String>>,
 }
 
-/// Reads `pkg/components/images.go`.
+/// Reads `pkg/components/images.go` and, from `references.go`, which components get which registry.
 ///
 /// # Errors
 /// Where the constants are not there.
-pub fn operator_registries(name: &str, bytes: &[u8]) -> Result<OperatorRegistries, ImportError> {
-    let text = String::from_utf8_lossy(bytes);
+pub fn operator_registries(
+    name: &str,
+    images: &[u8],
+    references: &[u8],
+) -> Result<OperatorRegistries, ImportError> {
+    let text = String::from_utf8_lossy(images);
     let constant = |names: &[&str]| {
         let found = text.lines().find_map(|line| {
             let (key, value) = line.split_once('=')?;
@@ -32,7 +43,27 @@ pub fn operator_registries(name: &str, bytes: &[u8]) -> Result<OperatorRegistrie
             .ok_or_else(|| field(name, "CalicoRegistry", "a constant"))?,
         operator: constant(&["InitRegistry", "OperatorRegistry"])
             .ok_or_else(|| field(name, "InitRegistry", "a constant"))?,
+        unlisted: constant(&["TigeraRegistry"])
+            .ok_or_else(|| field(name, "TigeraRegistry", "a constant"))?,
+        listed: listed(&String::from_utf8_lossy(references)),
     })
+}
+
+/// The constants between `case` and `registry = CalicoRegistry`.
+fn listed(text: &str) -> Option<BTreeSet<String>> {
+    let (before, _) = text.split_once("registry = CalicoRegistry\n")?;
+    let (_, cases) = before.rsplit_once("switch c {")?;
+    let words = cases.split(|c: char| !c.is_ascii_alphanumeric());
+    let constants = words.filter(|word| word.starts_with("Component"));
+    Some(constants.map(str::to_owned).collect())
+}
+
+impl OperatorRegistries {
+    fn lists(&self, constant: &str) -> bool {
+        self.listed
+            .as_ref()
+            .is_none_or(|listed| listed.contains(constant))
+    }
 }
 
 /// One `Component…` of the file.
@@ -67,7 +98,8 @@ pub fn operator_components(
             None => ("calico", component.image.as_str()),
         };
         let registry = match (component.registry.as_str(), path) {
-            ("", "calico") => registries.calico.as_str(),
+            ("", "calico") if registries.lists(&component.constant) => registries.calico.as_str(),
+            ("", "calico") => registries.unlisted.as_str(),
             ("", _) => registries.operator.as_str(),
             (registry, _) => registry,
         };

@@ -1,5 +1,7 @@
 //! The data behind Calico's documentation pages: `versions.yml` and `releases.json`.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Collector, Import, ImportError, field, refuse_template};
@@ -59,45 +61,103 @@ const NO_IMAGES: &[&str] = &[
     "flannel",
 ];
 
+/// Which image the documentation's template shows for a component's key: a key that is not here is
+/// dropped from the page without a word.
+pub type PageNames = BTreeMap<String, String>;
+
 /// The releases in `versions.yml` of the documentation up to v3.25, newest first. Images have no
-/// registry there, which means Docker Hub.
+/// registry there, which means Docker Hub. With the `imageNames` of the page's configuration the result
+/// is what the page shows; without, what the data holds.
 ///
 /// # Errors
 /// Where it is not such a file.
-pub fn versions_yml(name: &str, bytes: &[u8]) -> Result<Vec<Import>, ImportError> {
-    releases(name, bytes, "versions.yml of Calico's documentation")
+pub fn versions_yml(
+    name: &str,
+    bytes: &[u8],
+    page: Option<&PageNames>,
+) -> Result<Vec<Import>, ImportError> {
+    releases(name, bytes, page, "versions.yml of Calico's documentation")
 }
 
-/// The releases in `releases.json` of the documentation from v3.26 on, newest first.
+/// The releases in `releases.json` of the documentation from v3.26 on, newest first; `page` as for
+/// [`versions_yml`].
 ///
 /// # Errors
 /// Where it is not such a file.
-pub fn releases_json(name: &str, bytes: &[u8]) -> Result<Vec<Import>, ImportError> {
-    releases(name, bytes, "releases.json of Calico's documentation")
+pub fn releases_json(
+    name: &str,
+    bytes: &[u8],
+    page: Option<&PageNames>,
+) -> Result<Vec<Import>, ImportError> {
+    releases(name, bytes, page, "releases.json of Calico's documentation")
 }
 
-fn releases(name: &str, bytes: &[u8], expected: &'static str) -> Result<Vec<Import>, ImportError> {
+/// The `imageNames` of the documentation's `_config.yml` (those of `defaults`, which the page uses).
+///
+/// # Errors
+/// Where it is not such a file.
+pub fn page_names_yml(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError> {
+    let value = read_yaml_one(name, bytes)?;
+    let names = value
+        .pointer("/defaults/0/values/imageNames")
+        .and_then(Value::as_object);
+    let names = names.ok_or_else(|| field(name, "defaults[0].values.imageNames", "a mapping"))?;
+    let pairs = names
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    Ok(pairs.collect())
+}
+
+/// The `imageNames` of the documentation's `variables.js`.
+///
+/// # Errors
+/// Where there are none.
+pub fn page_names_js(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError> {
+    let text = String::from_utf8_lossy(bytes);
+    let (_, rest) = text
+        .split_once("imageNames: {")
+        .ok_or_else(|| field(name, "imageNames", "an object"))?;
+    let (body, _) = rest
+        .split_once('}')
+        .ok_or_else(|| field(name, "imageNames", "an object that ends"))?;
+    let quotes = |text: &str| text.trim().trim_matches(['\'', '"']).to_owned();
+    let pairs = body.split(',').filter_map(|pair| pair.split_once(':'));
+    Ok(pairs
+        .map(|(key, value)| (quotes(key), quotes(value)))
+        .collect())
+}
+
+fn releases(
+    name: &str,
+    bytes: &[u8],
+    page: Option<&PageNames>,
+    expected: &'static str,
+) -> Result<Vec<Import>, ImportError> {
     refuse_template(name, bytes)?;
     let value = read_yaml_one(name, bytes)?;
     let entries = value.as_array().filter(|entries| !entries.is_empty());
     let entries = entries.ok_or_else(|| field(name, "(top)", "a list of releases"))?;
-    entries
+    let releases = entries
         .iter()
-        .map(|entry| release(name, entry, expected))
-        .collect()
+        .map(|entry| release(name, entry, page, expected));
+    releases.collect()
 }
 
-fn release(name: &str, entry: &Value, expected: &'static str) -> Result<Import, ImportError> {
+fn release(
+    name: &str,
+    entry: &Value,
+    page: Option<&PageNames>,
+    expected: &'static str,
+) -> Result<Import, ImportError> {
     let title = entry.get("title").and_then(Value::as_str);
     let title = title.ok_or_else(|| field(name, "title", "a version"))?;
     let mut collector = Collector::new(name);
     let operator = entry.get("tigera-operator");
-    let text = |value: Option<&Value>, key: &str| value?.get(key)?.as_str().map(str::to_owned);
     let operator_version = text(operator, "version");
-    if let Some(version) = &operator_version {
-        let image = text(operator, "image").unwrap_or_else(|| "tigera/operator".to_owned());
-        let registry = text(operator, "registry").unwrap_or_else(|| "quay.io".to_owned());
-        collector.add_parts(&registry, &image, version)?;
+    if let Some(version) = operator_version {
+        let image = text(operator, "image").unwrap_or("tigera/operator");
+        let registry = text(operator, "registry").unwrap_or("quay.io");
+        collector.add_parts(registry, image, version)?;
     }
     let components = entry.get("components").and_then(Value::as_object);
     let components =
@@ -111,10 +171,17 @@ fn release(name: &str, entry: &Value, expected: &'static str) -> Result<Import, 
                 "a version",
             )
         })?;
-        let image = text(component, "image");
-        let registry = text(component, "registry").unwrap_or_else(|| "docker.io".to_owned());
-        match image.as_deref().or_else(|| component_image(key)) {
-            Some(image) => collector.add_parts(&registry, image, &version)?,
+        let registry = text(component, "registry").unwrap_or("docker.io");
+        let image = match page {
+            Some(names) => match names.get(key) {
+                // The page's template leaves flannel out, by the key's name.
+                Some(image) if !key.contains("flannel") => Some(image.as_str()),
+                _ => continue,
+            },
+            None => text(component, "image").or_else(|| component_image(key)),
+        };
+        match image {
+            Some(image) => collector.add_parts(registry, image, version)?,
             None if NO_IMAGES.contains(&key.as_str()) => {}
             None => collector.unknown(format!("{title}: {key}")),
         }
@@ -123,4 +190,8 @@ fn release(name: &str, entry: &Value, expected: &'static str) -> Result<Import, 
     import.version = title.parse().ok();
     import.operator = operator_version.and_then(|version| version.parse().ok());
     Ok(import)
+}
+
+fn text<'v>(value: Option<&'v Value>, key: &str) -> Option<&'v str> {
+    value?.get(key)?.as_str()
 }

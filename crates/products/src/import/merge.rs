@@ -1,0 +1,251 @@
+//! What several sources say about one release, put together into a data file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sealift_oci::Reference;
+
+use super::Import;
+use crate::data::{DEFAULT, Product};
+use crate::emit;
+use crate::{Refused, Source, Version};
+
+/// Which source is believed where they differ, strongest first.
+const ORDER: &[&str] = &[
+    "operator",
+    "manifests",
+    "chart",
+    "metadata",
+    "documentation",
+];
+
+/// A release as its data file will have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    version: Version,
+    operator: Version,
+    /// What the operator calls itself, where that is another release.
+    operator_release: Option<Version>,
+    registry: String,
+    sources: Vec<String>,
+    imageset_needs: Vec<String>,
+    rows: Vec<Row>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    reference: Reference,
+    features: Vec<String>,
+    named_by: Vec<String>,
+    differs: BTreeMap<String, Reference>,
+}
+
+/// Why sources cannot be put together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MergeError {
+    /// The operator is the one source that cannot be missing.
+    #[error("{version}: the operator's component list is missing")]
+    NoOperator {
+        /// The release.
+        version: Version,
+    },
+    /// An image whose features nobody has said.
+    #[error(
+        "{version}: {image} belongs to no feature; add it to `assign` in the product's description"
+    )]
+    Unassigned {
+        /// The release.
+        version: Version,
+        /// The image.
+        image: Reference,
+    },
+}
+
+/// Puts together what sources say about `version`, by name of the source. `registry` is the operator's
+/// default.
+///
+/// # Errors
+/// Where the operator's list is missing, or an image is new to the product.
+pub fn merge(
+    product: &Product,
+    version: &Version,
+    operator: &Version,
+    registry: &str,
+    sources: &BTreeMap<String, Import>,
+) -> Result<Merged, MergeError> {
+    let list = sources
+        .get(Source::OPERATOR)
+        .ok_or_else(|| MergeError::NoOperator {
+            version: version.clone(),
+        })?;
+    let operator_release = list.version.clone().filter(|other| !other.same(version));
+    let mut rows: Vec<Row> = Vec::new();
+    let mut refused = Vec::new();
+    let known = ORDER
+        .iter()
+        .filter_map(|name| Some((*name, sources.get(*name)?)));
+    for (name, import) in known.clone() {
+        for image in &import.images {
+            add(product, version, name, image, &mut rows)?;
+        }
+        refused.extend(import.refused.iter().map(|refused| Refused {
+            source: name.to_owned(),
+            ..refused.clone()
+        }));
+    }
+    refused.dedup();
+    rows.sort_by(|a, b| order(&a.reference).cmp(&order(&b.reference)));
+    // Operators before v1.31 resolve the Windows component whether there are Windows nodes or not.
+    let needs = rows.iter().map(|row| row.reference.repository());
+    let needs =
+        needs.filter(|name| *name == "calico/windows-upgrade" && operator.series() <= (1, 30));
+    Ok(Merged {
+        version: version.clone(),
+        operator: operator.clone(),
+        operator_release,
+        registry: registry.to_owned(),
+        sources: known.map(|(name, _)| name.to_owned()).collect(),
+        imageset_needs: needs.map(str::to_owned).collect(),
+        rows,
+        refused,
+    })
+}
+
+/// The operator's own image first, then by name.
+fn order(reference: &Reference) -> (bool, &str, String) {
+    let name = reference.repository();
+    (name != "tigera/operator", name, reference.to_string())
+}
+
+fn is_fips(reference: &Reference) -> bool {
+    reference.tag().is_some_and(|tag| tag.ends_with("-fips"))
+}
+
+fn add(
+    product: &Product,
+    version: &Version,
+    source: &str,
+    image: &Reference,
+    rows: &mut Vec<Row>,
+) -> Result<(), MergeError> {
+    let same = |row: &Row| {
+        row.reference.repository() == image.repository()
+            && is_fips(&row.reference) == is_fips(image)
+    };
+    if let Some(row) = rows.iter_mut().find(|row| same(row)) {
+        if !row.named_by.iter().any(|name| name == source) {
+            row.named_by.push(source.to_owned());
+        }
+        if row.reference == *image {
+            return Ok(());
+        }
+        let differs = row.differs.entry(source.to_owned());
+        differs.or_insert_with(|| image.clone());
+        // A manifest with a tag of its own pulls it, operator or not.
+        if row.reference.tag() == image.tag() || source != "manifests" {
+            return Ok(());
+        }
+        if !rows.iter().any(|row| row.reference == *image) {
+            rows.push(Row {
+                reference: image.clone(),
+                features: vec!["manifests".to_owned()],
+                named_by: vec![source.to_owned()],
+                differs: BTreeMap::new(),
+            });
+        }
+        return Ok(());
+    }
+    let features = if is_fips(image) {
+        vec!["fips".to_owned()]
+    } else {
+        let assigned = product.assign.get(image.repository());
+        assigned.cloned().ok_or_else(|| MergeError::Unassigned {
+            version: version.clone(),
+            image: image.clone(),
+        })?
+    };
+    rows.push(Row {
+        reference: image.clone(),
+        features,
+        named_by: vec![source.to_owned()],
+        differs: BTreeMap::new(),
+    });
+    Ok(())
+}
+
+/// The data file of releases, oldest first, in the format of `data/README.md`.
+pub fn data_file(product: &Product, releases: &[Merged]) -> String {
+    let mut out = format!(
+        "# Written by `cargo xtask ingest`; see crates/products/data/README.md.\nproduct: {}\nreleases:\n",
+        product.name
+    );
+    for release in releases {
+        write_release(release, &mut out);
+    }
+    out
+}
+
+fn write_release(release: &Merged, out: &mut String) {
+    let _ = write!(
+        out,
+        "- version: {}\n  operator: {}\n  registry: {}\n  sources: {}\n",
+        release.version,
+        release.operator,
+        release.registry,
+        flow(&release.sources)
+    );
+    if let Some(other) = &release.operator_release {
+        let _ = writeln!(out, "  operator_release: {other}");
+    }
+    if !release.imageset_needs.is_empty() {
+        let _ = writeln!(out, "  imageset_needs: {}", flow(&release.imageset_needs));
+    }
+    out.push_str("  images:\n");
+    for row in &release.rows {
+        let _ = writeln!(out, "  - {{{}}}", row_fields(release, row));
+    }
+    if !release.refused.is_empty() {
+        out.push_str("  refused:\n");
+    }
+    for refused in &release.refused {
+        let _ = writeln!(
+            out,
+            "  - {{reference: {}, source: {}, reason: {}}}",
+            emit::text(&refused.reference),
+            refused.source,
+            emit::text(&refused.reason)
+        );
+    }
+}
+
+fn row_fields(release: &Merged, row: &Row) -> String {
+    let reference = &row.reference;
+    let mut fields = vec![format!("image: {}", reference.repository())];
+    if reference.registry() != release.registry {
+        fields.push(format!("registry: {}", emit::text(reference.registry())));
+    }
+    if let Some(tag) = reference
+        .tag()
+        .filter(|tag| *tag != release.version.as_str())
+    {
+        fields.push(format!("tag: {}", emit::text(tag)));
+    }
+    if row.features != [DEFAULT] {
+        fields.push(format!("features: {}", flow(&row.features)));
+    }
+    fields.push(format!("in: {}", flow(&row.named_by)));
+    if !row.differs.is_empty() {
+        let pairs: Vec<String> = row
+            .differs
+            .iter()
+            .map(|(source, reference)| format!("{source}: {}", emit::text(&reference.to_string())))
+            .collect();
+        fields.push(format!("differs: {{{}}}", pairs.join(", ")));
+    }
+    fields.join(", ")
+}
+
+fn flow(items: &[String]) -> String {
+    format!("[{}]", items.join(", "))
+}
