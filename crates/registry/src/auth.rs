@@ -1,10 +1,7 @@
-//! Authentication: challenges, tokens, and what is shown to whom.
-//!
-//! Not part of the distribution specification; what registries do follows Docker's token service:
-//! `401` with `WWW-Authenticate: Bearer realm=…,service=…,scope=…`, then a GET of the realm.
+//! What one host is shown: user and password, or tokens by their scopes.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -15,12 +12,23 @@ use crate::error::Problem;
 use crate::keychain::Credential;
 use crate::secret::Secret;
 
+/// No token is believed to last longer, whatever its service says.
+const MAX_TOKEN_SECONDS: u64 = 86_400;
+/// Every token lasts this long; services that say less, or nothing, mean it (distribution, "token").
+const MIN_TOKEN_SECONDS: u64 = 60;
+
 /// What one host wants to be shown.
 #[derive(Debug, Default)]
-pub(crate) struct AuthState(Mutex<State>);
+pub(crate) struct AuthState {
+    shown: Mutex<Shown>,
+    /// By repository: a helper program is asked once.
+    credentials: Mutex<HashMap<String, Option<Credential>>>,
+    /// By scope: one thread renews a token, the others wait for it.
+    renewals: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+}
 
 #[derive(Debug, Default)]
-struct State {
+struct Shown {
     basic: bool,
     tokens: HashMap<String, Token>,
 }
@@ -29,93 +37,123 @@ struct State {
 struct Token {
     value: Secret,
     until: Instant,
+    service: TokenService,
 }
 
-/// One challenge of a `WWW-Authenticate` header.
+/// Where tokens of a scope come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Challenge {
+pub(crate) struct TokenService {
+    pub(crate) realm: String,
+    pub(crate) service: String,
+    /// Separated by spaces.
+    pub(crate) scopes: String,
+}
+
+/// What is known of a scope.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// The host wants user and password.
     Basic,
-    Bearer {
-        realm: String,
-        service: String,
-        scope: String,
-    },
+    /// A token that is good, as a header.
+    Token(Secret),
+    /// There was a token, from here.
+    Expired(TokenService),
+    /// Nothing: the host has not asked.
+    Nothing,
 }
 
 /// What a token service answers.
 #[derive(Deserialize)]
 pub(crate) struct TokenAnswer {
     #[serde(default)]
-    token: String,
+    token: Option<String>,
     #[serde(default)]
-    access_token: String,
+    access_token: Option<String>,
     #[serde(default)]
-    expires_in: Option<i64>,
+    expires_in: Option<f64>,
 }
 
 impl AuthState {
-    /// The `Authorization` header for a request of these scopes, as far as it is known.
-    pub(crate) fn header(&self, scope: &str, credential: Option<&Credential>) -> Option<Secret> {
-        let state = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if state.basic {
-            return credential.and_then(basic);
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What requests of these scopes are shown.
+    pub(crate) fn known(&self, scope: &str) -> Known {
+        let shown = self.shown();
+        if shown.basic {
+            return Known::Basic;
         }
-        let token = state
-            .tokens
-            .get(scope)
-            .filter(|token| token.until > Instant::now())?;
-        Some(Secret::new(format!("Bearer {}", token.value.expose())))
+        match shown.tokens.get(scope) {
+            Some(token) if token.until > Instant::now() => {
+                Known::Token(Secret::new(format!("Bearer {}", token.value.expose())))
+            }
+            Some(token) => Known::Expired(token.service.clone()),
+            None => Known::Nothing,
+        }
     }
 
     /// From now on, the host is shown user and password.
     pub(crate) fn use_basic(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .basic = true;
+        self.shown().basic = true;
     }
 
-    /// Keeps a token until a little before it expires; at least a minute is what every service means.
-    pub(crate) fn keep(&self, scope: &str, answer: TokenAnswer) -> Result<(), Problem> {
-        let value = if answer.token.is_empty() {
-            answer.access_token
-        } else {
-            answer.token
+    /// Keeps a token until a little before it expires.
+    pub(crate) fn keep(
+        &self,
+        scope: &str,
+        answer: TokenAnswer,
+        service: TokenService,
+    ) -> Result<(), Problem> {
+        let value = [answer.token, answer.access_token]
+            .into_iter()
+            .flatten()
+            .find(|token| !token.is_empty());
+        let value = value
+            .filter(|token| token.bytes().all(|c| (0x21..0x7f).contains(&c)))
+            .ok_or_else(|| Problem::Protocol("the token service gave no token".to_owned()))?;
+        let token = Token {
+            value: Secret::new(value),
+            until: Instant::now() + lifetime(answer.expires_in),
+            service,
         };
-        if value.is_empty() || !value.bytes().all(|c| (0x21..0x7f).contains(&c)) {
-            return Err(Problem::Protocol(
-                "the token service gave no token".to_owned(),
-            ));
-        }
-        let seconds = u64::try_from(answer.expires_in.unwrap_or(60))
-            .unwrap_or(60)
-            .clamp(60, 86_400);
-        let until = Instant::now() + Duration::from_secs(seconds * 9 / 10);
-        let mut state = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.tokens.insert(
-            scope.to_owned(),
-            Token {
-                value: Secret::new(value),
-                until,
-            },
-        );
+        self.shown().tokens.insert(scope.to_owned(), token);
         Ok(())
     }
 
-    /// Forgets a token that was refused.
-    pub(crate) fn forget(&self, scope: &str) {
-        let mut state = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.tokens.remove(scope);
+    /// The lock that whoever gets a token for `scope` holds.
+    pub(crate) fn renewal(&self, scope: &str) -> Arc<Mutex<()>> {
+        let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(renewals.entry(scope.to_owned()).or_default())
     }
+
+    /// The credential for a repository, looked up once.
+    pub(crate) fn credential(
+        &self,
+        repository: &str,
+        look_up: impl FnOnce() -> Result<Option<Credential>, Problem>,
+    ) -> Result<Option<Credential>, Problem> {
+        let mut credentials = self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(credential) = credentials.get(repository) {
+            return Ok(credential.clone());
+        }
+        let credential = look_up()?;
+        credentials.insert(repository.to_owned(), credential.clone());
+        Ok(credential)
+    }
+}
+
+/// Nine tenths of what the service says: a token must not expire on its way.
+fn lifetime(expires_in: Option<f64>) -> Duration {
+    let said = Duration::try_from_secs_f64(expires_in.unwrap_or_default()).unwrap_or_default();
+    said.clamp(
+        Duration::from_secs(MIN_TOKEN_SECONDS),
+        Duration::from_secs(MAX_TOKEN_SECONDS),
+    ) * 9
+        / 10
 }
 
 /// The header of the Basic scheme (RFC 7617); none for a credential that is no password.
@@ -129,131 +167,50 @@ pub(crate) fn basic(credential: &Credential) -> Option<Secret> {
     }
 }
 
-/// The challenge to answer: Bearer where it is offered, else Basic (RFC 9110, section 11.6.1).
-pub(crate) fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Challenge> {
-    let challenges: Vec<Challenge> = headers.flat_map(parse).collect();
-    let bearer = challenges
-        .iter()
-        .find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
-    bearer.or(challenges.first()).cloned()
-}
-
-fn parse(header: &str) -> Vec<Challenge> {
-    let mut found: Vec<(String, HashMap<String, String>)> = Vec::new();
-    for piece in split_outside_quotes(header) {
-        let piece = piece.trim();
-        // `Scheme name=value` begins a challenge; `name=value` goes on with it.
-        let (scheme, parameter) = match piece.split_once(' ') {
-            Some((scheme, rest)) if !scheme.contains('=') => (Some(scheme), rest.trim()),
-            _ if !piece.contains('=') && !piece.is_empty() => (Some(piece), ""),
-            _ => (None, piece),
-        };
-        if let Some(scheme) = scheme {
-            found.push((scheme.to_ascii_lowercase(), HashMap::new()));
-        }
-        if let (Some((name, value)), Some((_, parameters))) =
-            (parameter.split_once('='), found.last_mut())
-        {
-            parameters.insert(name.trim().to_ascii_lowercase(), unquoted(value.trim()));
-        }
-    }
-    found
-        .into_iter()
-        .filter_map(|(scheme, parameters)| challenge(&scheme, parameters))
-        .collect()
-}
-
-fn challenge(scheme: &str, mut parameters: HashMap<String, String>) -> Option<Challenge> {
-    let mut take = |name: &str| parameters.remove(name).unwrap_or_default();
-    match scheme {
-        "basic" => Some(Challenge::Basic),
-        "bearer" => Some(Challenge::Bearer {
-            realm: take("realm"),
-            service: take("service"),
-            scope: take("scope"),
-        }),
-        _ => None,
-    }
-}
-
-fn split_outside_quotes(text: &str) -> Vec<&str> {
-    let (mut pieces, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ',' if !quoted => {
-                pieces.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    pieces.push(&text[start..]);
-    pieces
-}
-
-fn unquoted(value: &str) -> String {
-    match value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-    {
-        Some(inner) => inner.replace("\\\"", "\"").replace("\\\\", "\\"),
-        None => value.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[test]
-    fn a_bearer_challenge_keeps_commas_inside_quotes() {
-        let header = r#"Bearer realm="https://a/t",service="r.io",scope="repository:x:pull,push""#;
-        let expected = Challenge::Bearer {
+    fn service() -> TokenService {
+        TokenService {
             realm: "https://a/t".to_owned(),
-            service: "r.io".to_owned(),
-            scope: "repository:x:pull,push".to_owned(),
-        };
-        assert_eq!(choose([header].into_iter()), Some(expected));
+            service: String::new(),
+            scopes: "s".to_owned(),
+        }
     }
 
     #[test]
-    fn bearer_is_preferred_wherever_it_stands() {
-        let headers = [r#"Basic realm="r", Bearer realm="https://a/t""#];
-        assert!(matches!(
-            choose(headers.into_iter()),
-            Some(Challenge::Bearer { .. })
-        ));
-        assert_eq!(
-            choose(["Negotiate", r#"basic realm="x""#].into_iter()),
-            Some(Challenge::Basic)
-        );
-        assert_eq!(choose(["Negotiate", "garbage \"", ""].into_iter()), None);
-    }
-
-    #[test]
-    fn a_token_lasts_a_minute_at_least_and_comes_under_either_name() {
+    fn a_token_comes_under_either_name() {
         for json in [
             r#"{"token":"t","expires_in":0}"#,
             r#"{"access_token":"t","expires_in":-5}"#,
-            r#"{"token":"t"}"#,
+            r#"{"token":"","access_token":"t","expires_in":1e300}"#,
+            r#"{"token":"t","access_token":null}"#,
         ] {
             let state = AuthState::default();
-            state
-                .keep("s", serde_json::from_str(json).unwrap())
-                .unwrap();
-            assert_eq!(state.header("s", None), Some(Secret::new("Bearer t")));
-            assert_eq!(state.header("other", None), None);
-            state.forget("s");
-            assert_eq!(state.header("s", None), None);
+            let answer = serde_json::from_str(json).unwrap();
+            state.keep("s", answer, service()).unwrap();
+            assert!(matches!(state.known("s"), Known::Token(t) if t == Secret::new("Bearer t")));
+            assert!(matches!(state.known("other"), Known::Nothing));
         }
-        let state = AuthState::default();
-        assert!(
-            state
-                .keep("s", serde_json::from_str(r#"{"token":"a b"}"#).unwrap())
-                .is_err()
-        );
+        for json in [r#"{"token":"a b"}"#, r#"{"token":"a\r\nb"}"#, "{}"] {
+            let answer = serde_json::from_str(json).unwrap();
+            assert!(AuthState::default().keep("s", answer, service()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_token_lasts_a_minute_at_least_and_a_day_at_most() {
+        for (said, lasts) in [
+            (None, 54),
+            (Some(-1.0), 54),
+            (Some(f64::NAN), 54),
+            (Some(300.0), 270),
+        ] {
+            assert_eq!(lifetime(said), Duration::from_secs(lasts), "{said:?}");
+        }
+        assert_eq!(lifetime(Some(1e300)), Duration::from_secs(54));
+        assert_eq!(lifetime(Some(1e12)), Duration::from_secs(86_400 * 9 / 10));
     }
 }

@@ -1,12 +1,12 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sealift_pipeline::{Cancel, Cancelled, NoObserver, Observer};
-use ureq::Agent;
 
+use crate::agents::Agents;
 use crate::auth::AuthState;
 use crate::error::{Problem, RegistryError};
 use crate::keychain::Keychain;
@@ -16,11 +16,6 @@ use crate::request::Call;
 use crate::retry::RetryPolicy;
 use crate::tls::HostTrust;
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a registry may think before it answers: some hash a whole blob before a commit is confirmed.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(900);
-
 /// What a client is given; nothing of it is looked up in the environment.
 #[derive(Clone)]
 pub struct ClientOptions {
@@ -28,7 +23,7 @@ pub struct ClientOptions {
     pub keychain: Keychain,
     /// Hosts that speak plain HTTP; loopback hosts do without being listed.
     pub plain_http: Vec<String>,
-    /// Authorities to trust instead of the system's, a PEM file.
+    /// Authorities to trust beside the system's, a PEM file.
     pub ca_file: Option<PathBuf>,
     /// Folders of the `certs.d` kind, first match wins.
     pub certificate_folders: Vec<PathBuf>,
@@ -44,6 +39,8 @@ pub struct ClientOptions {
     pub retry: RetryPolicy,
     /// How long a connection may stand still.
     pub idle_timeout: Duration,
+    /// How long a registry may think about a blob that it was sent: some hash the whole before they answer.
+    pub answer_timeout: Duration,
     /// How many connections are kept for each host.
     pub connections: usize,
     /// Stops everything that waits or transfers.
@@ -65,6 +62,7 @@ impl Default for ClientOptions {
             no_proxy: None,
             retry: RetryPolicy::default(),
             idle_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_secs(900),
             connections: 8,
             cancel: Cancel::new(),
             observer: Arc::new(NoObserver),
@@ -76,6 +74,7 @@ impl Default for ClientOptions {
 #[derive(Clone)]
 pub struct Client {
     pub(crate) options: Arc<ClientOptions>,
+    pub(crate) agents: Arc<Agents>,
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
 }
 
@@ -85,20 +84,35 @@ pub(crate) struct Host {
     pub(crate) name: String,
     /// Where its API is.
     pub(crate) origin: Origin,
-    pub(crate) agent: Agent,
     pub(crate) auth: AuthState,
-    pub(crate) profile: Mutex<Profile>,
+    profile: Mutex<Profile>,
+    passing: Mutex<Passing>,
+}
+
+/// What happens to be so with a host.
+#[derive(Default)]
+struct Passing {
+    /// It answered at least once.
+    reached: bool,
+    /// It asked to be left alone until then.
+    pause: Option<Instant>,
+    warnings: HashSet<String>,
 }
 
 /// What a run has learned about a registry; see the ladder in `upload`.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each was learned on its own
 pub(crate) struct Profile {
     /// Mounts are answered with errors.
     pub(crate) no_mounts: bool,
     /// There is no referrers API.
     pub(crate) no_referrers: bool,
-    /// PATCH is refused; uploads are one PUT.
-    pub(crate) one_put: bool,
+    /// Whether it said that it keeps track of subjects itself, when one was pushed.
+    pub(crate) keeps_referrers: Option<bool>,
+    /// What it takes `Expect: 100-continue` for is an error.
+    pub(crate) no_expect: bool,
+    /// Uploads are one PUT, since PATCH is refused; or never, since that is.
+    pub(crate) one_put: Option<bool>,
     /// The largest PATCH that passed through, where a larger one did not.
     pub(crate) chunk: Option<u64>,
 }
@@ -112,8 +126,10 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client with these options.
     pub fn new(options: ClientOptions) -> Self {
+        let options = Arc::new(options);
         Self {
-            options: Arc::new(options),
+            agents: Agents::new(Arc::clone(&options)),
+            options,
             hosts: Arc::default(),
         }
     }
@@ -152,10 +168,7 @@ impl Client {
     }
 
     fn host(&self, registry: &str) -> Result<Arc<Host>, RegistryError> {
-        let mut hosts = self
-            .hosts
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(registry) {
             return Ok(Arc::clone(host));
         }
@@ -169,121 +182,94 @@ impl Client {
     }
 
     fn new_host(&self, registry: &str) -> Result<Host, Problem> {
-        let options = &self.options;
-        let trust = HostTrust::read(
-            registry,
-            options.ca_file.as_deref(),
-            &options.certificate_folders,
-        )
-        .map_err(Problem::Refused)?;
-        let told = options.plain_http.iter().any(|host| host == registry);
-        let https = !told && (!is_loopback_authority(registry) || !trust.is_empty());
-        let authority = if registry == "docker.io" {
-            "registry-1.docker.io"
+        let name = registry.to_ascii_lowercase();
+        let authority = if name == "docker.io" {
+            "registry-1.docker.io".to_owned()
         } else {
-            registry
+            name
         };
-        let origin = Origin {
-            https,
-            authority: authority.to_ascii_lowercase(),
+        let mut origin = Origin {
+            https: true,
+            authority,
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .accept_encoding("identity")
-            .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
-            .proxy(self.proxy(&origin)?)
-            .no_delay(true)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(ANSWER_TIMEOUT))
-            .timeout_per_read(Some(options.idle_timeout))
-            .timeout_per_write(Some(options.idle_timeout))
-            .max_idle_connections(64)
-            .max_idle_connections_per_host(options.connections + 2)
-            .input_buffer_size(256 << 10)
-            .output_buffer_size(256 << 10)
-            .tls_config(trust.config())
-            .build();
+        origin.https = !self.speaks_plain_http(registry, &origin);
+        // What is wrong with its certificates or its proxy shows here.
+        self.agents.get(&origin, &origin)?;
         Ok(Host {
             name: registry.to_owned(),
             origin,
-            agent: config.new_agent(),
             auth: AuthState::default(),
             profile: Mutex::default(),
+            passing: Mutex::default(),
         })
     }
 
-    /// The proxy for `origin`; loopback is never reached through one.
-    fn proxy(&self, origin: &Origin) -> Result<Option<ureq::Proxy>, Problem> {
+    /// Whether the registry was said to speak plain HTTP, or does so on loopback.
+    fn speaks_plain_http(&self, registry: &str, origin: &Origin) -> bool {
         let options = &self.options;
-        let url = if origin.https {
-            &options.https_proxy
-        } else {
-            &options.http_proxy
-        };
-        let excepted = options
-            .no_proxy
-            .as_deref()
-            .is_some_and(|list| matches_no_proxy(list, origin.host()));
-        match url {
-            Some(url) if !excepted && !origin.is_loopback() => ureq::Proxy::new(url)
-                .map(Some)
-                // The URL may carry a password.
-                .map_err(|_| Problem::Refused("the proxy's URL is malformed".to_owned())),
-            _ => Ok(None),
+        let told = |host: &String| host == registry || host.eq_ignore_ascii_case(origin.host());
+        if options.plain_http.iter().any(told) {
+            return true;
         }
+        if !is_loopback_authority(registry)
+            || HostTrust::has_folder(registry, &options.certificate_folders)
+        {
+            return false;
+        }
+        // Authorities may have been given for it or for another: what answers on this machine shows it.
+        options.ca_file.is_none() || self.refuses_tls(origin)
+    }
+
+    /// Whether what listens at `origin` does not speak TLS at all.
+    fn refuses_tls(&self, origin: &Origin) -> bool {
+        let Ok(agent) = self.agents.get(origin, origin) else {
+            return false;
+        };
+        let answer = agent.get(format!("{origin}/v2/")).call();
+        matches!(
+            answer.map_err(Problem::from),
+            Err(Problem::Tls(words)) if words.contains("corrupt message")
+        )
     }
 }
 
 impl Host {
     pub(crate) fn profile(&self) -> Profile {
-        *self
-            .profile
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn learn(&self, update: impl FnOnce(&mut Profile)) {
-        update(
-            &mut self
-                .profile
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        );
+        update(&mut self.profile.lock().unwrap_or_else(PoisonError::into_inner));
     }
-}
 
-/// Whether `host` is in a `NO_PROXY` list: `*`, the host itself, or a domain above it.
-fn matches_no_proxy(list: &str, host: &str) -> bool {
-    list.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .any(|entry| {
-            let entry = entry
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("*.")
-                .trim_start_matches('.');
-            entry == "*"
-                || host == entry
-                || host
-                    .strip_suffix(entry)
-                    .is_some_and(|rest| rest.ends_with('.') && !entry.is_empty())
+    fn passing(&self) -> MutexGuard<'_, Passing> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn was_reached(&self) -> bool {
+        self.passing().reached
+    }
+
+    pub(crate) fn note_reached(&self) {
+        self.passing().reached = true;
+    }
+
+    /// No request is begun before `end`.
+    pub(crate) fn pause_until(&self, end: Instant) {
+        let mut passing = self.passing();
+        passing.pause = passing.pause.max(Some(end));
+    }
+
+    pub(crate) fn pause_left(&self) -> Duration {
+        let pause = self.passing().pause;
+        pause.map_or(Duration::ZERO, |end| {
+            end.saturating_duration_since(Instant::now())
         })
-}
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_proxy_lists_hosts_and_domains() {
-        assert!(matches_no_proxy("a.b, r.corp", "r.corp"));
-        assert!(matches_no_proxy(".corp", "r.corp"));
-        assert!(matches_no_proxy("*", "r.corp"));
-        assert!(!matches_no_proxy("corp.example,orp", "r.corp"));
-        assert!(!matches_no_proxy("", "r.corp"));
+    /// Whether a warning has not been seen yet, and `most` are not reached.
+    pub(crate) fn is_new_warning(&self, text: &str, most: usize) -> bool {
+        let mut passing = self.passing();
+        passing.warnings.len() < most && passing.warnings.insert(text.to_owned())
     }
 }

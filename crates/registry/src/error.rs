@@ -4,6 +4,8 @@ use std::time::Duration;
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::Cancelled;
 
+use crate::answer::{is_lost_session, plain_words};
+
 /// What a registry was asked, and what went wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{host}: {what}: {problem}")]
@@ -24,6 +26,9 @@ pub enum Problem {
     /// No answer: no such host, no connection, TLS, a reset, a timeout.
     #[error("{0}")]
     Transport(String),
+    /// No trust: the certificate is not accepted, or the other side does not speak TLS.
+    #[error("no trusted connection: {0}")]
+    Tls(String),
     /// The registry does not know the name, the tag or the digest.
     #[error("not found{}", in_parentheses(.0))]
     NotFound(String),
@@ -61,6 +66,9 @@ pub enum Problem {
     /// The manifest is none that can be carried, or another than asked for.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The registry takes no manifests whose layers name URLs; no retry changes that.
+    #[error("the registry refuses manifests whose layers are kept elsewhere (layers with urls){}", in_parentheses(.0))]
+    ForeignLayers(String),
     /// The registry stored or served something else.
     #[error("the registry has {actual} where {expected} was expected")]
     OtherContent {
@@ -83,6 +91,10 @@ pub enum Problem {
     Cancelled(#[from] Cancelled),
 }
 
+fn is_blob_unknown(code: &str) -> bool {
+    matches!(code, "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN")
+}
+
 fn in_parentheses(text: &str) -> String {
     if text.is_empty() {
         String::new()
@@ -96,15 +108,71 @@ impl Problem {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Transport(_) => true,
-            Self::Status { status, .. } => {
-                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            Self::Status { status, code, .. } => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504) || is_lost_session(code)
             }
             _ => false,
         }
     }
 }
 
+impl From<ureq::Error> for Problem {
+    /// Sorts what may pass from what will not. The words repeat no header and no proxy's password.
+    fn from(error: ureq::Error) -> Self {
+        use ureq::{Error, Timeout};
+        match error {
+            Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
+                Self::Transport("no byte came through for too long".to_owned())
+            }
+            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                Self::Transport("no connection in time".to_owned())
+            }
+            Error::HostNotFound => Self::Transport("no such host".to_owned()),
+            Error::Io(error) if is_about_trust(&error.to_string()) => Self::Tls(error.to_string()),
+            Error::Io(error) => Self::Transport(error.to_string()),
+            Error::Rustls(error) => Self::Tls(error.to_string()),
+            Error::Tls(words) => Self::Tls(words.to_owned()),
+            Error::LargeResponseHeader(_, limit) => {
+                Self::Protocol(format!("its header has more than {limit} bytes"))
+            }
+            Error::Protocol(error) => Self::Protocol(error.to_string()),
+            Error::Http(error) => Self::Protocol(error.to_string()),
+            Error::BadUri(_) => Self::Refused("the host's name is no name".to_owned()),
+            Error::Other(words) => Self::Refused(words.to_string()),
+            Error::ConnectProxyFailed(words) => {
+                Self::Transport(format!("the proxy refused: {}", plain_words(&words)))
+            }
+            other => Self::Transport(other.to_string()),
+        }
+    }
+}
+
+/// Whether a connection ended for a reason that another attempt would meet again (the words are those of
+/// rustls; what they do not name is tried again, which costs time and harms nothing).
+fn is_about_trust(words: &str) -> bool {
+    [
+        "invalid peer certificate",
+        "corrupt message",
+        "peer is incompatible",
+        "received fatal alert",
+    ]
+    .iter()
+    .any(|known| words.contains(known))
+}
+
 impl RegistryError {
+    /// Whether the registry refused a manifest since something that it names is not there; that a blob was
+    /// mounted or was there a moment ago is no proof against garbage collection.
+    pub fn is_blob_unknown(&self) -> bool {
+        match &self.problem {
+            Problem::Status { code, .. } => is_blob_unknown(code),
+            Problem::NotFound(words) => {
+                is_blob_unknown(words.split(':').next().unwrap_or_default())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the registry says that it has no such thing.
     pub fn is_not_found(&self) -> bool {
         matches!(self.problem, Problem::NotFound(_))
@@ -125,10 +193,20 @@ impl RegistryError {
             Problem::Denied { with_credentials: true, .. } => Some(
                 "the credentials were refused: check the account's rights, and whether the project exists".to_owned(),
             ),
-            Problem::Transport(message) if message.contains("HTTP") || message.contains("tls") => Some(format!(
-                "if {0} speaks plain HTTP, say --plain-http {0}; if its certificate is private, give --ca-file",
+            Problem::Tls(words) if words.contains("corrupt message") => Some(format!(
+                "{0} does not speak TLS; if it speaks plain HTTP, say --plain-http {0}",
                 self.host
             )),
+            Problem::Tls(_) => Some(format!(
+                "if the certificate of {} is private, give its authority with --ca-file, or put both in a certs.d folder",
+                self.host
+            )),
+            Problem::ForeignLayers(_) => Some(
+                "allow the URLs in the registry's configuration (distribution: validation.manifests.urls.allow), or leave the image out".to_owned(),
+            ),
+            Problem::NotFound(words) if words.starts_with("NAME_UNKNOWN") => Some(
+                "some registries need the project or repository to be made beforehand: check its name, or make it".to_owned(),
+            ),
             Problem::Transport(_) => Some("check the host's name, the network and the proxy; then run the same command again, it goes on where it stopped".to_owned()),
             _ => None,
         }

@@ -8,17 +8,23 @@
 //! is known or was named, and nowhere else; what has a digest is compared with it; answers are read up to
 //! a limit.
 
+mod agents;
+mod answer;
 mod auth;
+mod body;
+mod challenge;
 mod client;
 mod error;
 mod keychain;
 mod origin;
+mod proxy;
 mod referrers;
 mod repository;
 mod request;
 mod retry;
 mod secret;
 mod tls;
+mod token;
 mod upload;
 
 pub use client::{Client, ClientOptions};

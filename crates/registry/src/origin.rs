@@ -1,6 +1,9 @@
 //! Where a request goes: scheme, host and port; and the rules for following what answers name.
 
 use std::fmt;
+use std::net::IpAddr;
+
+use crate::error::Problem;
 
 /// Scheme and authority of a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +28,17 @@ impl Origin {
     /// The host without its port.
     pub(crate) fn host(&self) -> &str {
         host_of(&self.authority)
+    }
+
+    /// The port, said or implied.
+    pub(crate) fn port(&self) -> u16 {
+        let said = self
+            .authority
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.contains(']'));
+        let implied = if self.https { 443 } else { 80 };
+        said.and_then(|(_, port)| port.parse().ok())
+            .unwrap_or(implied)
     }
 
     /// Splits an absolute URL; none where it is no plain http or https URL.
@@ -101,8 +115,36 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Whether an address is one of this machine or link; clouds keep their machines' credentials there.
+pub(crate) fn stays_inside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_link_local() || address.is_unspecified()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unicast_link_local() || address.is_unspecified()
+        }
+    }
+}
+
+/// A registry on https does not lead to http, and one elsewhere does not lead to this machine.
+pub(crate) fn check_lead(registry: &Origin, to: &Origin) -> Result<(), Problem> {
+    if registry.https && !to.https {
+        return Err(Problem::Refused(format!(
+            "the registry leads from https to {to}, which is not encrypted"
+        )));
+    }
+    let inside = is_loopback(to.host()) || to.host().parse().is_ok_and(stays_inside);
+    if inside && !registry.is_loopback() && to.host() != registry.host() {
+        return Err(Problem::Refused(format!(
+            "the registry leads to {to}, an address of this machine or link"
+        )));
+    }
+    Ok(())
 }
 
 /// Whether the host of `authority` is this machine.
@@ -161,6 +203,34 @@ mod tests {
         ] {
             assert_eq!(at(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_registry_leads_neither_to_plain_http_nor_inwards() {
+        let leads = |from: &str, to: &str| check_lead(&origin(from), &origin(to)).is_ok();
+        assert!(leads("https://r.io", "https://storage.io"));
+        assert!(!leads("https://r.io", "http://storage.io"));
+        for inside in [
+            "localhost",
+            "a.localhost",
+            "127.9.9.9",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "0.0.0.0",
+            "169.254.169.254",
+            "[fe80::1]",
+        ] {
+            let url = format!("https://{inside}:1");
+            assert!(!leads("https://r.io", &url), "{inside}");
+            assert!(leads("http://127.0.0.1:5000", &url), "{inside}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_said_or_implied() {
+        assert_eq!(origin("https://r.io").port(), 443);
+        assert_eq!(origin("http://[::1]").port(), 80);
+        assert_eq!(origin("http://[::1]:5000").port(), 5000);
     }
 
     #[test]

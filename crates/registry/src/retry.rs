@@ -31,7 +31,7 @@ impl RetryPolicy {
     /// How long to wait before the retry after `failures` failures: what the registry asks for, else
     /// twice as long each time, of which a random part of at least a half.
     pub fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
-        if let Some(asked) = asked {
+        if let Some(asked) = asked.filter(|asked| !asked.is_zero()) {
             return asked.min(self.retry_after_cap);
         }
         let full = self
@@ -69,7 +69,7 @@ pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
     date.duration_since(std::time::SystemTime::now()).ok()
 }
 
@@ -92,6 +92,7 @@ mod tests {
             policy.wait(1, Some(Duration::from_secs(7))),
             Duration::from_secs(7)
         );
+        assert!(!policy.wait(1, Some(Duration::ZERO)).is_zero());
         assert_eq!(
             policy.wait(1, Some(Duration::from_secs(1 << 40))),
             policy.retry_after_cap
@@ -103,6 +104,6 @@ mod tests {
         assert_eq!(retry_after("5"), Some(Duration::from_secs(5)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), None);
         assert_eq!(retry_after("soon"), None);
-        assert!(retry_after("Fri, 31 Dec 2999 23:59:59 GMT").is_some());
+        assert!(retry_after("Tue, 31 Dec 2999 23:59:59 GMT").is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Trust for one host: the system's authorities, or those of a file or a `certs.d` folder.
+//! Trust for one host: the system's authorities, and those of a file and of a `certs.d` folder beside them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,9 +42,9 @@ impl HostTrust {
         Ok(trust)
     }
 
-    /// Whether anything was found for the host.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.roots.is_empty() && self.client.is_none()
+    /// Whether `folders` have a folder for `authority`.
+    pub(crate) fn has_folder(authority: &str, folders: &[PathBuf]) -> bool {
+        folders.iter().any(|folder| folder.join(authority).is_dir())
     }
 
     fn add_roots(&mut self, path: &Path) -> Result<(), String> {
@@ -56,11 +56,21 @@ impl HostTrust {
         Ok(())
     }
 
+    /// Authorities of a file are trusted too, not instead: a public registry stays one.
+    fn roots_beside_the_systems(&self) -> Vec<Certificate<'static>> {
+        // A system without authorities, or with some that cannot be read, has the others.
+        let system = rustls_native_certs::load_native_certs().certs;
+        let system = system
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned());
+        self.roots.iter().cloned().chain(system).collect()
+    }
+
     pub(crate) fn config(self) -> TlsConfig {
         let roots = if self.roots.is_empty() {
             RootCerts::PlatformVerifier
         } else {
-            RootCerts::Specific(Arc::new(self.roots))
+            RootCerts::Specific(Arc::new(self.roots_beside_the_systems()))
         };
         let client = self
             .client

@@ -1,0 +1,181 @@
+use std::io::{self, Read};
+
+use sealift_pipeline::{Cancel, mismatch_of};
+
+use super::BlobSource;
+use crate::error::Problem;
+
+/// The content of one upload on its way: holds back the piece that completes it until the end was read and
+/// found right, remembers a fault of its own, and tells how far it is.
+pub(super) struct Content<'a> {
+    inner: Box<dyn Read + Send + 'a>,
+    source: &'a dyn BlobSource,
+    cancel: &'a Cancel,
+    size: u64,
+    position: u64,
+    is_whole: bool,
+    fault: Option<io::Error>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn open(
+        source: &'a dyn BlobSource,
+        offset: u64,
+        cancel: &'a Cancel,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            inner: source.open(offset).map_err(Problem::Source)?,
+            source,
+            cancel,
+            size: source.descriptor().size,
+            position: offset,
+            is_whole: false,
+            fault: None,
+        })
+    }
+
+    /// How many bytes have been handed over, those before the beginning included.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// What a failure of the request comes from: the content itself, if it could not be read.
+    pub(super) fn judge(&mut self, problem: Problem) -> Problem {
+        if let Err(cancelled) = self.cancel.check() {
+            return cancelled.into();
+        }
+        match self.fault.take() {
+            Some(fault) => Problem::Source(fault),
+            None => problem,
+        }
+    }
+
+    /// Checks that all was read and is right; nothing is committed otherwise.
+    pub(super) fn finish(&mut self) -> Result<(), Problem> {
+        self.read_end().map_err(Problem::Source)
+    }
+
+    fn read_end(&mut self) -> io::Result<()> {
+        if self.is_whole {
+            return Ok(());
+        }
+        match self.inner.read(&mut [0])? {
+            0 => {
+                self.is_whole = true;
+                Ok(())
+            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is longer than its descriptor says",
+            )),
+        }
+    }
+
+    fn read_piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check().map_err(io::Error::other)?;
+        let left = usize::try_from(self.size - self.position).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = self.inner.read(&mut buffer[..wanted])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if read == left {
+            self.read_end()?;
+        }
+        Ok(read)
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.read_piece(buffer) {
+            Ok(read) => {
+                self.position += read as u64;
+                self.source.sent(self.position);
+                Ok(read)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                // The error goes two ways: to the client, which ends the request, and to `judge`.
+                let copy = match mismatch_of(&error) {
+                    Some(mismatch) => mismatch.clone().into(),
+                    None => io::Error::new(error.kind(), error.to_string()),
+                };
+                self.fault = Some(copy);
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sealift_oci::{Descriptor, Digest};
+    use sealift_pipeline::VerifyingReader;
+
+    use super::*;
+
+    struct Source(Vec<u8>, Descriptor);
+
+    impl BlobSource for Source {
+        fn descriptor(&self) -> &Descriptor {
+            &self.1
+        }
+
+        fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send + '_>> {
+            let mut reader = VerifyingReader::new(&self.0[..], self.1.digest, self.1.size);
+            io::copy(&mut (&mut reader).take(offset), &mut io::sink())?;
+            Ok(Box::new(reader))
+        }
+    }
+
+    fn source(bytes: &[u8], promised: &[u8]) -> Source {
+        Source(bytes.to_vec(), Descriptor::of("x", promised))
+    }
+
+    fn handed_over(source: &Source, offset: u64, step: usize) -> (Vec<u8>, bool) {
+        let cancel = Cancel::new();
+        let mut content = Content::open(source, offset, &cancel).unwrap();
+        let (mut out, mut buffer) = (Vec::new(), vec![0; step]);
+        loop {
+            match content.read(&mut buffer) {
+                Ok(0) => return (out, content.finish().is_ok()),
+                Ok(read) => out.extend_from_slice(&buffer[..read]),
+                Err(_) => {
+                    let problem = content.judge(Problem::Transport(String::new()));
+                    assert!(matches!(problem, Problem::Source(_)), "{problem}");
+                    return (out, false);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn right_content_passes_from_any_place() {
+        let right = source(b"0123456789", b"0123456789");
+        for (offset, step) in [(0, 3), (0, 100), (4, 1), (10, 1)] {
+            let (out, whole) = handed_over(&right, offset, step);
+            assert!(whole);
+            assert_eq!(out, b"0123456789"[usize::try_from(offset).unwrap()..]);
+        }
+        assert_eq!(handed_over(&source(b"", b""), 0, 1), (Vec::new(), true));
+    }
+
+    #[test]
+    fn the_last_piece_of_wrong_content_is_held_back() {
+        for wrong in [&b"x123456789"[..], b"012345678x", b"0123456789+", b"01234"] {
+            let wrong = source(wrong, b"0123456789");
+            for (offset, step) in [(0, 3), (0, 100), (4, 1)] {
+                let (out, whole) = handed_over(&wrong, offset, step);
+                assert!(!whole);
+                assert!(out.len() as u64 + offset < 10, "{out:?}");
+            }
+        }
+        let empty = Source(Vec::new(), Descriptor::new("x", Digest::sha256(b"y"), 0));
+        assert!(!handed_over(&empty, 0, 1).1);
+    }
+}
