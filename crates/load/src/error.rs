@@ -20,9 +20,9 @@ pub enum LoadError {
         /// The pattern.
         pattern: String,
     },
-    /// Layers that the bundle does not have and that are fetched from elsewhere.
+    /// Layers that neither the bundle nor the registry has. Nothing was written.
     #[error(
-        "the bundle does not have {} (sealift fetches from nowhere else; --skip these images, or bundle them again without the platforms that need such layers)",
+        "neither the bundle nor the registry has {} (nothing is fetched from elsewhere; push these layers to the registry first, --skip the images, or bundle them again without the platforms that need such layers)",
         list(.0)
     )]
     Foreign(Vec<ForeignLayer>),

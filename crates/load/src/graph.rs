@@ -29,6 +29,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Foreign {
     pub(crate) digest: Digest,
+    pub(crate) size: u64,
     pub(crate) media_type: String,
 }
 
@@ -119,6 +120,7 @@ impl Graph {
             } else {
                 foreign.push(Foreign {
                     digest: blob.digest,
+                    size: blob.size,
                     media_type: blob.media_type.clone(),
                 });
             }

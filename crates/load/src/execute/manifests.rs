@@ -57,13 +57,18 @@ impl Run<'_> {
     }
 
     fn store(&self, site: &PlannedManifest) -> Result<(), LoadError> {
+        self.put(site, &site.digest.to_string())
+    }
+
+    /// Stores a manifest under its digest or a tag.
+    pub(super) fn put(&self, site: &PlannedManifest, selector: &str) -> Result<(), LoadError> {
         let node = &self.plan.graph.nodes[site.node];
         let manifest = read_manifest(self.bundle, &node.descriptor)?;
         let repository = self.registry.repository(&site.repository)?;
-        let result = match put(&repository, &manifest) {
+        let result = match repository.put_manifest(selector, &manifest) {
             Err(error) if is_blob_unknown(&error) => {
                 self.send_again(site, &repository)?;
-                put(&repository, &manifest)
+                repository.put_manifest(selector, &manifest)
             }
             result => result,
         };
@@ -91,7 +96,9 @@ impl Run<'_> {
                 .has_manifest(&site.repository, &child.digest, child.size)?;
             if !there {
                 let manifest = read_manifest(self.bundle, child)?;
-                put(repository, &manifest).map_err(|error| self.refused(site, &manifest, error))?;
+                repository
+                    .put_manifest(&child.digest.to_string(), &manifest)
+                    .map_err(|error| self.refused(site, &manifest, error))?;
             }
         }
         Ok(())
@@ -168,10 +175,6 @@ impl Run<'_> {
             .next()
             .unwrap_or_else(|| site.repository.to_string())
     }
-}
-
-fn put(repository: &Repository, manifest: &Manifest) -> Result<(), RegistryError> {
-    repository.put_manifest(&manifest.digest().to_string(), manifest)
 }
 
 /// Whether a manifest was refused for what it points at. Most registries answer 400, some 404.

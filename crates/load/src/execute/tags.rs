@@ -59,6 +59,7 @@ impl Run<'_> {
         for steps in [first, last] {
             self.take(&steps, &mut progress);
         }
+        self.confirm(&mut progress);
         match progress.cause {
             None => Ok(progress.moved),
             Some(cause) if progress.moved.is_empty() => Err(cause),
@@ -100,30 +101,7 @@ impl Run<'_> {
     }
 
     fn set(&self, tag: &PlannedTag) -> Result<Moved, LoadError> {
-        let site = &self.plan.manifests[tag.site];
-        let manifest = read_manifest(self.bundle, &self.plan.graph.nodes[site.node].descriptor)?;
-        let repository = self.registry.repository(&tag.repository)?;
-        repository
-            .put_manifest(&tag.tag, &manifest)
-            .map_err(LoadError::registry)?;
-        let there = repository
-            .head_manifest(&tag.tag)
-            .map_err(LoadError::registry)?;
-        let stands = |there: &Descriptor| {
-            there.digest == Digest::of(there.digest.algorithm(), manifest.bytes())
-        };
-        if !there.as_ref().is_some_and(stands) {
-            return Err(LoadError::ReadBack {
-                repository: format!("{repository:?}"),
-                what: match there {
-                    Some(there) => format!(
-                        "tag {} was set to {} and stands for {}",
-                        tag.tag, tag.digest, there.digest
-                    ),
-                    None => format!("tag {} was set and is not there", tag.tag),
-                },
-            });
-        }
+        self.put(&self.plan.manifests[tag.site], &tag.tag)?;
         Ok(Moved {
             repository: tag.repository.clone(),
             tag: tag.tag.clone(),
@@ -132,6 +110,62 @@ impl Run<'_> {
                 _ => None,
             },
             new: tag.digest,
+        })
+    }
+
+    /// Asks what each tag that was set stands for now. All are set before: a registry on a plain file
+    /// system (distribution 2.8) answers 500 about a manifest while another tag of it is being written.
+    fn confirm(&self, progress: &mut Progress) {
+        let answers = run_parallel(
+            self.plan.connections,
+            &progress.moved,
+            &Cancel::new(),
+            |moved| self.stands(moved),
+        );
+        let mut moved = Vec::new();
+        for (tag, answer) in std::mem::take(&mut progress.moved).into_iter().zip(answers) {
+            match answer {
+                Ok(()) => moved.push(tag),
+                Err(error) => {
+                    progress
+                        .not_moved
+                        .push(format!("{}:{}", tag.repository, tag.tag));
+                    if let JobError::Failed(error) = error {
+                        progress.cause.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        progress.moved = moved;
+    }
+
+    fn stands(&self, moved: &Moved) -> Result<(), LoadError> {
+        let repository = self.registry.repository(&moved.repository)?;
+        let there = repository
+            .head_manifest(&moved.tag)
+            .map_err(LoadError::registry)?;
+        let what = match there {
+            Some(there) if there.digest == moved.new => return Ok(()),
+            Some(there) if there.digest.algorithm() != moved.new.algorithm() => {
+                let stored = repository.manifest(&moved.tag);
+                let stored = stored.map_err(LoadError::registry)?;
+                if Digest::of(moved.new.algorithm(), stored.bytes()) == moved.new {
+                    return Ok(());
+                }
+                format!(
+                    "tag {} was set to {} and stands for {}",
+                    moved.tag, moved.new, there.digest
+                )
+            }
+            Some(there) => format!(
+                "tag {} was set to {} and stands for {}",
+                moved.tag, moved.new, there.digest
+            ),
+            None => format!("tag {} was set and is not there", moved.tag),
+        };
+        Err(LoadError::ReadBack {
+            repository: format!("{repository:?}"),
+            what,
         })
     }
 

@@ -8,7 +8,7 @@ use sealift_pipeline::{Cancel, Event, Observer};
 use sealift_registry::Client;
 
 use crate::error::{ForeignLayer, LoadError};
-use crate::graph::{Graph, read_manifest};
+use crate::graph::{Foreign, Graph, read_manifest};
 use crate::plan::ask::Registry;
 use crate::plan::value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
@@ -34,7 +34,6 @@ pub fn plan(
     let all = places(bundle, request)?;
     let graph = Graph::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
     let placements = select(bundle.record(), &graph, all, request)?;
-    refuse_foreign(bundle, &graph, &placements)?;
     let registry = Registry {
         client,
         name: request.destination.registry(),
@@ -47,6 +46,7 @@ pub fn plan(
     });
     let tags = ask_tags(bundle, &registry, &graph, &placements, &mut sites, request)?;
     sites.ask(&registry, &graph)?;
+    refuse_foreign(bundle, &registry, &graph, &sites.list)?;
     let blobs = ask_blobs(&registry, &graph, &sites.list, request.deep)?;
     let mut plan = Plan {
         bundle: bundle.identity(),
@@ -68,25 +68,35 @@ pub fn plan(
     Ok(plan)
 }
 
-/// Layers that the bundle does not have cannot be pushed, and nothing is fetched from elsewhere.
+/// Layers that the bundle does not have must be there already: they cannot be pushed, and nothing is
+/// fetched from elsewhere.
 fn refuse_foreign(
     bundle: &Bundle,
+    registry: &Registry<'_>,
     graph: &Graph,
-    placements: &Placements,
+    sites: &[PlannedManifest],
 ) -> Result<(), LoadError> {
+    let needed: Vec<(&PlannedManifest, &Foreign)> = sites
+        .iter()
+        .filter(|site| !site.present)
+        .flat_map(|site| {
+            let foreign = &graph.nodes[site.node].foreign;
+            foreign.iter().map(move |foreign| (site, foreign))
+        })
+        .collect();
+    let there = registry.parallel(&needed, |(site, foreign)| {
+        registry.has_blob(&site.repository, &foreign.digest, foreign.size)
+    })?;
     let mut missing: BTreeMap<Digest, ForeignLayer> = BTreeMap::new();
-    for placement in placements.iter() {
-        for node in reached(graph, placement) {
-            for foreign in &graph.nodes[node].foreign {
-                missing
-                    .entry(foreign.digest)
-                    .or_insert_with(|| ForeignLayer {
-                        name: bundle.record().name_of(placement.of),
-                        digest: foreign.digest,
-                        media_type: foreign.media_type.clone(),
-                    });
-            }
-        }
+    for ((site, foreign), _) in needed.into_iter().zip(there).filter(|(_, there)| !there) {
+        let names = bundle.touched_by(&site.digest);
+        missing
+            .entry(foreign.digest)
+            .or_insert_with(|| ForeignLayer {
+                name: names.into_iter().next().unwrap_or_default(),
+                digest: foreign.digest,
+                media_type: foreign.media_type.clone(),
+            });
     }
     if missing.is_empty() {
         Ok(())

@@ -1,0 +1,10 @@
+//! What a load promises, against a registry that remembers every request and can misbehave.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod choosing;
+mod failing;
+mod pushing;
+mod real;
+mod referrers;
+mod refusing;
+mod support;
