@@ -80,7 +80,7 @@ impl Bundle {
     /// Opens the bundle at `path`, for reading alone.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let name = path.display().to_string();
-        match File::open(path) {
+        match File::open(path).and_then(no_folder) {
             Ok(file) => Self::from_reader(Arc::new(file), name),
             Err(source) => Err(OpenError::Io { name, source }),
         }
@@ -297,6 +297,14 @@ impl Bundle {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// A folder can be opened like a file, and fails only when it is read.
+fn no_folder(file: File) -> io::Result<File> {
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(file)
 }
 
 /// How deep indexes may be nested.

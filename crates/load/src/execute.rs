@@ -91,10 +91,7 @@ impl Run<'_> {
     /// is of one blob or manifest. Without an answer from the registry nothing else would succeed.
     fn is_fatal(&self, error: &LoadError) -> bool {
         let dead = |error: &RegistryError| {
-            matches!(
-                error.problem,
-                Problem::Transport(_) | Problem::Tls(_) | Problem::Cancelled(_)
-            )
+            matches!(error.problem, Problem::Transport(_) | Problem::Cancelled(_))
         };
         !self.plan.keep_going
             || match error {

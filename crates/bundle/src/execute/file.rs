@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sealift_archive::{BlobSink, BlobState, Journal, WriteError, Writer};
+use sealift_archive::{BlobSink, BlobState, Bundle, Journal, WriteError, Writer, verify};
 use sealift_oci::Digest;
 use sealift_pipeline::{Cancelled, Event, JobError, Outcome, run_parallel};
 
@@ -25,6 +25,12 @@ pub(crate) fn write(
     output: &OutputFile,
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
+    if !output.force && output.path.exists() {
+        return finished(plan, output, context)?.ok_or_else(|| {
+            let path = output.path.clone();
+            WriteError::Exists { path }.into()
+        });
+    }
     let writer = prepare(plan, output, context)?;
     context.cancel.check()?;
     let fetcher = Fetcher::new(plan, *context);
@@ -56,14 +62,41 @@ pub(crate) fn write(
     })
 }
 
+/// The very bundle, if it is what has the output's name: an earlier run finished it, which reading all of
+/// it shows.
+fn finished(
+    plan: &Plan,
+    output: &OutputFile,
+    context: &Context<'_>,
+) -> Result<Option<Report>, BundleError> {
+    let Ok(bundle) = Bundle::open(&output.path) else {
+        return Ok(None);
+    };
+    if bundle.identity() != plan.layout().identity() {
+        return Ok(None);
+    }
+    let report = verify(&bundle, cores(), context.cancel, context.observer)?;
+    if !report.problems.is_empty() {
+        return Ok(None);
+    }
+    // A run that ended between the file's name and its journal's end left the journal, which nobody needs.
+    let _ = fs::remove_file(output.journal());
+    Ok(Some(Report {
+        identity: bundle.identity(),
+        path: Some(output.path.clone()),
+        total_bytes: bundle.total_bytes(),
+        fetched_blobs: 0,
+        fetched_bytes: 0,
+        present_blobs: report.blobs,
+    }))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// The partial file, taken up where the journal is of this very plan, else begun anew.
 fn prepare(plan: &Plan, output: &OutputFile, context: &Context<'_>) -> Result<Writer, BundleError> {
-    if !output.force && output.path.exists() {
-        return Err(WriteError::Exists {
-            path: output.path.clone(),
-        }
-        .into());
-    }
     if let Some(folder) = &output.state_dir {
         fs::create_dir_all(folder).map_err(|source| WriteError::Io {
             doing: "create",
@@ -86,7 +119,7 @@ fn prepare(plan: &Plan, output: &OutputFile, context: &Context<'_>) -> Result<Wr
             _ => journal.begin(plan.parts().request, &plan.to_text())?,
         }
     }
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = cores();
     let layout = plan.layout().clone();
     let writer = if output.force {
         Writer::replace(&output.path, layout, journal, threads, context.cancel)

@@ -1,0 +1,19 @@
+//! The real program against registries and other people's tools.
+//!
+//! What the crates promise is tested in the crates; here is what only the whole can show.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/crossing.rs"]
+mod crossing;
+#[path = "e2e/interchange.rs"]
+mod interchange;
+#[path = "e2e/interrupted.rs"]
+mod interrupted;
+#[path = "e2e/lists.rs"]
+mod lists;
+#[path = "e2e/secrets.rs"]
+mod secrets;
+#[path = "e2e/support.rs"]
+mod support;

@@ -1,0 +1,245 @@
+//! Bad input gets one clear error, the right code, and leaves no trace.
+
+use std::fs;
+
+use crate::support::names;
+use sealift_testkit::{Fault, Registry, Route, When};
+
+use crate::support::{Product, Shore, shore_with_bundle};
+
+/// Loading `file` fails with `code`, says `words`, and the registry sees no write.
+fn refused_without_a_trace(shore: &Shore, file: &str, code: i32, words: &str) {
+    let destination = Registry::start();
+    let run = shore.run(&["load", file, &destination.host(), "--quiet"]);
+    assert_eq!(run.code, Some(code), "{}", run.stderr);
+    assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
+    assert!(destination.traffic().writes().is_empty(), "{file}");
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_whole_bundle_is_refused_before_any_write() {
+    let (shore, _) = shore_with_bundle();
+    let whole = shore.read("product.tar");
+    shore.write("short.tar", &whole[..whole.len() / 2]);
+    refused_without_a_trace(&shore, "short.tar", 4, "cut off");
+    shore.write("blocks.tar", &whole[..whole.len() - 512]);
+    refused_without_a_trace(&shore, "blocks.tar", 4, "cut off");
+    shore.write("more.tar", [whole.as_slice(), b"x"].concat());
+    refused_without_a_trace(&shore, "more.tar", 4, "follows the bundle's end");
+    shore.write("empty.tar", "");
+    refused_without_a_trace(&shore, "empty.tar", 4, "empty");
+    shore.write("text.tar", "hello\n".repeat(2000));
+    refused_without_a_trace(&shore, "text.tar", 4, "text.tar");
+    refused_without_a_trace(&shore, "missing.tar", 1, "missing.tar");
+    refused_without_a_trace(&shore, ".", 1, ".");
+}
+
+#[test]
+fn a_flipped_byte_is_found_named_and_nothing_gets_a_tag() {
+    let (shore, _) = shore_with_bundle();
+    let whole = shore.read("product.tar");
+    let inspection = shore.json(&["inspect", "--json", "product.tar"]);
+    assert!(inspection["images"].as_array().unwrap().len() == 2);
+    for part in [1, 3, 5, 7] {
+        let mut damaged = whole.clone();
+        let at = whole.len() * part / 8;
+        damaged[at] ^= 1;
+        shore.write("damaged.tar", &damaged);
+        let verified = shore.run(&["verify", "damaged.tar"]);
+        assert_eq!(verified.code, Some(4), "byte {at}: {}", verified.said());
+        assert!(verified.said().contains("byte "), "{}", verified.said());
+        let destination = Registry::start();
+        let loaded = shore.run(&["load", "damaged.tar", &destination.host(), "--quiet"]);
+        assert_eq!(loaded.code, Some(4), "byte {at}: {}", loaded.stderr);
+        for repository in destination.repositories() {
+            assert!(destination.tags(&repository).is_empty(), "byte {at}");
+        }
+        let first = Registry::start();
+        let checked = [
+            "load",
+            "damaged.tar",
+            &first.host(),
+            "--verify-first",
+            "--quiet",
+        ];
+        assert_eq!(shore.run(&checked).code, Some(4));
+        assert!(first.traffic().writes().is_empty(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_registry_that_serves_other_bytes_than_asked_makes_no_bundle() {
+    let (shore, product, source) = (Shore::new(), Product::new(1000), Registry::start());
+    product.put_into(&source);
+    let (repository, image) = &product.names[0];
+    let digest = *image.blobs.keys().next().unwrap();
+    let size = image.blobs[&digest].len();
+    source.put_blob_as(repository, digest, vec![0_u8; size]);
+    let run = shore.run(&[
+        "bundle",
+        &source.reference(repository, "v1"),
+        "-o",
+        "x.tar",
+        "--quiet",
+    ]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    for words in [digest.to_string(), source.host(), (*repository).to_owned()] {
+        assert!(run.stderr.contains(&words), "{words} in {}", run.stderr);
+    }
+    assert!(!shore.path("x.tar").exists());
+}
+
+#[test]
+fn all_images_that_cannot_be_had_are_named_together() {
+    let (shore, source) = (Shore::new(), Registry::start());
+    Product::new(1000).put_into(&source);
+    let good = source.reference("product/node", "v1");
+    let missing = [
+        source.reference("product/node", "v9"),
+        source.reference("nowhere", "v1"),
+    ];
+    let run = shore.run(&[
+        "bundle",
+        &good,
+        &missing[0],
+        &missing[1],
+        "-o",
+        "x.tar",
+        "--quiet",
+    ]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        missing.iter().all(|name| run.stderr.contains(name)),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains(&format!("{good}:")), "{}", run.stderr);
+    assert_eq!(shore.names(), Vec::<String>::new());
+}
+
+#[test]
+fn an_unreachable_host_is_named_with_what_to_try() {
+    let (shore, _) = shore_with_bundle();
+    // A port that was free a moment ago.
+    let address = Registry::start().address();
+    let run = shore.run(&[
+        "load",
+        "product.tar",
+        &address.to_string(),
+        "--retries",
+        "0",
+        "--quiet",
+    ]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&address.to_string()) && run.stderr.contains("hint:"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_file_in_the_way_is_kept() {
+    let (shore, source) = (Shore::new(), Registry::start());
+    Product::new(1000).put_into(&source);
+    shore.write("mine.tar", "mine");
+    let image = source.reference("product/node", "v1");
+    let run = shore.run(&["bundle", &image, "-o", "mine.tar", "--quiet"]);
+    assert_eq!(run.code, Some(5), "{}", run.stderr);
+    assert_eq!(shore.read("mine.tar"), b"mine");
+    shore.ok(&["bundle", &image, "-o", "mine.tar", "--force", "--quiet"]);
+    shore.ok(&["verify", "mine.tar"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_said() {
+    let (shore, source) = (Shore::new(), Registry::start());
+    Product::new(1000).put_into(&source);
+    let image = source.reference("product/node", "v1");
+    let run = shore.run(&["bundle", &image, "-o", "no/such/folder/x.tar", "--quiet"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("no/such/folder"), "{}", run.stderr);
+    // /proc takes no files, whoever asks.
+    let run = shore.run(&["bundle", &image, "-o", "/proc/x.tar", "--quiet"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+}
+
+#[test]
+fn a_full_disk_is_found_before_the_first_blob() {
+    // A file system of half a megabyte; needs the right to mount one.
+    let shore = Shore::new();
+    fs::create_dir(shore.path("small")).unwrap();
+    let mount = |arguments: &[&str]| {
+        let status = std::process::Command::new("mount").args(arguments).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let folder = shore.path("small");
+    let folder = folder.to_str().unwrap();
+    if !mount(&["-t", "tmpfs", "-o", "size=512k", "tmpfs", folder]) {
+        sealift_testkit::real::skipped("no file system can be mounted here");
+        return;
+    }
+    let source = Registry::start();
+    Product::new(400_000).put_into(&source);
+    let image = source.reference("product/node", "v1");
+    let run = shore.run(&["bundle", &image, "-o", "small/x.tar", "--quiet"]);
+    let left = names(&shore.path("small"));
+    let unmounted = std::process::Command::new("umount").arg(folder).status();
+    assert!(unmounted.unwrap().success());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("free"), "{}", run.stderr);
+    assert!(!left.iter().any(|name| name == "x.tar"), "{left:?}");
+    assert_eq!(source.traffic().count("GET", Route::Blob), 0);
+}
+
+#[test]
+fn a_break_while_tags_move_is_told_by_a_code_of_its_own() {
+    let (shore, product) = shore_with_bundle();
+    let destination = Registry::start();
+    let (repository, _) = &product.names[0];
+    let when = When::new("PUT", Route::Manifest)
+        .repository(repository)
+        .reference("v1")
+        .always();
+    destination.script(when, Fault::Refuse);
+    let arguments = [
+        "load",
+        "product.tar",
+        &destination.host(),
+        "--retries",
+        "0",
+        "--quiet",
+    ];
+    let run = shore.run(&arguments);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("{repository}:v1")),
+        "{}",
+        run.stderr
+    );
+    destination.clear_script();
+    shore.ok(&arguments);
+    product.assert_in(&destination, "");
+}
+
+#[test]
+fn used_wrongly_it_says_so_and_tries_nothing() {
+    let shore = Shore::new();
+    for arguments in [
+        ["bundle"].as_slice(),
+        &["bundle", "-o", "x.tar"],
+        &["bundle", "UPPER/case:1", "-o", "x.tar"],
+        &["bundle", "https://quay.io/x", "-o", "x.tar"],
+        &["bundle", "quay.io/x", "--platform", "amd64", "-o", "x.tar"],
+        &["bundle", "--from", "nowhere", "-o", "x.tar"],
+        &["load", "x.tar"],
+        &["load", "x.tar", "https://r.corp"],
+        &["load", "x.tar", "r.corp", "--naming", "other"],
+        &["nothing"],
+    ] {
+        let run = shore.run(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
+    }
+    assert_eq!(shore.names(), Vec::<String>::new());
+}

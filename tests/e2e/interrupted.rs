@@ -1,0 +1,117 @@
+//! Killed at any moment, the same command goes on.
+
+use std::thread;
+use std::time::Duration;
+
+use sealift_testkit::Fault;
+use sealift_testkit::{Profile, Registry, Route, When};
+
+use crate::support::{Product, Shore, shore_with_bundle};
+
+/// How many moments are tried; `cargo xtask crash` tries thousands.
+const MOMENTS: u64 = 12;
+
+/// Milliseconds until the kill: spread over the run, the same every time.
+fn moment(round: u64) -> Duration {
+    let seeded = (round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+    Duration::from_millis(20 + seeded * 2)
+}
+
+#[test]
+fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
+    let (product, source) = (Product::new(400_000), Registry::start());
+    product.put_into(&source);
+    let whole = Shore::new();
+    whole.write("images.txt", product.list(&source));
+    whole.ok(&["bundle", "-f", "images.txt", "-o", "product.tar", "--quiet"]);
+    let expected = whole.read("product.tar");
+    // Every answer comes late, so that kills meet all states.
+    source.script(
+        When::new("GET", Route::Blob).always(),
+        Fault::Delay(Duration::from_millis(40)),
+    );
+    for round in 0..MOMENTS {
+        let shore = Shore::new();
+        shore.write("images.txt", product.list(&source));
+        source.clear_traffic();
+        let arguments = [
+            "bundle",
+            "-f",
+            "images.txt",
+            "-o",
+            "product.tar",
+            "--connections",
+            "2",
+        ];
+        let mut child = shore.spawn(&arguments);
+        thread::sleep(moment(round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        shore.ok(&arguments);
+        assert!(shore.read("product.tar") == expected, "round {round}");
+        assert_eq!(
+            shore.names(),
+            ["images.txt", "product.tar"],
+            "round {round}"
+        );
+        // The last blob may have been whole on the wire and not yet in the journal.
+        let again = source
+            .traffic()
+            .whole_downloads()
+            .into_values()
+            .filter(|times| *times > 1);
+        assert!(again.count() <= 2, "round {round}");
+    }
+}
+
+#[test]
+fn a_load_that_is_killed_goes_on_and_sends_no_whole_blob_again() {
+    let (shore, product) = shore_with_bundle();
+    for round in 0..MOMENTS {
+        let destination = Registry::with_profile(Profile::Distribution3);
+        destination.script(
+            When::new("PUT", Route::Session).always(),
+            Fault::Delay(Duration::from_millis(30)),
+        );
+        let host = destination.host();
+        let arguments = ["load", "product.tar", &host, "--connections", "2"];
+        let mut child = shore.spawn(&arguments);
+        thread::sleep(moment(round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        shore.ok(&arguments);
+        product.assert_in(&destination, "");
+        let uploads = destination.traffic().uploads();
+        assert!(
+            uploads.values().all(|times| *times == 1),
+            "round {round}: {uploads:?}"
+        );
+    }
+}
+
+#[test]
+fn a_terminated_build_says_how_to_go_on_and_leaves_no_bundle() {
+    let (product, source, shore) = (Product::new(100_000), Registry::start(), Shore::new());
+    product.put_into(&source);
+    source.script(When::new("GET", Route::Blob).always(), Fault::Stall);
+    let image = source.reference("product/node", "v1");
+    let child = shore
+        .command(&["bundle", &image, "-o", "product.tar"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while source.traffic().count("GET", Route::Blob) == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("goes on where it stopped"), "{stderr}");
+    assert!(!shore.path("product.tar").exists());
+}

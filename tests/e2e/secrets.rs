@@ -1,0 +1,112 @@
+//! A password reaches the registry that it is for, and nothing else.
+
+use sealift_testkit::{Bearer, Registry};
+
+use crate::support::{Product, Shore};
+
+const CANARY: &str = "canary-4f1d";
+
+fn guarded() -> Registry {
+    Registry::builder()
+        .bearer(Bearer::new("me", CANARY))
+        .start()
+}
+
+#[test]
+fn a_password_appears_in_no_output_journal_receipt_or_bundle() {
+    let (shore, product, source, destination) =
+        (Shore::new(), Product::new(20_000), guarded(), guarded());
+    product.put_into(&source);
+    shore.write("images.txt", product.list(&source));
+    let login = ["--username", "me", "--password-stdin"];
+    let run = |arguments: &[&str]| {
+        let arguments = [arguments, &login].concat();
+        let run = shore.run_with_input(&arguments, CANARY.as_bytes());
+        assert_eq!(run.code, Some(0), "{arguments:?}\n{}", run.stderr);
+        assert!(!run.said().contains(CANARY), "{arguments:?}");
+    };
+    run(&["bundle", "-f", "images.txt", "-o", "product.tar"]);
+    run(&[
+        "load",
+        "product.tar",
+        &destination.host(),
+        "--receipt",
+        "receipt.json",
+    ]);
+    product.assert_in(&destination, "");
+    for name in shore.names() {
+        let content = shore.read(&name);
+        let found = content
+            .windows(CANARY.len())
+            .any(|part| part == CANARY.as_bytes());
+        assert!(!found, "{name}");
+    }
+}
+
+#[test]
+fn a_refused_password_is_not_repeated() {
+    let (shore, source) = (Shore::new(), guarded());
+    Product::new(1000).put_into(&source);
+    let image = source.reference("product/node", "v1");
+    let login = ["--username", "me", "--password-stdin"];
+    let arguments = [["bundle", &image, "-o", "x.tar"].as_slice(), &login].concat();
+    let run = shore.run_with_input(&arguments, b"wrong-canary");
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(!run.said().contains("wrong-canary"));
+    assert_eq!(shore.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_password_for_one_registry_is_not_shown_to_another() {
+    let (shore, product, own, other) = (
+        Shore::new(),
+        Product::new(1000),
+        guarded(),
+        Registry::start(),
+    );
+    product.put_into(&own);
+    product.put_into(&other);
+    let images = [
+        own.reference("product/node", "v1"),
+        other.reference("product/deep/er/operator", "v1"),
+    ];
+    let login = ["--username", "me", "--password-stdin"];
+    let arguments = [
+        ["bundle", &images[0], &images[1], "-o", "x.tar"].as_slice(),
+        &login,
+    ]
+    .concat();
+    let refused = shore.run_with_input(&arguments, CANARY.as_bytes());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    let host = own.host();
+    let named = [arguments.as_slice(), &["--login-host", &host]].concat();
+    let done = shore.run_with_input(&named, CANARY.as_bytes());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(other.traffic().authorized().is_empty());
+}
+
+#[test]
+fn credentials_come_from_the_files_of_docker_and_podman() {
+    use base64::Engine as _;
+    let (shore, product, source) = (Shore::new(), Product::new(1000), guarded());
+    product.put_into(&source);
+    let auth = base64::engine::general_purpose::STANDARD.encode(format!("me:{CANARY}"));
+    let file = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, source.host());
+    let image = source.reference("product/node", "v1");
+    for place in [".docker/config.json", ".config/containers/auth.json"] {
+        std::fs::create_dir_all(shore.path(place).parent().unwrap()).unwrap();
+        shore.write(place, &file);
+        shore.ok(&["bundle", &image, "-o", "x.tar", "--force", "--quiet"]);
+        std::fs::remove_file(shore.path(place)).unwrap();
+    }
+    shore.write("auth.json", &file);
+    shore.ok(&[
+        "bundle",
+        &image,
+        "-o",
+        "x.tar",
+        "--force",
+        "--authfile",
+        "auth.json",
+    ]);
+}
