@@ -1,0 +1,10 @@
+//! What the client says to registries, and how it lives with what they answer.
+#![allow(clippy::unwrap_used)]
+
+mod credentials;
+mod download;
+mod lists;
+mod real;
+mod support;
+mod upload;
+mod upload_faults;
