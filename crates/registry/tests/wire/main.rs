@@ -6,5 +6,6 @@ mod download;
 mod lists;
 mod real;
 mod support;
+mod tls;
 mod upload;
 mod upload_faults;
