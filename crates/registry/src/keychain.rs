@@ -1,12 +1,11 @@
 //! Credentials from the files that Docker and podman keep, and from their helper programs.
 
+mod helper;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +13,6 @@ use serde::Deserialize;
 
 use crate::secret::Secret;
 
-/// How long a credential helper may take.
-const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 /// No credentials file or helper's answer is larger.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -169,7 +166,7 @@ impl AuthFile {
     ) -> Result<Option<Credential>, KeychainError> {
         for key in keys(registry, repository) {
             if let Some(helper) = self.cred_helpers.get(&key) {
-                return run_helper(helper, &key);
+                return Ok(helper::run(helper, &key)?);
             }
             let entry = self.auths.iter().find(|(name, _)| normalised(name) == key);
             if let Some((name, entry)) = entry {
@@ -178,12 +175,17 @@ impl AuthFile {
                 }
                 // Docker leaves an empty entry behind where the store has the secret.
                 if let Some(store) = &self.creds_store {
-                    return run_helper(store, name);
+                    return Ok(helper::run(store, name)?);
                 }
             }
         }
         match &self.creds_store {
-            Some(store) => run_helper(store, server_name(registry)),
+            // A store that is not installed (a file shared with another system) has nothing to say about
+            // a host that the file does not name either.
+            Some(store) => match helper::run(store, server_name(registry)) {
+                Err(fault) if fault.is_missing => Ok(None),
+                result => Ok(result?),
+            },
             None => Ok(None),
         }
     }
@@ -241,79 +243,6 @@ impl AuthEntry {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HelperAnswer {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    secret: String,
-}
-
-/// Asks `docker-credential-NAME get` (Docker's credential helper protocol). A helper that knows nothing
-/// about the host says so and fails; that is no error.
-fn run_helper(name: &str, host: &str) -> Result<Option<Credential>, KeychainError> {
-    let helper = format!("docker-credential-{name}");
-    let error = |reason: &str| KeychainError::Helper {
-        helper: helper.clone(),
-        host: host.to_owned(),
-        reason: reason.to_owned(),
-    };
-    if name.contains(['/', '\\']) {
-        return Err(error("its name is a path"));
-    }
-    let mut child = Command::new(&helper)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|fault| error(&fault.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper may end without reading.
-        let _ = stdin.write_all(host.as_bytes());
-    }
-    let output = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut text = Vec::new();
-        output
-            .map(|output| output.take(MAX_BYTES).read_to_end(&mut text))
-            .transpose()
-            .map(|_| text)
-    });
-    let begun = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if begun.elapsed() < HELPER_TIMEOUT => thread::sleep(Duration::from_millis(5)),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(error("it did not answer within 30 seconds"));
-            }
-        }
-    };
-    let text = reader.join().ok().and_then(Result::ok).unwrap_or_default();
-    if !status.success() {
-        let words = String::from_utf8_lossy(&text).to_lowercase();
-        return if words.contains("not found") {
-            Ok(None)
-        } else {
-            Err(error("it ended with an error"))
-        };
-    }
-    let answer: HelperAnswer =
-        serde_json::from_slice(&text).map_err(|_| error("its answer is no JSON"))?;
-    Ok(Some(match answer.username.as_str() {
-        "" => return Ok(None),
-        "<token>" => Credential::IdentityToken(Secret::new(answer.secret)),
-        _ => Credential::Password {
-            username: answer.username,
-            password: Secret::new(answer.secret),
-        },
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -362,6 +291,19 @@ mod tests {
             auth("hub")
         ));
         assert_eq!(user(&chain, "docker.io", "library/nginx").unwrap(), "hub");
+    }
+
+    #[test]
+    fn a_missing_program_matters_only_to_hosts_that_the_file_names() {
+        let none = "sealift-test-no-such-program";
+        let chain = keychain(&format!(
+            r#"{{"auths":{{"r.io":{{}}}},"credsStore":"{none}","credHelpers":{{"q.io":"{none}"}}}}"#
+        ));
+        assert_eq!(chain.lookup("other.io", "x"), Ok(None));
+        for named in ["r.io", "q.io"] {
+            let error = chain.lookup(named, "x").unwrap_err().to_string();
+            assert!(error.contains(none) && error.contains(named), "{error}");
+        }
     }
 
     #[test]
