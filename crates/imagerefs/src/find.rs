@@ -50,7 +50,10 @@ pub fn find(name: &str, bytes: &[u8]) -> Result<Found, FindError> {
 }
 
 /// What a document is; nothing for an empty one.
-fn kind(text: &Text<'_>, document: &Document<'_>) -> Result<Option<InputKind>, FindError> {
+pub(crate) fn kind(
+    text: &Text<'_>,
+    document: &Document<'_>,
+) -> Result<Option<InputKind>, FindError> {
     let root = document.root();
     if document.is_sequence(root) {
         let items = document.sequence(root);

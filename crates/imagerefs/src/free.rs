@@ -9,6 +9,8 @@ use crate::walk::{Mode, Segment, Walk};
 
 /// Most references inside one longer text that are listed.
 const MAX_LISTED: usize = 16;
+/// Longest value, and most references in it, that is taken apart at `=` and commas.
+const MAX_APART: (usize, usize) = (64 << 10, 64);
 
 impl Walk<'_, '_> {
     /// Any scalar: a reference with registry and version is one wherever it stands, alone or after `=`
@@ -23,13 +25,23 @@ impl Walk<'_, '_> {
         }
         let trimmed = trim(text);
         if trimmed.contains(char::is_whitespace) {
+            if !self.inner_yaml(id) {
+                self.longer_text(id, trimmed);
+            }
+            return;
+        }
+        let tokens = tokens(text, |c| c == '=' || c == ',' || c.is_whitespace());
+        let found = tokens.into_iter().filter_map(|(start, token)| {
+            let reference = fully_qualified(token)?;
+            Some((start..start + token.len(), reference))
+        });
+        let found: Vec<_> = found.collect();
+        if text.len() > MAX_APART.0 || found.len() > MAX_APART.1 {
             self.longer_text(id, trimmed);
             return;
         }
-        for (start, token) in tokens(text, |c| c == '=' || c == ',' || c.is_whitespace()) {
-            if let Some(reference) = fully_qualified(token) {
-                self.report(id, start..start + token.len(), reference, kind);
-            }
+        for (within, reference) in found {
+            self.report(id, within, reference, kind);
         }
     }
 

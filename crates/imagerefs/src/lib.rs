@@ -13,6 +13,7 @@ mod edit;
 mod error;
 mod find;
 mod free;
+mod inner;
 mod list;
 mod locks;
 mod occurrence;

@@ -38,7 +38,7 @@ pub(crate) fn scan(text: &Text<'_>) -> Result<Found, FindError> {
             let scalar = Scalar {
                 raw: span.clone(),
                 style: Style::Line,
-                value: written.to_owned(),
+                value: written.into(),
                 places: 1,
             };
             found.occurrences.push(Occurrence {

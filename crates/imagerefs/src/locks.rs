@@ -1,5 +1,6 @@
 //! Documents that are lists of images in YAML: hauler's, imgpkg's, and bare lists of strings.
 
+use crate::check::{check, has_host};
 use crate::error::{FindError, Problem};
 use crate::occurrence::Kind;
 use crate::tree::Id;
@@ -20,11 +21,16 @@ pub(crate) fn strings(walk: &mut Walk<'_, '_>) -> Result<(), FindError> {
 pub(crate) fn hauler(walk: &mut Walk<'_, '_>) -> Result<(), FindError> {
     let root = walk.document.root();
     walk.object = walk.label(root);
-    let Some(spec) = walk.document.get(root, "spec") else {
+    let document = walk.document;
+    let Some(spec) = document.get(root, "spec") else {
         return Ok(());
     };
+    let metadata = document.get(root, "metadata");
+    let annotations = metadata.and_then(|metadata| document.get(metadata, "annotations"));
+    // For names that have no registry of their own.
+    let registry = annotations.and_then(|all| document.get_text(all, "hauler.dev/registry"));
     walk.within(Segment::Key("spec"), |walk| {
-        images(walk, spec, "name", Kind::HaulerImage)
+        images(walk, spec, "name", registry, Kind::HaulerImage)
     })
 }
 
@@ -32,13 +38,14 @@ pub(crate) fn hauler(walk: &mut Walk<'_, '_>) -> Result<(), FindError> {
 pub(crate) fn images_lock(walk: &mut Walk<'_, '_>) -> Result<(), FindError> {
     let root = walk.document.root();
     walk.object = walk.label(root);
-    images(walk, root, "image", Kind::LockedImage)
+    images(walk, root, "image", None, Kind::LockedImage)
 }
 
 fn images<'a>(
     walk: &mut Walk<'a, '_>,
     parent: Id,
     field: &'a str,
+    registry: Option<&str>,
     kind: Kind,
 ) -> Result<(), FindError> {
     let document = walk.document;
@@ -52,7 +59,19 @@ fn images<'a>(
                     let problem = Problem::Grammar(format!("the entry has no `{field}`"));
                     return Err(walk.error(item, "", problem));
                 };
-                walk.within(Segment::Key(field), |walk| walk.required(value, kind))
+                walk.within(Segment::Key(field), |walk| {
+                    let text = document.scalar(value).unwrap_or_default();
+                    match registry.filter(|_| !has_host(text)) {
+                        None => walk.required(value, kind),
+                        Some(registry) => match check(&format!("{registry}/{text}")) {
+                            Ok(reference) => {
+                                walk.report(value, 0..text.len(), reference, kind);
+                                Ok(())
+                            }
+                            Err(problem) => Err(walk.error(value, text, problem)),
+                        },
+                    }
+                })
             })?;
         }
         Ok(())

@@ -101,6 +101,8 @@ pub(crate) enum Site {
     Whole(Scalar, Range<usize>),
     /// Several scalars.
     Split(Vec<(Piece, Scalar)>),
+    /// A place that is not edited: in YAML inside a scalar, unless it stands there letter for letter.
+    Fixed,
 }
 
 /// What one scalar gives to a reference that is written in several.

@@ -12,6 +12,9 @@ use crate::scalar::Scalar;
 use crate::tree::Id;
 use crate::walk::{Segment, Walk};
 
+/// Longest key that a path repeats, in bytes; a label's name is no longer than this.
+const MAX_KEY: usize = 128;
+
 impl Walk<'_, '_> {
     /// A place where a reference must be.
     ///
@@ -77,7 +80,7 @@ impl Walk<'_, '_> {
             return;
         }
         let within = 0..scalar.value.len();
-        let text = scalar.value.clone();
+        let text = scalar.value.to_string();
         let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
         let site = Site::Whole(scalar, within);
         self.found
@@ -152,7 +155,7 @@ impl Walk<'_, '_> {
             object: self.object.clone(),
             path: self.path_text(),
             kind,
-            site: Site::Split(Vec::new()),
+            site: Site::Fixed,
         }
     }
 
@@ -170,9 +173,14 @@ impl Walk<'_, '_> {
         });
     }
 
-    fn path_text(&self) -> String {
+    /// The path, without the rest of keys that are too long to be one.
+    pub(crate) fn path_text(&self) -> String {
         let mut out = String::new();
         for segment in &self.path {
+            let segment = match *segment {
+                Segment::Key(key) => Segment::Key(key.get(..MAX_KEY).unwrap_or(key)),
+                index @ Segment::Index(_) => index,
+            };
             let simple = |key: &str| {
                 let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
                 !key.is_empty() && key.bytes().all(word)

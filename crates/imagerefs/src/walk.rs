@@ -52,6 +52,8 @@ pub(crate) struct Walk<'a, 't> {
     pub(crate) inherited: Inherited,
     /// Nodes that were reported or gone through; what is anchored is met again at each alias.
     pub(crate) seen: HashSet<Id>,
+    /// Whether the text is a scalar of another document.
+    pub(crate) inner: bool,
 }
 
 impl<'a, 't> Walk<'a, 't> {
@@ -68,6 +70,7 @@ impl<'a, 't> Walk<'a, 't> {
             object: None,
             inherited: Inherited::default(),
             seen: HashSet::new(),
+            inner: false,
         }
     }
 
@@ -141,7 +144,7 @@ impl<'a, 't> Walk<'a, 't> {
             _ if builtin(api) => self.mapping(
                 id,
                 Mode::Builtin {
-                    strict: mode == Mode::Root,
+                    strict: mode == Mode::Root && !self.inner,
                 },
                 true,
             ),
@@ -257,15 +260,18 @@ impl<'a, 't> Walk<'a, 't> {
         let kind = document.get_text(id, "kind")?;
         let metadata = document.get(id, "metadata");
         let field = |name| metadata.and_then(|metadata| document.get_text(metadata, name));
-        let mut label = kind.to_owned();
+        let mut label = kind.get(..MAX_NAME).unwrap_or(kind).to_owned();
         let name = field("name").or_else(|| field("generateName"));
         for part in [field("namespace"), name].into_iter().flatten() {
             label.push('/');
-            label.push_str(part);
+            label.push_str(part.get(..MAX_NAME).unwrap_or(part));
         }
         Some(label)
     }
 }
+
+/// Longest name of a resource or a namespace, in bytes.
+const MAX_NAME: usize = 253;
 
 /// Whether an API is one of Kubernetes itself, whose fields are known.
 fn builtin(api: &str) -> bool {

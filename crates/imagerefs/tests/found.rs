@@ -128,6 +128,83 @@ fn yaml_lists_and_lock_files_are_read() {
     assert!(error.unwrap_err().to_string().contains("no `image`"));
 }
 
+#[test]
+fn haulers_registry_is_for_names_without_one() {
+    let text = "apiVersion: content.hauler.cattle.io/v1\nkind: Images\nmetadata:\n  name: x\n  annotations: {hauler.dev/registry: r.corp}\nspec:\n  images:\n  - name: rancher/rancher:v2\n  - name: docker.io/a/b:1\n";
+    let found = found(text);
+    let references = found
+        .occurrences
+        .iter()
+        .map(|found| found.reference.to_string());
+    assert_eq!(
+        references.collect::<Vec<_>>(),
+        ["r.corp/rancher/rancher:v2", "docker.io/a/b:1"]
+    );
+}
+
+#[test]
+fn manifests_and_values_inside_of_blocks_are_searched() {
+    let text = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: local-path-config}
+data:
+  config.json: |-
+    {\"image\": \"quay.io/é/x:1\", \"nodes\": []}
+  helperPod.yaml: |-
+
+    # é
+    apiVersion: v1
+    kind: Pod
+    metadata: {name: helper}
+    spec:
+      containers:
+        - name: helper
+          image: \"rancher/busybox:1.36\"
+        - image: \"${IMAGE}\"
+  run: |
+    set image quay.io/in/script:1
+---
+apiVersion: helm.cattle.io/v1
+kind: HelmChart
+metadata: {name: c, namespace: kube-system}
+spec:
+  valuesContent: |
+    image:
+      repository: quay.io/a/b
+      tag: v1
+    other: {image: 'quay.io/c/d:2'}
+";
+    let found = found(text);
+    assert_eq!(
+        kinds(&found),
+        [
+            (Kind::Container, "rancher/busybox:1.36"),
+            (Kind::Values, "quay.io/a/b:v1"),
+            (Kind::Values, "quay.io/c/d:2"),
+        ]
+    );
+    let helper = &found.occurrences[0];
+    assert_eq!(
+        helper.object.as_deref(),
+        Some("ConfigMap/local-path-config")
+    );
+    assert_eq!(
+        helper.path,
+        ".data[\"helperPod.yaml\"] Pod/helper .spec.containers[0].image"
+    );
+    assert_eq!((helper.line, helper.column), (16, 19));
+    for occurrence in [helper, &found.occurrences[2]] {
+        assert_eq!(text[occurrence.span.clone()], occurrence.text);
+    }
+    let left: Vec<_> = found
+        .not_understood
+        .iter()
+        .map(|l| (l.line, l.column, l.text.as_str()))
+        .collect();
+    assert_eq!(left, [(17, 18, "${IMAGE}"), (19, 5, "quay.io/in/script:1")]);
+}
+
 const WORKLOADS: &str = r#"
 apiVersion: batch/v1
 kind: CronJob

@@ -309,3 +309,19 @@ fn an_address_in_brackets_gets_quotes_or_a_reason() {
         "{out}"
     );
 }
+
+#[test]
+fn references_inside_of_blocks_change_in_their_lines() {
+    let text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  pod.yaml: |\n    apiVersion: v1\n    kind: Pod\n    spec:\n      containers:\n      - image: 'quay.io/a/b:1' # one\n      - image: quay.io/a/b:1\n\n  other: x\n";
+    assert_eq!(rewritten(text, "r.io/m"), text.replace("quay.io", "r.io/m"));
+    let windows = text.replace('\n', "\r\n");
+    assert_eq!(
+        rewritten(&windows, "r.io/m"),
+        windows.replace("quay.io", "r.io/m")
+    );
+
+    let values = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nspec:\n  valuesContent: |\n    image: {repository: quay.io/a/b, tag: v1}\n";
+    let plan = plan(values, "r.io");
+    assert_eq!(plan.edits, []);
+    assert_eq!(plan.not_understood[0].problem, Problem::Unwritable);
+}

@@ -244,7 +244,7 @@ fn any_bytes_get_it_once_and_read_as_intended_or_stay() {
     let mut mutator = Mutator::new(0xcafe);
     let (mut done, mut odd) = (0, 0);
     for round in 0..10_000 {
-        let bytes = mutator.mutate(SEEDS[1 + round % 4].as_bytes());
+        let bytes = mutator.mutate(SEEDS[1 + round % (SEEDS.len() - 1)].as_bytes());
         let Ok(plan) = plan_pull_secret("m", &bytes, "corp-pull", &|_| true) else {
             continue;
         };
@@ -257,7 +257,7 @@ fn any_bytes_get_it_once_and_read_as_intended_or_stay() {
         done += usize::from(after != bytes);
     }
     assert!(
-        done > 800 && odd < done / 20,
+        done > 600 && odd < done / 20,
         "{done} done, {odd} refused when applied"
     );
 }

@@ -28,7 +28,7 @@ impl Change {
 
     /// Whether it changes nothing.
     pub(crate) fn is_none(&self) -> bool {
-        self.scalar.value.get(self.within.clone()) == Some(&self.new)
+        self.scalar.value.get(self.within.clone()) == Some(self.new.as_str())
     }
 }
 
@@ -49,6 +49,7 @@ pub(crate) fn kept(occurrence: &Occurrence) -> Vec<Change> {
             .iter()
             .map(|(_, scalar)| keep(scalar, 0..scalar.value.len()))
             .collect(),
+        Site::Fixed => Vec::new(),
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn changes(
                 whole
             }])
         }
+        Site::Fixed => Err(Problem::Unwritable),
         Site::Split(pieces) => {
             let mut fields = Fields {
                 pieces,
@@ -190,7 +192,7 @@ impl<'a> Fields<'a> {
             self.set(Piece::Variant, "");
         }
         let text = format!("{wanted}{digest}");
-        if field.value != text {
+        if *field.value != *text {
             self.set(Piece::Tag, &text);
         }
         Ok(())
@@ -205,7 +207,7 @@ impl<'a> Fields<'a> {
                 .any(|change| change.scalar.raw == scalar.raw)
             {
                 self.changes
-                    .push(Change::whole(scalar, scalar.value.clone()));
+                    .push(Change::whole(scalar, scalar.value.to_string()));
             }
         }
     }

@@ -20,13 +20,19 @@ pub(crate) fn write(
     original: &[u8],
 ) -> Result<(String, Vec<RawEdit>), Problem> {
     let value = spliced(&scalar.value, changes).ok_or(Problem::SharedValue)?;
-    let located: Option<Vec<RawEdit>> = changes
-        .iter()
-        .map(|(within, new)| Some((scalar.locate(original, within)?, new.clone())))
-        .collect();
+    let located: Option<Vec<RawEdit>> = scalar.locator(original).and_then(|locator| {
+        let place = |(within, new): &(_, String)| Some((locator.locate(within)?, new.clone()));
+        changes.iter().map(place).collect()
+    });
+    // A block may hold YAML itself, in which a bracket at the start of a value would need quotes.
+    let fits = match scalar.style {
+        Style::Plain => plain(&value, changes),
+        Style::Literal | Style::Folded => !brackets(changes),
+        Style::Line | Style::Single | Style::Double => true,
+    };
     match located {
-        Some(edits) if scalar.style != Style::Plain || plain(&value, changes) => Ok((value, edits)),
-        _ if scalar.style == Style::Block => Err(Problem::Unwritable),
+        Some(edits) if fits => Ok((value, edits)),
+        _ if scalar.style.is_block() => Err(Problem::Unwritable),
         _ => {
             let text = quoted(&value, scalar.style);
             Ok((value, vec![(scalar.raw.clone(), text)]))
@@ -50,9 +56,12 @@ fn spliced(value: &str, changes: &[(Range<usize>, String)]) -> Option<String> {
 /// plain value and of references, so that little can go wrong: the brackets of an IPv6 address, nothing
 /// at all, and what reads as a number, a truth value or null.
 fn plain(value: &str, changes: &[(Range<usize>, String)]) -> bool {
-    let brackets = changes.iter().any(|(_, new)| new.contains(['[', ']']));
     let boolean = matches!(value, "true" | "false") && changes.iter().any(|(_, new)| new == value);
-    !brackets && !value.is_empty() && (boolean || is_string(value))
+    !brackets(changes) && !value.is_empty() && (boolean || is_string(value))
+}
+
+fn brackets(changes: &[(Range<usize>, String)]) -> bool {
+    changes.iter().any(|(_, new)| new.contains(['[', ']']))
 }
 
 /// Whether YAML, 1.1 or 1.2, takes an unquoted value for a string. Doubtful ones count as none.

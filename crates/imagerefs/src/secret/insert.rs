@@ -175,7 +175,7 @@ impl Place<'_, '_> {
             return None;
         }
         let scalar = Scalar::of(self.text, self.document, value)?;
-        if scalar.style == Style::Block || scalar.value.is_empty() {
+        if scalar.style.is_block() || scalar.value.is_empty() {
             return None;
         }
         let end = scalar.raw.end - self.text.base;

@@ -6,6 +6,7 @@ pub(crate) const SEEDS: &[&str] = &[
     "apiVersion: v1\nkind: Pod\nmetadata: {name: é, namespace: b}\nspec:\n  containers:\n  - &a\n    image: &i 'quay.io/a/b:1'  # c\n    args: [--x-image=c/d:2, \"-y\"]\n  - <<: *a\n    image: >-\n      docker.io/e/f:3\n  initContainers:\n  - image: \"g\\/h:4\"\n  - image: *i\n---\n{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"spec\": {\"containers\": [{\"image\": \"x\"}]}}\n",
     "global: {hub: docker.io/istio, tag: 1.24}\npilot: {image: pilot}\nimage:\n  registry: quay.io\n  repository: cilium/cilium\n  tag: \"v1\"\n  digest: ''\n  useDigest: false\nextra: [quay.io/x/y:1, 'z=quay.io/a/b:2,c']\n",
     "apiVersion: content.hauler.cattle.io/v1\nkind: Images\nspec:\n  images:\n  - name: busybox\r\n  - name: |\n      a/b:1\n",
+    "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    kind: Pod\n    apiVersion: v1\n    spec:\n      containers:\n      - image: 'quay.io/a/b:1' # é\n      - image: quay.io/a/b:1\n  b: |-\n    {\"image\": \"quay.io/c/d:2\"}\n",
     "apiVersion: apps/v1\r\nkind: Deployment\r\nspec:\r\n  template:\r\n    spec:\r\n      serviceAccountName: x\r\n      containers:\r\n      - image: a/b:1\r\n        env:\r\n        - name: RELATED_IMAGE_X\r\n          value: c/d:2\r\n",
 ];
 
