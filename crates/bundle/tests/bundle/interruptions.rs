@@ -1,8 +1,13 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sealift_bundle::{BundleError, Earlier, resume, status};
+use sealift_archive::Journal;
+use sealift_bundle::{BundleError, Earlier, OutputFile, resume, status};
 use sealift_oci::Digest;
+use sealift_pipeline::{Event, Observer};
 use sealift_testkit::{Fault, ImageMaker, Layer, Registry, Route, When, cosign};
 
 use crate::support::{Shore, image, plain, request, three};
@@ -248,4 +253,68 @@ fn a_second_run_at_the_same_time_is_refused() {
         first.join().unwrap().unwrap();
     });
     shore.open();
+}
+
+/// Copies what a kill at this moment would leave: the journal first, then the file that it is about.
+struct Camera {
+    from: OutputFile,
+    to: PathBuf,
+    taken: AtomicUsize,
+}
+
+impl Observer for Camera {
+    fn event(&self, event: &Event<'_>) {
+        if !matches!(
+            event,
+            Event::Started { .. } | Event::Advanced { .. } | Event::Finished { .. }
+        ) {
+            return;
+        }
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let folder = self.to.join(number.to_string());
+        fs::create_dir(&folder).unwrap();
+        for file in [self.from.journal(), self.from.partial()] {
+            fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_moment_the_next_run_goes_on_from_what_the_disk_has() {
+    let registry = Registry::start();
+    let (images, names) = three(&registry);
+    cosign(&images[0].root, "sig").put_into(&registry, "one/a", None);
+    let request = request(&names);
+    let taken = tempfile::tempdir().unwrap();
+    let mut shore = Shore::with_connections(3);
+    let camera = Arc::new(Camera {
+        from: shore.output(),
+        to: taken.path().to_owned(),
+        taken: AtomicUsize::new(0),
+    });
+    shore.observer = Arc::clone(&camera) as Arc<dyn Observer>;
+    shore.build(&request).unwrap();
+    let moments = camera.taken.load(Ordering::Relaxed);
+    assert!(moments > 30, "{moments}");
+    for moment in 0..moments {
+        let mut after = Shore::with_connections(2);
+        let killed = taken.path().join(moment.to_string());
+        for entry in fs::read_dir(killed).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, after.folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        // A kill can tear the journal's last line; a lost power supply can lose more than that.
+        let journal = fs::read(after.output().journal()).unwrap();
+        let torn = journal.len() - (moment * 7919) % (journal.len() / 2);
+        fs::write(after.output().journal(), &journal[..torn]).unwrap();
+        let known = Journal::peek(&after.output().journal());
+        registry.clear_traffic();
+        after.not_stopped();
+        after.build(&request).unwrap();
+        assert!(after.bytes() == shore.bytes(), "killed at moment {moment}");
+        for blob in asked(&registry).keys() {
+            assert!(!known.is_whole(blob), "{blob} was there at moment {moment}");
+        }
+        assert_eq!(after.left(), ["out.tar"]);
+    }
 }
