@@ -13,6 +13,15 @@ use crate::sources::{SourceId, Sources};
 use crate::spool::Spool;
 use crate::tree::{Forest, Node};
 
+/// How many manifests are read at once: each may have four megabytes, in several forms while it is
+/// checked.
+const READERS: usize = 8;
+
+/// How many threads read manifests.
+pub(crate) fn readers(context: &Context<'_>) -> usize {
+    context.connections.min(READERS)
+}
+
 /// A manifest to read.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -68,7 +77,7 @@ impl<'a> Known<'a> {
         let items: Vec<Wanted> = once.into_values().collect();
         let context = self.context;
         let (sources, spool) = (self.sources, self.spool);
-        let results = run_parallel(context.connections, &items, context.cancel, |wanted| {
+        let results = run_parallel(readers(&context), &items, context.cancel, |wanted| {
             fetch_one(sources, spool, wanted)
         });
         for (wanted, result) in items.iter().zip(results) {

@@ -10,7 +10,7 @@ use sealift_pipeline::{JobError, VerifyingReader, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
 use crate::request::Request;
-use crate::resolve::fetch::{Known, keep};
+use crate::resolve::fetch::{Known, keep, readers};
 use crate::resolve::local::{Opened, recorded};
 use crate::resolve::{Root, failure};
 use crate::sources::{Source, SourceId, Sources};
@@ -93,7 +93,7 @@ pub(crate) fn read(
 ) -> Vec<Root> {
     let context = known.context;
     let (sources, spool) = (known.sources, known.spool);
-    let results = run_parallel(context.connections, asked, context.cancel, |asked| {
+    let results = run_parallel(readers(&context), asked, context.cancel, |asked| {
         read_one(sources, spool, asked)
     });
     let mut roots = Vec::with_capacity(asked.len());

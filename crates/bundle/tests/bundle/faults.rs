@@ -215,7 +215,10 @@ fn a_host_that_fails_is_not_asked_for_every_blob() {
         panic!("{error}");
     };
     assert!(failures.len() > 5);
-    assert_eq!(registry.traffic().0.len(), 4, "one blob, with its retries");
+    let traffic = registry.traffic();
+    let first = &traffic.0[0].reference;
+    assert!(traffic.0.iter().all(|asked| asked.reference == *first));
+    assert!(traffic.0.len() <= 4, "one blob, with its retries");
     registry.clear_script();
     shore.build(&plain(&names)).unwrap();
     shore.open();
