@@ -164,10 +164,11 @@ impl Product {
 
     /// The image list for `registry`.
     pub(crate) fn list(&self, registry: &Registry) -> String {
-        let lines = self.names.iter();
-        lines
-            .map(|(repository, _)| format!("{}\n", registry.reference(repository, "v1")))
-            .collect()
+        let names = self.names.iter();
+        let lines: Vec<String> = names
+            .map(|(repository, _)| registry.reference(repository, "v1"))
+            .collect();
+        lines.join("\n")
     }
 
     /// Asserts that `registry` has all of it below `path`.

@@ -7,6 +7,7 @@ use sealift_oci::{MapRule, Naming, NamingRule};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::products::ProductArgs;
 
 /// How much is told, and in which form.
 #[derive(Args, Clone, Copy, Debug)]
@@ -94,4 +95,6 @@ pub(crate) struct SourceArgs {
     /// manifests, Helm values; - is standard input [repeatable]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) products: ProductArgs,
 }

@@ -5,6 +5,9 @@ mod extract;
 mod images;
 mod inspect;
 mod load;
+mod mirror;
+mod product;
+mod rewrite;
 mod verify;
 
 use clap::Subcommand;
@@ -21,6 +24,9 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
     Extract(extract::ExtractArgs),
+    Rewrite(rewrite::RewriteArgs),
+    Mirror(mirror::MirrorArgs),
+    Product(product::ProductCommandArgs),
 }
 
 impl Command {
@@ -32,6 +38,9 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args),
             Self::Load(args) => load::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),
+            Self::Rewrite(args) => rewrite::run(&args),
+            Self::Mirror(args) => mirror::run(&args),
+            Self::Product(args) => product::run(&args),
         }
     }
 }

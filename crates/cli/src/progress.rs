@@ -38,6 +38,11 @@ pub(crate) fn warn(text: &str) {
     say(&format!("warning: {}", printable(text)));
 }
 
+/// Something to know, from a command that has no observer.
+pub(crate) fn note(text: &str) {
+    say(&printable(text));
+}
+
 /// One line on standard error. Nobody can be told that standard error is closed.
 #[expect(clippy::print_stderr, reason = "this is the program's voice")]
 fn say(line: &str) {

@@ -10,6 +10,7 @@ use sealift_oci::Reference;
 use crate::args::SourceArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::products::{self, Chosen};
 
 /// No list or manifest is larger: what `imagerefs` reads at the most, and a byte to notice more.
 const MAX_INPUT_BYTES: u64 = (64 << 20) + 1;
@@ -23,6 +24,8 @@ pub(crate) struct Sources {
     pub(crate) arguments: Vec<Reference>,
     /// What was found in each file, in the order of the arguments.
     pub(crate) files: Vec<SourceFile>,
+    /// The images of each product's release.
+    pub(crate) products: Vec<Chosen>,
 }
 
 /// One file and what was found in it.
@@ -39,7 +42,9 @@ impl Sources {
         let found = self
             .occurrences()
             .map(|(_, occurrence)| &occurrence.reference);
-        let mut all: Vec<Reference> = self.arguments.iter().chain(found).cloned().collect();
+        let products = self.products.iter().flat_map(Chosen::references);
+        let all = self.arguments.iter().chain(found).chain(products);
+        let mut all: Vec<Reference> = all.cloned().collect();
         all.sort();
         all.dedup();
         all
@@ -80,7 +85,8 @@ impl Sources {
         let not_understood = self
             .not_understood()
             .map(|(name, place)| format!("{name}:{place}"));
-        incomplete.chain(not_understood).collect()
+        let products = self.products.iter().flat_map(Chosen::warnings);
+        incomplete.chain(not_understood).chain(products).collect()
     }
 }
 
@@ -91,6 +97,7 @@ pub(crate) fn read(args: &SourceArgs) -> Result<Sources, Failure> {
     Ok(Sources {
         arguments: arguments.collect::<Result<_, _>>()?,
         files: files.collect::<Result<_, _>>()?,
+        products: products::chosen(&args.products)?,
     })
 }
 

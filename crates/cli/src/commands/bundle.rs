@@ -29,6 +29,7 @@ use crate::{output, sources, words};
 #[command(after_help = "\
 Examples:
     sealift bundle docker.io/calico/node:v3.32.1 quay.io/tigera/operator:v1.42.3 -o calico.tar
+    sealift bundle --product calico@v3.32.1 --platform linux/amd64,linux/arm64 -o calico.tar
     sealift bundle -f k3s-images.txt --platform linux/amd64 -o k3s.tar
     kubectl kustomize . | sealift bundle -f - --carry ./manifests -o app.tar
     sealift bundle -f images.txt --dry-run")]

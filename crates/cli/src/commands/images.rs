@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use sealift_oci::Reference;
+use sealift_products::Source;
 use serde::Serialize;
 
 use crate::args::SourceArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::products::Chosen;
 use crate::sources::{self, Sources};
 use crate::{output, progress};
 
@@ -18,6 +20,7 @@ use crate::{output, progress};
 #[command(after_help = "\
 Examples:
     sealift images -f tigera-operator.yaml -f k3s-images.txt
+    sealift images --product calico@v3.30.7 --json
     helm template istio | sealift images -f - --json")]
 pub(crate) struct ImagesArgs {
     #[command(flatten)]
@@ -34,12 +37,32 @@ struct Report<'a> {
     /// Names whose tag the file leaves open.
     incomplete: Vec<Place<'a>>,
     not_understood: Vec<Unclear<'a>>,
+    products: Vec<ProductReport<'a>>,
+}
+
+/// A product's release, image by image: who names it, and who should and does not.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProductReport<'a> {
+    product: &'a str,
+    images: Vec<ProductImage<'a>>,
+    left_out: Vec<ProductImage<'a>>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProductImage<'a> {
+    reference: String,
+    features: &'a [String],
+    named_by: Vec<&'a str>,
+    omitted_by: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Image<'a> {
     reference: String,
-    /// Empty for a reference that was given as an argument.
+    /// Empty for a reference that an argument or a product gives.
     places: Vec<Place<'a>>,
 }
 
@@ -88,6 +111,9 @@ fn report(found: &Sources) -> Report<'_> {
     for reference in &found.arguments {
         places.entry(reference).or_default();
     }
+    for reference in found.products.iter().flat_map(Chosen::references) {
+        places.entry(reference).or_default();
+    }
     for (file, occurrence) in found.occurrences() {
         let known = places.entry(&occurrence.reference).or_default();
         known.push(place(file, occurrence));
@@ -112,6 +138,25 @@ fn report(found: &Sources) -> Report<'_> {
             .map(|(file, occurrence)| place(file, occurrence))
             .collect(),
         not_understood: not_understood.collect(),
+        products: found.products.iter().map(product).collect(),
+    }
+}
+
+fn product(chosen: &Chosen) -> ProductReport<'_> {
+    ProductReport {
+        product: &chosen.name,
+        images: chosen.images.images.iter().map(product_image).collect(),
+        left_out: chosen.images.left_out.iter().map(product_image).collect(),
+        warnings: chosen.warnings(),
+    }
+}
+
+fn product_image(image: &sealift_products::ProductImage) -> ProductImage<'_> {
+    ProductImage {
+        reference: image.reference.to_string(),
+        features: &image.features,
+        named_by: image.named_by.iter().map(Source::as_str).collect(),
+        omitted_by: image.omitted_by.iter().map(Source::as_str).collect(),
     }
 }
 

@@ -1,0 +1,100 @@
+//! Files that commands write: all or none of each, and never over what nobody spoke of.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// A file to write.
+pub(crate) struct NewFile {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// What goes into it.
+    pub(crate) bytes: Vec<u8>,
+    /// Its permissions.
+    pub(crate) mode: u32,
+}
+
+/// Permissions of an ordinary file, and of one with credentials in it.
+pub(crate) const ORDINARY: u32 = 0o644;
+pub(crate) const SECRET: u32 = 0o600;
+
+/// Writes `files`, each under its name only when whole. Folders are made.
+///
+/// # Errors
+/// Where one of them is there already and `overwrite` was not asked for: then none is written.
+pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failure> {
+    if !overwrite
+        && let Some(file) = files
+            .iter()
+            .find(|file| file.path.symlink_metadata().is_ok())
+    {
+        let message = format!("{} exists", file.path.display());
+        return Err(Failure::message(Exit::Conflict, message)
+            .hint("choose another folder, or say --overwrite"));
+    }
+    for file in files {
+        if let Some(folder) = folder(&file.path) {
+            fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
+        }
+        replace(file).map_err(|error| cannot("write", &file.path, &error))?;
+    }
+    Ok(())
+}
+
+/// Puts the file under its name at once: a reader sees the old one or the new one.
+fn replace(file: &NewFile) -> io::Result<()> {
+    let mut temporary = NamedTempFile::new_in(folder(&file.path).unwrap_or(Path::new(".")))?;
+    temporary.write_all(&file.bytes)?;
+    temporary
+        .as_file()
+        .set_permissions(PermissionsExt::from_mode(file.mode))?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(&file.path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::message(
+        Exit::Failed,
+        format!("cannot {doing} {}: {error}", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: PathBuf, mode: u32) -> NewFile {
+        NewFile {
+            path,
+            bytes: b"new".to_vec(),
+            mode,
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_where_one_file_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a/b"), folder.path().join("c"));
+        fs::write(&second, "old").unwrap();
+        let files = [file(first.clone(), ORDINARY), file(second.clone(), SECRET)];
+        let refused = write_all(&files, false).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Conflict);
+        assert!(!first.exists());
+        write_all(&files, true).unwrap();
+        assert_eq!(fs::read(&second).unwrap(), b"new");
+        let mode = fs::metadata(&second).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, SECRET);
+    }
+}
