@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::fs::statvfs;
-use sealift_archive::{Journal, SavedState};
+use sealift_archive::{Journal, OutputPlace, SavedState};
+use sealift_oci::Digest;
 use serde::Serialize;
 
 use crate::output::OutputFile;
@@ -39,7 +39,10 @@ pub struct Status {
     /// system does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
-    /// Whether that is enough; true where nobody knows.
+    /// The largest file that the file system can have, where that is small (vfat).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_file: Option<u64>,
+    /// Whether the file fits by both; true where nobody knows.
     pub enough_space: bool,
     /// Whether a file has the output's name already.
     pub output_exists: bool,
@@ -60,20 +63,28 @@ pub fn resume(request: &Request, output: &OutputFile) -> Option<Plan> {
 pub fn status(plan: &Plan, output: &OutputFile) -> Status {
     let saved = Journal::peek(&output.journal());
     let earlier = earlier(plan, output, &saved);
+    let partial = partial_bytes(output);
     let items = plan.whole().items.iter();
     let whole: Vec<u64> = items
-        .filter(|(digest, _)| earlier == Earlier::SamePlan && saved.is_whole(digest))
+        .filter(|(digest, _)| {
+            earlier == Earlier::SamePlan && is_there(plan, &saved, partial, digest)
+        })
         .map(|(_, item)| item.size)
         .collect();
     let whole_bytes = whole.iter().sum();
-    let free_bytes = free(output);
+    let place = OutputPlace::of(output.folder()).ok();
+    let free_bytes = free(place.as_ref(), output);
+    let largest_file = place.and_then(|place| place.largest_file);
+    let total = plan.layout().total_bytes();
     Status {
         earlier,
         whole_blobs: whole.len() as u64,
         whole_bytes,
         missing_bytes: plan.summary().content_bytes.saturating_sub(whole_bytes),
         free_bytes,
-        enough_space: free_bytes.is_none_or(|free| free >= plan.layout().total_bytes()),
+        largest_file,
+        enough_space: free_bytes.is_none_or(|free| free >= total)
+            && largest_file.is_none_or(|largest| largest >= total),
         output_exists: output.path.exists(),
     }
 }
@@ -93,19 +104,29 @@ pub(crate) fn earlier(plan: &Plan, output: &OutputFile, saved: &SavedState) -> E
     }
 }
 
-/// Whether a partial file of the plan's size is there. Without one there is nothing to take up.
+/// Whether a partial file is there that can be the plan's. Without one there is nothing to take up.
 fn has_partial(plan: &Plan, output: &OutputFile) -> bool {
-    fs::metadata(output.partial())
-        .is_ok_and(|metadata| metadata.len() == plan.layout().total_bytes())
+    (1..=plan.layout().total_bytes()).contains(&partial_bytes(output))
 }
 
-fn free(output: &OutputFile) -> Option<u64> {
+fn partial_bytes(output: &OutputFile) -> u64 {
+    fs::metadata(output.partial()).map_or(0, |metadata| metadata.len())
+}
+
+/// Whether the partial file has all of a blob: as the journal says, or, where the file is written in
+/// order and shorter than the bundle, as far as it reaches.
+fn is_there(plan: &Plan, saved: &SavedState, partial: u64, digest: &Digest) -> bool {
+    let in_order = partial < plan.layout().total_bytes();
+    saved.is_whole(digest)
+        || in_order
+            && plan
+                .layout()
+                .extent(digest)
+                .is_some_and(|extent| extent.offset + extent.size <= partial)
+}
+
+/// How many bytes are free for the file, its partial file counted as free.
+fn free(place: Option<&OutputPlace>, output: &OutputFile) -> Option<u64> {
     let own = fs::metadata(output.partial()).map_or(0, |metadata| metadata.blocks() * 512);
-    let space = statvfs(output.folder()).ok()?;
-    Some(
-        space
-            .f_bavail
-            .saturating_mul(space.f_frsize)
-            .saturating_add(own),
-    )
+    Some(place?.free?.saturating_add(own))
 }

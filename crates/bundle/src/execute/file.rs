@@ -8,14 +8,16 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sealift_archive::{BlobSink, BlobState, Bundle, Journal, WriteError, Writer, verify};
+use sealift_archive::{
+    BlobSink, BlobState, Bundle, Journal, OutputPlace, WriteError, Writer, verify,
+};
 use sealift_oci::Digest;
 use sealift_pipeline::{Cancelled, Event, JobError, Outcome, run_parallel};
 
 use crate::context::Context;
 use crate::error::{BundleError, FetchError};
 use crate::execute::transfer::{Fetcher, Progress, Sink, Stop};
-use crate::execute::{Report, failure};
+use crate::execute::{Report, failure, stream};
 use crate::output::OutputFile;
 use crate::plan::{Item, Plan};
 use crate::status::{Earlier, earlier};
@@ -31,7 +33,23 @@ pub(crate) fn write(
             WriteError::Exists { path }.into()
         });
     }
-    let writer = prepare(plan, output, context)?;
+    let in_order = OutputPlace::of(output.folder()).is_ok_and(|place| place.in_order);
+    write_as(plan, output, context, in_order)
+}
+
+/// `in_order` says that jumps ahead are filled with zeros where the file is.
+fn write_as(
+    plan: &Plan,
+    output: &OutputFile,
+    context: &Context<'_>,
+    in_order: bool,
+) -> Result<Report, BundleError> {
+    let journal = begin(plan, output)?;
+    if in_order {
+        let written = stream::write_file(plan, output, journal, context);
+        return written.map_err(|error| on_disk(error, output));
+    }
+    let writer = prepare(plan, output, journal, context)?;
     context.cancel.check()?;
     let fetcher = Fetcher::new(plan, *context);
     let missing: Vec<(Digest, &Item)> = plan
@@ -95,8 +113,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// The partial file, taken up where the journal is of this very plan, else begun anew.
-fn prepare(plan: &Plan, output: &OutputFile, context: &Context<'_>) -> Result<Writer, BundleError> {
+/// The journal, taken up where it is of this very plan, else begun anew.
+fn begin(plan: &Plan, output: &OutputFile) -> Result<Journal, BundleError> {
     if let Some(folder) = &output.state_dir {
         fs::create_dir_all(folder).map_err(|source| WriteError::Io {
             doing: "create",
@@ -119,6 +137,16 @@ fn prepare(plan: &Plan, output: &OutputFile, context: &Context<'_>) -> Result<Wr
             _ => journal.begin(plan.parts().request, &plan.to_text())?,
         }
     }
+    Ok(journal)
+}
+
+/// The partial file, with what the journal says of it.
+fn prepare(
+    plan: &Plan,
+    output: &OutputFile,
+    journal: Journal,
+    context: &Context<'_>,
+) -> Result<Writer, BundleError> {
     let threads = cores();
     let layout = plan.layout().clone();
     let writer = if output.force {
@@ -295,5 +323,102 @@ fn on_disk(error: BundleError, output: &OutputFile) -> BundleError {
 impl Sink for BlobSink<'_> {
     fn position(&self) -> u64 {
         BlobSink::position(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicU64;
+
+    use sealift_pipeline::{Cancel, NoObserver, Observer};
+    use sealift_registry::{Client, ClientOptions};
+    use sealift_testkit::{ImageMaker, Layer, Registry, Route};
+
+    use super::*;
+    use crate::{Earlier, Request, resolve, resume, status};
+
+    /// Stops after so many bytes.
+    struct Stopper(AtomicU64, Cancel);
+
+    impl Observer for Stopper {
+        fn event(&self, event: &Event<'_>) {
+            if let Event::Advanced { bytes, .. } = event {
+                let before = self.0.load(Ordering::Relaxed);
+                self.0
+                    .store(before.saturating_sub(*bytes), Ordering::Relaxed);
+                if before < *bytes {
+                    self.1.cancel();
+                }
+            }
+        }
+    }
+
+    fn with<T>(
+        folder: &std::path::Path,
+        stop_after: Option<u64>,
+        work: impl FnOnce(&Context<'_>) -> T,
+    ) -> T {
+        let cancel = Cancel::new();
+        let client = Client::new(ClientOptions {
+            cancel: cancel.clone(),
+            ..ClientOptions::default()
+        });
+        let stopper = stop_after.map(|bytes| Stopper(AtomicU64::new(bytes), cancel.clone()));
+        work(&Context {
+            client: &client,
+            connections: 3,
+            scratch: folder,
+            observer: stopper.as_ref().map_or(&NoObserver, |stopper| stopper as _),
+            cancel: &cancel,
+        })
+    }
+
+    #[test]
+    fn a_file_written_in_order_is_the_same_and_can_be_taken_up() {
+        let registry = Registry::start();
+        let mut images = Vec::new();
+        for seed in ["a", "b", "c", "d"] {
+            let maker = ImageMaker::new(seed).layer(Layer::gzip(seed, 900_000));
+            maker.make().put_into(&registry, seed, Some("v1"));
+            images.push(registry.reference(seed, "v1").parse().unwrap());
+        }
+        let request = Request {
+            images,
+            ..Request::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let output = |name: &str| OutputFile {
+            path: folder.path().join(name),
+            state_dir: None,
+            force: false,
+        };
+        let (jumping, ordered) = (output("jumping.tar"), output("ordered.tar"));
+        let plan = with(folder.path(), None, |context| {
+            let plan = resolve(&request, context).unwrap();
+            write_as(&plan, &jumping, context, false).unwrap();
+            plan
+        });
+        let stopped = with(folder.path(), Some(2_500_000), |context| {
+            write_as(&plan, &ordered, context, true)
+        });
+        assert!(
+            matches!(stopped, Err(BundleError::Cancelled(_))),
+            "{stopped:?}"
+        );
+        let plan = resume(&request, &ordered).unwrap();
+        let there = status(&plan, &ordered);
+        assert_eq!(there.earlier, Earlier::SamePlan);
+        assert!(there.whole_blobs > 0 && there.missing_bytes > 0);
+        registry.clear_traffic();
+        let report = with(folder.path(), None, |context| {
+            write_as(&plan, &ordered, context, true).unwrap()
+        });
+        assert!(report.present_blobs >= there.whole_blobs);
+        let asked = registry.traffic().count("GET", Route::Blob) as u64;
+        assert_eq!(asked, report.fetched_blobs);
+        assert_eq!(registry.traffic().count("GET", Route::Manifest), 0);
+        assert!(fs::read(&jumping.path).unwrap() == fs::read(&ordered.path).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sealift_archive::{EntryContent, StreamWriter};
+use sealift_archive::{EntryContent, Journal, StreamWriter};
 use sealift_oci::Digest;
 use sealift_pipeline::{Event, Outcome, mismatch_of};
 
@@ -15,6 +16,7 @@ use crate::error::{BlobFailure, BundleError, FetchError};
 use crate::execute::ordered::Ordered;
 use crate::execute::transfer::{Fetcher, Progress, Stop};
 use crate::execute::{Report, failure};
+use crate::output::OutputFile;
 use crate::plan::{Item, Plan};
 use crate::sources::SourceId;
 
@@ -27,41 +29,86 @@ pub(crate) fn write(
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
     let fetcher = Fetcher::new(plan, *context);
-    let blobs = in_order(plan);
+    let blobs = in_order(plan, &BTreeSet::new());
+    let writer = StreamWriter::new(output, plan.layout().clone());
+    fill(&fetcher, writer, &blobs)?.finish()?;
+    Ok(report(&fetcher, &blobs, None, 0))
+}
+
+/// Into a file whose place fills jumps ahead with zeros: from its start to its end, each byte once. What
+/// an interrupted run left is kept as far as it is right.
+pub(crate) fn write_file(
+    plan: &Plan,
+    output: &OutputFile,
+    journal: Journal,
+    context: &Context<'_>,
+) -> Result<Report, BundleError> {
+    let layout = plan.layout().clone();
+    let (path, cancel) = (&output.path, context.cancel);
+    let writer = StreamWriter::to_file(path, layout, journal, output.force, cancel)?;
+    context.cancel.check()?;
+    let there: BTreeSet<Digest> = writer.written().collect();
+    let fetcher = Fetcher::new(plan, *context);
+    let blobs = in_order(plan, &there);
+    let finished = fill(&fetcher, writer, &blobs)?.finish_file()?;
+    Ok(report(
+        &fetcher,
+        &blobs,
+        Some(finished.path),
+        there.len() as u64,
+    ))
+}
+
+fn report(
+    fetcher: &Fetcher<'_>,
+    blobs: &Blobs<'_>,
+    path: Option<PathBuf>,
+    present_blobs: u64,
+) -> Report {
+    let layout = fetcher.plan.layout();
+    Report {
+        identity: layout.identity(),
+        path,
+        total_bytes: layout.total_bytes(),
+        fetched_blobs: blobs.len() as u64,
+        fetched_bytes: fetcher.moved(),
+        present_blobs,
+    }
+}
+
+/// Writes all that `writer` has not; all but the end.
+fn fill<W: Write>(
+    fetcher: &Fetcher<'_>,
+    writer: StreamWriter<W>,
+    blobs: &Blobs<'_>,
+) -> Result<StreamWriter<W>, BundleError> {
+    let context = fetcher.context;
     context.observer.event(&Event::Total {
         blobs: blobs.len() as u64,
         bytes: blobs.iter().map(|(_, item)| item.size).sum(),
     });
     let run = Run {
-        fetcher: &fetcher,
-        blobs: &blobs,
+        fetcher,
+        blobs,
         ordered: Ordered::default(),
         next: AtomicUsize::new(0),
         failed: Mutex::default(),
         came_from: Mutex::default(),
     };
     let threads = context.connections.clamp(1, blobs.len().max(1));
-    let written = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| run.fetch());
         }
-        let written = run.write(output);
+        let written = run.write(writer);
         fetcher.stop.cancel();
         run.ordered.stop();
         written
-    });
-    written?;
-    Ok(Report {
-        identity: plan.layout().identity(),
-        path: None,
-        total_bytes: plan.layout().total_bytes(),
-        fetched_blobs: blobs.len() as u64,
-        fetched_bytes: fetcher.moved(),
-        present_blobs: 0,
     })
 }
 
-fn in_order(plan: &Plan) -> Blobs<'_> {
+/// The blobs to fetch, without those that are there.
+fn in_order<'a>(plan: &'a Plan, there: &BTreeSet<Digest>) -> Blobs<'a> {
     let (parts, whole) = (plan.parts(), plan.whole());
     let entries = plan.layout().entries().iter();
     let blobs = entries.filter_map(|entry| match entry.content {
@@ -69,7 +116,7 @@ fn in_order(plan: &Plan) -> Blobs<'_> {
             let item = whole.items.get(&digest)?;
             let at_hand =
                 item.manifest || whole.made.contains_key(&digest) || parts.spool.has(&digest);
-            (!at_hand).then_some((digest, item))
+            (!at_hand && !there.contains(&digest)).then_some((digest, item))
         }
         _ => None,
     });
@@ -136,10 +183,9 @@ impl Run<'_> {
         self.ordered.stop();
     }
 
-    /// Writes the whole bundle.
-    fn write(&self, output: &mut dyn Write) -> Result<(), BundleError> {
+    /// Writes one blob after the other.
+    fn write<W: Write>(&self, mut writer: StreamWriter<W>) -> Result<StreamWriter<W>, BundleError> {
         let plan = self.fetcher.plan;
-        let mut writer = StreamWriter::new(output, plan.layout().clone());
         let mut number = 0;
         while let Some(digest) = writer.next_blob().map_err(BundleError::Stream)? {
             self.fetcher.context.cancel.check()?;
@@ -165,8 +211,7 @@ impl Run<'_> {
             }
             written.map_err(|error| self.cause(&digest, item, error))?;
         }
-        writer.finish()?;
-        Ok(())
+        Ok(writer)
     }
 
     fn small(&self, digest: &Digest, item: &Item) -> Result<std::sync::Arc<[u8]>, BundleError> {
