@@ -230,10 +230,15 @@ impl Record {
         self.referrers.dedup();
         self.files.sort();
         self.files.dedup();
-        self.manifests.sort_by_key(|manifest| manifest.digest);
-        self.manifests.dedup_by_key(|manifest| manifest.digest);
+        self.manifests.sort_by(|a, b| {
+            (a.digest, a.size, &a.media_type).cmp(&(b.digest, b.size, &b.media_type))
+        });
+        // One digest with two sizes stays twice, so that the layout can say so.
+        self.manifests
+            .dedup_by(|a, b| (a.digest, a.size) == (b.digest, b.size));
         self.blobs.sort();
-        self.blobs.dedup_by_key(|blob| blob.digest);
+        self.blobs
+            .dedup_by(|a, b| (a.digest, a.size) == (b.digest, b.size));
         self
     }
 
