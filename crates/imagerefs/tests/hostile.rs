@@ -84,6 +84,43 @@ fn many_places_that_name_one_large_mapping_are_read_in_linear_time() {
 }
 
 #[test]
+fn thousands_of_images_inside_of_one_text_are_read_and_rewritten_in_linear_time() {
+    let mut text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  values.yaml: |\n".to_owned();
+    for n in 0..20_000 {
+        text.push_str(&format!("    i{n}: {{image: 'quay.io/a/b:{n}'}}\n"));
+    }
+    text.push_str(&format!("  one: \"{}\"\n", "quay.io/a/b:1,".repeat(20_000)));
+    let destination: Destination = "r.corp:5000/mirror".parse().unwrap();
+    let naming = Naming::default();
+    let mapping = Relocation::new(&destination, &naming);
+    let plan = plan_rewrite("block", text.as_bytes(), &mapping).unwrap();
+    assert_eq!(plan.edits.len(), 20_000);
+    assert!(
+        plan.edits[7].why.contains("quay.io/a/b:7 becomes"),
+        "{}",
+        plan.edits[7].why
+    );
+    // Too many in one value to take it apart.
+    assert_eq!(plan.not_understood.len(), 1);
+    let after = String::from_utf8(plan.apply(text.as_bytes()).unwrap()).unwrap();
+    assert_eq!(after.matches("'r.corp:5000/mirror/a/b:").count(), 20_000);
+}
+
+#[test]
+fn a_long_key_is_not_repeated_at_length_for_every_image_below_it() {
+    let key = "k".repeat(1_000_000);
+    let text = format!("? {key}\n: [{}]\n", "'quay.io/a/b:1',".repeat(10_000));
+    let found = find("key", text.as_bytes()).unwrap();
+    assert_eq!(found.occurrences.len(), 10_000);
+    assert!(
+        found
+            .occurrences
+            .iter()
+            .all(|occurrence| occurrence.path.len() < 200)
+    );
+}
+
+#[test]
 fn too_many_values_and_too_many_bytes_are_refused() {
     let values = format!("a: [{}]", "1,".repeat(1_000_001));
     let error = find("wide", values.as_bytes()).unwrap_err();

@@ -130,6 +130,7 @@ impl Group {
     pub(crate) fn write(self, bytes: &[u8]) -> Result<Written, Refused> {
         let mut edits = Vec::new();
         let mut expected = Vec::new();
+        let reasons = self.reasons();
         for (start, (scalar, stretches)) in &self.scalars {
             let changes: Vec<_> = stretches
                 .values()
@@ -141,8 +142,11 @@ impl Group {
             }
             match write(scalar, &changes, bytes) {
                 Ok((value, raw)) => {
-                    let why = self.why(*start);
-                    edits.extend(raw.into_iter().map(|(span, new)| (span, new, why.clone())));
+                    // One edit for each stretch, or one for all of them.
+                    for ((span, new), (within, _)) in raw.into_iter().zip(&changes) {
+                        let why = reasons.get(&(*start, within.start)).cloned();
+                        edits.push((span, new, why.unwrap_or_default()));
+                    }
                     expected.push((*start, value));
                 }
                 Err(problem) => return Err((changing(self.needs), problem)),
@@ -157,26 +161,31 @@ impl Group {
         })
     }
 
-    /// Why a scalar changes: the first image that needs it.
-    fn why(&self, start: usize) -> String {
-        let need = self.needs.iter().find(|need| {
-            need.new.is_some()
-                && need
-                    .changes
-                    .iter()
-                    .any(|change| change.scalar.raw.start == start)
-        });
-        let Some((need, new)) = need.and_then(|need| Some((need, need.new.as_ref()?))) else {
-            return String::new();
-        };
-        let occurrence = &need.occurrence;
-        let mut place = occurrence.object.clone().unwrap_or_default();
-        if !occurrence.path.is_empty() {
-            let space = if place.is_empty() { "" } else { " " };
-            place = format!("{place}{space}{}: ", occurrence.path);
+    /// Why each stretch changes, by its scalar and itself: the first image that needs it.
+    fn reasons(&self) -> BTreeMap<(usize, usize), String> {
+        let mut reasons = BTreeMap::new();
+        for need in &self.needs {
+            let Some(new) = &need.new else {
+                continue;
+            };
+            for change in need.changes.iter().filter(|change| !change.is_none()) {
+                let key = (change.scalar.raw.start, change.within.start);
+                reasons
+                    .entry(key)
+                    .or_insert_with(|| why(&need.occurrence, new));
+            }
         }
-        format!("{place}{} becomes {new}", occurrence.reference)
+        reasons
     }
+}
+
+fn why(occurrence: &Occurrence, new: &Reference) -> String {
+    let mut place = occurrence.object.clone().unwrap_or_default();
+    if !occurrence.path.is_empty() {
+        let space = if place.is_empty() { "" } else { " " };
+        place = format!("{place}{space}{}: ", occurrence.path);
+    }
+    format!("{place}{} becomes {new}", occurrence.reference)
 }
 
 fn changing(needs: Vec<Need>) -> Vec<Occurrence> {
