@@ -116,8 +116,8 @@ pub enum Problem {
     /// An image's name that is completed elsewhere.
     #[error("an image name without registry and tag, completed by something else")]
     BareName,
-    /// Registry and tag without the names that go between them.
-    #[error("a registry and a tag without image names")]
+    /// A registry, or registry and tag, without the names that go after it.
+    #[error("a registry without image names")]
     NoNames,
     /// No field in which a digest or a tag could be written.
     #[error("no field for the {0}")]

@@ -70,6 +70,13 @@ impl<'a> Walk<'a, '_> {
                     .collect();
             }
         }
+        if let Some(prefix) = self.prefix(id) {
+            self.within(Segment::Key("imageRepository"), |walk| {
+                let text = walk.document.text(prefix).unwrap_or_default();
+                walk.leave(prefix, text, Problem::NoNames);
+            });
+            return vec![prefix];
+        }
         let found = self
             .repository(id)
             .or_else(|| self.image_and_tag(id))
@@ -80,6 +87,14 @@ impl<'a> Walk<'a, '_> {
         };
         self.within(Segment::Key(key), |walk| walk.put_together(&parts, mode));
         parts.pieces.iter().map(|(_, id)| *id).collect()
+    }
+
+    /// kubeadm's `imageRepository`: what comes before names that kubeadm knows, for all images or for one.
+    fn prefix(&self, id: Id) -> Option<Id> {
+        let prefix = self.filled(id, "imageRepository")?;
+        let name = self.document.text(prefix)?.contains('/') && self.any(id, TAGS).is_some();
+        let kubeadm = matches!(self.key(), Some("dns" | "local"));
+        (!name || kubeadm).then_some(prefix)
     }
 
     /// `repository` with or without `registry`, `tag` and `digest`.

@@ -205,6 +205,23 @@ spec:
     assert_eq!(left, [(17, 18, "${IMAGE}"), (19, 5, "quay.io/in/script:1")]);
 }
 
+#[test]
+fn registries_without_image_names_are_listed() {
+    let found = found(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: r.corp/k8s\ndns: {imageRepository: r.corp/coredns, imageTag: v1.9.3}\netcd: {local: {imageRepository: r.corp/k8s, imageTag: 3.5.6-0}}\n",
+    );
+    assert_eq!(found.occurrences, []);
+    assert_eq!(found.incomplete, []);
+    assert_eq!(
+        left(&found),
+        [
+            ("r.corp/k8s", &Problem::NoNames),
+            ("r.corp/coredns", &Problem::NoNames),
+            ("r.corp/k8s", &Problem::NoNames)
+        ]
+    );
+}
+
 const WORKLOADS: &str = r#"
 apiVersion: batch/v1
 kind: CronJob
