@@ -11,7 +11,7 @@ use sealift_archive::{
     PlainDescriptor, Record, StreamWriter, WriteError, Writer, verify,
 };
 use sealift_oci::{Algorithm, Descriptor, Digest, media_type};
-use sealift_pipeline::{Cancel, NoObserver};
+use sealift_pipeline::{Cancel, NoObserver, run_parallel};
 
 struct Content {
     record: Record,
@@ -241,12 +241,19 @@ fn other_bytes_than_promised_are_refused_while_writing() {
 }
 
 #[test]
-fn every_flipped_byte_is_found() {
+fn every_flipped_bit_is_found() {
     let bytes = streamed(&content());
-    for offset in 0..bytes.len() {
+    let offsets: Vec<usize> = (0..bytes.len()).collect();
+    let results = run_parallel(4, &offsets, &Cancel::new(), |offset| {
         let mut damaged = bytes.clone();
-        damaged[offset] ^= 0x10;
-        assert!(!faults(damaged).is_empty(), "byte {offset}");
+        let missed = (0..8).find(|bit| {
+            damaged[*offset] = bytes[*offset] ^ (1 << bit);
+            faults(damaged.clone()).is_empty()
+        });
+        missed.map_or(Ok(()), Err)
+    });
+    for (offset, result) in results.into_iter().enumerate() {
+        assert_eq!(result, Ok(()), "byte {offset}");
     }
 }
 
