@@ -1,0 +1,121 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use sealift_archive::{Bundle, Fault, PlacementError, place};
+use sealift_oci::{Descriptor, Destination, Digest, Kind, Manifest, Naming};
+
+/// What a bundle offers as a registry: repositories with their tags, manifests, blobs and referrers.
+pub struct Contents {
+    bundle: Bundle,
+    repositories: BTreeMap<String, Repository>,
+}
+
+/// One repository.
+#[derive(Debug, Default)]
+pub(crate) struct Repository {
+    pub(crate) tags: BTreeMap<String, Digest>,
+    pub(crate) manifests: BTreeSet<Digest>,
+    pub(crate) blobs: BTreeSet<Digest>,
+    /// Manifests with a `subject`, by it.
+    pub(crate) referrers: BTreeMap<Digest, Vec<Descriptor>>,
+}
+
+/// Why a bundle cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentsError {
+    /// The naming rules do not fit.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    /// A manifest is not what it was when the bundle was opened.
+    #[error("{bundle} is damaged: {fault}")]
+    Bundle {
+        /// The bundle's file.
+        bundle: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+impl Contents {
+    /// Places everything in `bundle` by `naming`, as a load to a registry without a path would.
+    ///
+    /// # Errors
+    /// Where two contents would get one name, or a name is none that registries have.
+    pub fn new(bundle: Bundle, naming: &Naming) -> Result<Self, ContentsError> {
+        let here: Destination = "localhost".parse().expect("a host name is a destination");
+        let placements = place(bundle.record(), naming, &here)?;
+        let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
+        for placement in placements.iter() {
+            let repository = repositories
+                .entry(placement.repository.clone())
+                .or_default();
+            if let Some(tag) = &placement.tag {
+                repository
+                    .tags
+                    .insert(tag.clone(), placement.descriptor.digest);
+            }
+            repository
+                .fill(&bundle, placement.descriptor.digest)
+                .map_err(|fault| ContentsError::Bundle {
+                    bundle: bundle.name().to_owned(),
+                    fault,
+                })?;
+        }
+        Ok(Self {
+            bundle,
+            repositories,
+        })
+    }
+
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The names of all repositories, sorted.
+    pub fn repositories(&self) -> impl Iterator<Item = &str> {
+        self.repositories.keys().map(String::as_str)
+    }
+
+    pub(crate) fn repository(&self, name: &str) -> Option<&Repository> {
+        self.repositories.get(name)
+    }
+}
+
+impl Repository {
+    /// Adds a manifest with all that it needs.
+    fn fill(&mut self, bundle: &Bundle, root: Digest) -> Result<(), Fault> {
+        let mut open = vec![root];
+        while let Some(digest) = open.pop() {
+            if self.manifests.contains(&digest) {
+                continue;
+            }
+            let Some(manifest) = bundle.manifest(&digest)? else {
+                continue;
+            };
+            self.manifests.insert(digest);
+            self.blobs.extend(manifest.blobs().map(|blob| blob.digest));
+            open.extend(manifest.children().iter().map(|child| child.digest));
+            if let Some(subject) = manifest.subject() {
+                let known = self.referrers.entry(subject.digest).or_default();
+                known.push(described(&manifest));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A referrer as the referrers API lists it (distribution-spec, "Listing Referrers").
+fn described(manifest: &Manifest) -> Descriptor {
+    let artifact_type = match manifest.kind() {
+        Kind::Image => manifest.artifact_type(),
+        // An index has no config to fall back to.
+        Kind::Index => manifest
+            .artifact_type()
+            .filter(|_| manifest.config().is_none()),
+    };
+    Descriptor {
+        artifact_type: artifact_type.map(str::to_owned),
+        annotations: manifest.annotations().clone(),
+        ..manifest.descriptor()
+    }
+}
