@@ -15,5 +15,7 @@ mod interrupted;
 mod lists;
 #[path = "e2e/secrets.rs"]
 mod secrets;
+#[path = "e2e/serving.rs"]
+mod serving;
 #[path = "e2e/support.rs"]
 mod support;

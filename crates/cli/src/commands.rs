@@ -8,6 +8,7 @@ mod load;
 mod mirror;
 mod product;
 mod rewrite;
+mod serve;
 mod verify;
 
 use clap::Subcommand;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
     Extract(extract::ExtractArgs),
+    Serve(serve::ServeArgs),
     Rewrite(rewrite::RewriteArgs),
     Mirror(mirror::MirrorArgs),
     Product(product::ProductCommandArgs),
@@ -38,6 +40,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args),
             Self::Load(args) => load::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),
+            Self::Serve(args) => serve::run(&args, cancel),
             Self::Rewrite(args) => rewrite::run(&args),
             Self::Mirror(args) => mirror::run(&args),
             Self::Product(args) => product::run(&args),

@@ -21,7 +21,10 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
 
 fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    // In one piece: whoever reads only the first line must not end us between two.
+    let written = out
+        .write_all(format!("{text}\n").as_bytes())
+        .and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         // Whoever read our output has seen enough.
         io::ErrorKind::BrokenPipe => Failure::silent(Exit::Failed),

@@ -1,0 +1,69 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use sealift_archive::Bundle;
+use sealift_pipeline::Cancel;
+use sealift_serve::{Contents, ContentsError, ServeError, Server};
+
+use crate::args::NamingArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::progress::observer;
+
+/// Serve a bundle as a read-only registry
+///
+/// For a first node or a small site: skopeo, podman, containerd and sealift itself pull from it. Nothing is
+/// unpacked. Content is checked while it leaves, and the connection is cut where it is damaged. It speaks
+/// plain HTTP, so let it listen where that is right, or put a proxy with TLS before it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift serve calico.tar --listen 127.0.0.1:5000
+    sealift serve calico.tar --listen 10.0.0.5:5000 --naming host --quiet")]
+pub(crate) struct ServeArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    listen: String,
+    #[command(flatten)]
+    naming: NamingArgs,
+    /// Do not tell each request
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let identity = bundle.identity();
+    let contents = Contents::new(bundle, &args.naming.naming()?)?;
+    let count = contents.repositories().count() as u64;
+    let server = Server::bind(contents, &args.listen)?;
+    let address = server
+        .local_addr()
+        .map_err(|error| Failure::new(Exit::Failed, &error))?;
+    output::line(&format!(
+        "serving {} on {address}; Ctrl-C ends it\nidentity {identity}",
+        crate::words::repositories(count)
+    ))?;
+    server.run(cancel, &observer(args.quiet))?;
+    // It was asked to end, and has.
+    Ok(Exit::Done)
+}
+
+impl From<ContentsError> for Failure {
+    fn from(error: ContentsError) -> Self {
+        let exit = match &error {
+            ContentsError::Placement(_) => Exit::Conflict,
+            ContentsError::Bundle { .. } => Exit::Damaged,
+        };
+        Self::new(exit, &error)
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::new(Exit::Failed, &error)
+    }
+}
