@@ -5,6 +5,8 @@
 
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
+#[path = "e2e/calico.rs"]
+mod calico;
 #[path = "e2e/crossing.rs"]
 mod crossing;
 #[path = "e2e/interchange.rs"]
@@ -13,6 +15,8 @@ mod interchange;
 mod interrupted;
 #[path = "e2e/lists.rs"]
 mod lists;
+#[path = "e2e/rewriting.rs"]
+mod rewriting;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/serving.rs"]

@@ -216,21 +216,21 @@ fn bundled(
     record: &Record,
 ) -> Result<Vec<ProductImage>, Failure> {
     let all = select(product, release, &Selection::default())?;
-    let has = |image: &ProductImage| {
-        record
-            .images
-            .iter()
-            .any(|carried| carried.reference == image.reference)
-    };
-    for missing in all.images.iter().filter(|image| !has(image)) {
+    let (mut images, mut missing) = (Vec::new(), Vec::new());
+    for image in &all.images {
+        match carried(image, record) {
+            Some(carried) => images.push(carried),
+            None => missing.push(&image.reference),
+        }
+    }
+    for reference in missing {
         progress::warn(&format!(
-            "the bundle does not have {}, which a default install of {} pulls",
-            missing.reference,
+            "the bundle does not have {reference}, which a default install of {} pulls",
             name(release)
         ));
     }
-    let candidates = all.images.into_iter().chain(all.left_out);
-    let images: Vec<ProductImage> = candidates.filter(has).collect();
+    let optional = all.left_out.iter();
+    images.extend(optional.filter_map(|image| carried(image, record)));
     if images.is_empty() {
         let message = format!("the bundle has no image of {}", name(release));
         return Err(
@@ -238,6 +238,24 @@ fn bundled(
         );
     }
     Ok(images)
+}
+
+/// The image under the name that the bundle has it by: its own, or that of a registry which has the same
+/// repository.
+fn carried(image: &ProductImage, record: &Record) -> Option<ProductImage> {
+    let named = |carried: &&Reference| {
+        carried.repository() == image.reference.repository()
+            && carried.tag() == image.reference.tag()
+    };
+    let mut references = record.images.iter().map(|carried| &carried.reference);
+    let exact = references
+        .clone()
+        .find(|carried| **carried == image.reference);
+    let reference = exact.or_else(|| references.find(named))?.clone();
+    Some(ProductImage {
+        reference,
+        ..image.clone()
+    })
 }
 
 fn digests(record: &Record) -> BTreeMap<Reference, Digest> {

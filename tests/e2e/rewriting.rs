@@ -1,0 +1,173 @@
+//! Manifests are pointed at a registry, and nothing else in them changes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use sealift_testkit::{Registry, real::shared_data};
+
+use crate::support::{Product, Shore};
+
+const DEPLOYMENT: &str = "\
+# the operator
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: operator}
+spec:
+  template:
+    spec:
+      containers:
+        - name: operator
+          image: 'quay.io/tigera/operator:v1.42.3'   # keep this comment
+";
+
+#[test]
+fn a_file_is_rewritten_in_place_once() {
+    let shore = Shore::new();
+    shore.write("operator.yaml", DEPLOYMENT);
+    fs::set_permissions(
+        shore.path("operator.yaml"),
+        PermissionsExt::from_mode(0o640),
+    )
+    .unwrap();
+    let arguments = ["rewrite", "operator.yaml", "--to", "r.corp:5000/m"];
+    let diff = shore.ok(&[arguments.as_slice(), &["--dry-run"]].concat());
+    assert!(
+        diff.contains("-          image: 'quay.io/tigera/operator:v1.42.3'"),
+        "{diff}"
+    );
+    assert_eq!(shore.read("operator.yaml"), DEPLOYMENT.as_bytes());
+    shore.ok(&arguments);
+    let expected = DEPLOYMENT.replace("quay.io/", "r.corp:5000/m/");
+    assert_eq!(shore.read("operator.yaml"), expected.as_bytes());
+    shore.ok(&arguments);
+    assert_eq!(shore.read("operator.yaml"), expected.as_bytes());
+    let mode = fs::metadata(shore.path("operator.yaml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(shore.names(), ["operator.yaml"]);
+}
+
+#[test]
+fn another_folder_gets_the_result_and_a_pipe_too() {
+    let shore = Shore::new();
+    shore.write("operator.yaml", DEPLOYMENT);
+    let to = ["--to", "r.corp:5000", "--pull-secret", "corp"];
+    shore.ok(&[
+        ["rewrite", "operator.yaml", "--out-dir", "new"].as_slice(),
+        &to,
+    ]
+    .concat());
+    assert_eq!(shore.read("operator.yaml"), DEPLOYMENT.as_bytes());
+    let written = String::from_utf8(shore.read("new/operator.yaml")).unwrap();
+    assert!(
+        written.contains("r.corp:5000/tigera/operator:v1.42.3"),
+        "{written}"
+    );
+    assert!(written.contains("- name: corp"), "{written}");
+    let piped = shore.run_with_input(
+        &[["rewrite", "-"].as_slice(), &to].concat(),
+        DEPLOYMENT.as_bytes(),
+    );
+    assert_eq!((piped.code, piped.stdout), (Some(0), written));
+    let again = shore.run(
+        &[
+            ["rewrite", "operator.yaml", "--out-dir", "new"].as_slice(),
+            &to,
+        ]
+        .concat(),
+    );
+    assert_eq!(again.code, Some(5), "{}", again.stderr);
+}
+
+#[test]
+fn pins_are_the_digests_of_the_bundle_and_lead_from_a_whole_index_to_the_chosen_one() {
+    let (shore, product, source) = (Shore::new(), Product::new(1000), Registry::start());
+    product.put_into(&source);
+    let image = source.reference("product/node", "v1");
+    shore.ok(&[
+        "bundle",
+        &image,
+        "--platform",
+        "linux/arm64",
+        "-o",
+        "p.tar",
+        "--quiet",
+    ]);
+    let inspection = shore.json(&["inspect", "--json", "p.tar"]);
+    let (new, old) = (
+        &inspection["images"][0]["digest"],
+        &inspection["images"][0]["original"],
+    );
+    let (new, old) = (new.as_str().unwrap(), old.as_str().unwrap());
+    assert_ne!(new, old);
+    shore.write("list.txt", format!("{image}\n{image}@{old}\n"));
+    shore.ok(&["rewrite", "list.txt", "--to", "r.corp", "--pin", "p.tar"]);
+    let expected = format!("r.corp/product/node:v1@{new}\n").repeat(2);
+    assert_eq!(String::from_utf8(shore.read("list.txt")).unwrap(), expected);
+}
+
+#[test]
+fn what_is_no_manifest_is_refused_and_nothing_is_written() {
+    let shore = Shore::new();
+    shore.write("good.yaml", DEPLOYMENT);
+    for (text, words) in [
+        (
+            DEPLOYMENT.replace("'quay.io/tigera/operator:v1.42.3'", "{{ .Values.image }}"),
+            "Helm",
+        ),
+        (
+            DEPLOYMENT.replace(
+                "'quay.io/tigera/operator:v1.42.3'",
+                "\"{{site.data.x}}/a:1\"",
+            ),
+            "Jekyll",
+        ),
+        ("a: [1, 2\nb: {".to_owned(), "YAML"),
+    ] {
+        shore.write("bad.yaml", &text);
+        let run = shore.run(&["rewrite", "good.yaml", "bad.yaml", "--to", "r.corp"]);
+        assert_eq!(run.code, Some(2), "{}", run.said());
+        assert!(
+            run.stderr.contains("bad.yaml:") && run.stderr.contains(words),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(shore.read("good.yaml"), DEPLOYMENT.as_bytes());
+        assert_eq!(shore.read("bad.yaml"), text.as_bytes());
+    }
+    for to in ["https://r.corp", "r.corp/Upper", "", "r corp"] {
+        let run = shore.run(&["rewrite", "good.yaml", "--to", to]);
+        assert_eq!(run.code, Some(2), "{to:?}: {}", run.said());
+    }
+}
+
+#[test]
+fn both_images_of_openshifts_operator_manifest_are_rewritten() {
+    let Some(shared) = shared_data() else { return };
+    let shore = Shore::new();
+    let path = shared.join("data/calico/manifests/v3.25.0/ocp/02-tigera-operator.yaml");
+    fs::copy(path, shore.path("02-tigera-operator.yaml")).unwrap();
+    shore.ok(&[
+        "rewrite",
+        "02-tigera-operator.yaml",
+        "--to",
+        "r.corp",
+        "--pull-secret",
+        "corp",
+    ]);
+    let text = String::from_utf8(shore.read("02-tigera-operator.yaml")).unwrap();
+    let images: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("image: "))
+        .collect();
+    assert_eq!(
+        images,
+        [
+            "r.corp/tigera/operator:v1.29.0",
+            "r.corp/calico/ctl:v3.25.0"
+        ]
+    );
+    assert_eq!(text.matches("- name: corp").count(), 1);
+}
