@@ -2,9 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "products/bad_input.rs"]
+mod bad_input;
 #[path = "products/calico_sets.rs"]
 mod calico_sets;
 #[path = "products/coverage.rs"]
 mod coverage;
+#[path = "products/files.rs"]
+mod files;
+#[path = "products/helm.rs"]
+mod helm;
+#[path = "products/mirrors.rs"]
+mod mirrors;
+#[path = "products/operator.rs"]
+mod operator;
+#[path = "products/others.rs"]
+mod others;
+#[path = "products/schema.rs"]
+mod schema;
 #[path = "products/shared.rs"]
 mod shared;
