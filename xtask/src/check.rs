@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use crate::workspace::{Member, members, root, workspace_dependencies};
+use crate::workspace::{Member, member, members, root, workspace_dependencies};
 
 /// Which of our crates each crate may use. A crate that is not in this table fails the check: whoever
 /// adds one says here where it stands.
@@ -70,6 +70,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let members = members(&root)?;
     let mut faults = direction(&members);
     faults.extend(documented(&root)?);
+    faults.extend(unused(&root, &members)?);
     for folder in ["crates", "xtask"] {
         lengths(&root.join(folder), &mut faults)?;
     }
@@ -136,6 +137,20 @@ fn documented(root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
         format!("docs/dependencies.md has a row for {name}, which the workspace does not use")
     });
     Ok(missing.chain(stale).collect())
+}
+
+/// What the root manifest lists and no member uses.
+fn unused(root: &Path, members: &[Member]) -> Result<Vec<String>, Box<dyn Error>> {
+    let own = member(&root.join("xtask/Cargo.toml"))?;
+    let all = members.iter().chain([&own]);
+    let used: BTreeSet<&String> = all
+        .flat_map(|member| member.dependencies.iter().chain(&member.dev_dependencies))
+        .collect();
+    let listed = workspace_dependencies(root)?;
+    let unused = listed.iter().filter(|name| !used.contains(name));
+    Ok(unused
+        .map(|name| format!("the workspace lists {name}, which no member uses"))
+        .collect())
 }
 
 fn lengths(folder: &Path, faults: &mut Vec<String>) -> Result<(), Box<dyn Error>> {

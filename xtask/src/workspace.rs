@@ -43,7 +43,8 @@ pub(crate) fn workspace_dependencies(root: &Path) -> Result<BTreeSet<String>, Bo
         .unwrap_or_default())
 }
 
-fn member(manifest: &Path) -> Result<Member, Box<dyn Error>> {
+/// Reads one member's manifest.
+pub(crate) fn member(manifest: &Path) -> Result<Member, Box<dyn Error>> {
     let table: toml::Table = toml::from_str(&fs::read_to_string(manifest)?)
         .map_err(|error| format!("{}: {error}", manifest.display()))?;
     let name = table
