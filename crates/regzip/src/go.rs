@@ -3,4 +3,5 @@
 pub(crate) mod block;
 pub(crate) mod fast;
 pub(crate) mod lazy;
+mod links;
 pub(crate) mod simple;

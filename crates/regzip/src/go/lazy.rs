@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use super::block;
+use super::links::{Heads, LONG, Links};
 use crate::bits::BitWriter;
-use crate::chain::{Chain, ORIGIN};
+use crate::chain::ORIGIN;
 use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
 use crate::matching::{common_prefix, load32};
@@ -46,10 +47,11 @@ const fn effort(level: u8) -> Effort {
 const MIN_MATCH: usize = 4;
 /// Matches of the minimum length are not taken from further away.
 const NEAR: usize = 4096;
-const HASH_BITS: u32 = 17;
 const MAX_TOKENS: usize = 1 << 14;
 /// Work needs this much input ahead, except at a flush.
 const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
+/// What this port waits for instead, so that every string it enters has eight bytes.
+const AHEAD: usize = LOOKAHEAD + 8;
 /// From here on in its window of 64 KiB, Go shifts before it takes more input.
 const SHIFT_AT: usize = 2 * WINDOW - LOOKAHEAD;
 /// Size of the buffer that holds the window and what is not processed yet.
@@ -85,7 +87,9 @@ pub(crate) struct Lazy {
     length: usize,
     distance: usize,
     tokens: Vec<Token>,
-    chain: Chain,
+    links: Links,
+    /// Up to here not all strings in reach are in the long chains.
+    short_until: usize,
     /// A write ended here: if Go's index was far enough, its next write shifts at once.
     boundary: bool,
     /// A block was written and the next token is still to come.
@@ -114,7 +118,8 @@ impl Lazy {
             length: MIN_MATCH - 1,
             distance: 0,
             tokens: Vec::with_capacity(MAX_TOKENS),
-            chain: Chain::new(HASH_BITS),
+            links: Links::new(ORIGIN),
+            short_until: 0,
             boundary: false,
             fresh: false,
             wanted: None,
@@ -127,7 +132,7 @@ impl Lazy {
     fn resume_at(level: u8, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
         let mut new = Self::new(level);
         new.origin = origin;
-        new.chain = new.chain.starting_at(origin);
+        new.links = Links::new(origin);
         new.dropped = checkpoint.plain - history.len() as u64;
         new.buffer.extend_from_slice(history);
         new.resuming = Some(Box::new((checkpoint.clone(), history.len())));
@@ -215,7 +220,7 @@ impl Lazy {
         self.pos == other.pos + from
             && self.base == other.base + from
             && (!self.pending || self.length == other.length)
-            && self.chain.agrees(&other.chain, base, at)
+            && self.links.agrees(&other.links, base, at)
     }
 
     /// Drops what lies before the window once the buffer is full.
@@ -232,7 +237,8 @@ impl Lazy {
         self.dropped += drop as u64;
         self.block = self.block.and_then(|b| b.checked_sub(drop));
         self.origin = self.origin.wrapping_add(drop as u32);
-        self.chain.sweep(self.origin);
+        self.links.sweep(self.origin);
+        self.short_until = self.short_until.saturating_sub(drop);
     }
 
     /// Go stands where it shifts only if a write ended just now: the one place where the sizes of
@@ -251,38 +257,41 @@ impl Lazy {
         self.block = self.block.filter(|&b| b >= self.base);
     }
 
-    /// Enters the string at `pos` in its chain; the distance to the previous one, 0 if too far.
+    /// Enters the string at `pos` in its chains.
     #[inline]
-    fn insert(&mut self, pos: usize) -> usize {
-        let hash = load32(&self.buffer, pos)
-            .swap_bytes()
-            .wrapping_mul(0x1e35_a7bd)
-            >> (32 - HASH_BITS);
-        self.chain
-            .insert(hash as usize, self.origin.wrapping_add(pos as u32))
+    fn insert(&mut self, pos: usize) -> Heads {
+        let at = self.origin.wrapping_add(pos as u32);
+        if let Some(bytes) = self.buffer.get(pos..).and_then(<[u8]>::first_chunk) {
+            return self.links.insert(u64::from_le_bytes(*bytes), at);
+        }
+        self.short_until = pos + WINDOW + 1;
+        self.links.insert_short(load32(&self.buffer, pos), at)
     }
 
     /// The longest match at `pos` above `best` bytes, the nearest of equals.
     ///
-    /// `distance` is that of the first candidate. Go starts at three bytes and drops a result that
-    /// is not longer than the pending match; starting there gives the same and rejects more.
+    /// Go starts at three bytes and drops a result that is not longer than the pending match;
+    /// starting there gives the same and rejects more.
     #[inline]
-    fn find(
-        &self,
-        mut distance: usize,
-        mut best: usize,
-        lookahead: usize,
-    ) -> Option<(usize, usize)> {
+    fn find(&self, heads: Heads, mut best: usize, lookahead: usize) -> Option<(usize, usize)> {
         let (pos, buffer) = (self.pos, self.buffer.as_slice());
         let reach = WINDOW.min(pos - self.base);
         let longest = MAX_MATCH.min(lookahead);
         let nice = self.effort.nice.min(longest);
-        let absolute = self.origin.wrapping_add(pos as u32);
+        let at = self.origin.wrapping_add(pos as u32);
+        // Where not every string is entered, the long chains cannot be trusted.
+        let short = pos < self.short_until || self.effort.greedy.is_some();
+        let switch = if short { usize::MAX } else { LONG - 1 };
+        if best >= switch {
+            return self.find_long(heads, 0, best, lookahead);
+        }
         let mut found = None;
         let mut tries = self.effort.chain;
+        let mut distance = heads.four;
         let mut tail = load32(buffer, pos + best - 3);
         while distance <= reach {
             let candidate = pos - distance;
+            let step = self.links.step(at, distance);
             if load32(buffer, candidate + best - 3) == tail {
                 let n = common_prefix(buffer, candidate, pos, longest);
                 if n > best && (n > MIN_MATCH || distance <= NEAR) {
@@ -291,12 +300,57 @@ impl Lazy {
                     if n >= nice {
                         break;
                     }
+                    if best >= switch {
+                        return self.find_long(heads, distance, best, lookahead).or(found);
+                    }
                     tail = load32(buffer, pos + best - 3);
                 }
             }
             tries -= 1;
-            let step = self.chain.step(absolute, distance);
             if tries == 0 || step == 0 || distance == WINDOW {
+                break;
+            }
+            distance += step;
+        }
+        found
+    }
+
+    /// As `find`, among the candidates further than `after`, where only long matches are of use.
+    #[inline]
+    fn find_long(
+        &self,
+        heads: Heads,
+        after: usize,
+        mut best: usize,
+        lookahead: usize,
+    ) -> Option<(usize, usize)> {
+        let (pos, buffer) = (self.pos, self.buffer.as_slice());
+        let reach = WINDOW.min(pos - self.base);
+        let longest = MAX_MATCH.min(lookahead);
+        let nice = self.effort.nice.min(longest);
+        let at = self.origin.wrapping_add(pos as u32);
+        let mut found = None;
+        let mut distance = heads.long;
+        let mut tail = load32(buffer, pos + best - 3);
+        while distance != 0 && distance <= reach {
+            let candidate = pos - distance;
+            let (step, tried) = self.links.long_step(at, distance, heads);
+            // Strings that only share the hash may have any number.
+            if tried > self.effort.chain && load32(buffer, candidate) == load32(buffer, pos) {
+                break;
+            }
+            if distance > after && load32(buffer, candidate + best - 3) == tail {
+                let n = common_prefix(buffer, candidate, pos, longest);
+                if n > best {
+                    best = n;
+                    found = Some((n, distance));
+                    if n >= nice {
+                        break;
+                    }
+                    tail = load32(buffer, pos + best - 3);
+                }
+            }
+            if step == 0 || distance == WINDOW {
                 break;
             }
             distance += step;
@@ -306,9 +360,14 @@ impl Lazy {
 
     /// Processes what can be processed; everything when `flush` is set.
     fn run(&mut self, flush: bool) {
+        self.run_with(flush, AHEAD);
+    }
+
+    /// As `run`, leaving less than `ahead` bytes.
+    fn run_with(&mut self, flush: bool, ahead: usize) {
         if let Some(resuming) = &self.resuming {
             let target = resuming.1;
-            if !flush && self.buffer.len() < target + LOOKAHEAD {
+            if !flush && self.buffer.len() < target + AHEAD {
                 return;
             }
             if let Some(resuming) = self.resuming.take() {
@@ -318,7 +377,7 @@ impl Lazy {
         let end = self.buffer.len();
         loop {
             let lookahead = end - self.pos;
-            if lookahead < LOOKAHEAD {
+            if lookahead < ahead {
                 if !flush {
                     return;
                 }
@@ -348,27 +407,27 @@ impl Lazy {
                 self.shift();
             }
         }
-        let distance = if lookahead > MIN_MATCH - 1 {
+        let heads = if lookahead > MIN_MATCH - 1 {
             self.insert(self.pos)
         } else {
-            0
+            Heads::default()
         };
         if let Some(greedy) = self.effort.greedy {
-            self.step_greedy(distance, lookahead, greedy);
+            self.step_greedy(heads, lookahead, greedy);
         } else {
-            self.step_lazy(distance, lookahead);
+            self.step_lazy(heads, lookahead);
         }
     }
 
     #[inline]
-    fn step_lazy(&mut self, distance: usize, lookahead: usize) {
+    fn step_lazy(&mut self, heads: Heads, lookahead: usize) {
         let (length, previous) = (self.length, self.distance);
         self.length = MIN_MATCH - 1;
         self.distance = 0;
-        if distance != 0
+        if heads.four != 0
             && lookahead > length
             && length < self.effort.lazy
-            && let Some((n, d)) = self.find(distance, length, lookahead)
+            && let Some((n, d)) = self.find(heads, length, lookahead)
         {
             self.length = n;
             self.distance = d;
@@ -395,11 +454,11 @@ impl Lazy {
     }
 
     #[inline]
-    fn step_greedy(&mut self, distance: usize, lookahead: usize, greedy: usize) {
-        let found = if distance == 0 {
+    fn step_greedy(&mut self, heads: Heads, lookahead: usize, greedy: usize) {
+        let found = if heads.four == 0 {
             None
         } else {
-            self.find(distance, MIN_MATCH - 1, lookahead)
+            self.find(heads, MIN_MATCH - 1, lookahead)
         };
         if let Some((length, distance)) = found {
             self.tokens
@@ -470,6 +529,8 @@ impl Encode for Lazy {
     }
 
     fn boundary(&mut self) {
+        // As far as Go would be.
+        self.run_with(false, LOOKAHEAD);
         self.boundary = true;
     }
 
