@@ -22,7 +22,7 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
         // "Unknown" is what Go, klauspost and Python say; Unix is what gzip and pigz say.
         (Wrapper::Gzip, [.., 0xff]) => {
             list.extend(go);
-            list.extend(new_go());
+            list.extend(new_go(levels));
             list.extend(zlib);
             list.extend(klauspost());
             list.extend(gnu);
@@ -37,13 +37,13 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
         // Go's linker compresses debug information at its fastest level.
         (Wrapper::Zlib, [0x78, 0x01, ..]) => {
             list.extend(go);
-            list.extend(new_go());
+            list.extend(new_go(levels));
             list.extend(zlib);
         }
         _ => {
             list.extend(zlib);
             list.extend(go);
-            list.extend(new_go());
+            list.extend(new_go(levels));
         }
     }
     list.push(Encoder::Stored);
@@ -115,9 +115,10 @@ fn klauspost() -> Vec<Encoder> {
     list
 }
 
-/// Go's encoder from 1.27 on; the default is level 6.
-fn new_go() -> [Encoder; 3] {
-    [6, 1, 5].map(|level| Encoder::Klauspost {
+/// Go's encoder from 1.27 on; level 0 is stored blocks.
+fn new_go(levels: &[u8]) -> impl Iterator<Item = Encoder> {
+    let levels = levels.iter().map(|&level| level as i8);
+    levels.chain([-2]).map(|level| Encoder::Klauspost {
         level,
         version: Version::From1_18_2,
     })

@@ -6,7 +6,7 @@ use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
 use crate::klauspost::pgzip::{Pgzip, TAIL};
-use crate::klauspost::stream::{Stream, Version};
+use crate::klauspost::stream::{self, Stream, Version};
 use crate::stored::Stored;
 use crate::varint::{self, Fields};
 use crate::zlib::deflate::{Deflate, Settings, Strategy};
@@ -48,8 +48,8 @@ pub enum Encoder {
         /// The level.
         level: i8,
     },
-    /// `github.com/klauspost/compress/flate`, levels 1, 5 and 6; the latest version is also Go's own
-    /// encoder from 1.27 on.
+    /// `github.com/klauspost/compress/flate`, levels -2 to 9 without 0 (of the oldest version level
+    /// 5 alone); the latest version is also Go's own encoder from 1.27 on.
     Klauspost {
         /// The level.
         level: i8,
@@ -236,7 +236,7 @@ impl Encoder {
                 2..=9 => Box::new(Lazy::new(level as u8)),
                 _ => Box::new(Lazy::new(6)),
             },
-            Self::Klauspost { level, version } => Box::new(Stream::new(level, version)),
+            Self::Klauspost { level, version } => stream::start(level, version),
             Self::Zlib { .. } | Self::GnuGzip { .. } => Box::new(Deflate::new(self.settings())),
             Self::Pigz { .. } => Box::new(self.pigz()),
             Self::Stored => Box::new(Stored::default()),
@@ -245,7 +245,7 @@ impl Encoder {
                 version,
                 block_size,
             } => {
-                let stream = Stream::new(level, version);
+                let stream = stream::start(level, version);
                 Box::new(Pgzip::new(stream, block_size as usize))
             }
         }
@@ -273,7 +273,7 @@ impl Encoder {
                 version,
                 block_size,
             } => {
-                let new = Pgzip::new(Stream::new(level, version), block_size as usize);
+                let new = Pgzip::new(stream::start(level, version), block_size as usize);
                 Box::new(new.resume(checkpoint, history))
             }
         }
@@ -330,6 +330,14 @@ impl Encoder {
             Self::Go { level } => level >= 2,
             Self::Zlib { .. } | Self::GnuGzip { .. } => true,
             _ => false,
+        }
+    }
+
+    /// Whether a rebuild can start inside a stream.
+    pub(crate) fn gives_checkpoints(self) -> bool {
+        match self {
+            Self::Klauspost { level, .. } => stream::gives_checkpoints(level),
+            _ => true,
         }
     }
 

@@ -387,6 +387,9 @@ fn get_checkpoints(
     let Method::Replay(encoder) = *method else {
         return Err(Error::BadRecipe("checkpoints without an encoder"));
     };
+    if !encoder.gives_checkpoints() {
+        return Err(Error::BadRecipe("checkpoints of an encoder without such"));
+    }
     let count = fields.number()?;
     // The shortest checkpoint takes five bytes.
     if count == 0 || count > fields.remaining() as u64 / 5 {

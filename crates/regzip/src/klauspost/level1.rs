@@ -1,26 +1,54 @@
-//! Level 1: one table, one candidate, two positions a step.
+//! Levels 1 and 2: one table, one candidate, two positions a step. Level 2 has a larger table and
+//! enters positions inside matches.
 
 use super::level5::{Found, MARGIN, TABLE_BITS};
 use super::stream::{History, REACH, Search, hash5, near};
 use super::tokens::Tokens;
 use crate::matching::{load32, load64};
 
-/// The table of level 1.
+/// The larger table of level 2.
+const LARGE_BITS: u32 = 17;
+
+/// The table of levels 1 and 2.
 #[derive(Clone)]
 pub(crate) struct Level1 {
     table: Box<[u32]>,
+    bits: u32,
+    /// It is level 2.
+    second: bool,
 }
 
 impl Level1 {
     pub(crate) fn new() -> Self {
+        Self::with(TABLE_BITS, false)
+    }
+
+    /// Level 2.
+    pub(crate) fn second() -> Self {
+        Self::with(LARGE_BITS, true)
+    }
+
+    fn with(bits: u32, second: bool) -> Self {
         Self {
-            table: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            table: vec![0; 1 << bits].into_boxed_slice(),
+            bits,
+            second,
         }
     }
 
     #[inline]
     fn replace(&mut self, bytes: u64, at: u32) -> u32 {
-        std::mem::replace(&mut self.table[hash5(bytes, TABLE_BITS)], at)
+        std::mem::replace(&mut self.table[hash5(bytes, self.bits)], at)
+    }
+
+    /// Enters every second position inside a match, leaving one of four out.
+    fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
+        for at in (start + 2..end.saturating_sub(5)).step_by(7) {
+            let bytes = load64(&h.bytes, at);
+            for step in [0, 2, 4] {
+                self.replace(bytes >> (8 * step), h.absolute(at + step));
+            }
+        }
     }
 
     /// Looks for a match from `start` on; `bytes` are those there.
@@ -39,8 +67,12 @@ impl Level1 {
                 let candidate = self.replace(bytes, h.absolute(pos));
                 let from = near(h, pos, candidate);
                 if let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) {
-                    // The second time the next position comes under this one's hash.
-                    self.replace(if second { bytes } else { ahead }, h.absolute(next));
+                    if !second {
+                        self.replace(ahead, h.absolute(next));
+                    } else if !self.second {
+                        // The second time the next position comes under this one's hash.
+                        self.replace(bytes, h.absolute(next));
+                    }
                     return Some(Found {
                         pos,
                         from,
@@ -85,7 +117,13 @@ impl Search for Level1 {
                     break 'search;
                 }
                 let before = load64(buffer, pos - 2);
-                self.replace(before, h.absolute(pos - 2));
+                if self.second {
+                    self.insert_inside(h, pos - found.length, pos);
+                    self.replace(before, h.absolute(pos - 2));
+                    self.replace(before >> 8, h.absolute(pos - 1));
+                } else {
+                    self.replace(before, h.absolute(pos - 2));
+                }
                 bytes = before >> 16;
                 let candidate = self.replace(bytes, h.absolute(pos));
                 let from = i64::from(h.relative(candidate));

@@ -1,7 +1,7 @@
 //! pgzip: blocks of a fixed size, each compressed with the end of the block before as dictionary,
 //! flushed and put together.
 
-use super::stream::Stream;
+use super::stream::Blocks;
 use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
 use crate::past::Past;
@@ -11,7 +11,7 @@ pub(crate) const TAIL: usize = 16384;
 
 /// The parallel writer, one block after the other.
 pub(crate) struct Pgzip {
-    stream: Stream,
+    stream: Box<dyn Blocks>,
     block_size: usize,
     block: Vec<u8>,
     tail: Vec<u8>,
@@ -21,7 +21,7 @@ pub(crate) struct Pgzip {
 }
 
 impl Pgzip {
-    pub(crate) fn new(stream: Stream, block_size: usize) -> Self {
+    pub(crate) fn new(stream: Box<dyn Blocks>, block_size: usize) -> Self {
         Self {
             stream,
             block_size,
@@ -41,7 +41,7 @@ impl Pgzip {
 
     fn take_checkpoint(&mut self) {
         let state = State::Piece(PieceState::default());
-        let bits = &self.stream.writer.bits;
+        let bits = self.stream.bits();
         self.past
             .take(Checkpoint::new(self.past.plain(), bits, state));
     }

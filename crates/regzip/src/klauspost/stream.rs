@@ -1,10 +1,15 @@
 //! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
 
+use super::lazy::Lazy;
 use super::level1::Level1;
+use super::level3::Level3;
+use super::level4::Level4;
 use super::level5::Level5;
 use super::level6::Level6;
+use super::plain::HuffmanOnly;
 use super::tokens::Tokens;
 use super::writer::{BlockWriter, Plain};
+use crate::bits::BitWriter;
 use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
 use crate::go::block::MAX_STORED;
@@ -116,7 +121,7 @@ impl Version {
     pub(crate) fn levels(self) -> &'static [i8] {
         match self {
             Self::From1_15_0 => &[5],
-            Self::From1_15_10 | Self::From1_18_2 => &[5, 1, 6],
+            Self::From1_15_10 | Self::From1_18_2 => &[5, 6, 1, 9, 2, 3, 4, 7, 8, -2],
         }
     }
 }
@@ -124,6 +129,9 @@ impl Version {
 fn search(level: i8, version: Version) -> Box<dyn Search> {
     match level {
         1 => Box::new(Level1::new()),
+        2 => Box::new(Level1::second()),
+        3 => Box::new(Level3::new()),
+        4 => Box::new(Level4::new()),
         6 => Box::new(Level6::new()),
         // Up to 1.15.9 a better match had to begin where the first one does.
         _ => Box::new(Level5::new(if version < Version::From1_15_10 {
@@ -134,6 +142,28 @@ fn search(level: i8, version: Version) -> Box<dyn Search> {
     }
 }
 
+/// An encoder that can start over, as pgzip lets it with every block.
+pub(crate) trait Blocks: Encode {
+    /// Starts over with `dictionary` as history.
+    fn restart(&mut self, dictionary: &[u8]);
+    /// Where its output goes.
+    fn bits(&self) -> &BitWriter;
+}
+
+/// Starts the encoder of a level.
+pub(crate) fn start(level: i8, version: Version) -> Box<dyn Blocks> {
+    match level {
+        -2 => Box::new(HuffmanOnly::new(version)),
+        7..=9 => Box::new(Lazy::new(level, version)),
+        _ => Box::new(Stream::new(level, version)),
+    }
+}
+
+/// Whether checkpoints can be taken inside a stream of this level.
+pub(crate) fn gives_checkpoints(level: i8) -> bool {
+    (1..=6).contains(&level)
+}
+
 /// An encoder of levels 1 to 6.
 pub(crate) struct Stream {
     level: i8,
@@ -141,7 +171,7 @@ pub(crate) struct Stream {
     search: Box<dyn Search>,
     history: History,
     tokens: Tokens,
-    pub(crate) writer: BlockWriter,
+    writer: BlockWriter,
     piece: Vec<u8>,
     past: Past,
 }
@@ -209,18 +239,6 @@ impl Stream {
                 self.past.take(checkpoint);
                 return;
             }
-        }
-    }
-
-    /// Starts over with `dictionary` as history.
-    pub(crate) fn restart(&mut self, dictionary: &[u8]) {
-        self.writer.reset();
-        self.forget();
-        self.piece.clear();
-        if !dictionary.is_empty() {
-            let start = self.history.add(dictionary);
-            self.search.encode(&self.history, start, &mut self.tokens);
-            self.tokens.reset();
         }
     }
 
@@ -308,5 +326,22 @@ impl Encode for Stream {
 
     fn output(&mut self) -> &mut Vec<u8> {
         &mut self.writer.bits.out
+    }
+}
+
+impl Blocks for Stream {
+    fn restart(&mut self, dictionary: &[u8]) {
+        self.writer.reset();
+        self.forget();
+        self.piece.clear();
+        if !dictionary.is_empty() {
+            let start = self.history.add(dictionary);
+            self.search.encode(&self.history, start, &mut self.tokens);
+            self.tokens.reset();
+        }
+    }
+
+    fn bits(&self) -> &BitWriter {
+        &self.writer.bits
     }
 }

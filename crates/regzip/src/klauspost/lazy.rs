@@ -1,0 +1,424 @@
+//! Levels 7 to 9: hash chains over a window of 64 KiB, lazy matching with a look at where a match
+//! ends, steps over what does not match.
+//!
+//! Work is done on whole windows only, so that the sizes of writes make no difference.
+
+use super::stream::{Blocks, Version, hash4};
+use super::tokens::Tokens;
+use super::writer::{BlockWriter, Plain};
+use crate::bits::BitWriter;
+use crate::checkpoint::Checkpoint;
+use crate::encoder::Encode;
+use crate::huffman::{Code, build};
+use crate::matching::{common_prefix, load32};
+use crate::token::{DISTANCE_EXTRA, LENGTH_CODE, LENGTH_EXTRA, MAX_MATCH, WINDOW, distance_code};
+
+const MIN_MATCH: usize = 4;
+const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
+const BUFFER: usize = 2 * WINDOW;
+const MAX_TOKENS: usize = 1 << 15;
+const HASH_BITS: u32 = 17;
+/// Positions are lowered from here on.
+const REBASE: i32 = 1 << 28;
+/// The bytes at a match's beginning that a better one may lack at first.
+const SKIP: usize = 2;
+/// What a literal's code must save at least, in bits, and what a match costs besides its extra bits.
+const LEAST_GAIN: i32 = 4;
+const BASE_COST: i32 = 3;
+
+/// How hard a level tries.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// A match this long is not compared with one at the next position.
+    lazy: usize,
+    /// A match this long ends the search.
+    nice: usize,
+    /// How many candidates a search may look at.
+    chain: i32,
+    /// A match has to gain on its bytes as literals, by what their codes cost.
+    weighs: bool,
+}
+
+const fn effort(level: i8) -> Effort {
+    let (lazy, nice, chain, weighs) = match level {
+        7 => (12, 16, 24, false),
+        8 => (30, 40, 64, false),
+        _ => (258, 258, 1024, true),
+    };
+    Effort {
+        lazy,
+        nice,
+        chain,
+        weighs,
+    }
+}
+
+/// The encoder of levels 7 to 9.
+pub(crate) struct Lazy {
+    effort: Effort,
+    version: Version,
+    writer: BlockWriter,
+    tokens: Tokens,
+    window: Vec<u8>,
+    /// Indexes into `window`: the next byte to look at, the start of the block (`None` when it left
+    /// the window), and from where on strings are not entered.
+    index: usize,
+    block: Option<usize>,
+    insert_end: usize,
+    /// Positions in the chains count from here.
+    offset: i32,
+    heads: Box<[i32]>,
+    before: Box<[i32]>,
+    /// The newest position with the hash of the string that was entered last.
+    candidate: i32,
+    pending: bool,
+    length: usize,
+    distance: usize,
+    /// Literals since the last match; it wraps.
+    run: u16,
+    /// What bytes cost as literals.
+    codes: [Code; 256],
+}
+
+impl Lazy {
+    pub(crate) fn new(level: i8, version: Version) -> Self {
+        Self {
+            effort: effort(level),
+            version,
+            writer: BlockWriter::new(8, version >= Version::From1_18_2),
+            tokens: Tokens::new(),
+            window: Vec::with_capacity(BUFFER),
+            index: 0,
+            block: Some(0),
+            insert_end: 0,
+            offset: 1,
+            heads: vec![0; 1 << HASH_BITS].into_boxed_slice(),
+            before: vec![0; WINDOW].into_boxed_slice(),
+            candidate: -1,
+            pending: false,
+            length: MIN_MATCH - 1,
+            distance: 0,
+            run: 0,
+            codes: [Code::default(); 256],
+        }
+    }
+
+    /// Makes room for the second half of the window.
+    fn shift(&mut self) {
+        if self.index < BUFFER - LOOKAHEAD {
+            return;
+        }
+        self.window.drain(..WINDOW);
+        self.index -= WINDOW;
+        self.block = self.block.and_then(|at| at.checked_sub(WINDOW));
+        self.offset += WINDOW as i32;
+        if self.offset > REBASE {
+            let by = self.offset - 1;
+            self.offset = 1;
+            self.candidate -= by;
+            for at in self.heads.iter_mut().chain(&mut self.before) {
+                *at = (*at - by).max(0);
+            }
+        }
+    }
+
+    #[inline]
+    fn hash(&self, at: usize) -> usize {
+        hash4(u64::from(load32(&self.window, at)), HASH_BITS)
+    }
+
+    /// Enters the string at `at`; the newest one before it with the same hash.
+    #[inline]
+    fn insert(&mut self, at: usize) -> i32 {
+        let hash = self.hash(at);
+        let newest = std::mem::replace(&mut self.heads[hash], at as i32 + self.offset);
+        self.before[at % WINDOW] = newest;
+        newest
+    }
+
+    #[inline]
+    fn insert_next(&mut self) {
+        if self.index < self.insert_end {
+            self.candidate = self.insert(self.index);
+        }
+    }
+
+    #[inline]
+    fn literal(&mut self, at: usize) {
+        self.tokens.add_literals(&[self.window[at]]);
+        self.end_full_block(false);
+    }
+
+    fn end_full_block(&mut self, sync: bool) {
+        if self.tokens.list.len() == MAX_TOKENS {
+            self.write_block(sync);
+        }
+    }
+
+    fn write_block(&mut self, sync: bool) {
+        if self.index > 0 {
+            let bytes = self
+                .block
+                .filter(|&block| block <= self.index)
+                .map(|block| &self.window[block..self.index]);
+            self.block = Some(self.index);
+            self.writer.dynamic(&mut self.tokens, Plain { bytes, sync });
+        }
+        self.tokens.reset();
+    }
+
+    /// What bytes would cost as literals, by the counts of those that come next.
+    fn weigh(&mut self) {
+        let mut counts = [0u16; 256];
+        let ahead = &self.window[self.index..];
+        let ahead = if self.version >= Version::From1_18_2 {
+            &ahead[..ahead.len().min(MAX_TOKENS)]
+        } else {
+            ahead
+        };
+        for &byte in ahead {
+            // Older versions count a window of equal bytes as none.
+            counts[usize::from(byte)] = counts[usize::from(byte)].wrapping_add(1);
+        }
+        build(&counts.map(u32::from), 15, &mut self.codes);
+    }
+
+    /// Bits that a match saves against literals.
+    fn gain(&self, length: usize, distance: usize) -> i32 {
+        let bytes = &self.window[self.index..self.index + length];
+        let literals: i32 = bytes
+            .iter()
+            .map(|&byte| i32::from(self.codes[usize::from(byte)].len))
+            .sum();
+        let distance = DISTANCE_EXTRA[distance_code(distance - 1)];
+        let length = LENGTH_EXTRA[usize::from(LENGTH_CODE[(length - 3) & 255])];
+        literals - i32::from(distance) - BASE_COST - i32::from(length)
+    }
+
+    /// The best match at `index` among the candidates from `from` on.
+    fn find(&self, mut from: usize, lookahead: usize) -> Option<(usize, usize)> {
+        let (window, at) = (self.window.as_slice(), self.index);
+        let longest = MAX_MATCH.min(lookahead);
+        let nice = self.effort.nice.min(longest);
+        let oldest = at.saturating_sub(WINDOW);
+        let mut best = MIN_MATCH - 1;
+        let mut gain = LEAST_GAIN;
+        let mut found = None;
+        for _ in 0..self.effort.chain {
+            if window[from + best] == window[at + best] {
+                let n = common_prefix(window, from, at, longest);
+                let better = n > best && {
+                    let new = if self.effort.weighs {
+                        self.gain(n, at - from)
+                    } else {
+                        gain + 1
+                    };
+                    let better = new > gain;
+                    if better && self.effort.weighs {
+                        gain = new;
+                    }
+                    better
+                };
+                if better {
+                    best = n;
+                    found = Some((n, at - from));
+                    if n >= nice {
+                        break;
+                    }
+                }
+            }
+            if from <= oldest {
+                break;
+            }
+            match usize::try_from(self.before[from % WINDOW] - self.offset) {
+                Ok(next) if next >= oldest => from = next,
+                _ => break,
+            }
+        }
+        found
+    }
+
+    /// Where a match ends, another may have begun a little later and go on longer.
+    fn improve(&mut self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
+        let unchanged = (length, distance);
+        let start = self.index - 1;
+        if length >= MAX_MATCH - SKIP || start + length >= self.insert_end {
+            return unchanged;
+        }
+        let oldest = self.index.saturating_sub(WINDOW);
+        let newest = self.heads[self.hash(start + length)] - self.offset;
+        let Ok(from) = usize::try_from(newest - length as i32) else {
+            return unchanged;
+        };
+        if from <= oldest + SKIP || start - from == distance {
+            return unchanged;
+        }
+        let limit = lookahead.min(MAX_MATCH + SKIP) - SKIP;
+        let mut best = common_prefix(&self.window, from + SKIP, start + SKIP, limit);
+        if best <= length {
+            return unchanged;
+        }
+        for back in (0..SKIP).rev() {
+            if best >= MAX_MATCH || self.window[start + back] != self.window[from + back] {
+                for at in start..=start + back {
+                    self.literal(at);
+                    self.index += 1;
+                    self.insert_next();
+                }
+                break;
+            }
+            best += 1;
+        }
+        (best, start - from)
+    }
+
+    /// Works as far as the window allows; to its end with `sync`.
+    fn run(&mut self, sync: bool) {
+        let end = self.window.len();
+        if end - self.index < LOOKAHEAD && !sync {
+            return;
+        }
+        if end != self.index && self.effort.weighs {
+            self.weigh();
+        }
+        self.insert_end = end.saturating_sub(MIN_MATCH - 1);
+        loop {
+            let lookahead = end - self.index;
+            if lookahead < LOOKAHEAD && !sync {
+                return;
+            }
+            if lookahead == 0 {
+                if std::mem::take(&mut self.pending) {
+                    self.tokens.add_literals(&[self.window[self.index - 1]]);
+                }
+                if self.tokens.len() > 0 {
+                    self.write_block(sync);
+                }
+                return;
+            }
+            self.step(lookahead);
+        }
+    }
+
+    fn step(&mut self, lookahead: usize) {
+        self.insert_next();
+        let (length, distance) = (self.length, self.distance);
+        (self.length, self.distance) = (MIN_MATCH - 1, 0);
+        let oldest = self.index.saturating_sub(WINDOW);
+        if lookahead > length
+            && length < self.effort.lazy
+            && let Ok(from) = usize::try_from(self.candidate - self.offset)
+            && from >= oldest
+            && let Some(found) = self.find(from, lookahead)
+        {
+            (self.length, self.distance) = found;
+        }
+        if length >= MIN_MATCH && self.length <= length {
+            let (length, distance) = self.improve(lookahead, length, distance);
+            self.tokens.add_match(length, distance);
+            let next = self.index + length - 1;
+            for at in self.index + 1..next.min(self.insert_end) {
+                self.insert(at);
+            }
+            self.index = next;
+            self.pending = false;
+            self.length = MIN_MATCH - 1;
+            self.end_full_block(false);
+            self.run = 0;
+            return;
+        }
+        if self.length >= MIN_MATCH {
+            self.run = 0;
+        }
+        if self.pending {
+            self.run = self.run.wrapping_add(1);
+            self.literal(self.index - 1);
+            self.index += 1;
+            self.skip();
+        } else {
+            self.index += 1;
+            self.pending = true;
+        }
+    }
+
+    /// After a long run of literals the search leaves places out.
+    fn skip(&mut self) {
+        let over = i32::from(self.run) - self.effort.chain;
+        if over <= 0 {
+            return;
+        }
+        for _ in 0..=over >> 6 {
+            if self.index + 1 >= self.window.len() {
+                break;
+            }
+            self.literal(self.index - 1);
+            self.insert_next();
+            self.index += 1;
+        }
+        self.pending = false;
+        self.literal(self.index - 1);
+    }
+}
+
+impl Encode for Lazy {
+    fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.window.len() == BUFFER {
+                self.run(false);
+            }
+            self.shift();
+            let (now, later) = data.split_at(data.len().min(BUFFER - self.window.len()));
+            self.window.extend_from_slice(now);
+            data = later;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.run(true);
+        self.writer.flush_mark();
+    }
+
+    fn finish(&mut self) {
+        self.run(true);
+        self.writer.finish();
+    }
+
+    /// These levels give no checkpoints.
+    fn want_checkpoint(&mut self, _after: u64) {}
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        None
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.writer.bits.out
+    }
+}
+
+impl Blocks for Lazy {
+    fn restart(&mut self, dictionary: &[u8]) {
+        self.writer.reset();
+        self.tokens.reset();
+        self.window.clear();
+        self.window.extend_from_slice(dictionary);
+        self.heads.fill(0);
+        self.before.fill(0);
+        self.offset = 1;
+        for at in 0..dictionary.len().saturating_sub(MIN_MATCH - 1) {
+            self.insert(at);
+        }
+        self.index = dictionary.len();
+        // The block begins with the dictionary: what may be stored includes it.
+        self.block = Some(0);
+        self.insert_end = 0;
+        self.candidate = -1;
+        self.pending = false;
+        self.length = MIN_MATCH - 1;
+        self.distance = 0;
+        self.run = 0;
+    }
+
+    fn bits(&self) -> &BitWriter {
+        &self.writer.bits
+    }
+}

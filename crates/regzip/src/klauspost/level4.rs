@@ -1,0 +1,125 @@
+//! Level 4: candidates by hashes of four and of seven bytes, one of each.
+
+use super::level5::{Found, MARGIN, TABLE_BITS};
+use super::stream::{History, Search, hash4, hash7, near};
+use super::tokens::Tokens;
+use crate::matching::{common_prefix, load32, load64};
+
+/// The tables of level 4.
+#[derive(Clone)]
+pub(crate) struct Level4 {
+    short: Box<[u32]>,
+    long: Box<[u32]>,
+}
+
+impl Level4 {
+    pub(crate) fn new() -> Self {
+        Self {
+            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            long: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, bytes: u64, at: u32) {
+        self.short[hash4(bytes, TABLE_BITS)] = at;
+        self.long[hash7(bytes, TABLE_BITS)] = at;
+    }
+
+    /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
+    #[inline]
+    fn seek(&mut self, h: &History, start: usize, emitted: usize) -> Option<Found> {
+        let buffer = h.bytes.as_slice();
+        let limit = buffer.len() - MARGIN;
+        let mut next = start;
+        let mut bytes = load64(buffer, start);
+        loop {
+            let pos = next;
+            next = pos + 1 + ((pos - emitted) >> 6);
+            if next > limit {
+                return None;
+            }
+            let at = h.absolute(pos);
+            let short = std::mem::replace(&mut self.short[hash4(bytes, TABLE_BITS)], at);
+            let long = std::mem::replace(&mut self.long[hash7(bytes, TABLE_BITS)], at);
+            let ahead = load64(buffer, next);
+            let same = |from: &usize| load32(buffer, *from) == bytes as u32;
+            let found = |pos, from| {
+                Some(Found {
+                    pos,
+                    from,
+                    length: 0,
+                    next,
+                })
+            };
+            if let Some(from) = near(h, pos, long).filter(same) {
+                return found(pos, from);
+            }
+            if let Some(from) = near(h, pos, short).filter(same) {
+                let candidate = self.long[hash7(ahead, TABLE_BITS)];
+                let other = near(h, next, candidate)
+                    .filter(|&other| load32(buffer, other) == ahead as u32)
+                    .filter(|&other| rest(buffer, next, other) > rest(buffer, pos, from));
+                return match other {
+                    Some(other) => found(next, other),
+                    None => found(pos, from),
+                };
+            }
+            bytes = ahead;
+        }
+    }
+
+    /// Enters some of the positions inside a match.
+    fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
+        for at in (start..end.saturating_sub(1)).step_by(3) {
+            let bytes = load64(&h.bytes, at);
+            self.long[hash7(bytes, TABLE_BITS)] = h.absolute(at);
+            self.insert(bytes >> 8, h.absolute(at + 1));
+        }
+    }
+}
+
+/// How long a match of four bytes goes on.
+fn rest(buffer: &[u8], pos: usize, from: usize) -> usize {
+    common_prefix(buffer, from + 4, pos + 4, buffer.len() - pos - 4)
+}
+
+impl Search for Level4 {
+    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
+        let buffer = h.bytes.as_slice();
+        let end = buffer.len();
+        if end - start < MARGIN + 2 {
+            return;
+        }
+        let (mut emitted, mut pos) = (start, start);
+        while let Some(mut found) = self.seek(h, pos, emitted) {
+            found.lengthen(buffer);
+            found.extend_back(buffer, emitted);
+            tokens.add_literals(&buffer[emitted..found.pos]);
+            tokens.add_match(found.length, found.pos - found.from);
+            emitted = found.pos + found.length;
+            pos = emitted.max(found.next + 1);
+            if pos >= end - MARGIN {
+                if pos + 8 < end {
+                    self.insert(load64(buffer, pos), h.absolute(pos));
+                }
+                break;
+            }
+            self.insert_inside(h, found.next, pos);
+            self.insert(load64(buffer, pos - 1), h.absolute(pos - 1));
+        }
+        if !tokens.list.is_empty() {
+            tokens.add_literals(&buffer[emitted..]);
+        }
+    }
+
+    fn rebase(&mut self, by: u32, oldest: u32) {
+        for at in self.short.iter_mut().chain(&mut self.long) {
+            *at = if *at <= oldest { 0 } else { *at - by };
+        }
+    }
+
+    fn positions(&self, each: &mut dyn FnMut(u32)) {
+        self.short.iter().chain(&self.long).for_each(|&at| each(at));
+    }
+}
