@@ -19,8 +19,9 @@ use registry::Registry;
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct BenchArguments {
-    /// About how large the image set is, in megabytes
-    #[arg(long, default_value_t = 400)]
+    /// How large the layers are together, in megabytes; shared ones, which are stored once, count for
+    /// each image
+    #[arg(long, default_value_t = 800)]
     megabytes: u64,
     /// Transfers at once, for sealift and for the floor
     #[arg(long, default_value_t = 8)]

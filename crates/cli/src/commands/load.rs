@@ -58,10 +58,6 @@ pub(crate) struct LoadArgs {
     /// Finish the images that are complete though others fail, and list those
     #[arg(long)]
     keep_going: bool,
-    /// Where platforms were chosen, send the publisher's own index with the chosen platforms alone, to a
-    /// registry that takes such an index
-    #[arg(long)]
-    sparse: bool,
     /// Write what was done to a file, as JSON
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -104,7 +100,6 @@ fn request(args: &LoadArgs) -> Result<Request, Failure> {
         deep: args.deep,
         verify_first: args.verify_first,
         keep_going: args.keep_going,
-        sparse: args.sparse,
         connections: usize::from(args.transport.connections),
         ..Request::new(args.destination.clone())
     })

@@ -21,6 +21,9 @@ use crate::{output, progress};
 
 /// Write what a product needs to install from a registry
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+    sealift product calico calico.tar registry.corp:5000/mirror --out-dir apply")]
 pub(crate) struct ProductCommandArgs {
     #[command(subcommand)]
     product: ProductCommand,
