@@ -16,8 +16,6 @@ mod helm;
 mod mirrors;
 #[path = "products/operator.rs"]
 mod operator;
-#[path = "products/others.rs"]
-mod others;
 #[path = "products/schema.rs"]
 mod schema;
 #[path = "products/shared.rs"]
