@@ -77,23 +77,31 @@ impl Chain {
         let mut heads = self.head.iter().zip(&other.head);
         heads.all(|(&a, &b)| match (back(a), back(b)) {
             (None, None) => true,
-            (Some(a), Some(b)) => a == b && self.same_chain(other, at, a, reach),
+            (Some(a), Some(b)) => {
+                a == b && same_chain(|b| self.step(at, b), |b| other.step(at, b), a, reach)
+            }
             _ => false,
         })
     }
+}
 
-    /// Whether the chain that starts `back` before `at` is the same in both, as far as `reach`.
-    fn same_chain(&self, other: &Self, at: u32, mut back: usize, reach: usize) -> bool {
-        loop {
-            let next = |chain: &Self| match chain.step(at, back) {
-                0 => None,
-                step => Some(back + step).filter(|&b| b <= reach),
-            };
-            match (next(self), next(other)) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if a == b => back = a,
-                _ => return false,
-            }
+/// Whether two chains that both start `back` before a position go through the same ones, as far back as
+/// `reach`. Each side tells the step from one to the next, 0 at its end.
+pub(crate) fn same_chain(
+    one: impl Fn(usize) -> usize,
+    other: impl Fn(usize) -> usize,
+    mut back: usize,
+    reach: usize,
+) -> bool {
+    let next = |back: usize, step: usize| match step {
+        0 => None,
+        step => Some(back + step).filter(|&b| b <= reach),
+    };
+    loop {
+        match (next(back, one(back)), next(back, other(back))) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b => back = a,
+            _ => return false,
         }
     }
 }

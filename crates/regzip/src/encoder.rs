@@ -30,11 +30,14 @@ pub(crate) trait Encode: Send {
     }
     /// The end of the content.
     fn finish(&mut self);
-    /// Asks for a checkpoint at the first good place from the plain position `after` on.
-    fn want_checkpoint(&mut self, after: u64);
+    /// Asks for a checkpoint at the first good place from the plain position `after` on; an encoder that
+    /// gives none does not listen.
+    fn want_checkpoint(&mut self, _after: u64) {}
     /// The checkpoint, if it was taken since the last call; its bits count from what was drained
     /// last from the output.
-    fn checkpoint(&mut self) -> Option<Checkpoint>;
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        None
+    }
     /// Compressed bytes so far, for the caller to drain.
     fn output(&mut self) -> &mut Vec<u8>;
 }

@@ -5,7 +5,7 @@
 //! the candidates that it looks at, so that every position has a number in its chain of four bytes:
 //! the difference tells how many Go would have looked at.
 
-use crate::chain::ORIGIN;
+use crate::chain::{ORIGIN, same_chain};
 use crate::token::WINDOW;
 
 const BITS: u32 = 17;
@@ -152,23 +152,11 @@ impl Links {
         let mut heads = self.four.iter().zip(other.four.iter());
         heads.all(|(&a, &b)| match (back(a as u32), back(b as u32)) {
             (None, None) => true,
-            (Some(a), Some(b)) => a == b && self.same_chain(other, at, a, reach),
+            (Some(a), Some(b)) => {
+                a == b && same_chain(|b| self.step(at, b), |b| other.step(at, b), a, reach)
+            }
             _ => false,
         })
-    }
-
-    fn same_chain(&self, other: &Self, at: u32, mut back: usize, reach: usize) -> bool {
-        loop {
-            let next = |links: &Self| match links.step(at, back) {
-                0 => None,
-                step => Some(back + step).filter(|&b| b <= reach),
-            };
-            match (next(self), next(other)) {
-                (None, None) => return true,
-                (Some(a), Some(b)) if a == b => back = a,
-                _ => return false,
-            }
-        }
     }
 }
 

@@ -7,7 +7,6 @@ use super::stream::{Blocks, Version, hash4};
 use super::tokens::Tokens;
 use super::writer::{BlockWriter, Plain};
 use crate::bits::BitWriter;
-use crate::checkpoint::Checkpoint;
 use crate::encoder::Encode;
 use crate::huffman::{Code, build};
 use crate::matching::{common_prefix, load32};
@@ -381,13 +380,6 @@ impl Encode for Lazy {
     fn finish(&mut self) {
         self.run(true);
         self.writer.finish();
-    }
-
-    /// These levels give no checkpoints.
-    fn want_checkpoint(&mut self, _after: u64) {}
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        None
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

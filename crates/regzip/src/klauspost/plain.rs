@@ -3,7 +3,6 @@
 use super::stream::{Blocks, Version};
 use super::writer::BlockWriter;
 use crate::bits::BitWriter;
-use crate::checkpoint::Checkpoint;
 use crate::encoder::Encode;
 
 const PIECE: usize = 1 << 15;
@@ -50,13 +49,6 @@ impl Encode for HuffmanOnly {
     fn finish(&mut self) {
         self.write_piece(true);
         self.writer.finish();
-    }
-
-    /// This level gives no checkpoints.
-    fn want_checkpoint(&mut self, _after: u64) {}
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        None
     }
 
     fn output(&mut self) -> &mut Vec<u8> {
