@@ -2,7 +2,6 @@
 
 mod floor;
 mod images;
-mod registry;
 
 use std::error::Error;
 use std::fs;
@@ -11,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use sealift_testkit::real::{RealRegistry, require};
 
 use crate::binary::sealift;
 use images::{Image, TAG};
-use registry::Registry;
 
 /// What to measure.
 #[derive(Args)]
@@ -47,15 +46,13 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Box<dyn Error>> {
         connections: arguments.connections,
         runs: arguments.runs.max(1),
     };
-    let source = Registry::start(&bench.folder)?;
+    let source = registry()?;
     images::push(&bench.images, source.address())?;
     let mut rows = bench.build(&source)?;
     rows.extend(bench.verify()?);
     rows.extend(bench.load()?);
-    if which("skopeo") {
+    if require("skopeo").is_some() {
         rows.extend(bench.skopeo(&source)?);
-    } else {
-        println!("SKIPPED: no skopeo to compare with");
     }
     bench.print(&rows);
     Ok(())
@@ -74,7 +71,7 @@ impl Bench {
         self.folder.join("bench.tar")
     }
 
-    fn list(&self, registry: &Registry) -> Result<PathBuf, Box<dyn Error>> {
+    fn list(&self, registry: &RealRegistry) -> Result<PathBuf, Box<dyn Error>> {
         let list = self.folder.join("images.txt");
         let lines: Vec<String> = self
             .images
@@ -85,7 +82,7 @@ impl Bench {
         Ok(list)
     }
 
-    fn build(&self, source: &Registry) -> Result<Vec<Row>, Box<dyn Error>> {
+    fn build(&self, source: &RealRegistry) -> Result<Vec<Row>, Box<dyn Error>> {
         let list = self.list(source)?;
         let raw = self.folder.join("floor.bin");
         let (mut floors, mut times) = (Vec::new(), Vec::new());
@@ -131,7 +128,7 @@ impl Bench {
         let bundle = self.bundle();
         let (mut floors, mut times, mut again) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.runs {
-            let bare = Registry::start(&self.folder)?;
+            let bare = registry()?;
             floors.push(timed(|| {
                 Ok(floor::load(
                     &self.images,
@@ -141,7 +138,7 @@ impl Bench {
                 )?)
             })?);
             drop(bare);
-            let destination = Registry::start(&self.folder)?;
+            let destination = registry()?;
             let to = destination.address().to_string();
             let arguments = ["load", text(&bundle)?, to.as_str()];
             times.push(timed(|| self.run_sealift(&arguments))?);
@@ -153,7 +150,7 @@ impl Bench {
         ])
     }
 
-    fn skopeo(&self, source: &Registry) -> Result<Vec<Row>, Box<dyn Error>> {
+    fn skopeo(&self, source: &RealRegistry) -> Result<Vec<Row>, Box<dyn Error>> {
         let layout = self.folder.join("skopeo");
         let build = timed(|| {
             for image in &self.images {
@@ -173,7 +170,7 @@ impl Bench {
             }
             Ok(())
         })?;
-        let destination = Registry::start(&self.folder)?;
+        let destination = registry()?;
         let load = timed(|| {
             for image in &self.images {
                 let from = format!(
@@ -284,6 +281,7 @@ fn text(path: &Path) -> Result<&str, Box<dyn Error>> {
         .ok_or_else(|| "the temporary folder's name is not UTF-8".into())
 }
 
-fn which(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
+/// A registry with storage of its own.
+fn registry() -> Result<RealRegistry, Box<dyn Error>> {
+    RealRegistry::distribution2().ok_or_else(|| "the bench measures with docker-registry".into())
 }
