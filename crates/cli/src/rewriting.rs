@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::sources::read_bounded;
+use crate::sources::read_input;
 
 /// Where references go, and what else is put into the files.
 pub(crate) struct Rewriting<'a> {
@@ -138,8 +138,7 @@ fn without_digest(reference: &Reference) -> Reference {
 /// Reads and rewrites one file; nothing is written.
 pub(crate) fn rewrite(path: &Path, rewriting: &Rewriting<'_>) -> Result<Rewritten, Failure> {
     let name = path.display().to_string();
-    let old = read_bounded(path)
-        .map_err(|error| Failure::message(Exit::Usage, format!("cannot read {name}: {error}")))?;
+    let old = read_input(path, &name)?;
     let lookup = |reference: &Reference| rewriting.pins.as_ref()?.names.get(reference).copied();
     let mut relocation = Relocation::new(rewriting.destination, rewriting.naming);
     if rewriting.pins.is_some() {

@@ -120,8 +120,7 @@ fn source_file(path: &Path) -> Result<SourceFile, Failure> {
     } else {
         path.display().to_string()
     };
-    let bytes = read_bounded(path)
-        .map_err(|error| Failure::message(Exit::Usage, format!("cannot read {name}: {error}")))?;
+    let bytes = read_input(path, &name)?;
     let found = find(&name, &bytes).map_err(|error| Failure::new(Exit::Usage, &error))?;
     Ok(SourceFile { name, found })
 }
@@ -130,9 +129,14 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The bytes of a file, or of standard input for `-`; more than any input has are cut off, which the
-/// reader of the bytes notices.
-pub(crate) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a file, or of standard input for `-`, which messages call `name`; more than any input has
+/// are cut off, which the reader of the bytes notices.
+pub(crate) fn read_input(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
+    read_bounded(path)
+        .map_err(|error| Failure::message(Exit::Usage, format!("cannot read {name}: {error}")))
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if is_stdin(path) {
         io::stdin()

@@ -10,5 +10,5 @@ mod verify;
 pub use cancel::{Cancel, Cancelled};
 pub use copy::{BUFFER_BYTES, CopyError, copy};
 pub use event::{Event, NoObserver, Observer, Outcome};
-pub use parallel::{JobError, run_parallel};
+pub use parallel::{JobError, cores, run_parallel};
 pub use verify::{HashingReader, Mismatch, VerifyingReader, mismatch_of};

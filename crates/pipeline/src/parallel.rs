@@ -15,6 +15,11 @@ pub enum JobError<E> {
     Cancelled(#[from] Cancelled),
 }
 
+/// How many threads work of the processor alone is worth: one for each core.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Where a worker leaves the result of one item.
 type Slot<T, E> = Mutex<Option<Result<T, JobError<E>>>>;
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::{Bundle, Fault, PlacementError, place};
-use sealift_oci::{Descriptor, Destination, Digest, Kind, Manifest, Naming};
+use sealift_oci::{Descriptor, Destination, Digest, Manifest, Naming};
 
 /// What a bundle offers as a registry: repositories with their tags, manifests, blobs and referrers.
 pub struct Contents {
@@ -106,15 +106,8 @@ impl Repository {
 
 /// A referrer as the referrers API lists it (distribution-spec, "Listing Referrers").
 fn described(manifest: &Manifest) -> Descriptor {
-    let artifact_type = match manifest.kind() {
-        Kind::Image => manifest.artifact_type(),
-        // An index has no config to fall back to.
-        Kind::Index => manifest
-            .artifact_type()
-            .filter(|_| manifest.config().is_none()),
-    };
     Descriptor {
-        artifact_type: artifact_type.map(str::to_owned),
+        artifact_type: manifest.artifact_type().map(str::to_owned),
         annotations: manifest.annotations().clone(),
         ..manifest.descriptor()
     }

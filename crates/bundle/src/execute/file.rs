@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +11,7 @@ use sealift_archive::{
     BlobSink, BlobState, Bundle, Journal, OutputPlace, WriteError, Writer, verify,
 };
 use sealift_oci::Digest;
-use sealift_pipeline::{Cancelled, Event, JobError, Outcome, run_parallel};
+use sealift_pipeline::{Cancelled, Event, JobError, Outcome, cores, run_parallel};
 
 use crate::context::Context;
 use crate::error::{BundleError, FetchError};
@@ -107,10 +106,6 @@ fn finished(
         fetched_bytes: 0,
         present_blobs: report.blobs,
     }))
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// The journal, taken up where it is of this very plan, else begun anew.

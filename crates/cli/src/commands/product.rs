@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use sealift_archive::{Bundle, Record};
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, SECRET, write_all};
 use crate::products::{ProductDataArgs, catalogue, name, select};
 use crate::rewriting::{Rewriting, rewrite};
-use crate::sources::read_bounded;
+use crate::sources::read_input;
 use crate::{output, progress};
 
 /// Write what a product needs to install from a registry
@@ -276,8 +276,7 @@ fn pull_secret(args: &CalicoArgs) -> Result<PullSecret, Failure> {
         return Ok(PullSecret::Named(name));
     };
     let file = path.display().to_string();
-    let bytes = read_bounded(path)
-        .map_err(|error| Failure::message(Exit::Usage, format!("cannot read {file}: {error}")))?;
+    let bytes = read_input(path, &file)?;
     Ok(PullSecret::FromFile { name, file, bytes })
 }
 
@@ -329,43 +328,37 @@ fn finish(
     applied: &ApplyFiles,
     files: Vec<NewFile>,
 ) -> Result<Exit, Failure> {
-    let secret: Vec<PathBuf> = files
-        .iter()
-        .filter(|file| file.mode == SECRET)
-        .map(|file| file.path.clone())
-        .collect();
     match (&args.out_dir, args.dry_run) {
-        (Some(folder), false) => {
-            let files: Vec<NewFile> = files
-                .into_iter()
-                .map(|file| NewFile {
-                    path: folder.join(&file.path),
-                    ..file
-                })
-                .collect();
-            write_all(&files, args.overwrite)?;
-            if !args.json {
-                for file in &files {
-                    output::line(&file.path.display().to_string())?;
-                }
-            }
-        }
-        _ if !args.json => {
-            for file in &files {
-                let text = if secret.contains(&file.path) {
-                    "(credentials: not shown)".into()
-                } else {
-                    String::from_utf8_lossy(&file.bytes)
-                };
-                output::line(&format!("=== {}\n{}", file.path.display(), text.trim_end()))?;
-            }
-        }
-        _ => {}
+        (Some(folder), false) => write(args, folder, files)?,
+        _ if args.json => {}
+        _ => files.iter().try_for_each(show)?,
     }
     if args.json {
         output::json(&report(release, applied))?;
     }
     Ok(Exit::Done)
+}
+
+fn write(args: &CalicoArgs, folder: &Path, mut files: Vec<NewFile>) -> Result<(), Failure> {
+    for file in &mut files {
+        file.path = folder.join(&file.path);
+    }
+    write_all(&files, args.overwrite)?;
+    if args.json {
+        return Ok(());
+    }
+    files
+        .iter()
+        .try_for_each(|file| output::line(&file.path.display().to_string()))
+}
+
+/// Prints a file under its name, unless it holds credentials.
+fn show(file: &NewFile) -> Result<(), Failure> {
+    let text = match file.mode {
+        SECRET => "(credentials: not shown)".into(),
+        _ => String::from_utf8_lossy(&file.bytes),
+    };
+    output::line(&format!("=== {}\n{}", file.path.display(), text.trim_end()))
 }
 
 fn report<'a>(release: &'a Release, applied: &'a ApplyFiles) -> Report<'a> {

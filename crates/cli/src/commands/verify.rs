@@ -1,9 +1,8 @@
 use std::path::PathBuf;
-use std::thread;
 
 use clap::Args;
 use sealift_archive::{Bundle, OpenError, VerifyReport};
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Cancel, cores};
 use serde::Serialize;
 
 use crate::args::OutputArgs;
@@ -68,10 +67,6 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     Err(Failure::message(Exit::Damaged, message).hint(
         "copy the file again from where it was written; if that one is damaged too, build it again",
     ))
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn unopened(error: &OpenError, json: bool) -> Result<Exit, Failure> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::{Bundle, Placed, Placement, Placements, verify};
 use sealift_oci::{Descriptor, Digest};
-use sealift_pipeline::{Cancel, Event, Observer};
+use sealift_pipeline::{Cancel, Event, Observer, cores};
 use sealift_registry::Client;
 
 use crate::error::{ForeignLayer, LoadError};
@@ -440,8 +440,7 @@ fn verify_all(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<(), LoadError> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let report = verify(bundle, threads, cancel, observer)?;
+    let report = verify(bundle, cores(), cancel, observer)?;
     if report.problems.is_empty() || request.keep_going {
         return Ok(());
     }
