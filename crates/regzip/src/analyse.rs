@@ -103,6 +103,14 @@ pub(crate) struct Memory {
 const RECENT: usize = 4;
 
 impl Memory {
+    /// As if one had fitted before.
+    #[cfg(test)]
+    pub(crate) fn of(encoder: Encoder) -> Self {
+        Self {
+            recent: vec![encoder],
+        }
+    }
+
     fn note(&mut self, encoder: Encoder) {
         self.recent.retain(|&e| e != encoder);
         self.recent.insert(0, encoder);

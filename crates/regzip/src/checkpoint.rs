@@ -13,14 +13,15 @@ use crate::huffman::{Code, canonical};
 use crate::token::{DISTANCES, LITERALS, MAX_MATCH};
 use crate::varint::{self, Fields};
 
+#[cfg(test)]
+mod tests;
+
 /// Checkpoints are further apart than this: each costs the bytes before it once more.
 pub(crate) const MIN_SPACING: u64 = 1 << 16;
 /// The most plain bytes before a checkpoint that an encoder may ask for.
 pub(crate) const MAX_HISTORY: usize = 1 << 20;
 /// Plain bytes after a checkpoint that complete the output before it.
 pub(crate) const OVERSHOOT: usize = 1 << 10;
-/// Most windows or pieces that are gone through again to fill the tables.
-const MAX_WARM: u8 = 8;
 
 /// A place from which an encoder can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,7 +159,8 @@ impl Checkpoint {
         }
         let flags = fields.byte()?;
         let (warm, flag) = (flags >> 1, flags & 1 != 0);
-        if warm > MAX_WARM {
+        let limits = Limits::of(encoder);
+        if warm > limits.warm || (flag && !limits.pending && !limits.open) {
             return Err(bad);
         }
         let state = if encoder.is_windowed() {
@@ -180,6 +182,38 @@ impl Checkpoint {
     }
 }
 
+/// What the checkpoints of an encoder can say: all else has been tampered with.
+struct Limits {
+    /// Windows or pieces that are searched again to fill the tables.
+    warm: u8,
+    /// Whether a byte may be pending, with the match found there.
+    pending: bool,
+    /// Whether a block may be open.
+    open: bool,
+}
+
+impl Limits {
+    fn of(encoder: Encoder) -> Self {
+        let (warm, pending, open) = match encoder {
+            Encoder::Go { level: 1 } => (8, false, false),
+            Encoder::Go { level: 2 | 3 } => (4, false, false),
+            Encoder::Go { level: 4.. } => (0, true, false),
+            Encoder::Klauspost { .. } => (8, false, true),
+            Encoder::Zlib { .. } | Encoder::GnuGzip { .. } => {
+                let settings = encoder.settings();
+                let warm = if settings.enters_all() { 0 } else { 4 };
+                (warm, settings.is_lazy(), false)
+            }
+            _ => (0, false, false),
+        };
+        Self {
+            warm,
+            pending,
+            open,
+        }
+    }
+}
+
 fn get_window(
     fields: &mut Fields<'_>,
     encoder: Encoder,
@@ -194,18 +228,23 @@ fn get_window(
         (0, 0)
     };
     let window = encoder.window() as u64;
-    let matched =
-        (3..=MAX_MATCH as u64).contains(&length) && (1..=back.min(window)).contains(&distance);
-    let none = length < 4 && distance <= window;
-    let enough = plain >= back + u64::from(warm) * window;
-    if back == 0 || back > 2 * window || !enough || (pending && !matched && !none) {
+    let enough = plain >= back.saturating_add(u64::from(warm) * window);
+    if !(1..=2 * window).contains(&back) || !enough {
+        return Err(Error::BadRecipe("impossible checkpoint"));
+    }
+    let shortest = encoder.shortest_match();
+    // The match begins one byte before the position, inside the window.
+    let matched = (shortest..=MAX_MATCH as u64).contains(&length)
+        && (1..=window.min(back - 1)).contains(&distance);
+    let none = length == shortest - 1 && distance == 0;
+    if pending && !matched && !none {
         return Err(Error::BadRecipe("impossible checkpoint"));
     }
     Ok(WindowState {
         back: back as u32,
         pending,
         length: length as u16,
-        distance: (distance & 0xffff) as u16,
+        distance: distance as u16,
         warm,
     })
 }

@@ -295,7 +295,7 @@ impl Encoder {
     }
 
     /// What zlib's port is told; the defaults for encoders that are none.
-    fn settings(self) -> Settings {
+    pub(crate) fn settings(self) -> Settings {
         let defaults = Settings {
             level: 6,
             gnu: false,
@@ -333,6 +333,14 @@ impl Encoder {
             Self::Go { level } => level >= 2,
             Self::Zlib { .. } | Self::GnuGzip { .. } => true,
             _ => false,
+        }
+    }
+
+    /// The shortest match that an encoder with a window looks for.
+    pub(crate) fn shortest_match(self) -> u64 {
+        match self {
+            Self::Go { .. } => 4,
+            _ => 3,
         }
     }
 

@@ -34,6 +34,7 @@ mod bits;
 mod candidates;
 mod chain;
 mod checkpoint;
+mod compress;
 mod encoder;
 mod error;
 mod feed;
@@ -58,6 +59,7 @@ mod wrapper;
 mod zlib;
 
 pub use analyse::{Analysis, Options, Reason, analyse};
+pub use compress::Compressor;
 pub use encoder::Encoder;
 pub use error::{Error, Result};
 pub use klauspost::stream::Version;

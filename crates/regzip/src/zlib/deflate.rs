@@ -19,6 +19,23 @@ pub(crate) struct Settings {
     pub(crate) strategy: Strategy,
 }
 
+impl Settings {
+    /// Whether matches are looked for only among runs of one byte, or not at all.
+    fn without_chains(self) -> bool {
+        matches!(self.strategy, Strategy::HuffmanOnly | Strategy::Rle)
+    }
+
+    /// Whether every string is entered in its chain.
+    pub(crate) fn enters_all(self) -> bool {
+        self.level > 3 || self.without_chains()
+    }
+
+    /// Whether a match waits for a better one at the next byte.
+    pub(crate) fn is_lazy(self) -> bool {
+        self.level > 3 && !self.without_chains()
+    }
+}
+
 /// zlib's strategies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Strategy {
@@ -199,35 +216,25 @@ impl Deflate {
         Self::resume_at(settings, checkpoint, history, ORIGIN)
     }
 
-    /// Whether every string is entered in its chain.
-    fn enters_all(&self) -> bool {
-        self.settings.level > 3
-            || matches!(
-                self.settings.strategy,
-                Strategy::HuffmanOnly | Strategy::Rle
-            )
-    }
-
     /// Fills the tables up to a checkpoint's position, once the bytes after it are there.
     #[cold]
     fn warm_up(&mut self, checkpoint: &Checkpoint, target: usize) {
         let State::Window(state) = checkpoint.state else {
             return;
         };
-        if !self.enters_all() {
+        if !self.settings.enters_all() {
             while self.pos < target {
                 self.slide(false);
                 self.step();
             }
-        } else if !matches!(
-            self.settings.strategy,
-            Strategy::HuffmanOnly | Strategy::Rle
-        ) {
+        } else if self.settings.is_lazy() {
             for index in 0..target {
                 self.insert(index);
             }
         }
-        self.pos = self.pos.max(target);
+        // A made-up checkpoint need not lie where the search comes by.
+        self.pos = target;
+        self.base = target.saturating_sub(state.back as usize);
         self.block.clear();
         self.bits = checkpoint.writer();
         self.available = state.pending;
@@ -247,7 +254,11 @@ impl Deflate {
         if self.wanted.is_none_or(|at| plain < at) || self.uninserted > 0 {
             return;
         }
-        let attempts = if self.enters_all() { &[0] } else { &WARM[..] };
+        let attempts = if self.settings.enters_all() {
+            &[0]
+        } else {
+            &WARM[..]
+        };
         let matched = self.available && self.length >= MIN_MATCH;
         for &warm in attempts {
             let Some(from) = self.base.checked_sub(usize::from(warm) * self.window) else {
@@ -288,7 +299,7 @@ impl Deflate {
     }
 
     fn make_room(&mut self) {
-        let kept = if self.enters_all() {
+        let kept = if self.settings.enters_all() {
             0
         } else {
             KEPT * self.window
