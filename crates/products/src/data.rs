@@ -12,6 +12,9 @@ use crate::{Version, YamlError, read_yaml_one};
 /// The feature that everything belongs to which a default install pulls.
 pub(crate) const DEFAULT: &str = "default";
 
+/// The registry of a release whose data names none.
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+
 /// A product: its releases and what can be chosen among their images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
@@ -25,7 +28,8 @@ pub struct Product {
     pub releases: Vec<Release>,
     /// Upstream tags that are no usable release, and why.
     pub gaps: Vec<Gap>,
-    /// The only naming rule under which the product finds its images, where there is only one.
+    /// The naming rule under which the product's own setting for a private registry finds its images,
+    /// where that is not `keep`.
     pub naming: Option<SetNaming>,
     /// The features that each image belongs to, by its repository: what a new release's data file is
     /// made with.
@@ -54,7 +58,7 @@ pub struct Gap {
     pub reason: String,
 }
 
-/// The naming rule that a product's own configuration asks for.
+/// The naming rule that a product's own setting for a private registry follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetNaming {
     /// The rule for `load`.
@@ -225,7 +229,7 @@ pub(crate) struct RawRelease {
 }
 
 fn docker_hub() -> String {
-    "docker.io".to_owned()
+    DOCKER_HUB.to_owned()
 }
 
 #[derive(Deserialize)]
@@ -245,8 +249,8 @@ struct RawRow {
     registry: Option<String>,
     #[serde(default)]
     features: Vec<String>,
-    #[serde(default, rename = "in")]
-    named_by: Vec<String>,
+    #[serde(rename = "in")]
+    named_by: Option<Vec<String>>,
     #[serde(default)]
     differs: BTreeMap<String, String>,
 }
@@ -291,7 +295,7 @@ pub(crate) fn release(
     let mut images = Vec::with_capacity(raw.images.len());
     let mut seen = BTreeSet::new();
     for image in raw.images {
-        let row = row(image, &version, &raw.registry).map_err(fault)?;
+        let row = row(image, &version, &raw.registry, &raw.sources).map_err(fault)?;
         if let Some(unknown) = row.features.iter().find(|f| !known.contains(f.as_str())) {
             return Err(fault(format!(
                 "{} belongs to the feature {unknown:?}, which the product does not have",
@@ -324,9 +328,14 @@ pub(crate) fn release(
     })
 }
 
-fn row(raw: RawImage, version: &Version, registry: &str) -> Result<ImageRow, String> {
+fn row(
+    raw: RawImage,
+    version: &Version,
+    registry: &str,
+    sources: &[String],
+) -> Result<ImageRow, String> {
     let raw = match raw {
-        RawImage::Line(line) => return line_row(&line),
+        RawImage::Line(line) => return line_row(&line, sources),
         RawImage::Row(row) => row,
     };
     let tag = raw.tag.as_deref().unwrap_or(version.as_str());
@@ -354,12 +363,20 @@ fn row(raw: RawImage, version: &Version, registry: &str) -> Result<ImageRow, Str
         } else {
             raw.features
         },
-        named_by: raw.named_by.into_iter().map(Source).collect(),
+        named_by: match raw.named_by {
+            Some(names) => names.into_iter().map(Source).collect(),
+            None => all(sources),
+        },
         differs,
     })
 }
 
-fn line_row(line: &str) -> Result<ImageRow, String> {
+/// Who names an image of which nothing else is said.
+fn all(sources: &[String]) -> Vec<Source> {
+    sources.iter().cloned().map(Source).collect()
+}
+
+fn line_row(line: &str, sources: &[String]) -> Result<ImageRow, String> {
     let reference: Reference = line
         .parse()
         .map_err(|e: sealift_oci::ReferenceError| e.to_string())?;
@@ -368,7 +385,7 @@ fn line_row(line: &str) -> Result<ImageRow, String> {
         reference,
         default_registry: false,
         features: vec![DEFAULT.to_owned()],
-        named_by: Vec::new(),
+        named_by: all(sources),
         differs: BTreeMap::new(),
     })
 }

@@ -20,7 +20,7 @@ pub use cilium::cilium_values;
 pub use components::{OperatorRegistries, operator_components, operator_registries};
 pub use istio::istio_values;
 pub use lists::{image_list, manifest_references, release_metadata};
-pub use merge::{MergeError, Merged, data_file, merge};
+pub use merge::{MergeError, Merged, Part, data_file, gather, merge};
 pub use operator::{Printed, calico_versions, print_images};
 pub use versions::{PageNames, page_names_js, page_names_yml, releases_json, versions_yml};
 
@@ -167,10 +167,6 @@ impl<'n> Collector<'n> {
         if !self.import.refused.contains(&refused) {
             self.import.refused.push(refused);
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.import.images.is_empty()
     }
 
     pub(crate) fn unknown(&mut self, text: impl Into<String>) {

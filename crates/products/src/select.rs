@@ -68,7 +68,7 @@ pub enum Warning {
         sources: String,
     },
     /// A source names an image under another tag.
-    #[error("{image}: {origin} says {other}; what the operator asks for is taken")]
+    #[error("{image} is taken, though {origin} says {other}")]
     Differs {
         /// The image that was taken.
         image: Reference,
@@ -80,7 +80,7 @@ pub enum Warning {
     /// A source takes images from another registry. Upstream pushes each image to all of its
     /// registries, but makes the indexes apart, so that digests can differ.
     #[error(
-        "{origin} takes {count} images from {registry} ({images}); the operator asks {taken} for them, which is what is taken; digests can differ between the two"
+        "{origin} takes {count} images from {registry} ({images}); {taken} is asked for them, as the operator does; digests can differ between the two"
     )]
     OtherRegistry {
         /// The source that differs.

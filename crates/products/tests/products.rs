@@ -8,6 +8,8 @@ mod bad_input;
 mod calico_sets;
 #[path = "products/coverage.rs"]
 mod coverage;
+#[path = "products/data_files.rs"]
+mod data_files;
 #[path = "products/files.rs"]
 mod files;
 #[path = "products/helm.rs"]
@@ -16,6 +18,10 @@ mod helm;
 mod mirrors;
 #[path = "products/operator.rs"]
 mod operator;
+#[path = "products/other_sets.rs"]
+mod other_sets;
+#[path = "products/readers.rs"]
+mod readers;
 #[path = "products/schema.rs"]
 mod schema;
 #[path = "products/shared.rs"]

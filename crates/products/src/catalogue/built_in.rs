@@ -23,4 +23,11 @@ pub(super) const FILES: &[(&str, &str)] = data![
     "calico/v3.30.yaml",
     "calico/v3.31.yaml",
     "calico/v3.32.yaml",
+    "kubeadm.yaml",
+    "k3s.yaml",
+    "rke2.yaml",
+    "cert-manager.yaml",
+    "argo-cd.yaml",
+    "cilium.yaml",
+    "istio.yaml",
 ];

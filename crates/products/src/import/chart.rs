@@ -63,17 +63,20 @@ pub fn cert_manager_values(
     let value = read_yaml_one(name, bytes)?;
     let mut collector = Collector::new(name);
     for place in CERT_MANAGER {
+        let field_name = place.trim_start_matches('/').replace('/', ".");
         let Some(image) = value.pointer(place).filter(|image| image.is_object()) else {
-            return Err(field(
-                name,
-                place.trim_start_matches('/').replace('/', "."),
-                "a mapping with the image",
-            ));
+            return Err(field(name, field_name, "a mapping with the image"));
         };
         let part = |key: &str| text(image, &format!("/{key}"));
         let repository = match part("repository") {
             Some(repository) => repository.to_owned(),
-            None => composed(name, &value, part("name"))?,
+            None => composed(&value, part("name")).ok_or_else(|| {
+                field(
+                    name,
+                    field_name,
+                    "a repository, or a name with imageRegistry and imageNamespace beside it",
+                )
+            })?,
         };
         let registry = part("registry").map(|registry| format!("{registry}/"));
         let digest = part("digest").map(|digest| format!("@{digest}"));
@@ -89,18 +92,10 @@ pub fn cert_manager_values(
     Ok(import)
 }
 
-fn composed(name: &str, value: &Value, image: Option<&str>) -> Result<String, ImportError> {
-    let get = |key: &str| {
-        text(value, &format!("/{key}"))
-            .ok_or_else(|| field(name, key, "a text, since images have no repository"))
-    };
-    let image =
-        image.ok_or_else(|| field(name, "image.name", "a text, since there is no repository"))?;
-    Ok(format!(
-        "{}/{}/{image}",
-        get("imageRegistry")?,
-        get("imageNamespace")?
-    ))
+fn composed(value: &Value, image: Option<&str>) -> Option<String> {
+    let registry = text(value, "/imageRegistry")?;
+    let namespace = text(value, "/imageNamespace")?;
+    Some(format!("{registry}/{namespace}/{}", image?))
 }
 
 /// The text at a JSON pointer, unless it is empty.

@@ -1,58 +1,45 @@
 //! Cilium's chart: repository, tag and digest apart, the digest in force where `useDigest` says so.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::chart::text;
 use super::{Collector, Import, ImportError, field};
 use crate::read_yaml_one;
 
 /// The operator's image is one of several, by cloud; the chart appends the word to the repository.
-const OPERATORS: &[(&str, &str)] = &[
-    ("generic", "genericDigest"),
-    ("aws", "awsDigest"),
-    ("azure", "azureDigest"),
-    ("alibabacloud", "alibabacloudDigest"),
-];
+const OPERATORS: &[&str] = &["generic", "aws", "azure", "alibabacloud"];
 
-/// Values of Cilium's chart: every image that one of its templates can render. Tag and digest both
-/// stay, as the chart writes them. `without` names parts of the values to leave out, by their dotted
-/// path, such as `authentication.mutual.spire`.
+/// Values of Cilium's chart: every image that one of its templates can render, as it renders it, tag and
+/// digest both.
 ///
 /// # Errors
-/// Where they are no such values.
-pub fn cilium_values(name: &str, bytes: &[u8], without: &[&str]) -> Result<Import, ImportError> {
+/// Where they are no such values, or an image has neither tag nor digest.
+pub fn cilium_values(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     if !value.get("image").is_some_and(Value::is_object) {
         return Err(field(name, "image", "a mapping with repository and tag"));
     }
-    let without: BTreeSet<&str> = without.iter().copied().collect();
     let mut collector = Collector::new(name);
-    walk(&value, "", &without, &mut collector)?;
+    walk(name, &value, "", &mut collector)?;
     let mut import = collector.finish("values of Cilium's chart")?;
     import.version = text(&value, "/image/tag").and_then(|tag| tag.parse().ok());
     Ok(import)
 }
 
 fn walk(
+    name: &str,
     value: &Value,
     path: &str,
-    without: &BTreeSet<&str>,
     collector: &mut Collector<'_>,
 ) -> Result<(), ImportError> {
     let Some(map) = value.as_object() else {
         return Ok(());
     };
-    if without.contains(path) {
-        return Ok(());
+    if map.get("repository").is_some_and(Value::is_string) {
+        return image(name, value, path, collector);
     }
-    if map.get("repository").is_some_and(Value::is_string) && map.contains_key("tag") {
-        return if path == "operator.image" {
-            operators(value, map, collector)
-        } else {
-            one(value, "", "digest", collector)
-        };
+    if map.contains_key("useDigest") {
+        return Err(field(name, format!("{path}.repository"), "a repository"));
     }
     for (key, inner) in map {
         let below = if path.is_empty() {
@@ -60,45 +47,56 @@ fn walk(
         } else {
             format!("{path}.{key}")
         };
-        walk(inner, &below, without, collector)?;
+        walk(name, inner, &below, collector)?;
     }
     Ok(())
 }
 
-fn operators(
+fn image(
+    name: &str,
     value: &Value,
-    map: &Map<String, Value>,
-    collector: &mut Collector<'_>,
-) -> Result<(), ImportError> {
-    let suffix = map
-        .get("suffix")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    for (cloud, digest) in OPERATORS {
-        one(value, &format!("-{cloud}{suffix}"), digest, collector)?;
-    }
-    Ok(())
-}
-
-fn one(
-    value: &Value,
-    suffix: &str,
-    digest_key: &str,
+    path: &str,
     collector: &mut Collector<'_>,
 ) -> Result<(), ImportError> {
     if let Some(whole) = text(value, "/override") {
         return collector.add(whole);
     }
-    let (Some(repository), Some(tag)) = (text(value, "/repository"), text(value, "/tag")) else {
+    // An empty repository is an image that whoever uses it has to fill in.
+    let Some(repository) = text(value, "/repository") else {
         return Ok(());
     };
-    let pinned = value
-        .get("useDigest")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    let digest = text(value, &format!("/{digest_key}")).filter(|_| pinned);
-    let digest = digest
-        .map(|digest| format!("@{digest}"))
-        .unwrap_or_default();
-    collector.add(&format!("{repository}{suffix}:{tag}{digest}"))
+    if path != "operator.image" {
+        let ending = ending(name, value, path, "digest")?;
+        return collector.add(&format!("{repository}{ending}"));
+    }
+    let suffix = text(value, "/suffix").unwrap_or_default();
+    for cloud in OPERATORS {
+        let ending = ending(name, value, path, &format!("{cloud}Digest"))?;
+        collector.add(&format!("{repository}-{cloud}{suffix}{ending}"))?;
+    }
+    Ok(())
+}
+
+/// What follows the repository: `:tag`, `@digest` or both.
+fn ending(name: &str, value: &Value, path: &str, digest_key: &str) -> Result<String, ImportError> {
+    let tag = text(value, "/tag").map(|tag| format!(":{tag}"));
+    let pinned = value.get("useDigest").and_then(Value::as_bool);
+    if pinned != Some(true) {
+        let missing = || {
+            field(
+                name,
+                format!("{path}.tag"),
+                "a text, since no digest is used",
+            )
+        };
+        return tag.ok_or_else(missing);
+    }
+    let digest = text(value, &format!("/{digest_key}")).ok_or_else(|| {
+        field(
+            name,
+            format!("{path}.{digest_key}"),
+            "a digest, since useDigest is true",
+        )
+    })?;
+    Ok(format!("{}@{digest}", tag.unwrap_or_default()))
 }

@@ -1,4 +1,4 @@
-//! What several sources say about one release, put together into a data file.
+//! What several texts say about one release, put together into a data file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sealift_oci::Reference;
 
 use super::Import;
-use crate::data::{DEFAULT, Product};
+use crate::data::{DEFAULT, DOCKER_HUB, Product};
 use crate::emit;
 use crate::{Refused, Source, Version};
 
@@ -23,7 +23,7 @@ const ORDER: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     version: Version,
-    operator: Version,
+    operator: Option<Version>,
     /// What the operator calls itself, where that is another release.
     operator_release: Option<Version>,
     registry: String,
@@ -102,7 +102,7 @@ pub fn merge(
         needs.filter(|name| *name == "calico/windows-upgrade" && operator.series() <= (1, 30));
     Ok(Merged {
         version: version.clone(),
-        operator: operator.clone(),
+        operator: Some(operator.clone()),
         operator_release,
         registry: registry.to_owned(),
         sources: known.map(|(name, _)| name.to_owned()).collect(),
@@ -110,6 +110,105 @@ pub fn merge(
         rows,
         refused,
     })
+}
+
+/// One text about a release, for [`gather`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What kind of text it is, for the release's `sources`: `list`, `values`, `manifests`.
+    pub source: String,
+    /// The feature of all its images, where the text is about one feature alone.
+    pub feature: Option<String>,
+    /// What it says.
+    pub import: Import,
+}
+
+/// Puts texts about `version` together that complete each other, as one image list for each feature
+/// does. An image's features are those of its texts, else what `assign` has for it, else the default
+/// where the product has nothing to choose.
+///
+/// # Errors
+/// Where an image's features cannot be told.
+pub fn gather(product: &Product, version: &Version, parts: &[Part]) -> Result<Merged, MergeError> {
+    let mut sources: Vec<String> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut refused = Vec::new();
+    for part in parts {
+        if !sources.contains(&part.source) {
+            sources.push(part.source.clone());
+        }
+        for image in &part.import.images {
+            let features = match &part.feature {
+                Some(feature) => vec![feature.clone()],
+                None => features(product, version, image)?,
+            };
+            let place = rows.iter().position(|row| row.reference == *image);
+            let place = place.unwrap_or_else(|| {
+                rows.push(Row {
+                    reference: image.clone(),
+                    features: Vec::new(),
+                    named_by: Vec::new(),
+                    differs: BTreeMap::new(),
+                });
+                rows.len() - 1
+            });
+            extend(&mut rows[place].features, features);
+            extend(&mut rows[place].named_by, [part.source.clone()]);
+        }
+        refused.extend(part.import.refused.iter().cloned());
+    }
+    Ok(Merged {
+        version: version.clone(),
+        operator: None,
+        operator_release: None,
+        registry: main_registry(product, &rows),
+        sources,
+        imageset_needs: Vec::new(),
+        rows,
+        refused,
+    })
+}
+
+fn extend(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+/// The registry of most images that are chosen where nothing was said, the first of those where several
+/// are equal.
+fn main_registry(product: &Product, rows: &[Row]) -> String {
+    let defaults = product.features.iter().filter(|feature| feature.default);
+    let defaults: Vec<&str> = defaults.map(|feature| feature.name.as_str()).collect();
+    let chosen = |row: &&Row| {
+        let mut features = row.features.iter();
+        features.any(|feature| defaults.contains(&feature.as_str()))
+    };
+    let registries = rows.iter().filter(chosen);
+    let registries: Vec<&str> = registries.map(|row| row.reference.registry()).collect();
+    let count = |registry: &&&str| registries.iter().filter(|other| other == registry).count();
+    let most = registries.iter().rev().max_by_key(count);
+    most.map_or(DOCKER_HUB, |registry| registry).to_owned()
+}
+
+fn features(
+    product: &Product,
+    version: &Version,
+    image: &Reference,
+) -> Result<Vec<String>, MergeError> {
+    if let Some(assigned) = product.assign.get(image.repository()) {
+        return Ok(assigned.clone());
+    }
+    match product.features.as_slice() {
+        [] => Ok(vec![DEFAULT.to_owned()]),
+        [only] if only.name == DEFAULT => Ok(vec![DEFAULT.to_owned()]),
+        _ => Err(MergeError::Unassigned {
+            version: version.clone(),
+            image: image.clone(),
+        }),
+    }
 }
 
 /// The operator's own image first, then by name.
@@ -159,11 +258,7 @@ fn add(
     let features = if is_fips(image) {
         vec!["fips".to_owned()]
     } else {
-        let assigned = product.assign.get(image.repository());
-        assigned.cloned().ok_or_else(|| MergeError::Unassigned {
-            version: version.clone(),
-            image: image.clone(),
-        })?
+        features(product, version, image)?
     };
     rows.push(Row {
         reference: image.clone(),
@@ -187,11 +282,13 @@ pub fn data_file(product: &Product, releases: &[Merged]) -> String {
 }
 
 fn write_release(release: &Merged, out: &mut String) {
+    let _ = writeln!(out, "- version: {}", release.version);
+    if let Some(operator) = &release.operator {
+        let _ = writeln!(out, "  operator: {operator}");
+    }
     let _ = write!(
         out,
-        "- version: {}\n  operator: {}\n  registry: {}\n  sources: {}\n",
-        release.version,
-        release.operator,
+        "  registry: {}\n  sources: {}\n",
         release.registry,
         flow(&release.sources)
     );
@@ -231,10 +328,16 @@ fn row_fields(release: &Merged, row: &Row) -> String {
     {
         fields.push(format!("tag: {}", emit::text(tag)));
     }
+    if let Some(digest) = reference.digest() {
+        fields.push(format!("digest: {}", emit::text(&digest.to_string())));
+    }
     if row.features != [DEFAULT] {
         fields.push(format!("features: {}", flow(&row.features)));
     }
-    fields.push(format!("in: {}", flow(&row.named_by)));
+    // With one source there is nothing to tell apart.
+    if release.sources.len() > 1 || row.named_by != release.sources {
+        fields.push(format!("in: {}", flow(&row.named_by)));
+    }
     if !row.differs.is_empty() {
         let pairs: Vec<String> = row
             .differs
