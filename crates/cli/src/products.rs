@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sealift_oci::{Destination, Reference};
 use sealift_products::{
-    Catalogue, Product, ProductImages, ProductSpec, RegistryChoice, Release, Selection,
+    Catalogue, Product, ProductImages, ProductSpec, RegistryChoice, Release, Selection, SetNaming,
 };
 
 use crate::exit::Exit;
@@ -20,10 +20,10 @@ const MAX_DATA_BYTES: u64 = 16 << 20;
 #[command(next_help_heading = "Products")]
 pub(crate) struct ProductArgs {
     /// All images that a release of a product needs: calico@v3.32.1, or calico@3.32 for the newest
-    /// patch release that is known [repeatable]
+    /// patch release that is known; for a name that is not known the products are listed [repeatable]
     #[arg(long, value_name = "NAME@VERSION")]
     pub(crate) product: Vec<ProductSpec>,
-    /// Take an optional part of the product too: windows, gateway-api, istio, … [repeatable]
+    /// Take an optional part of the product too: Calico's windows, Cilium's hubble, … [repeatable]
     #[arg(
         long,
         value_name = "FEATURE",
@@ -70,16 +70,19 @@ pub(crate) struct Chosen {
     pub(crate) images: ProductImages,
     /// Whether only the series was asked for.
     pub(crate) newest_of_series: bool,
+    /// The naming rule that the product's own setting for a private registry follows.
+    pub(crate) naming: Option<SetNaming>,
 }
 
 impl Chosen {
     /// Whole sentences for a person.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let newest = self.newest_of_series.then(|| {
-            format!(
-                "{} is the newest release of its series that is known",
-                self.name
-            )
+        let newest = self
+            .newest_of_series
+            .then(|| "the newest release of its series that is known".to_owned());
+        let naming = self.naming.iter().map(|naming| {
+            let SetNaming { rule, because } = naming;
+            format!("load with --naming {rule}, unless nodes have a mirror: {because}")
         });
         let differences = self.images.warnings.iter().map(ToString::to_string);
         let refused = self.images.refused.iter().map(|refused| {
@@ -90,6 +93,7 @@ impl Chosen {
         });
         newest
             .into_iter()
+            .chain(naming)
             .chain(differences)
             .chain(refused)
             .map(|text| format!("{}: {text}", self.name))
@@ -146,6 +150,7 @@ pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
                 name: name(resolved.release),
                 images: select(resolved.product, resolved.release, &selection)?,
                 newest_of_series: resolved.newest_of_series,
+                naming: resolved.product.naming.clone(),
             })
         })
         .collect()
