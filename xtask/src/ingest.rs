@@ -1,15 +1,17 @@
-//! `cargo xtask ingest`: makes Calico's data files of what upstream publishes, read from clones of its
-//! three repositories. `crates/products/data/README.md` says how to use it for a new release.
+//! `cargo xtask ingest`: makes data files of what upstream publishes. Calico's are made of clones of its
+//! three repositories, another product's release of the few texts that are about it.
+//! `crates/products/data/README.md` says how to use it for a new release.
 
 mod calico;
 mod git;
+mod release;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use sealift_products::import::{Merged, data_file};
 use sealift_products::{Catalogue, Version};
 
@@ -18,9 +20,18 @@ use git::Clone;
 /// The first release that is covered.
 const FIRST: (u32, u32) = (3, 20);
 
+/// What to make.
+#[derive(Subcommand)]
+pub(crate) enum IngestCommand {
+    /// Make Calico's data files of clones of its repositories
+    Calico(CalicoArguments),
+    /// Print the data file of one release of another product, made of texts that upstream publishes
+    Release(release::ReleaseArguments),
+}
+
 /// Where upstream's files are, and what to make of them.
 #[derive(Args)]
-pub(crate) struct IngestArguments {
+pub(crate) struct CalicoArguments {
     /// A clone of projectcalico/calico, with its tags
     #[arg(long, value_name = "DIR")]
     calico: PathBuf,
@@ -42,8 +53,16 @@ pub(crate) struct IngestArguments {
     series: Option<String>,
 }
 
+/// Makes what was asked for.
+pub(crate) fn run(command: &IngestCommand) -> Result<(), Box<dyn Error>> {
+    match command {
+        IngestCommand::Calico(arguments) => run_calico(arguments),
+        IngestCommand::Release(arguments) => release::run(arguments),
+    }
+}
+
 /// Writes a data file for every series, and the list of upstream's tags that the coverage test counts.
-pub(crate) fn run(arguments: &IngestArguments) -> Result<(), Box<dyn Error>> {
+fn run_calico(arguments: &CalicoArguments) -> Result<(), Box<dyn Error>> {
     let catalogue = Catalogue::built_in()?;
     let product = catalogue.product("calico").ok_or("no product calico")?;
     let upstream = calico::Upstream {

@@ -29,8 +29,9 @@ enum Command {
     Demo,
     /// Measure bundle, verify and load against their floors and against skopeo, on loopback
     Bench(bench::BenchArguments),
-    /// Make Calico's data files of what upstream publishes
-    Ingest(ingest::IngestArguments),
+    /// Make data files of what upstream publishes
+    #[command(subcommand)]
+    Ingest(ingest::IngestCommand),
 }
 
 fn main() -> ExitCode {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Demo => demo::run(),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Ingest(arguments) => ingest::run(&arguments),
+        Command::Ingest(command) => ingest::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
