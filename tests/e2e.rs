@@ -15,6 +15,8 @@ mod interchange;
 mod interrupted;
 #[path = "e2e/lists.rs"]
 mod lists;
+#[path = "e2e/other_products.rs"]
+mod other_products;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
 #[path = "e2e/secrets.rs"]

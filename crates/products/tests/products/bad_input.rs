@@ -5,7 +5,7 @@ use sealift_products::calico::{CalicoError, PullSecret, Target, prove, pull_secr
 use sealift_products::import::{
     floating, image_list, manifest_references, print_images, releases_json, versions_yml,
 };
-use sealift_products::{Catalogue, ProductSpec, SelectError, Selection};
+use sealift_products::{ProductSpec, SelectError, Selection};
 
 use crate::shared::{catalogue, images, release};
 
@@ -168,11 +168,7 @@ fn files_of_another_kind_are_refused_by_name() {
 
 #[test]
 fn a_data_file_is_checked_before_anything_of_it_is_taken() {
-    let with = |text: &str| {
-        Catalogue::built_in()
-            .unwrap()
-            .with_file("mine.yaml", text.as_bytes())
-    };
+    let with = |text: &str| catalogue().with_file("mine.yaml", text.as_bytes());
     let bad = [
         ("product: other\nreleases: []\n", "no description"),
         ("product: calico\nrelease: []\n", "unknown field"),
@@ -218,10 +214,7 @@ fn a_data_file_is_checked_before_anything_of_it_is_taken() {
 #[test]
 fn a_file_of_the_users_adds_a_release_and_replaces_one() {
     let text = "product: calico\nreleases:\n- version: v3.33.0\n  operator: v1.44.0\n  registry: quay.io\n  sources: [operator]\n  images:\n  - {image: calico/node, in: [operator]}\n- version: v3.32.1\n  images: [quay.io/calico/node:v3.32.1]\n";
-    let catalogue = Catalogue::built_in()
-        .unwrap()
-        .with_file("mine.yaml", text.as_bytes())
-        .unwrap();
+    let catalogue = catalogue().with_file("mine.yaml", text.as_bytes()).unwrap();
     let added = release(&catalogue, "calico@3.33");
     assert_eq!(
         added.images[0].reference.to_string(),
@@ -253,10 +246,7 @@ fn destinations_that_operators_cannot_reach_are_refused() {
 #[test]
 fn images_that_collide_under_flat_are_named() {
     let text = "product: calico\nreleases:\n- version: v9.0.0\n  operator: v1.29.0\n  sources: [operator]\n  images:\n  - {image: calico/node, in: [operator]}\n  - {image: tigera/node, in: [operator]}\n";
-    let catalogue = Catalogue::built_in()
-        .unwrap()
-        .with_file("mine.yaml", text.as_bytes())
-        .unwrap();
+    let catalogue = catalogue().with_file("mine.yaml", text.as_bytes()).unwrap();
     let images = images(&catalogue, "calico@v9.0.0", &[]).images;
     let target = Target::new("r.corp/a".parse().unwrap(), NamingRule::Flat, None).unwrap();
     let error = prove(

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use sealift_products::import::{MergeError, Part, data_file, gather, image_list};
-use sealift_products::{Catalogue, ImageRow, Release, Selection, read_yaml_one};
+use sealift_products::{ImageRow, Release, Selection, read_yaml_one};
 
 use crate::shared::{catalogue, images, references, release, upstream};
 
@@ -107,8 +107,7 @@ fn made(product: &str, version: &str, parts: &[Part]) -> Release {
     let known = known.product(product).unwrap();
     let merged = gather(known, &version.parse().unwrap(), parts).unwrap();
     let text = data_file(known, &[merged]);
-    let catalogue = Catalogue::built_in().unwrap();
-    let catalogue = catalogue.with_file("made.yaml", text.as_bytes()).unwrap();
+    let catalogue = catalogue().with_file("made.yaml", text.as_bytes()).unwrap();
     let made = release(&catalogue, &format!("{product}@{version}"));
     assert_eq!(made.origin, "made.yaml");
     made.clone()

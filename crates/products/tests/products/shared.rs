@@ -1,6 +1,7 @@
 //! Upstream's files, kept beside the checkout, and short ways to the things under test.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use sealift_products::{Catalogue, ProductImages, Release, Selection};
 
@@ -23,8 +24,11 @@ pub(crate) fn upstream(path: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// What is compiled in, read once.
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::built_in().unwrap()
+    static BUILT_IN: OnceLock<Catalogue> = OnceLock::new();
+    let catalogue = BUILT_IN.get_or_init(|| Catalogue::built_in().unwrap());
+    catalogue.clone()
 }
 
 pub(crate) fn release<'c>(catalogue: &'c Catalogue, spec: &str) -> &'c Release {
