@@ -3,9 +3,7 @@
 
 mod support;
 
-use std::io::Cursor;
-
-use regzip::{Analysis, Encoder, Options, Version, analyse};
+use regzip::{Encoder, Options, Version};
 use support::{encoder, go_writer, inputs, klauspost_writer, new_go_writer, round_trip, run};
 
 #[test]
@@ -122,28 +120,20 @@ fn new_go() {
     }
 }
 
-/// The other levels that both generations know. They are young: a stream that is not met stays verbatim,
-/// and how many are met is what is tested.
+/// The other levels that both generations know.
 #[test]
-fn most_streams_of_the_other_levels_are_met() {
+fn the_other_levels() {
     let writers = [go_writer("klauspost"), new_go_writer()];
-    let (mut tried, mut met) = (0, 0);
     for (writer, formats) in writers.into_iter().zip([&["gzip", "pgzip"][..], &["gzip"]]) {
         let Some(writer) = writer else { return };
-        for (_, plain) in inputs().into_iter().step_by(9) {
+        for (name, plain) in inputs().into_iter().step_by(5) {
             for level in ["-2", "2", "3", "4", "7", "8", "9"] {
                 for format in formats {
                     let stream = run(&writer, &[format, level], &plain);
-                    tried += 1;
-                    if let Ok(Analysis::Recipe(_)) =
-                        analyse(Cursor::new(&stream), &Options::default())
-                    {
-                        met += 1;
-                    }
+                    let what = format!("level {level}, {format}, {name}");
+                    round_trip(&what, &stream, &plain, &Options::default());
                 }
             }
         }
     }
-    println!("{met} of {tried} streams of the other levels are met");
-    assert!(met * 10 >= tried * 9, "{met} of {tried}");
 }

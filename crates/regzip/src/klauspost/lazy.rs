@@ -24,6 +24,8 @@ const SKIP: usize = 2;
 /// What a literal's code must save at least, in bits, and what a match costs besides its extra bits.
 const LEAST_GAIN: i32 = 4;
 const BASE_COST: i32 = 3;
+/// Extra bits that a match at the largest distance is taken to cost.
+const WRAPPED_EXTRA: u8 = 6;
 
 /// How hard a level tries.
 #[derive(Clone, Copy)]
@@ -189,7 +191,11 @@ impl Lazy {
             .iter()
             .map(|&byte| i32::from(self.codes[usize::from(byte)].len))
             .sum();
-        let distance = DISTANCE_EXTRA[distance_code(distance - 1)];
+        // The code of the next larger distance is taken; beyond the largest the look-up wraps.
+        let distance = match distance {
+            WINDOW => WRAPPED_EXTRA,
+            _ => DISTANCE_EXTRA[distance_code(distance)],
+        };
         let length = LENGTH_EXTRA[usize::from(LENGTH_CODE[(length - 3) & 255])];
         literals - i32::from(distance) - BASE_COST - i32::from(length)
     }

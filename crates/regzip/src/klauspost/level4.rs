@@ -10,11 +10,14 @@ use crate::matching::{common_prefix, load32, load64};
 pub(crate) struct Level4 {
     short: Box<[u32]>,
     long: Box<[u32]>,
+    /// A match at the next position is measured at the wrong place.
+    misses: bool,
 }
 
 impl Level4 {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(misses: bool) -> Self {
         Self {
+            misses,
             short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
             long: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
         }
@@ -59,7 +62,10 @@ impl Level4 {
                 let candidate = self.long[hash7(ahead, TABLE_BITS)];
                 let other = near(h, next, candidate)
                     .filter(|&other| load32(buffer, other) == ahead as u32)
-                    .filter(|&other| rest(buffer, next, other) > rest(buffer, pos, from));
+                    .filter(|&other| {
+                        let measured = if self.misses { next - other } else { other };
+                        rest(buffer, next, measured) > rest(buffer, pos, from)
+                    });
                 return match other {
                     Some(other) => found(next, other),
                     None => found(pos, from),

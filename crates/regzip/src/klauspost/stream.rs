@@ -131,7 +131,7 @@ fn search(level: i8, version: Version) -> Box<dyn Search> {
         1 => Box::new(Level1::new()),
         2 => Box::new(Level1::second()),
         3 => Box::new(Level3::new()),
-        4 => Box::new(Level4::new()),
+        4 => Box::new(Level4::new(version >= Version::From1_18_2)),
         6 => Box::new(Level6::new()),
         // Up to 1.15.9 a better match had to begin where the first one does.
         _ => Box::new(Level5::new(if version < Version::From1_15_10 {
