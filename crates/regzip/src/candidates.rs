@@ -97,7 +97,8 @@ fn klauspost() -> Vec<Encoder> {
             .into_iter()
             .flat_map(|version| version.levels().iter().map(move |&level| (level, version)))
     };
-    let pgzip = [1 << 20, 1 << 18].into_iter().flat_map(|block_size| {
+    // With larger blocks, the ends of smaller ones would pass for flushes.
+    let pgzip = [1 << 18, 1 << 20].into_iter().flat_map(|block_size| {
         all().map(move |(level, version)| Encoder::Pgzip {
             level,
             version,

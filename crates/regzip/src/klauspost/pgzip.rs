@@ -16,8 +16,8 @@ pub(crate) struct Pgzip {
     block: Vec<u8>,
     tail: Vec<u8>,
     past: Past,
-    /// The block before had the full size, and nothing was flushed since.
-    whole: bool,
+    /// The block before is longer than what serves as dictionary, so that nothing before it matters.
+    long: bool,
 }
 
 impl Pgzip {
@@ -28,7 +28,7 @@ impl Pgzip {
             block: Vec::new(),
             tail: Vec::new(),
             past: Past::default(),
-            whole: false,
+            long: false,
         }
     }
 
@@ -51,7 +51,7 @@ impl Pgzip {
         self.stream.write(&self.block);
         self.stream.flush();
         self.past.add(&self.block);
-        self.whole = self.block.len() == self.block_size;
+        self.long = self.block.len() > TAIL;
         self.tail.clear();
         if self.block.len() > TAIL {
             self.tail
@@ -63,7 +63,7 @@ impl Pgzip {
 
 impl Encode for Pgzip {
     fn write(&mut self, mut data: &[u8]) {
-        if self.whole && self.block.is_empty() && !data.is_empty() && self.past.wants() {
+        if self.long && self.block.is_empty() && !data.is_empty() && self.past.wants() {
             self.take_checkpoint();
         }
         while !data.is_empty() {
