@@ -3,6 +3,7 @@
 //! Nothing of it gets into the program. Functions here panic where a test could not go on.
 
 mod image;
+pub mod layers;
 pub mod real;
 mod registry;
 

@@ -1,0 +1,3 @@
+module encoders/layer
+
+go 1.21
