@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sealift_oci::{Digest, PlatformSelector, Reference};
@@ -8,6 +9,9 @@ use serde::Serialize;
 pub struct Request {
     /// Images by name, from the registries that the names say.
     pub images: Vec<Reference>,
+    /// Where images are taken from that are not taken from where their names say: a mirror's own name for
+    /// each. The bundle has them under the names in `images`.
+    pub mirrors: BTreeMap<Reference, Reference>,
     /// OCI layouts (folders or tars) and `docker save` archives; all their images.
     pub local: Vec<LocalRequest>,
     /// Files and folders to carry as they are.
@@ -50,6 +54,8 @@ pub struct FileRequest {
 #[derive(Serialize)]
 struct Canonical {
     images: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mirrors: Vec<(String, String)>,
     local: Vec<(String, Option<String>)>,
     files: Vec<(String, Option<String>)>,
     platforms: Vec<String>,
@@ -58,11 +64,21 @@ struct Canonical {
 }
 
 impl Request {
+    /// The name to ask a registry for to get `image`.
+    pub(crate) fn pulled_from<'r>(&'r self, image: &'r Reference) -> &'r Reference {
+        self.mirrors.get(image).unwrap_or(image)
+    }
+
     /// The digest of what is asked for. Order and repetition do not count; two requests with one digest
     /// can share what an interrupted run left.
     pub fn digest(&self) -> Digest {
         let canonical = Canonical {
             images: sorted(self.images.iter().map(Reference::to_string)),
+            mirrors: sorted(
+                self.mirrors
+                    .iter()
+                    .map(|(image, mirror)| (image.to_string(), mirror.to_string())),
+            ),
             local: sorted(self.local.iter().map(|local| {
                 (
                     format!("{}", local.path.display()),

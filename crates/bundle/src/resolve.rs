@@ -101,7 +101,10 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
 
 /// Every place that the request names, once and in order.
 fn places(request: &Request, opened: &[local::Opened], locals: &Locals) -> Vec<Source> {
-    let registries = request.images.iter().map(Source::of);
+    let registries = request
+        .images
+        .iter()
+        .map(|image| Source::of(request.pulled_from(image)));
     let archives = opened.iter().map(|one| one.place.clone());
     let carried = locals.carried.keys().cloned();
     let named: BTreeSet<Source> = registries.chain(archives).chain(carried).collect();

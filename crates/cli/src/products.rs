@@ -42,7 +42,8 @@ pub(crate) struct ProductArgs {
     /// Take the images of the release's default registry from this one
     #[arg(long, value_name = "REGISTRY[/PATH]", requires = "product")]
     pub(crate) product_registry: Option<Destination>,
-    /// Take all images of the product from this mirror, which has them under their own names
+    /// Pull all images of the product from this mirror, which has them below this path; they keep the
+    /// names that the release has for them
     #[arg(
         long,
         value_name = "REGISTRY[/PATH]",
@@ -100,9 +101,15 @@ impl Chosen {
             .collect()
     }
 
-    /// The references to pull.
+    /// The names that the images are carried under.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
         self.images.images.iter().map(|image| &image.reference)
+    }
+
+    /// A mirror's name for each image that is pulled from one.
+    pub(crate) fn mirrors(&self) -> impl Iterator<Item = (&Reference, &Reference)> {
+        let images = self.images.images.iter();
+        images.filter_map(|image| Some((&image.reference, image.mirror.as_ref()?)))
     }
 }
 

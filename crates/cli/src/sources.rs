@@ -1,5 +1,6 @@
 //! Image references from arguments, files and standard input.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -48,6 +49,14 @@ impl Sources {
         all.sort();
         all.dedup();
         all
+    }
+
+    /// A mirror's name for each image of a product that is pulled from one.
+    pub(crate) fn mirrors(&self) -> BTreeMap<Reference, Reference> {
+        let mirrors = self.products.iter().flat_map(Chosen::mirrors);
+        mirrors
+            .map(|(image, mirror)| (image.clone(), mirror.clone()))
+            .collect()
     }
 
     /// Every place in a file, with the file's name.

@@ -24,7 +24,8 @@ pub enum RegistryChoice {
     /// Another public registry for the images of the release's default registry, such as `quay.io` for
     /// a Calico that says Docker Hub; images with a registry of their own keep it.
     Published(Destination),
-    /// A mirror that has all of them, by their names there.
+    /// A mirror that has all of them below its path. They are pulled from there and keep the names that
+    /// the release has for them.
     Mirror(Destination),
 }
 
@@ -44,16 +45,25 @@ pub struct ProductImages {
 /// One image and who speaks of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductImage {
-    /// Where it is pulled from.
+    /// The name that it is carried under.
     pub reference: Reference,
-    /// The image as the release itself names it; the same unless another registry was chosen.
+    /// The image as the release itself names it; the same unless another public registry was chosen.
     pub published: Reference,
+    /// A mirror's name for it, where it is pulled from one.
+    pub mirror: Option<Reference>,
     /// The features that need it.
     pub features: Vec<String>,
     /// The sources that name it.
     pub named_by: Vec<Source>,
     /// The sources that were read and do not name it.
     pub omitted_by: Vec<Source>,
+}
+
+impl ProductImage {
+    /// Where it is pulled from.
+    pub fn pulled_from(&self) -> &Reference {
+        self.mirror.as_ref().unwrap_or(&self.reference)
+    }
 }
 
 /// A difference between sources that a person should know.
@@ -285,13 +295,17 @@ impl Release {
             RegistryChoice::Published(other) if row.default_registry => {
                 naming.reference_at(&row.reference, other)?
             }
-            RegistryChoice::Mirror(mirror) => naming.reference_at(&row.reference, mirror)?,
-            RegistryChoice::Release | RegistryChoice::Published(_) => row.reference.clone(),
+            _ => row.reference.clone(),
+        };
+        let mirror = match registry {
+            RegistryChoice::Mirror(mirror) => Some(naming.reference_at(&row.reference, mirror)?),
+            _ => None,
         };
         let omitted = self.sources.iter().filter(|s| !row.named_by.contains(s));
         Ok(ProductImage {
             reference,
             published: row.reference.clone(),
+            mirror,
             features: row.features.clone(),
             named_by: row.named_by.clone(),
             omitted_by: omitted.cloned().collect(),

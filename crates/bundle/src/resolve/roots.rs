@@ -47,13 +47,14 @@ pub(crate) fn asked(
     let mut asked: Vec<Asked> = references
         .into_iter()
         .filter_map(|reference| {
-            let selector = match (reference.digest(), reference.tag()) {
+            let pulled = request.pulled_from(reference);
+            let selector = match (pulled.digest(), pulled.tag()) {
                 (Some(digest), _) => digest.to_string(),
                 (None, tag) => tag.unwrap_or("latest").to_owned(),
             };
             Some(Asked {
                 reference: reference.clone(),
-                source: sources.id(&Source::of(reference))?,
+                source: sources.id(&Source::of(pulled))?,
                 kind: ImageSource::Registry,
                 what: What::Selector(selector),
                 new_digest: false,

@@ -263,3 +263,30 @@ fn the_same_signature_of_images_in_two_repositories_is_recorded_for_both() {
     let expected = ["a", "b"].map(|name| format!("{}/{name}", registry.host()));
     assert!(repositories.eq(expected.iter()));
 }
+
+#[test]
+fn an_image_that_a_mirror_gives_keeps_its_publishers_name_and_its_signatures() {
+    let mirror = Registry::start();
+    let (image, signatures) = signed();
+    for one in signatures.iter().chain([&image]) {
+        one.put_into(&mirror, "deep/proxy/vendor/app", None);
+    }
+    mirror.tag("deep/proxy/vendor/app", "v1", image.digest());
+    // Nobody listens at the publisher's.
+    let publisher = "127.0.0.1:1/vendor/app:v1".to_owned();
+    let mut asked = request(std::slice::from_ref(&publisher));
+    let own = asked.digest();
+    let there = mirror.reference("deep/proxy/vendor/app", "v1");
+    let pair = (publisher.parse().unwrap(), there.parse().unwrap());
+    asked.mirrors = [pair].into();
+    assert_ne!(asked.digest(), own);
+    let shore = Shore::new();
+    shore.build(&asked).unwrap();
+    let bundle = shore.open();
+    assert_has(&bundle, &image);
+    assert_eq!(bundle.record().images[0].reference.to_string(), publisher);
+    assert_eq!(found(&shore), expected(&image, &signatures));
+    for entry in &bundle.record().referrers {
+        assert_eq!(entry.repository, "127.0.0.1:1/vendor/app");
+    }
+}

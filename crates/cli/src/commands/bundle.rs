@@ -9,7 +9,7 @@ use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, OutputFile, Plan, PlannedImage,
     Report, Request, Status, Target, execute, resolve, resume, status,
 };
-use sealift_oci::{PlatformSelector, Reference};
+use sealift_oci::PlatformSelector;
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
+use crate::sources::Sources;
 use crate::{output, sources, words};
 
 /// Gather images and files into one bundle
@@ -120,9 +121,8 @@ struct DryRun<'a> {
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     check(args)?;
     let found = sources::read(&args.sources)?;
-    let request = request(args, found.references());
-    let registries: BTreeSet<&str> = request.images.iter().map(Reference::registry).collect();
-    let registries: Vec<&str> = registries.into_iter().collect();
+    let request = request(args, &found);
+    let registries = registries(&request);
     let observer = observer(args.output_args.quiet);
     let client = client(&args.transport, &registries, observer.clone(), cancel)?;
     let scratch = args.state_dir.clone().unwrap_or_else(env::temp_dir);
@@ -181,9 +181,20 @@ fn output_file(args: &BundleArgs) -> Option<OutputFile> {
     })
 }
 
-fn request(args: &BundleArgs, images: Vec<Reference>) -> Request {
+/// The registries that are asked, each once.
+fn registries(request: &Request) -> Vec<&str> {
+    let asked = request
+        .images
+        .iter()
+        .map(|image| request.mirrors.get(image).unwrap_or(image).registry());
+    let once: BTreeSet<&str> = asked.collect();
+    once.into_iter().collect()
+}
+
+fn request(args: &BundleArgs, found: &Sources) -> Request {
     Request {
-        images,
+        images: found.references(),
+        mirrors: found.mirrors(),
         local: args.from.clone(),
         files: args.carry.clone(),
         platforms: args.platform.clone(),

@@ -54,6 +54,9 @@ struct ProductReport<'a> {
 #[serde(rename_all = "camelCase")]
 struct ProductImage<'a> {
     reference: String,
+    /// A mirror's name for it, where it is pulled from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<String>,
     features: &'a [String],
     named_by: Vec<&'a str>,
     omitted_by: Vec<&'a str>,
@@ -100,8 +103,10 @@ pub(crate) fn run(args: &ImagesArgs) -> Result<Exit, Failure> {
     for text in found.warnings() {
         progress::warn(&text);
     }
+    let mirrors = found.mirrors();
     for reference in found.references() {
-        output::line(&reference.to_string())?;
+        let pulled = mirrors.get(&reference).unwrap_or(&reference);
+        output::line(&pulled.to_string())?;
     }
     Ok(Exit::Done)
 }
@@ -154,6 +159,7 @@ fn product(chosen: &Chosen) -> ProductReport<'_> {
 fn product_image(image: &sealift_products::ProductImage) -> ProductImage<'_> {
     ProductImage {
         reference: image.reference.to_string(),
+        mirror: image.mirror.as_ref().map(ToString::to_string),
         features: &image.features,
         named_by: image.named_by.iter().map(Source::as_str).collect(),
         omitted_by: image.omitted_by.iter().map(Source::as_str).collect(),

@@ -302,22 +302,25 @@ fn another_registry_applies_to_images_of_the_default_one_and_a_mirror_to_all() {
             registry,
             ..Selection::default()
         };
-        references(
-            &resolved
-                .release
-                .select(resolved.product, &selection)
-                .unwrap(),
-        )
+        resolved
+            .release
+            .select(resolved.product, &selection)
+            .unwrap()
     };
-    let published = with(RegistryChoice::Published("quay.io".parse().unwrap()));
+    let published = references(&with(RegistryChoice::Published("quay.io".parse().unwrap())));
     assert!(published.contains(&"quay.io/calico/node:v3.29.7".to_owned()));
     assert!(published.contains(&"quay.io/tigera/operator:v1.36.16".to_owned()));
-    let mirror = with(RegistryChoice::Mirror("mirror.corp/hub".parse().unwrap()));
-    assert!(
-        mirror
-            .iter()
-            .all(|reference| reference.starts_with("mirror.corp/hub/")),
-        "{mirror:?}"
+    let mirrored = with(RegistryChoice::Mirror("mirror.corp/hub".parse().unwrap()));
+    for image in &mirrored.images {
+        assert_eq!(image.reference, image.published);
+        let pulled = image.pulled_from().to_string();
+        let own = image.reference.to_string();
+        let (_, below) = own.split_once('/').unwrap();
+        assert_eq!(pulled, format!("mirror.corp/hub/{below}"));
+    }
+    assert_eq!(
+        references(&mirrored),
+        references(&with(RegistryChoice::Release))
     );
 }
 
