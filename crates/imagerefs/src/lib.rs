@@ -2,8 +2,9 @@
 //!
 //! [`find`] reads image lists (plain text, one reference a line), hauler `Images` and imgpkg `ImagesLock`
 //! documents, Kubernetes manifests of many documents and Helm values files. [`plan_rewrite`] puts other
-//! references in their place; [`plan_pull_secret`] puts a pull secret in. Nothing is ever serialised again: what was found is a byte span of the
-//! original text, and what changes is that span alone.
+//! references in their place; [`plan_pull_secret`] puts a pull secret in, [`plan_spec_fields`] the fields of a
+//! custom resource. Nothing is ever serialised again: what was found is a byte span of the original text,
+//! and what changes is that span alone.
 //!
 //! The crate reads no file, prints nothing and knows no environment.
 
@@ -11,6 +12,7 @@ mod check;
 mod diff;
 mod edit;
 mod error;
+mod fields;
 mod find;
 mod free;
 mod inner;
@@ -32,6 +34,7 @@ pub use check::{Placeholder, check};
 pub use diff::unified_diff;
 pub use edit::{Edit, RewriteError};
 pub use error::{FindError, Problem};
+pub use fields::{SpecEdits, SpecFields, plan_spec_fields};
 pub use find::find;
 pub use occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence};
 pub use relocate::Relocation;

@@ -3,6 +3,7 @@
 mod insert;
 mod verify;
 
+pub(crate) use insert::insertion;
 use sealift_oci::Digest;
 use thiserror::Error;
 
@@ -113,7 +114,7 @@ impl PullSecret {
         resource: Resource,
         target: Id,
     ) {
-        let inserted = insert::insertion(text, document, target, &self.secret);
+        let inserted = insertion(text, document, target, &self.secret);
         match inserted {
             Ok(None) => self.settled.push(resource),
             Ok(Some((span, new))) => {
@@ -210,7 +211,7 @@ fn resource(document: &Document<'_>, id: Id) -> Option<Resource> {
 }
 
 /// A pair of the mapping itself, not of one that it merges.
-fn own(document: &Document<'_>, id: Id, key: &str) -> Option<(Id, Id)> {
+pub(crate) fn own(document: &Document<'_>, id: Id, key: &str) -> Option<(Id, Id)> {
     let mut found = document
         .mapping(id)
         .iter()
@@ -219,7 +220,7 @@ fn own(document: &Document<'_>, id: Id, key: &str) -> Option<(Id, Id)> {
 }
 
 /// A DNS subdomain, which is what Kubernetes asks of a secret's name.
-fn valid_name(text: &str) -> bool {
+pub(crate) fn valid_name(text: &str) -> bool {
     let label = |label: &str| {
         let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         label.bytes().next().is_some_and(word)

@@ -1,0 +1,248 @@
+//! Sets texts in the `spec` of a custom resource, and changes nothing else.
+
+mod verify;
+
+use std::ops::Range;
+
+use sealift_oci::Digest;
+
+use crate::edit::{Edit, RewriteError, splice};
+use crate::error::{FindError, Problem};
+use crate::occurrence::NotUnderstood;
+use crate::scalar::{Scalar, trimmed};
+use crate::secret::{PullSecretError, insertion, own, valid_name};
+use crate::text::Text;
+use crate::tree::{Document, Documents, Id};
+
+/// The mapping that the fields are in.
+const SPEC: &str = "spec";
+/// The list of pull secrets beside them.
+const SECRETS: &str = "imagePullSecrets";
+
+/// What the `spec` of each resource of a kind is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpecFields<'a> {
+    /// The group of its `apiVersion`, such as `operator.tigera.io`.
+    pub group: &'a str,
+    /// Its kind, such as `Installation`.
+    pub kind: &'a str,
+    /// Key and text; an empty text clears a field that is there and adds none.
+    pub fields: &'a [(&'a str, &'a str)],
+    /// A pull secret to name in `imagePullSecrets`.
+    pub pull_secret: Option<&'a str>,
+}
+
+/// What setting fields in one text would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecEdits {
+    /// The changes, in the order of the text.
+    pub edits: Vec<Edit>,
+    /// How many resources of the kind say all of it, or will.
+    pub resources: usize,
+    /// Resources of the kind that cannot be edited in place.
+    pub not_understood: Vec<NotUnderstood>,
+    /// The digest of the text that the plan is for.
+    source: Digest,
+}
+
+/// Plans to set `wanted` in every resource of its kind.
+///
+/// # Errors
+/// Where the pull secret's name is none, or the text is no YAML.
+pub fn plan_spec_fields(
+    name: &str,
+    bytes: &[u8],
+    wanted: &SpecFields<'_>,
+) -> Result<SpecEdits, PullSecretError> {
+    if let Some(secret) = wanted.pull_secret.filter(|secret| !valid_name(secret)) {
+        return Err(PullSecretError::Name {
+            text: secret.chars().take(253).collect(),
+        });
+    }
+    let text = Text::new(bytes, name)?;
+    let mut plan = SpecEdits {
+        edits: Vec::new(),
+        resources: 0,
+        not_understood: Vec::new(),
+        source: Digest::sha256(bytes),
+    };
+    let mut documents = Documents::new(&text);
+    while let Some(document) = documents.next()? {
+        if is_wanted(&document, wanted) {
+            plan.consider(&text, &document, wanted);
+        }
+    }
+    plan.edits.sort_by_key(|edit| edit.span.start);
+    Ok(plan)
+}
+
+impl SpecEdits {
+    fn consider(&mut self, text: &Text<'_>, document: &Document<'_>, wanted: &SpecFields<'_>) {
+        match changes(text, document, wanted) {
+            Ok(changes) => {
+                self.resources += 1;
+                self.edits.extend(changes.into_iter().map(|(span, new)| {
+                    let (line, column) = text.position(span.start);
+                    Edit {
+                        old: text.body[span.clone()].to_owned(),
+                        span: span.start + text.base..span.end + text.base,
+                        new,
+                        line,
+                        column,
+                        why: format!("{} gets its fields", wanted.kind),
+                    }
+                }));
+            }
+            Err(problem) => {
+                let start = document.node(document.root()).span.start;
+                let (line, column) = text.position(start);
+                self.not_understood.push(NotUnderstood {
+                    line,
+                    column,
+                    document: document.number,
+                    object: Some(wanted.kind.to_owned()),
+                    path: format!(".{SPEC}"),
+                    text: String::new(),
+                    problem,
+                });
+            }
+        }
+    }
+
+    /// The text with the fields in it. The same bytes come back where there is nothing to do.
+    ///
+    /// # Errors
+    /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
+    pub fn apply(&self, bytes: &[u8], wanted: &SpecFields<'_>) -> Result<Vec<u8>, RewriteError> {
+        let out = splice(bytes, &self.source, &self.edits)?;
+        if !self.edits.is_empty() {
+            verify::reads_as_intended(bytes, &out, wanted)?;
+        }
+        Ok(out)
+    }
+}
+
+fn is_wanted(document: &Document<'_>, wanted: &SpecFields<'_>) -> bool {
+    let root = document.root();
+    let group = document.get_text(root, "apiVersion");
+    let group = group.and_then(|version| version.split_once('/'));
+    group.is_some_and(|(group, _)| group == wanted.group)
+        && document.get_text(root, "kind") == Some(wanted.kind)
+}
+
+/// A span of the text's body and what takes its place.
+type Change = (Range<usize>, String);
+
+/// # Errors
+/// Where the way that the resource is written leaves no room.
+fn changes(
+    text: &Text<'_>,
+    document: &Document<'_>,
+    wanted: &SpecFields<'_>,
+) -> Result<Vec<Change>, Problem> {
+    let (key, spec) = own(document, document.root(), SPEC).ok_or(Problem::Unwritable)?;
+    if document.is_alias(spec) || document.uses(spec) > 0 {
+        return Err(Problem::SharedValue);
+    }
+    if !document.is_mapping(spec) {
+        return Err(Problem::Unwritable);
+    }
+    let mut changes = Vec::new();
+    let mut missing: Vec<(&str, String)> = Vec::new();
+    for &(name, value) in wanted.fields {
+        match own(document, spec, name) {
+            Some((_, old)) => changes.extend(replaced(text, document, old, value)?),
+            None if value.is_empty() => {}
+            None => missing.push((name, quoted(value)?)),
+        }
+    }
+    if let Some(secret) = wanted.pull_secret {
+        if own(document, spec, SECRETS).is_some() {
+            changes.extend(insertion(text, document, spec, secret)?);
+        } else {
+            missing.push((SECRETS, format!("[{{name: {}}}]", quoted(secret)?)));
+        }
+    }
+    if !missing.is_empty() {
+        changes.push(added(text, document, (key, spec), &missing)?);
+    }
+    Ok(changes)
+}
+
+/// A text in quotes, which no reader takes for anything else.
+fn quoted(value: &str) -> Result<String, Problem> {
+    if value
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '"' | '\\'))
+    {
+        return Err(Problem::Unwritable);
+    }
+    Ok(format!("\"{value}\""))
+}
+
+fn replaced(
+    text: &Text<'_>,
+    document: &Document<'_>,
+    old: Id,
+    value: &str,
+) -> Result<Option<Change>, Problem> {
+    if document.text(old).unwrap_or_default() == value && document.scalar(old).is_some() {
+        return Ok(None);
+    }
+    let scalar = Scalar::of(text, document, old).ok_or(Problem::Unwritable)?;
+    if scalar.places > 1 || document.is_alias(old) {
+        return Err(Problem::SharedValue);
+    }
+    if scalar.style.is_block() || scalar.raw.is_empty() {
+        return Err(Problem::Unwritable);
+    }
+    let raw = scalar.raw.start - text.base..scalar.raw.end - text.base;
+    Ok(Some((raw, quoted(value)?)))
+}
+
+/// New keys before all others of `spec`.
+fn added(
+    text: &Text<'_>,
+    document: &Document<'_>,
+    (key, spec): (Id, Id),
+    missing: &[(&str, String)],
+) -> Result<Change, Problem> {
+    let pairs = document.mapping(spec);
+    let body = text.body;
+    let span = trimmed(body, document.node(spec).span.clone());
+    if body[span.start..].starts_with('{') {
+        let new: Vec<String> = missing
+            .iter()
+            .map(|(key, value)| format!("{key}: {value}"))
+            .collect();
+        let comma = if pairs.is_empty() { "" } else { ", " };
+        let at = span.start + 1;
+        return Ok((at..at, format!("{}{comma}", new.join(", "))));
+    }
+    // The lines go right below `spec:`, so that a comment above the first key stays with that key.
+    let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
+    let first = document.node(first).span.start;
+    let start = body[..first].rfind('\n').map_or(0, |end| end + 1);
+    let indent = &body[start..first];
+    let end = document.node(key).span.end;
+    let line = body[end..].find('\n').map(|at| end + at + 1);
+    let at = line.filter(|at| *at <= start).ok_or(Problem::Unwritable)?;
+    if indent.is_empty() || !indent.bytes().all(|b| b == b' ') {
+        return Err(Problem::Unwritable);
+    }
+    let ending = if body[..at].ends_with("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    };
+    let lines = missing
+        .iter()
+        .map(|(key, value)| format!("{indent}{key}: {value}{ending}"));
+    Ok((at..at, lines.collect()))
+}
+
+impl From<FindError> for RewriteError {
+    fn from(error: FindError) -> Self {
+        Self::Inconsistent { line: error.line }
+    }
+}
