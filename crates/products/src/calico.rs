@@ -12,9 +12,10 @@ mod target;
 
 pub use compose::{Composition, Fields, compose};
 pub use helm::{HelmEra, HelmValues, helm_values};
+pub(crate) use imageset::image_set_on_openshift;
 pub use imageset::{ImageSet, image_set, image_set_names};
 pub use installation::{InstallationKind, installation};
-pub use plan::{ApplyFiles, ApplyRequest, Install, apply_files};
+pub use plan::{ApplyFiles, ApplyRequest, Install, Manifest, apply_files};
 pub use pull_secret::{CredentialsError, PullSecret, pull_secret_manifest};
 pub use target::{Proof, ProofRow, ProvedBy, Target, prove};
 

@@ -1,11 +1,13 @@
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod given;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use sealift_archive::{Bundle, Record};
 use sealift_oci::{Destination, Digest, NamingRule, Reference};
 use sealift_products::calico::{
-    ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, PullSecret, Target,
+    ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, Manifest, PullSecret, Target,
     apply_files,
 };
 use sealift_products::{Catalogue, Product, ProductImage, ProductSpec, Release, Selection};
@@ -15,9 +17,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, SECRET, write_all};
 use crate::products::{ProductDataArgs, catalogue, name, select};
-use crate::rewriting::{Rewriting, rewrite};
 use crate::sources::read_input;
 use crate::{output, progress};
+use given::Given;
 
 /// Write what a product needs to install from a registry
 #[derive(Args, Debug)]
@@ -143,7 +145,9 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
     )?;
     let digests = digests(bundle.record());
     let identity = bundle.identity().to_string();
-    let bundle_name = args.bundle.display().to_string();
+    let bundle_name = seen_from(args.out_dir.as_deref(), &args.bundle);
+    let given = given::manifests(args, &target)?;
+    let names: Vec<Manifest> = given.iter().map(Given::manifest).collect();
     let applied = apply_files(&ApplyRequest {
         release,
         images: &images,
@@ -153,18 +157,52 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
         pull_secret: &pull_secret(args)?,
         install: install(args),
         bundle: &bundle_name,
+        manifests: &names,
         identity: Some(&identity),
     })?;
-    let mut files = manifests(args, &target)?;
+    let mut files: Vec<NewFile> = given.into_iter().map(|given| given.file).collect();
     files.extend(applied.files.iter().map(|file| NewFile {
         path: file.name.clone().into(),
         bytes: file.bytes.clone(),
         mode: if file.secret { SECRET } else { ORDINARY },
     }));
+    refuse_two_of_one_name(&files)?;
     for warning in &applied.warnings {
         progress::warn(warning);
     }
     finish(args, release, &applied, files)
+}
+
+/// All files go into one folder, by their names.
+fn refuse_two_of_one_name(files: &[NewFile]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match files.iter().find(|file| !seen.insert(&file.path)) {
+        None => Ok(()),
+        Some(file) => {
+            let message = format!("two of the files would be {}", file.path.display());
+            Err(Failure::message(Exit::Usage, message)
+                .hint("rename the manifest, or rewrite it with `sealift rewrite`"))
+        }
+    }
+}
+
+/// The bundle's path for someone who works in the folder.
+fn seen_from(folder: Option<&Path>, bundle: &Path) -> String {
+    let Some(folder) = folder.filter(|_| bundle.is_relative()) else {
+        return bundle.display().to_string();
+    };
+    let steps: Option<Vec<&str>> = folder
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| matches!(part, Component::Normal(_)).then_some(".."))
+        .collect();
+    match steps {
+        Some(up) => up.iter().collect::<PathBuf>().join(bundle),
+        // From a folder that is somewhere else, only the whole path leads back.
+        None => std::path::absolute(bundle).unwrap_or_else(|_| bundle.to_owned()),
+    }
+    .display()
+    .to_string()
 }
 
 /// The release that was named, or the one that the bundle's images belong to.
@@ -292,34 +330,6 @@ fn install(args: &CalicoArgs) -> Install {
         Way::Helm => Install::Helm,
         Way::Manifests => Install::Manifests,
     }
-}
-
-/// The given manifests, rewritten, under their own names.
-fn manifests(args: &CalicoArgs, target: &Target) -> Result<Vec<NewFile>, Failure> {
-    let rewriting = Rewriting {
-        destination: target.destination(),
-        naming: target.naming(),
-        pins: None,
-        pull_secret: args.pull_secret.as_deref(),
-    };
-    let mut files: Vec<NewFile> = Vec::new();
-    for path in &args.manifest {
-        let rewritten = rewrite(path, &rewriting)?;
-        for line in &rewritten.report.left_alone {
-            progress::warn(&format!("left alone: {line}"));
-        }
-        let name = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
-        if files.iter().any(|file| file.path == name) {
-            let message = format!("two manifests are called {}", name.display());
-            return Err(Failure::message(Exit::Usage, message));
-        }
-        files.push(NewFile {
-            path: name,
-            bytes: rewritten.new,
-            mode: ORDINARY,
-        });
-    }
-    Ok(files)
 }
 
 fn finish(

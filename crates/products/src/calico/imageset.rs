@@ -96,7 +96,7 @@ pub fn image_set(
         ("spec", map([("images", list(entries))])),
     ]));
     Ok(ImageSet {
-        warnings: warnings(release, &accepted, &rows, &name),
+        warnings: warnings(&accepted, &rows, &name),
         file: OutputFile::text("imageset.yaml", document),
         name,
     })
@@ -138,12 +138,7 @@ fn complete(
     Ok(())
 }
 
-fn warnings(
-    release: &Release,
-    accepted: &[&str],
-    rows: &[(String, Digest)],
-    name: &str,
-) -> Vec<String> {
+fn warnings(accepted: &[&str], rows: &[(String, Digest)], name: &str) -> Vec<String> {
     let mut warnings = vec![format!(
         "once any calico ImageSet exists, the operator stops until one called exactly {name} exists: apply it before the operator is upgraded, and the next release's before the next upgrade"
     )];
@@ -158,12 +153,11 @@ fn warnings(
             absent.join(", ")
         ));
     }
-    let own = release
-        .operator
-        .as_ref()
-        .is_some_and(|operator| operator.series() >= (1, 36));
-    if own {
-        warnings.push("on OpenShift on AWS this operator looks its own image up in the ImageSet and refuses it there: do without an ImageSet on that platform".to_owned());
-    }
     warnings
+}
+
+/// What is to be known of an `ImageSet` on `OpenShift` besides.
+pub(crate) fn image_set_on_openshift(release: &Release) -> Option<String> {
+    let operator = release.operator.as_ref()?;
+    (operator.series() >= (1, 36)).then(|| "on OpenShift on AWS this operator looks its own image up in the ImageSet and refuses it there: do without an ImageSet on that platform (--no-imageset)".to_owned())
 }

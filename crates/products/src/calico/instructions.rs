@@ -1,5 +1,6 @@
 //! The words that go with the files: what to run, in which order, and what to look at before signing.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sealift_oci::NamingRule;
@@ -22,7 +23,7 @@ pub(super) fn readme(
         "Put the images into the registry (a second run sends only what is missing).",
         &[format!(
             "sealift load {} {destination}{naming}",
-            request.bundle
+            word(request.bundle)
         )],
     );
     before_install(request, files, &mut steps);
@@ -110,57 +111,120 @@ fn install(
     naming: &str,
     steps: &mut Steps,
 ) {
-    let destination = request.target.destination();
-    let rewrite = |file: &str| format!("sealift rewrite {file} --to {destination}{naming}");
     match request.install {
         Install::Operator(kind) => {
-            operator_manifest(request, rewrite("tigera-operator.yaml"), steps);
-            // From v3.30 on the definitions are a file of their own.
-            let crds = request.release.version.series() >= (3, 30);
-            let mut commands = Vec::new();
-            if crds {
-                commands.push("kubectl apply --server-side -f operator-crds.yaml".to_owned());
+            if !given(request, OPERATOR) {
+                operator_manifest(request, OPERATOR, naming, steps);
             }
-            commands.push("kubectl apply --server-side -f tigera-operator.yaml".to_owned());
+            // From v3.30 on the definitions are a file of their own.
+            let definitions = (request.release.version.series() >= (3, 30)).then_some(DEFINITIONS);
+            let parts = definitions.into_iter().chain([OPERATOR]);
+            let commands: Vec<String> = parts.map(apply).collect();
             steps.add(
                 "Install the operator and its resource definitions.",
                 &commands,
             );
-            resources(kind, files, "custom-resources.yaml", steps);
+            resources(request, kind, files, "custom-resources.yaml", steps);
         }
         Install::OpenShift(kind) => {
-            operator_manifest(request, rewrite("manifests/02-tigera-operator.yaml"), steps);
-            steps.add(
-                "Hand the manifests to the installer, with the resources of this folder among them in place of the release's cr-installation.yaml; or, on a running cluster, apply them.",
-                &["kubectl apply --server-side -f manifests/".to_owned()],
-            );
-            resources(kind, files, "the release's cr-*.yaml", steps);
+            openshift(request, naming, steps);
+            resources(request, kind, files, "the release's cr-*.yaml", steps);
         }
         Install::Helm => helm(request, files, arguments, steps),
-        Install::Manifests => manifests(request, files, &rewrite("calico.yaml"), steps),
+        Install::Manifests => manifests(request, files, naming, steps),
     }
 }
 
-/// Image and, where there is a pull secret, pod template of the operator's own Deployment.
-fn operator_manifest(request: &ApplyRequest<'_>, mut command: String, steps: &mut Steps) {
-    let what = match request.pull_secret.name() {
-        Some(name) => {
-            let _ = write!(command, " --pull-secret {name}");
-            "Let the operator's manifest name the image at the destination, and the pull secret."
-        }
-        None => "Let the operator's manifest name the image at the destination.",
-    };
-    steps.add(what, &[command]);
+const OPERATOR: &str = "tigera-operator.yaml";
+const DEFINITIONS: &str = "operator-crds.yaml";
+const OPENSHIFT: &str = "02-tigera-operator.yaml";
+const OPENSHIFT_UPGRADE: &str = "tigera-operator-ocp-upgrade.yaml";
+
+fn given(request: &ApplyRequest<'_>, name: &str) -> bool {
+    request.manifests.iter().any(|given| given.name == name)
 }
 
-fn resources(kind: InstallationKind, files: &[OutputFile], others: &str, steps: &mut Steps) {
+fn apply(file: &str) -> String {
+    format!("kubectl apply --server-side -f {}", word(file))
+}
+
+/// A path as one word of a shell's line.
+fn word(path: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./_-+@:,=%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(format!("'{}'", path.replace('\'', "'\\''")))
+}
+
+fn rewrite(request: &ApplyRequest<'_>, file: &str, naming: &str) -> String {
+    let destination = request.target.destination();
+    let secret = request.pull_secret.name();
+    let secret = secret.map(|name| format!(" --pull-secret {name}"));
+    format!(
+        "sealift rewrite {file} --to {destination}{naming}{}",
+        secret.unwrap_or_default()
+    )
+}
+
+/// Image and, where there is a pull secret, pod template of the operator's own Deployment.
+fn operator_manifest(request: &ApplyRequest<'_>, file: &str, naming: &str, steps: &mut Steps) {
+    let secret = match request.pull_secret.name() {
+        Some(_) => ", and the pull secret",
+        None => "",
+    };
+    steps.add(
+        &format!("Let the operator's manifest name the image at the destination{secret}."),
+        &[rewrite(request, file, naming)],
+    );
+}
+
+fn openshift(request: &ApplyRequest<'_>, naming: &str, steps: &mut Steps) {
+    if given(request, OPENSHIFT_UPGRADE) {
+        steps.add(
+            "Upgrade the operator of the cluster.",
+            &[apply(OPENSHIFT_UPGRADE)],
+        );
+        return;
+    }
+    if given(request, OPENSHIFT) {
+        steps.add(
+            "Put the operator's manifest over the release's, in the installer's folder.",
+            &[format!("cp {OPENSHIFT} manifests/")],
+        );
+    } else {
+        operator_manifest(request, &format!("manifests/{OPENSHIFT}"), naming, steps);
+    }
+    steps.add(
+        "Hand the manifests to the installer, with the resources of this folder among them in place of the release's cr-installation.yaml; or, on a running cluster, apply them.",
+        &[apply("manifests/")],
+    );
+}
+
+fn resources(
+    request: &ApplyRequest<'_>,
+    kind: InstallationKind,
+    files: &[OutputFile],
+    others: &str,
+    steps: &mut Steps,
+) {
     if has(files, "imageset.yaml") {
         steps.add(
             "Apply the ImageSet before the Installation, so that no pod starts by tag.",
             &["kubectl apply -f imageset.yaml".to_owned()],
         );
     }
+    let own = request.manifests.iter().filter(|given| given.installation);
+    let own: Vec<String> = own
+        .map(|given| format!("kubectl create -f {}", word(&given.name)))
+        .collect();
     match kind {
+        InstallationKind::Fresh if !own.is_empty() => {
+            steps.add(
+                "Create the Installation and the resources beside it. Change before what your cluster needs (address pools and so on).",
+                &own,
+            );
+        }
         InstallationKind::Fresh => steps.add(
             &format!("Create the Installation. Add to it what your cluster needs (address pools and so on), and create the other resources of {others}, without its Installation."),
             &["kubectl create -f installation.yaml".to_owned()],
@@ -169,6 +233,15 @@ fn resources(kind: InstallationKind, files: &[OutputFile], others: &str, steps: 
             "Point the Installation that is there at the destination.",
             &["kubectl patch installation default --type merge --patch-file installation-patch.yaml".to_owned()],
         ),
+    }
+    let known = [OPERATOR, DEFINITIONS, OPENSHIFT, OPENSHIFT_UPGRADE];
+    let rest = request
+        .manifests
+        .iter()
+        .filter(|given| !given.installation && !known.contains(&given.name.as_str()));
+    let rest: Vec<String> = rest.map(|given| apply(&given.name)).collect();
+    if !rest.is_empty() {
+        steps.add("Apply the other manifests, as far as you use them.", &rest);
     }
 }
 
@@ -200,19 +273,17 @@ fn helm(request: &ApplyRequest<'_>, files: &[OutputFile], arguments: &[String], 
     steps.add("Install or upgrade the chart.", &commands);
 }
 
-fn manifests(request: &ApplyRequest<'_>, files: &[OutputFile], rewrite: &str, steps: &mut Steps) {
-    let secret = request
-        .pull_secret
-        .name()
-        .map(|name| format!(" --pull-secret {name}"));
-    steps.add(
-        "Let the manifests that you use name the images at the destination: calico.yaml, or canal.yaml, calico-typha.yaml, apiserver.yaml and so on.",
-        &[format!("{rewrite}{}", secret.unwrap_or_default())],
-    );
-    steps.add(
-        "Apply them.",
-        &["kubectl apply --server-side -f calico.yaml".to_owned()],
-    );
+fn manifests(request: &ApplyRequest<'_>, files: &[OutputFile], naming: &str, steps: &mut Steps) {
+    let mut names: Vec<&str> = request.manifests.iter().map(|m| m.name.as_str()).collect();
+    if names.is_empty() {
+        steps.add(
+            "Let the manifests that you use name the images at the destination: calico.yaml, or canal.yaml, calico-typha.yaml, apiserver.yaml and so on.",
+            &[rewrite(request, "calico.yaml", naming)],
+        );
+        names.push("calico.yaml");
+    }
+    let commands: Vec<String> = names.into_iter().map(apply).collect();
+    steps.add("Apply the manifests.", &commands);
     if has(files, "pull-secret-calico-apiserver.yaml") {
         steps.add(
             "Where you use apiserver.yaml, make its pull secret after it, since it brings its namespace.",
@@ -256,7 +327,7 @@ pub(super) fn checklist(
         let _ = writeln!(
             text,
             "- [ ] `sealift verify {}` names the bundle `{identity}`.",
-            request.bundle
+            word(request.bundle)
         );
     }
     let fields = &proof.fields;
@@ -267,6 +338,9 @@ pub(super) fn checklist(
         fields.image_path.as_deref().unwrap_or("(none)"),
         fields.image_prefix.as_deref().unwrap_or("(none)")
     );
+    for given in request.manifests {
+        let _ = writeln!(text, "- [ ] `{}` was read.", given.name);
+    }
     for file in files {
         let _ = writeln!(
             text,

@@ -7,8 +7,8 @@ use sealift_oci::{Digest, Naming, Reference};
 use super::instructions::{checklist, readme};
 use super::pull_secret::pull_secret_manifest;
 use super::{
-    CalicoError, InstallationKind, Proof, PullSecret, Target, helm_values, image_set, installation,
-    prove,
+    CalicoError, InstallationKind, Proof, PullSecret, Target, helm_values, image_set,
+    image_set_on_openshift, installation, prove,
 };
 use crate::{OutputFile, ProductImage, Release};
 
@@ -42,10 +42,21 @@ pub struct ApplyRequest<'a> {
     pub pull_secret: &'a PullSecret,
     /// How Calico is installed.
     pub install: Install,
-    /// The bundle's file name, for the instructions.
+    /// The bundle's path as it is seen from the folder of the files, for the instructions.
     pub bundle: &'a str,
+    /// The release's manifests that are written, rewritten, into the same folder.
+    pub manifests: &'a [Manifest],
     /// The bundle's identity, for the checklist.
     pub identity: Option<&'a str>,
+}
+
+/// One of the release's manifests that goes into the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its file name there.
+    pub name: String,
+    /// Whether it has the Installation resource, which then needs no file of its own.
+    pub installation: bool,
 }
 
 /// What is to be written, and what to say.
@@ -109,12 +120,18 @@ pub fn apply_files(request: &ApplyRequest<'_>) -> Result<ApplyFiles, CalicoError
         .map(str::to_owned)
         .into_iter()
         .collect();
-    if let Install::Operator(kind) | Install::OpenShift(kind) = request.install {
+    let given = request.manifests.iter().any(|given| given.installation);
+    if let Install::Operator(kind) | Install::OpenShift(kind) = request.install
+        && !(given && kind == InstallationKind::Fresh)
+    {
         files.push(installation(kind, &proof.fields, &secrets));
     }
     if let (Some(digests), false) = (request.digests, request.install == Install::Manifests) {
         let set = image_set(request.release, request.images, digests)?;
         warnings.extend(set.warnings);
+        if let Install::OpenShift(_) = request.install {
+            warnings.extend(image_set_on_openshift(request.release));
+        }
         files.push(set.file);
     }
     files.push(readme(request, &files, &arguments, &warnings));

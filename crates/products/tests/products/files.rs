@@ -64,6 +64,7 @@ fn made(case: &Case<'_>) -> Result<ApplyFiles, CalicoError> {
         pull_secret: &case.secret,
         install: case.install,
         bundle: "calico.tar",
+        manifests: &[],
         identity: Some("sha256:1234"),
     })
 }

@@ -267,6 +267,7 @@ fn missing(
         pull_secret: &PullSecret::None,
         install: Install::Operator(InstallationKind::Fresh),
         bundle: "calico.tar",
+        manifests: &[],
         identity: None,
     };
     let made = apply_files(&request).unwrap();
