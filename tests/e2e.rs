@@ -7,6 +7,8 @@
 mod bad_input;
 #[path = "e2e/calico.rs"]
 mod calico;
+#[path = "e2e/calico_docs.rs"]
+mod calico_docs;
 #[path = "e2e/crossing.rs"]
 mod crossing;
 #[path = "e2e/interchange.rs"]

@@ -8,8 +8,20 @@ use sealift_testkit::{ImageMaker, Registry};
 
 use crate::support::{Shore, names};
 
-/// A registry with every image that `images --product` prints, under its own repository and tag, and a
-/// bundle of them.
+/// Puts an image under every name that `images` prints for `arguments`; they are empty but for their layer,
+/// and no two are the same.
+pub(crate) fn publish(shore: &Shore, source: &Registry, arguments: &[&str]) {
+    let list = shore.ok(&[&["images"], arguments].concat());
+    for line in list.lines() {
+        let (name, tag) = line.rsplit_once(':').unwrap();
+        let (_, repository) = name.split_once('/').unwrap();
+        ImageMaker::new(repository)
+            .make()
+            .put_into(source, repository, Some(tag));
+    }
+}
+
+/// A shore with a bundle of what a default install pulls, made from a mirror that is gone.
 fn shore_with_calico(version: &str) -> Shore {
     let (shore, source) = (Shore::new(), Registry::start());
     let product = format!("calico@{version}");
@@ -19,14 +31,7 @@ fn shore_with_calico(version: &str) -> Shore {
     } else {
         &[]
     };
-    let list = shore.ok(&[&["images", "--product", &product], with].concat());
-    for line in list.lines() {
-        let (name, tag) = line.rsplit_once(':').unwrap();
-        let (_, repository) = name.split_once('/').unwrap();
-        ImageMaker::new(repository)
-            .make()
-            .put_into(&source, repository, Some(tag));
-    }
+    publish(&shore, &source, &[&["--product", &product], with].concat());
     let mirror = source.host();
     let arguments = ["bundle", "--product", &product, "--product-mirror", &mirror];
     shore.ok(&[arguments.as_slice(), with, &["-o", "calico.tar", "--quiet"]].concat());
@@ -70,6 +75,33 @@ fn composed(installation: &str, default: &str) -> String {
     format!("{registry}{path}/{prefix}{name}")
 }
 
+/// What an operator would ask for, given its resources, and not get: each image of the set by its digest.
+pub(crate) fn missing(
+    installation: &str,
+    set: &str,
+    host: &str,
+    has: &dyn Fn(&str, &str) -> bool,
+) -> Vec<String> {
+    let images = pinned(set);
+    assert!(images.len() >= 6, "{set}");
+    let asked = images.into_iter().map(|(image, digest)| {
+        let name = composed(installation, &image);
+        let repository = name.strip_prefix(&format!("{host}/"));
+        let repository = repository.unwrap_or_else(|| panic!("{name} is not at {host}"));
+        (repository.to_owned(), digest.to_string())
+    });
+    asked
+        .filter(|(repository, digest)| !has(repository, digest))
+        .map(|(repository, digest)| format!("{repository}@{digest}"))
+        .collect()
+}
+
+/// The two resources in a folder of a shore.
+fn resources(shore: &Shore, folder: &str) -> (String, String) {
+    let text = |name: &str| String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
+    (text("installation.yaml"), text("imageset.yaml"))
+}
+
 #[test]
 fn the_destination_answers_every_reference_that_the_operator_composes() {
     for version in ["v3.20.0", "v3.25.0", "v3.28.5", "v3.30.7", "v3.32.1"] {
@@ -85,20 +117,12 @@ fn the_destination_answers_every_reference_that_the_operator_composes() {
             shore.ok(&[&["load", "calico.tar", &to, "--quiet"], flags].concat());
             let write = ["product", "calico", "calico.tar", &to, "--out-dir", "apply"];
             shore.ok(&[&write, flags, &["--overwrite"]].concat());
-            let text =
-                |name: &str| String::from_utf8(shore.read(&format!("apply/{name}"))).unwrap();
-            let (installation, set) = (text("installation.yaml"), text("imageset.yaml"));
+            let (installation, set) = resources(&shore, "apply");
             assert_eq!(field(&set, "name"), Some(format!("calico-{version}")));
-            let images = pinned(&set);
-            assert!(images.len() >= 6, "{set}");
-            for (image, digest) in images {
-                let name = composed(&installation, &image);
-                let repository = name
-                    .strip_prefix(&format!("{}/", destination.host()))
-                    .unwrap();
-                let there = destination.manifest(repository, &digest.to_string());
-                assert!(there.is_some(), "{version} {to} {flags:?}: {name}@{digest}");
-            }
+            let has =
+                |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
+            let missing = missing(&installation, &set, &destination.host(), &has);
+            assert_eq!(missing, Vec::<String>::new(), "{version} {to} {flags:?}");
         }
     }
 }
@@ -107,18 +131,32 @@ fn the_destination_answers_every_reference_that_the_operator_composes() {
 fn an_image_that_is_left_out_is_missed() {
     let shore = shore_with_calico("v3.32.1");
     let destination = Registry::start();
-    let skip = ["--skip", "*calico/typha*"];
+    let host = destination.host();
+    let load = [
+        "load",
+        "calico.tar",
+        &host,
+        "--quiet",
+        "--skip",
+        "*calico/typha*",
+    ];
+    shore.ok(&load);
     shore.ok(&[
-        ["load", "calico.tar", &destination.host(), "--quiet"].as_slice(),
-        &skip,
-    ]
-    .concat());
+        "product",
+        "calico",
+        "calico.tar",
+        &host,
+        "--out-dir",
+        "apply",
+    ]);
+    let (installation, set) = resources(&shore, "apply");
+    let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
+    let missing = missing(&installation, &set, &host, &has);
+    assert_eq!(missing.len(), 1, "{missing:?}");
     assert!(
-        destination
-            .tags("calico/node")
-            .contains(&"v3.32.1".to_owned())
+        missing[0].starts_with("calico/typha@sha256:"),
+        "{missing:?}"
     );
-    assert!(destination.tags("calico/typha").is_empty());
 }
 
 #[test]
@@ -189,6 +227,60 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         "{}",
         unknown.stderr
     );
+}
+
+#[test]
+fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() {
+    let (shore, source, destination) = (Shore::new(), Registry::start(), Registry::start());
+    let product = ["--product", "calico@v3.29.7"];
+    let mirror = format!("{}/proxy/all", source.host());
+    let pulled = shore.ok(&[
+        ["images"].as_slice(),
+        &product,
+        &["--product-mirror", &mirror],
+    ]
+    .concat());
+    for line in pulled.lines() {
+        let (name, tag) = line.rsplit_once(':').unwrap();
+        let repository = name.strip_prefix(&format!("{}/", source.host())).unwrap();
+        assert!(repository.starts_with("proxy/all/"), "{line}");
+        let image = ImageMaker::new(repository).make();
+        image.put_into(&source, repository, Some(tag));
+    }
+    shore.ok(&[
+        ["bundle"].as_slice(),
+        &product,
+        &["--product-mirror", &mirror, "-o", "calico.tar", "--quiet"],
+    ]
+    .concat());
+    let inspection = shore.json(&["inspect", "--json", "calico.tar"]);
+    let images = inspection["images"].as_array().unwrap();
+    let names: Vec<&str> = images
+        .iter()
+        .map(|image| image["reference"].as_str().unwrap())
+        .collect();
+    let own = shore.ok(&[["images"].as_slice(), &product].concat());
+    assert_eq!(names, own.lines().collect::<Vec<_>>());
+    let host = destination.host();
+    shore.ok(&["load", "calico.tar", &host, "--quiet"]);
+    shore.ok(&[
+        "product",
+        "calico",
+        "calico.tar",
+        &host,
+        "--out-dir",
+        "apply",
+    ]);
+    let (installation, set) = resources(&shore, "apply");
+    let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
+    let missing = missing(&installation, &set, &host, &has);
+    assert_eq!(missing, Vec::<String>::new());
+    let docker = shore.ok(&["mirror", "docker", "calico.tar", &host]);
+    assert!(docker.contains("registry-mirrors"), "{docker}");
+    let containerd = shore.ok(&["mirror", "containerd", "calico.tar", &host]);
+    for publisher in ["quay.io", "docker.io"] {
+        assert!(containerd.contains(publisher), "{containerd}");
+    }
 }
 
 #[test]
