@@ -1,12 +1,13 @@
 //! `cargo xtask demo`: the main job, seen on one machine with Rust alone.
 
+mod calico;
 mod content;
 mod proof;
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use sealift_testkit::Registry;
 
@@ -45,7 +46,8 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     if written != 0 {
         return Err(format!("the second load wrote {written} times").into());
     }
-    demo.prove(&source, &destination, &content)
+    demo.prove(&source, &destination, &content)?;
+    demo.calico(&destination)
 }
 
 struct Demo {
@@ -78,6 +80,22 @@ impl Demo {
             return Ok(());
         }
         Err(format!("sealift {} ended with {status}", arguments.join(" ")).into())
+    }
+
+    /// What the real program prints; its messages go to the terminal.
+    fn output(&self, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+        let mut command = Command::new(&self.sealift);
+        let command = command.args(arguments).current_dir(&self.folder);
+        let output = command.stderr(Stdio::inherit()).output()?;
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
+        }
+        Err(format!(
+            "sealift {} ended with {}",
+            arguments.join(" "),
+            output.status
+        )
+        .into())
     }
 
     fn prove(

@@ -19,6 +19,13 @@ pub(crate) struct Tree {
     blobs: BTreeMap<String, u64>,
 }
 
+impl Tree {
+    /// The digest that the name stands for.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+}
+
 /// Fetches a manifest of `repository` and all that it needs. What does not have the digest that names it is an
 /// error.
 pub(crate) fn walk(
