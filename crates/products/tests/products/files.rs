@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sealift_oci::{Digest, NamingRule, Reference};
 use sealift_products::calico::{
-    ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, PullSecret, Target,
+    ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, Manifest, PullSecret, Target,
     apply_files, image_set_names,
 };
 use sealift_products::{OutputFile, ProductImage, read_yaml_one};
@@ -51,6 +51,10 @@ fn digests(images: &[ProductImage]) -> BTreeMap<Reference, Digest> {
 }
 
 fn made(case: &Case<'_>) -> Result<ApplyFiles, CalicoError> {
+    with_manifests(case, &[])
+}
+
+fn with_manifests(case: &Case<'_>, manifests: &[Manifest]) -> Result<ApplyFiles, CalicoError> {
     let catalogue = catalogue();
     let images = images(&catalogue, case.spec, case.features).images;
     let target = Target::new(case.destination.parse().unwrap(), case.rule, None)?;
@@ -64,7 +68,7 @@ fn made(case: &Case<'_>) -> Result<ApplyFiles, CalicoError> {
         pull_secret: &case.secret,
         install: case.install,
         bundle: "calico.tar",
-        manifests: &[],
+        manifests,
         identity: Some("sha256:1234"),
     })
 }
@@ -295,8 +299,75 @@ fn an_older_set_that_would_block_is_warned_of() {
         warnings.contains("called exactly calico-v3.32.1"),
         "{warnings}"
     );
-    assert!(warnings.contains("OpenShift on AWS"), "{warnings}");
     assert!(warnings.contains("calico/istio-pilot"), "{warnings}");
+}
+
+#[test]
+fn what_an_image_set_does_on_openshift_is_said_there_alone() {
+    let warned = |spec, install| {
+        let made = made(&Case {
+            spec,
+            install,
+            ..Case::default()
+        });
+        let warnings = made.unwrap().warnings.join("\n");
+        warnings.contains("OpenShift on AWS")
+    };
+    let fresh = InstallationKind::Fresh;
+    assert!(warned("calico@v3.32.1", Install::OpenShift(fresh)));
+    assert!(!warned("calico@v3.28.5", Install::OpenShift(fresh)));
+    assert!(!warned("calico@v3.32.1", Install::Operator(fresh)));
+}
+
+#[test]
+fn the_instructions_name_the_manifests_of_the_folder_and_quote_what_needs_it() {
+    let given = |name: &str, installation| Manifest {
+        name: name.to_owned(),
+        installation,
+    };
+    let readme = |install, manifests: &[Manifest]| {
+        let made = with_manifests(
+            &Case {
+                install,
+                secret: PullSecret::Named("pull".to_owned()),
+                ..Case::default()
+            },
+            manifests,
+        );
+        text(&made.unwrap(), "README.md").to_owned()
+    };
+    let operator = Install::Operator(InstallationKind::Fresh);
+    let text = readme(
+        operator,
+        &[
+            given("tigera-operator.yaml", false),
+            given("my resources.yaml", true),
+            given("whisker's.yaml", false),
+        ],
+    );
+    assert!(!text.contains("sealift rewrite"), "{text}");
+    assert!(!text.contains("installation.yaml"), "{text}");
+    for command in [
+        "kubectl apply --server-side -f tigera-operator.yaml\n",
+        "kubectl create -f 'my resources.yaml'\n",
+        "kubectl apply --server-side -f 'whisker'\\''s.yaml'\n",
+        "kubectl get secret pull -n tigera-operator",
+    ] {
+        assert!(text.contains(command), "{command}: {text}");
+    }
+    let openshift = Install::OpenShift(InstallationKind::Patch);
+    let upgrade = readme(
+        openshift,
+        &[given("tigera-operator-ocp-upgrade.yaml", false)],
+    );
+    assert!(
+        upgrade.contains("kubectl apply --server-side -f tigera-operator-ocp-upgrade.yaml"),
+        "{upgrade}"
+    );
+    assert!(!upgrade.contains("manifests/"), "{upgrade}");
+    let others = readme(Install::Manifests, &[given("canal.yaml", false)]);
+    assert!(others.contains("kubectl apply --server-side -f canal.yaml"));
+    assert!(!others.contains("calico.yaml"), "{others}");
 }
 
 #[test]
