@@ -141,7 +141,7 @@ fn a_product_or_a_release_that_is_not_known_is_refused_with_those_that_are() {
         ("kubeadm@v1.36.99", "v1.36.5"),
         ("k3s@v1.35.0+k3s9", "v1.35.0+k3s1"),
         ("rke2@v1.36.4+rke2r9", "v1.36.4+rke2r1"),
-        ("cert-manager@0.1", "v1.12.3"),
+        ("cert-manager@0.1", "v1.21.0 to v1.21.1"),
         ("argo-cd@v2.13.99", "v2.13.9"),
         ("cilium@v1.19.99", "v1.19.6"),
         ("istio@1.30.99", "1.30.3"),

@@ -99,7 +99,8 @@ pub struct Release {
     /// The release that the operator was built for, where that is another one: its images and the name
     /// of its `ImageSet` are that release's.
     pub operator_release: Option<Version>,
-    /// The registry of images whose row names none.
+    /// The registry of images whose row names none, with the path that stands before all their names
+    /// where there is one: `registry.istio.io/release`.
     pub registry: String,
     /// Which of upstream's statements the rows were made from; a source that is not here was not
     /// looked at, and neither names nor omits an image.

@@ -293,7 +293,7 @@ impl Release {
     ) -> Result<ProductImage, SelectError> {
         let reference = match registry {
             RegistryChoice::Published(other) if row.default_registry => {
-                naming.reference_at(&row.reference, other)?
+                self.published_at(row, other)?
             }
             _ => row.reference.clone(),
         };
@@ -310,6 +310,17 @@ impl Release {
             named_by: row.named_by.clone(),
             omitted_by: omitted.cloned().collect(),
         })
+    }
+
+    /// An image of the release's registry at another one: the name below it stays.
+    fn published_at(&self, row: &ImageRow, other: &Destination) -> Result<Reference, NamingError> {
+        let name = row.reference.name();
+        let below = name.strip_prefix(&self.registry);
+        let below = below.and_then(|rest| rest.strip_prefix('/'));
+        let map = below.map(|below| format!("{name}={below}").parse());
+        Naming::default()
+            .with_maps(map.transpose()?)
+            .reference_at(&row.reference, other)
     }
 }
 

@@ -125,11 +125,17 @@ pub struct Part {
 
 /// Puts texts about `version` together that complete each other, as one image list for each feature
 /// does. An image's features are those of its texts, else what `assign` has for it, else the default
-/// where the product has nothing to choose.
+/// where the product has nothing to choose. `registry` is the release's, with a path where one stands
+/// before all names; without it, it is the one of most default images.
 ///
 /// # Errors
 /// Where an image's features cannot be told.
-pub fn gather(product: &Product, version: &Version, parts: &[Part]) -> Result<Merged, MergeError> {
+pub fn gather(
+    product: &Product,
+    version: &Version,
+    registry: Option<&str>,
+    parts: &[Part],
+) -> Result<Merged, MergeError> {
     let mut sources: Vec<String> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     let mut refused = Vec::new();
@@ -140,7 +146,7 @@ pub fn gather(product: &Product, version: &Version, parts: &[Part]) -> Result<Me
         for image in &part.import.images {
             let features = match &part.feature {
                 Some(feature) => vec![feature.clone()],
-                None => features(product, version, image)?,
+                None => features(product, version, registry, image)?,
             };
             let place = rows.iter().position(|row| row.reference == *image);
             let place = place.unwrap_or_else(|| {
@@ -161,7 +167,7 @@ pub fn gather(product: &Product, version: &Version, parts: &[Part]) -> Result<Me
         version: version.clone(),
         operator: None,
         operator_release: None,
-        registry: main_registry(product, &rows),
+        registry: registry.map_or_else(|| main_registry(product, &rows), str::to_owned),
         sources,
         imageset_needs: Vec::new(),
         rows,
@@ -193,12 +199,22 @@ fn main_registry(product: &Product, rows: &[Row]) -> String {
     most.map_or(DOCKER_HUB, |registry| registry).to_owned()
 }
 
+/// The name of an image below a registry with a path; nothing where it is elsewhere.
+fn below(registry: &str, image: &Reference) -> Option<String> {
+    let name = image.name();
+    let rest = name.strip_prefix(registry)?.strip_prefix('/')?;
+    Some(rest.to_owned())
+}
+
 fn features(
     product: &Product,
     version: &Version,
+    registry: Option<&str>,
     image: &Reference,
 ) -> Result<Vec<String>, MergeError> {
-    if let Some(assigned) = product.assign.get(image.repository()) {
+    let name = registry.and_then(|registry| below(registry, image));
+    let name = name.as_deref().unwrap_or(image.repository());
+    if let Some(assigned) = product.assign.get(name) {
         return Ok(assigned.clone());
     }
     match product.features.as_slice() {
@@ -258,7 +274,7 @@ fn add(
     let features = if is_fips(image) {
         vec!["fips".to_owned()]
     } else {
-        features(product, version, image)?
+        features(product, version, None, image)?
     };
     rows.push(Row {
         reference: image.clone(),
@@ -318,10 +334,13 @@ fn write_release(release: &Merged, out: &mut String) {
 
 fn row_fields(release: &Merged, row: &Row) -> String {
     let reference = &row.reference;
-    let mut fields = vec![format!("image: {}", reference.repository())];
-    if reference.registry() != release.registry {
-        fields.push(format!("registry: {}", emit::text(reference.registry())));
-    }
+    let mut fields = match below(&release.registry, reference) {
+        Some(name) => vec![format!("image: {name}")],
+        None => vec![
+            format!("image: {}", reference.repository()),
+            format!("registry: {}", emit::text(reference.registry())),
+        ],
+    };
     if let Some(tag) = reference
         .tag()
         .filter(|tag| *tag != release.version.as_str())

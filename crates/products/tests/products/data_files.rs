@@ -85,7 +85,7 @@ fn an_unknown_product_is_refused_with_all_that_are_known() {
     for (spec, known) in [
         ("kubeadm@v1.36.9", "v1.36.5"),
         ("k3s@1.19", "v1.19.12-rc1+k3s2"),
-        ("istio@2.0", "1.29.6, 1.30.3"),
+        ("istio@2.0", "1.24.0 to 1.24.6"),
         ("cilium@v1.16.4", "v1.16.5"),
     ] {
         let error = catalogue.resolve(&spec.parse().unwrap()).unwrap_err();
@@ -105,7 +105,7 @@ fn part(feature: Option<&str>, text: &str) -> Part {
 fn made(product: &str, version: &str, parts: &[Part]) -> Release {
     let known = catalogue();
     let known = known.product(product).unwrap();
-    let merged = gather(known, &version.parse().unwrap(), parts).unwrap();
+    let merged = gather(known, &version.parse().unwrap(), None, parts).unwrap();
     let text = data_file(known, &[merged]);
     let catalogue = catalogue().with_file("made.yaml", text.as_bytes()).unwrap();
     let made = release(&catalogue, &format!("{product}@{version}"));
@@ -200,11 +200,27 @@ fn a_digest_a_registry_and_a_tag_survive_the_data_file() {
 }
 
 #[test]
+fn a_registry_with_a_path_stands_before_all_names_and_is_not_repeated_in_them() {
+    let known = catalogue();
+    let known = known.product("istio").unwrap();
+    let list = "r.corp/hub/pilot:9.0.0\nr.corp/hub/install-cni:9.0.0\n";
+    let parts = [part(None, list)];
+    let version = "9.0.0".parse().unwrap();
+    let merged = gather(known, &version, Some("r.corp/hub"), &parts).unwrap();
+    let text = data_file(known, &[merged]);
+    assert!(text.contains("registry: r.corp/hub\n"), "{text}");
+    assert!(text.contains("- {image: pilot}\n"), "{text}");
+    let read = catalogue().with_file("made.yaml", text.as_bytes()).unwrap();
+    let images = images(&read, "istio@9.0.0", &["cni"]);
+    assert_eq!(references(&images).join("\n") + "\n", list);
+}
+
+#[test]
 fn an_image_that_no_feature_is_known_for_is_an_error_that_names_it() {
     let known = catalogue();
     let known = known.product("cilium").unwrap();
     let parts = [part(None, "quay.io/cilium/newcomer:v9.0.0\n")];
-    let error = gather(known, &"v9.0.0".parse().unwrap(), &parts).unwrap_err();
+    let error = gather(known, &"v9.0.0".parse().unwrap(), None, &parts).unwrap_err();
     assert!(matches!(error, MergeError::Unassigned { .. }));
     let text = error.to_string();
     assert!(

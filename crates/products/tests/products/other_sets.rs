@@ -177,6 +177,68 @@ fn istios_set_is_what_its_charts_values_compose() {
 }
 
 #[test]
+fn istios_images_are_below_another_hub_where_one_is_chosen() {
+    let catalogue = catalogue();
+    for (spec, hub) in [
+        ("istio@1.24.0", "docker.io/istio"),
+        ("istio@1.29.6", "docker.io/istio"),
+        ("istio@1.30.0", "registry.istio.io/release"),
+    ] {
+        let tag = spec.split('@').nth(1).unwrap();
+        let named = |hub: &str| -> BTreeSet<String> {
+            ["pilot", "proxyv2"]
+                .map(|name| format!("{hub}/{name}:{tag}"))
+                .into()
+        };
+        assert_eq!(default_set(&catalogue, spec), named(hub), "{spec}");
+        let resolved = catalogue.resolve(&spec.parse().unwrap()).unwrap();
+        let from = |registry: RegistryChoice| -> BTreeSet<String> {
+            let selection = Selection {
+                registry,
+                ..Selection::default()
+            };
+            let images = resolved.release.select(resolved.product, &selection);
+            references(&images.unwrap()).into_iter().collect()
+        };
+        let other = "gcr.io/istio-release";
+        let published = RegistryChoice::Published(other.parse().unwrap());
+        assert_eq!(from(published), named(other), "{spec}");
+        // A mirror has them under the whole of their names.
+        let path = hub.split_once('/').unwrap().1;
+        let mirror = RegistryChoice::Mirror("r.corp/m".parse().unwrap());
+        assert_eq!(from(mirror), named(&format!("r.corp/m/{path}")), "{spec}");
+    }
+}
+
+#[test]
+fn a_release_whose_chart_is_broken_says_what_to_take_instead() {
+    let spec = "cert-manager@v1.14.0".parse().unwrap();
+    let error = catalogue().resolve(&spec).unwrap_err().to_string();
+    assert!(
+        error.contains("cainjector") && error.contains("v1.14.1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn argo_cds_redis_is_another_image_where_it_is_highly_available() {
+    let catalogue = catalogue();
+    let spec = "argo-cd@v2.13.9";
+    let default = default_set(&catalogue, spec);
+    let ha = only(&catalogue, spec, &["ha"]);
+    assert_eq!((default.len(), ha.len()), (3, 4));
+    let both: Vec<&String> = default.intersection(&ha).collect();
+    assert_eq!(
+        both,
+        [
+            "ghcr.io/dexidp/dex:v2.41.1",
+            "quay.io/argoproj/argocd:v2.13.9"
+        ]
+    );
+    assert!(ha.contains("public.ecr.aws/docker/library/redis:7.0.15-alpine"));
+}
+
+#[test]
 fn a_default_cilium_is_agent_envoy_and_operator_by_tag_and_digest() {
     let catalogue = catalogue();
     for version in ["v1.16.5", "v1.17.18", "v1.18.12", "v1.19.6", "v1.20.0"] {
