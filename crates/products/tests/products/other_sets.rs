@@ -192,21 +192,26 @@ fn istios_images_are_below_another_hub_where_one_is_chosen() {
         };
         assert_eq!(default_set(&catalogue, spec), named(hub), "{spec}");
         let resolved = catalogue.resolve(&spec.parse().unwrap()).unwrap();
-        let from = |registry: RegistryChoice| -> BTreeSet<String> {
+        let select = |registry: RegistryChoice| {
             let selection = Selection {
                 registry,
                 ..Selection::default()
             };
             let images = resolved.release.select(resolved.product, &selection);
-            references(&images.unwrap()).into_iter().collect()
+            images.unwrap()
         };
         let other = "gcr.io/istio-release";
-        let published = RegistryChoice::Published(other.parse().unwrap());
-        assert_eq!(from(published), named(other), "{spec}");
-        // A mirror has them under the whole of their names.
+        let published = select(RegistryChoice::Published(other.parse().unwrap()));
+        let ours: BTreeSet<String> = references(&published).into_iter().collect();
+        assert_eq!(ours, named(other), "{spec}");
+        // A mirror has them under the whole of their names, and they are carried under those.
         let path = hub.split_once('/').unwrap().1;
-        let mirror = RegistryChoice::Mirror("r.corp/m".parse().unwrap());
-        assert_eq!(from(mirror), named(&format!("r.corp/m/{path}")), "{spec}");
+        let mirrored = select(RegistryChoice::Mirror("r.corp/m".parse().unwrap()));
+        let pulled = mirrored.images.iter().map(|image| image.pulled_from());
+        let pulled: BTreeSet<String> = pulled.map(ToString::to_string).collect();
+        assert_eq!(pulled, named(&format!("r.corp/m/{path}")), "{spec}");
+        let carried: BTreeSet<String> = references(&mirrored).into_iter().collect();
+        assert_eq!(carried, named(hub), "{spec}");
     }
 }
 
