@@ -9,6 +9,8 @@ mod bad_input;
 mod calico;
 #[path = "e2e/calico_docs.rs"]
 mod calico_docs;
+#[path = "e2e/calico_sets.rs"]
+mod calico_sets;
 #[path = "e2e/crossing.rs"]
 mod crossing;
 #[path = "e2e/interchange.rs"]

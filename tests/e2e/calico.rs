@@ -1,10 +1,12 @@
 //! Calico from a private registry: what the operator will ask for is there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use sealift_oci::Digest;
 use sealift_testkit::{ImageMaker, Registry};
+use serde_json::Value;
 
 use crate::support::{Shore, names};
 
@@ -96,6 +98,21 @@ pub(crate) fn missing(
         .collect()
 }
 
+/// The tag of each image of a release, whether it is chosen or not.
+fn tags(shore: &Shore, version: &str) -> BTreeMap<String, String> {
+    let product = format!("calico@{version}");
+    let json = shore.json(&["images", "--json", "--product", &product]);
+    let products = &json["products"][0];
+    let all = ["images", "leftOut"].map(|list| products[list].as_array().unwrap());
+    let rows = all.into_iter().flatten();
+    let tag = |row: &Value| {
+        let (name, tag) = row["reference"].as_str()?.rsplit_once(':')?;
+        let (_, repository) = name.split_once('/')?;
+        (!tag.ends_with("-fips")).then(|| (repository.to_owned(), tag.to_owned()))
+    };
+    rows.filter_map(tag).collect()
+}
+
 /// The two resources in a folder of a shore.
 fn resources(shore: &Shore, folder: &str) -> (String, String) {
     let text = |name: &str| String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
@@ -106,6 +123,7 @@ fn resources(shore: &Shore, folder: &str) -> (String, String) {
 fn the_destination_answers_every_reference_that_the_operator_composes() {
     for version in ["v3.20.0", "v3.25.0", "v3.28.5", "v3.30.7", "v3.32.1"] {
         let shore = shore_with_calico(version);
+        let tags = tags(&shore, version);
         for (path, flags) in [
             ("", [].as_slice()),
             ("/a/b", &[]),
@@ -123,6 +141,17 @@ fn the_destination_answers_every_reference_that_the_operator_composes() {
                 |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
             let missing = missing(&installation, &set, &destination.host(), &has);
             assert_eq!(missing, Vec::<String>::new(), "{version} {to} {flags:?}");
+            // Without an ImageSet the same names are asked for by the release's tag.
+            for (image, digest) in pinned(&set) {
+                let tag = &tags[&image];
+                let name = composed(&installation, &image);
+                let (_, repository) = name.split_once('/').unwrap();
+                assert_eq!(
+                    destination.tagged(repository, tag),
+                    Some(digest),
+                    "{name}:{tag}"
+                );
+            }
         }
     }
 }

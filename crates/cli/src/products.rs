@@ -1,5 +1,7 @@
 //! Products on the command line: which release, and which of its images.
 
+mod report;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use sealift_products::{
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+pub(crate) use report::ProductReport;
 
 /// No product data file is larger.
 const MAX_DATA_BYTES: u64 = 16 << 20;

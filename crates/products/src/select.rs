@@ -51,6 +51,8 @@ pub struct ProductImage {
     pub published: Reference,
     /// A mirror's name for it, where it is pulled from one.
     pub mirror: Option<Reference>,
+    /// The same image in other registries, where sources of upstream's take it from those.
+    pub elsewhere: Vec<Reference>,
     /// The features that need it.
     pub features: Vec<String>,
     /// The sources that name it.
@@ -301,11 +303,21 @@ impl Release {
             RegistryChoice::Mirror(mirror) => Some(naming.reference_at(&row.reference, mirror)?),
             _ => None,
         };
+        let same_image = |other: &&Reference| {
+            other.registry() != reference.registry()
+                && other.repository() == reference.repository()
+                && other.tag() == reference.tag()
+        };
+        let mut elsewhere: Vec<Reference> =
+            row.differs.values().filter(same_image).cloned().collect();
+        elsewhere.sort();
+        elsewhere.dedup();
         let omitted = self.sources.iter().filter(|s| !row.named_by.contains(s));
         Ok(ProductImage {
             reference,
             published: row.reference.clone(),
             mirror,
+            elsewhere,
             features: row.features.clone(),
             named_by: row.named_by.clone(),
             omitted_by: omitted.cloned().collect(),

@@ -134,6 +134,21 @@ impl Client {
         }
     }
 
+    /// A client for questions whose answer can be done without: it asks once, and waits ten seconds at
+    /// most where nothing moves.
+    #[must_use]
+    pub fn impatient(&self) -> Self {
+        let own = &*self.options;
+        Self::new(ClientOptions {
+            retry: RetryPolicy {
+                retries: 0,
+                ..own.retry
+            },
+            idle_timeout: own.idle_timeout.min(Duration::from_secs(10)),
+            ..own.clone()
+        })
+    }
+
     /// A repository on a registry; nothing is sent yet.
     ///
     /// # Errors

@@ -1,3 +1,5 @@
+mod elsewhere;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::io::{self, Write};
@@ -17,6 +19,7 @@ use crate::args::{OutputArgs, SourceArgs, TransportArgs};
 use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
 use crate::{output, sources, words};
@@ -114,6 +117,8 @@ fn local(text: &str) -> Result<LocalRequest, String> {
 #[derive(Serialize)]
 struct DryRun<'a> {
     plan: &'a Plan,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    products: Vec<ProductReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Status>,
 }
@@ -142,8 +147,9 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         Some(plan) => plan,
         None => resolve(&request, &context)?,
     };
+    elsewhere::compare(&found, &plan, &client.impatient(), &*observer);
     if args.dry_run {
-        return dry_run(args, &plan, file.as_ref());
+        return dry_run(args, &plan, &found, file.as_ref());
     }
     warn(&*observer, &plan);
     match &file {
@@ -240,14 +246,24 @@ fn tell(args: &BundleArgs, report: &Report) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn dry_run(args: &BundleArgs, plan: &Plan, file: Option<&OutputFile>) -> Result<Exit, Failure> {
+fn dry_run(
+    args: &BundleArgs,
+    plan: &Plan,
+    found: &Sources,
+    file: Option<&OutputFile>,
+) -> Result<Exit, Failure> {
     let status = file.map(|file| status(plan, file));
+    let products: Vec<ProductReport<'_>> = found.products.iter().map(ProductReport::of).collect();
     if args.output_args.json {
         output::json(&DryRun {
             plan,
+            products,
             output: status,
         })?;
     } else {
+        for line in products.iter().flat_map(ProductReport::lines) {
+            output::line(&line)?;
+        }
         output::line(&plan_words(plan))?;
         if let (Some(file), Some(status)) = (file, &status) {
             output::line(&status_words(&file.path, status))?;

@@ -2,13 +2,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use sealift_oci::Reference;
-use sealift_products::Source;
 use serde::Serialize;
 
 use crate::args::SourceArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::products::Chosen;
+use crate::products::{Chosen, ProductReport};
 use crate::sources::{self, Sources};
 use crate::{output, progress};
 
@@ -38,28 +37,6 @@ struct Report<'a> {
     incomplete: Vec<Place<'a>>,
     not_understood: Vec<Unclear<'a>>,
     products: Vec<ProductReport<'a>>,
-}
-
-/// A product's release, image by image: who names it, and who should and does not.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProductReport<'a> {
-    product: &'a str,
-    images: Vec<ProductImage<'a>>,
-    left_out: Vec<ProductImage<'a>>,
-    warnings: Vec<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProductImage<'a> {
-    reference: String,
-    /// A mirror's name for it, where it is pulled from one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mirror: Option<String>,
-    features: &'a [String],
-    named_by: Vec<&'a str>,
-    omitted_by: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -143,26 +120,7 @@ fn report(found: &Sources) -> Report<'_> {
             .map(|(file, occurrence)| place(file, occurrence))
             .collect(),
         not_understood: not_understood.collect(),
-        products: found.products.iter().map(product).collect(),
-    }
-}
-
-fn product(chosen: &Chosen) -> ProductReport<'_> {
-    ProductReport {
-        product: &chosen.name,
-        images: chosen.images.images.iter().map(product_image).collect(),
-        left_out: chosen.images.left_out.iter().map(product_image).collect(),
-        warnings: chosen.warnings(),
-    }
-}
-
-fn product_image(image: &sealift_products::ProductImage) -> ProductImage<'_> {
-    ProductImage {
-        reference: image.reference.to_string(),
-        mirror: image.mirror.as_ref().map(ToString::to_string),
-        features: &image.features,
-        named_by: image.named_by.iter().map(Source::as_str).collect(),
-        omitted_by: image.omitted_by.iter().map(Source::as_str).collect(),
+        products: found.products.iter().map(ProductReport::of).collect(),
     }
 }
 
