@@ -28,6 +28,11 @@ pub(super) const FILES: &[(&str, &str)] = data![
     "rke2.yaml",
     "cert-manager.yaml",
     "argo-cd.yaml",
-    "cilium.yaml",
+    "cilium/product.yaml",
+    "cilium/v1.16.yaml",
+    "cilium/v1.17.yaml",
+    "cilium/v1.18.yaml",
+    "cilium/v1.19.yaml",
+    "cilium/v1.20.yaml",
     "istio.yaml",
 ];

@@ -86,7 +86,7 @@ fn an_unknown_product_is_refused_with_all_that_are_known() {
         ("kubeadm@v1.36.9", "v1.36.5"),
         ("k3s@1.19", "v1.19.12-rc1+k3s2"),
         ("istio@2.0", "1.24.0 to 1.24.6"),
-        ("cilium@v1.16.4", "v1.16.5"),
+        ("cilium@v1.16.99", "v1.16.5"),
     ] {
         let error = catalogue.resolve(&spec.parse().unwrap()).unwrap_err();
         assert!(error.to_string().contains(known), "{spec}: {error}");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sealift_oci::{Naming, NamingRule};
 use sealift_products::import::{Import, cert_manager_values, image_list, istio_values};
-use sealift_products::{Catalogue, RegistryChoice, Selection, Warning};
+use sealift_products::{Catalogue, ProductImage, RegistryChoice, Selection, Warning};
 
 use crate::shared::{catalogue, images, references, upstream};
 
@@ -207,7 +207,7 @@ fn istios_images_are_below_another_hub_where_one_is_chosen() {
         // A mirror has them under the whole of their names, and they are carried under those.
         let path = hub.split_once('/').unwrap().1;
         let mirrored = select(RegistryChoice::Mirror("r.corp/m".parse().unwrap()));
-        let pulled = mirrored.images.iter().map(|image| image.pulled_from());
+        let pulled = mirrored.images.iter().map(ProductImage::pulled_from);
         let pulled: BTreeSet<String> = pulled.map(ToString::to_string).collect();
         assert_eq!(pulled, named(&format!("r.corp/m/{path}")), "{spec}");
         let carried: BTreeSet<String> = references(&mirrored).into_iter().collect();
@@ -246,8 +246,11 @@ fn argo_cds_redis_is_another_image_where_it_is_highly_available() {
 #[test]
 fn a_default_cilium_is_agent_envoy_and_operator_by_tag_and_digest() {
     let catalogue = catalogue();
-    for version in ["v1.16.5", "v1.17.18", "v1.18.12", "v1.19.6", "v1.20.0"] {
-        let images = images(&catalogue, &format!("cilium@{version}"), &[]);
+    let product = catalogue.product("cilium").unwrap();
+    assert!(product.releases.len() >= 59);
+    for release in &product.releases {
+        let version = release.version.as_str();
+        let images = release.select(product, &Selection::default()).unwrap();
         let mut names = Vec::new();
         for image in &images.images {
             let reference = &image.reference;
