@@ -5,29 +5,13 @@
 mod support;
 
 use regzip::{Options, Wrapper};
-use support::{go_writer, inputs, round_trip, run, skipped};
-
-/// The installed Go, if it is one of the old encoder's releases.
-fn old_go() -> Option<std::path::PathBuf> {
-    let go = support::program("go")?;
-    let version = String::from_utf8(run(&go, &["env", "GOVERSION"], &[])).unwrap();
-    let minor: u32 = version
-        .trim()
-        .trim_start_matches("go1.")
-        .split(|c: char| !c.is_ascii_digit())
-        .next()
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(0);
-    if minor > 26 {
-        skipped(&format!("{} has the new encoder", version.trim()));
-        return None;
-    }
-    go_writer("go")
-}
+use support::{inputs, old_go_writer, round_trip, run};
 
 #[test]
 fn all_levels_and_inputs() {
-    let Some(writer) = old_go() else { return };
+    let Some(writer) = old_go_writer() else {
+        return;
+    };
     for (name, plain) in inputs() {
         for level in -2..=9i32 {
             let stream = run(&writer, &["gzip", &level.to_string()], &plain);
@@ -40,7 +24,9 @@ fn all_levels_and_inputs() {
 
 #[test]
 fn wrappers() {
-    let Some(writer) = old_go() else { return };
+    let Some(writer) = old_go_writer() else {
+        return;
+    };
     let plain = support::binary(300_000, 5);
     for level in ["1", "6", "9"] {
         let stream = run(&writer, &["zlib", level], &plain);
@@ -59,7 +45,9 @@ fn wrappers() {
 
 #[test]
 fn sizes_of_writes_and_flushes() {
-    let Some(writer) = old_go() else { return };
+    let Some(writer) = old_go_writer() else {
+        return;
+    };
     let plain = support::binary(400_000, 6);
     for level in ["-2", "0", "1", "2", "3", "4", "6", "9"] {
         for option in [
@@ -83,7 +71,9 @@ fn sizes_of_writes_and_flushes() {
 /// A match at the far end of the window that only a write ending before it hides.
 #[test]
 fn the_one_place_where_writes_show() {
-    let Some(writer) = old_go() else { return };
+    let Some(writer) = old_go_writer() else {
+        return;
+    };
     let mut plain = support::Random(11).bytes(140_000);
     // Position 65,274 repeats what is more than 32,506 bytes before it.
     plain.copy_within(32_600..32_640, 65_274);
@@ -100,7 +90,9 @@ fn the_one_place_where_writes_show() {
 
 #[test]
 fn members_and_tails() {
-    let Some(writer) = old_go() else { return };
+    let Some(writer) = old_go_writer() else {
+        return;
+    };
     let pieces = [
         support::text(50_000, 1),
         Vec::new(),

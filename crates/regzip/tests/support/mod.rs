@@ -138,6 +138,24 @@ pub fn go_writer(name: &str) -> Option<PathBuf> {
     build(name, name, &[], None)
 }
 
+/// The writer, if the installed Go is one of the old encoder's releases.
+pub fn old_go_writer() -> Option<PathBuf> {
+    let go = program("go")?;
+    let version = String::from_utf8(run(&go, &["env", "GOVERSION"], &[])).unwrap();
+    let minor: u32 = version
+        .trim()
+        .trim_start_matches("go1.")
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
+    if minor > 26 {
+        skipped(&format!("{} has the new encoder", version.trim()));
+        return None;
+    }
+    go_writer("go")
+}
+
 /// The writer with another version of klauspost/compress: one of the `.mod` files beside it.
 pub fn klauspost_writer(version: &str) -> Option<PathBuf> {
     let modules = format!("-modfile=v{version}.mod");

@@ -1,9 +1,9 @@
 // Writes stdin with this toolchain's own encoder.
 //
-// Usage: go FORMAT LEVEL [write=N] [flush=N]
+// Usage: go FORMAT LEVEL [write=N] [flush=N] [stream=N]
 //
 // FORMAT is gzip, zlib or flate; write cuts the input in writes of N bytes, flush flushes after
-// every N bytes.
+// every N bytes; stream writes N bytes at a time and never holds more.
 package main
 
 import (
@@ -40,6 +40,20 @@ func open(format string, level int) (w writer, err error) {
 	}
 }
 
+// stream writes stdin in pieces as large as the buffer, for content that does not fit in memory.
+func stream(w writer, buffer []byte) {
+	for {
+		n, end := io.ReadFull(os.Stdin, buffer)
+		_, err := w.Write(buffer[:n])
+		check(err)
+		if end == io.EOF || end == io.ErrUnexpectedEOF {
+			check(w.Close())
+			return
+		}
+		check(end)
+	}
+}
+
 func main() {
 	level, err := strconv.Atoi(os.Args[2])
 	check(err)
@@ -50,6 +64,10 @@ func main() {
 		name, value, _ := strings.Cut(arg, "=")
 		options[name], err = strconv.Atoi(value)
 		check(err)
+	}
+	if size := options["stream"]; size > 0 {
+		stream(w, make([]byte, size))
+		return
 	}
 	data, err := io.ReadAll(os.Stdin)
 	check(err)

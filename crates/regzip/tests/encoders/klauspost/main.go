@@ -1,9 +1,9 @@
 // Writes stdin with klauspost's encoder.
 //
-// Usage: klauspost FORMAT LEVEL [write=N] [flush=N] [block=N]
+// Usage: klauspost FORMAT LEVEL [write=N] [flush=N] [block=N] [stream=N]
 //
 // FORMAT is gzip or pgzip; write cuts the input in writes of N bytes, flush flushes after every N
-// bytes, block is pgzip's block size.
+// bytes, block is pgzip's block size; stream writes N bytes at a time and never holds more.
 package main
 
 import (
@@ -40,6 +40,20 @@ func open(format string, level, block int) (writer, error) {
 	return w, err
 }
 
+// stream writes stdin in pieces as large as the buffer, for content that does not fit in memory.
+func stream(w writer, buffer []byte) {
+	for {
+		n, end := io.ReadFull(os.Stdin, buffer)
+		_, err := w.Write(buffer[:n])
+		check(err)
+		if end == io.EOF || end == io.ErrUnexpectedEOF {
+			check(w.Close())
+			return
+		}
+		check(end)
+	}
+}
+
 func main() {
 	level, err := strconv.Atoi(os.Args[2])
 	check(err)
@@ -51,6 +65,10 @@ func main() {
 	}
 	w, err := open(os.Args[1], level, options["block"])
 	check(err)
+	if size := options["stream"]; size > 0 {
+		stream(w, make([]byte, size))
+		return
+	}
 	data, err := io.ReadAll(os.Stdin)
 	check(err)
 	size, flush := options["write"], options["flush"]
