@@ -4,6 +4,7 @@ mod bench;
 mod binary;
 mod check;
 mod demo;
+mod fuzz;
 mod ingest;
 mod wire;
 mod workspace;
@@ -29,6 +30,8 @@ enum Command {
     Demo,
     /// Measure bundle, verify and load against their floors and against skopeo, on loopback
     Bench(bench::BenchArguments),
+    /// Try `regzip` with input after input, broken ones above all
+    Fuzz(fuzz::FuzzArguments),
     /// Make data files of what upstream publishes
     #[command(subcommand)]
     Ingest(ingest::IngestCommand),
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Demo => demo::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Ingest(command) => ingest::run(&command),
     };
     match result {

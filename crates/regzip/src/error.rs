@@ -8,7 +8,7 @@ use std::io;
 pub enum Error {
     /// Reading the input or writing the output failed.
     #[error("input or output failed: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// The bytes are not a recipe that this version understands.
     #[error("not a usable recipe: {0}")]
     BadRecipe(&'static str),
@@ -22,6 +22,16 @@ pub enum Error {
 
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<io::Error> for Error {
+    /// An error of this crate that went through a [`std::io::Read`] comes out as it went in.
+    fn from(error: io::Error) -> Self {
+        match error.downcast() {
+            Ok(own) => own,
+            Err(error) => Self::Io(error),
+        }
+    }
+}
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {

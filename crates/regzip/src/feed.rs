@@ -56,7 +56,7 @@ impl<P: Read> Feed<P> {
                 .read_exact(&mut self.buffer[old..])
                 .map_err(|e| match e.kind() {
                     io::ErrorKind::UnexpectedEof => Error::WrongContent("it is too short"),
-                    _ => Error::Io(e),
+                    _ => e.into(),
                 })?;
             self.sum(old)?;
         }

@@ -341,6 +341,10 @@ impl Member {
             let before = before.ok_or(Error::BadRecipe("no header"))?;
             (before.wrapper, before.header.clone())
         };
+        let repeated = before.is_some_and(|b| b.wrapper == wrapper && b.header == header);
+        if repeated && flags & NEW_HEADER != 0 {
+            return Err(Error::BadRecipe("the header before once more"));
+        }
         let method = if flags & NEW_METHOD != 0 {
             match fields.byte()? {
                 0 => Method::Literal(fields.bytes()?.into()),
@@ -349,6 +353,9 @@ impl Member {
         } else {
             before.ok_or(Error::BadRecipe("no encoder"))?.method.clone()
         };
+        if flags & NEW_METHOD != 0 && before.is_some_and(|b| b.method == method) {
+            return Err(Error::BadRecipe("the encoder before once more"));
+        }
         let plain_len = fields.number()?;
         let plain_crc = fields.u32()?;
         let trailer = if flags & ODD_TRAILER != 0 {
