@@ -15,6 +15,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cases::{Input, KINDS, Kind, Maker};
 use watch::{Cost, Watchdog};
 
+/// How many inputs of each kind come in a row, so that each takes about as long as the others.
+const ROUND: [(Kind, usize); 5] = [
+    (Kind::Recipe, 40),
+    (Kind::Map, 40),
+    (Kind::Stream, 8),
+    (Kind::Nested, 4),
+    (Kind::RoundTrip, 2),
+];
+
 /// How long, from where, and what of.
 #[derive(clap::Args)]
 pub(crate) struct FuzzArguments {
@@ -69,7 +78,13 @@ pub(crate) fn run(arguments: &FuzzArguments) -> Result<(), Box<dyn Error>> {
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() << 20,
     };
     println!("--seed {seed}");
-    let kinds = arguments.kind.map_or(KINDS.to_vec(), |kind| vec![kind]);
+    let kinds: Vec<Kind> = match arguments.kind {
+        Some(kind) => vec![kind],
+        None => ROUND
+            .into_iter()
+            .flat_map(|(kind, count)| std::iter::repeat_n(kind, count))
+            .collect(),
+    };
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut tally = Tally::default();
     let mut maker = Maker::default();

@@ -48,6 +48,12 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    // Each is analysed six times, and with all encoders; the fuzzer tries more.
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
     #[test]
     fn any_bytes_as_stream(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let gzip = [&HELLO[..10], &bytes].concat();
