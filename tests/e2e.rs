@@ -21,6 +21,8 @@ mod interrupted;
 mod lists;
 #[path = "e2e/other_products.rs"]
 mod other_products;
+#[path = "e2e/product_docs.rs"]
+mod product_docs;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
 #[path = "e2e/secrets.rs"]

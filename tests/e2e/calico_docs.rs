@@ -44,12 +44,13 @@ const FIXTURES: [(&str, &str); 5] = [
 ];
 
 /// A fenced block: the words after the ticks, and what is between them.
-struct Block {
-    words: Vec<&'static str>,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) words: Vec<&'static str>,
+    pub(crate) text: String,
 }
 
-fn blocks(document: &'static str) -> Vec<Block> {
+/// The fenced blocks of a document, in their order.
+pub(crate) fn blocks(document: &'static str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for line in document.lines() {
@@ -76,7 +77,7 @@ fn blocks(document: &'static str) -> Vec<Block> {
 }
 
 /// The commands of a block, those that go on over several lines in one.
-fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let joined = text.replace("\\\n", " ");
     let lines = joined.lines().map(str::trim);
     lines
@@ -86,13 +87,13 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// A shore of its own with the document's variables.
-struct Side {
-    shore: Shore,
-    variables: BTreeMap<String, String>,
+pub(crate) struct Side {
+    pub(crate) shore: Shore,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 impl Side {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             shore: Shore::new(),
             variables: BTreeMap::new(),
@@ -100,7 +101,7 @@ impl Side {
     }
 
     /// Runs a line as a shell would, `sealift` being the program under test.
-    fn run(&self, line: &str) {
+    pub(crate) fn run(&self, line: &str) {
         let bin = self.shore.path(".bin");
         if !bin.exists() {
             fs::create_dir(&bin).unwrap();

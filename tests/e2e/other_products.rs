@@ -202,7 +202,7 @@ fn k3s_and_rke2_find_their_images_in_the_system_default_registry() {
 }
 
 /// cert-manager's controller as its chart renders it: the solver is an argument.
-const CONTROLLER: &str = "\
+pub(crate) const CONTROLLER: &str = "\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: cert-manager}
@@ -343,6 +343,39 @@ fn ciliums_tag_and_digest_are_both_asked_for_and_both_carried() {
     let digest = agent.digest().to_string();
     assert!(run.stderr.contains("cilium/cilium") && run.stderr.contains(&digest));
     assert!(!shore.path("third.tar").exists());
+}
+
+#[test]
+fn where_platforms_were_chosen_the_new_digest_is_put_into_ciliums_values() {
+    let (shore, source) = (Shore::new(), Registry::start());
+    let agent = ImageMaker::new("agent").platforms(&["linux/amd64", "linux/arm64"]);
+    let agent = agent.make();
+    agent.put_into(&source, "cilium/cilium", Some("v1.99.0"));
+    shore.write("data.yaml", cilium_data(&[("cilium/cilium", &agent)]));
+    let old = agent.digest().to_string();
+    let values = |repository: &str, digest: &str| {
+        format!(
+            "image:\n  override: ~\n  repository: \"{repository}\"\n  tag: \"v1.99.0\"\n  # of the index\n  digest: \"{digest}\"\n  useDigest: true\n"
+        )
+    };
+    shore.write("values.yaml", values("quay.io/cilium/cilium", &old));
+    let host = source.host();
+    let product = ["--product", "cilium@1.99", "--product-data", "data.yaml"];
+    let from = ["--product-mirror", &host, "--platform", "linux/arm64"];
+    let to = ["-o", "p.tar", "--quiet"];
+    shore.ok(&[&["bundle"], &product[..], &from, &to].concat());
+    let destination = Registry::start();
+    shore.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
+    let new = destination.tagged("cilium/cilium", "v1.99.0").unwrap();
+    assert_ne!(new.to_string(), old);
+    let to = ["--to", &destination.host(), "--pin", "p.tar"];
+    shore.ok(&[&["rewrite", "values.yaml"], &to[..]].concat());
+    let repository = format!("{}/cilium/cilium", destination.host());
+    let expected = values(&repository, &new.to_string());
+    assert_eq!(
+        String::from_utf8(shore.read("values.yaml")).unwrap(),
+        expected
+    );
 }
 
 #[test]

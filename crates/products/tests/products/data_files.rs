@@ -1,11 +1,12 @@
 //! The data files as such: none is forgotten, and what is made of upstream's texts reads back.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 use sealift_products::import::{MergeError, Part, data_file, gather, image_list};
-use sealift_products::{ImageRow, Release, Selection, read_yaml_one};
+use sealift_products::{Catalogue, ImageRow, Release, Selection, read_yaml_one};
 
 use crate::shared::{catalogue, images, references, release, upstream};
 
@@ -256,4 +257,46 @@ fn an_image_of_which_nothing_is_said_is_named_by_every_source() {
     assert_eq!(named, [2, 1, 0]);
     let omitted: Vec<usize> = images.images.iter().map(|i| i.omitted_by.len()).collect();
     assert_eq!(omitted, [0, 1, 2]);
+}
+
+/// The table of `docs/products.md`, between its two marks.
+fn table(catalogue: &Catalogue) -> String {
+    let mut text =
+        "| product | releases | default images | features |\n|---|---|---|---|\n".to_owned();
+    for product in catalogue.products().iter().filter(|p| p.name != "calico") {
+        let (first, last) = (
+            product.releases.first().unwrap(),
+            product.releases.last().unwrap(),
+        );
+        let images = last.select(product, &Selection::default()).unwrap().images;
+        let features: Vec<String> = product
+            .features
+            .iter()
+            .filter(|feature| feature.name != "default")
+            .map(|feature| format!("`{}`", feature.name))
+            .collect();
+        writeln!(
+            text,
+            "| `{}` ({}) | {}: {} to {} | {} | {} |",
+            product.name,
+            product.title,
+            product.releases.len(),
+            first.version,
+            last.version,
+            images.len(),
+            features.join(" ")
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_documented_table_is_what_the_data_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/products.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (_, rest) = text.split_once("<!-- coverage -->\n").unwrap();
+    let (documented, _) = rest.split_once("<!-- end of coverage -->").unwrap();
+    let path = path.display();
+    assert_eq!(documented, table(&catalogue()), "put this into {path}");
 }
