@@ -221,7 +221,7 @@ impl Reader<'_> {
     }
 }
 
-fn has_extension(name: &str, extension: &str) -> bool {
+pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name)
         .extension()
         .is_some_and(|own| own == extension)

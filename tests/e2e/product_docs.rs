@@ -7,7 +7,7 @@ use std::fs;
 use sealift_testkit::Registry;
 
 use crate::calico::publish;
-use crate::calico_docs::{Side, blocks, commands};
+use crate::calico_docs::{Side, blocks, commands, has_extension};
 use crate::other_products::CONTROLLER;
 
 const DOCUMENT: &str = include_str!("../../docs/products.md");
@@ -65,7 +65,7 @@ fn connected(side: &Side, mirror: &Registry, line: &str) -> usize {
 /// Nothing but bundles gets over.
 fn carry(from: &Side, to: &Side) {
     let names = from.shore.names().into_iter();
-    for name in names.filter(|name| name.ends_with(".tar")) {
+    for name in names.filter(|name| has_extension(name, "tar")) {
         to.shore.write(&name, from.shore.read(&name));
     }
 }
