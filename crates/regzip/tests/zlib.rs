@@ -3,35 +3,8 @@
 
 mod support;
 
-use std::path::Path;
-
 use regzip::{Options, Wrapper};
-use support::{inputs, program, round_trip, run};
-
-/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance
-/// and kind (2 sync, 3 full).
-const SCRIPT: &str = "
-import sys, zlib
-level, bits, memory, strategy, flush, kind = map(int, sys.argv[1:])
-data = sys.stdin.buffer.read()
-c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
-out = b''
-if flush:
-    for at in range(0, len(data), flush):
-        out += c.compress(data[at:at + flush])
-        if at + flush < len(data):
-            out += c.flush(kind)
-else:
-    out += c.compress(data)
-sys.stdout.buffer.write(out + c.flush())
-";
-
-fn python(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
-    let settings = settings.map(|n| n.to_string());
-    let mut arguments = vec!["-c", SCRIPT];
-    arguments.extend(settings.iter().map(String::as_str));
-    run(python, &arguments, plain)
-}
+use support::{inputs, program, round_trip, run, zlib};
 
 #[test]
 fn all_levels_and_inputs() {
@@ -40,7 +13,7 @@ fn all_levels_and_inputs() {
     };
     for (name, plain) in inputs() {
         for level in [1, 3, 4, 6, 9] {
-            let stream = python(&path, [level, 31, 8, 0, 0, 2], &plain);
+            let stream = zlib(&path, [level, 31, 8, 0, 0, 2], &plain);
             round_trip(
                 &format!("{name}, level {level}"),
                 &stream,
@@ -64,7 +37,7 @@ fn settings() {
                 if memory == 9 && strategy == 4 {
                     continue;
                 }
-                let stream = python(&path, settings, &plain);
+                let stream = zlib(&path, settings, &plain);
                 round_trip(
                     &format!("{settings:?}"),
                     &stream,
@@ -76,12 +49,12 @@ fn settings() {
     }
     let mut options = Options::default();
     options.wrapper = Some(Wrapper::Raw);
-    let stream = python(&path, [9, -15, 8, 0, 0, 2], &plain);
+    let stream = zlib(&path, [9, -15, 8, 0, 0, 2], &plain);
     round_trip("raw", &stream, &plain, &options);
     for flush in [1000, 65_274, 100_000] {
         for level in [1, 6] {
             for kind in [2, 3] {
-                let stream = python(&path, [level, 31, 8, 0, flush, kind], &plain);
+                let stream = zlib(&path, [level, 31, 8, 0, flush, kind], &plain);
                 let what = format!("flush {flush}, kind {kind}");
                 round_trip(&what, &stream, &plain, &Options::default());
             }
@@ -112,7 +85,7 @@ fn nothing_but_stored_blocks() {
     };
     for (name, plain) in inputs() {
         for flush in [0, 70_000] {
-            let stream = python(&path, [0, 31, 8, 0, flush, 2], &plain);
+            let stream = zlib(&path, [0, 31, 8, 0, flush, 2], &plain);
             let what = format!("{name}, flush {flush}");
             round_trip(&what, &stream, &plain, &Options::default());
         }

@@ -233,6 +233,32 @@ pub fn run(program: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     })
 }
 
+/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance
+/// and kind (2 sync, 3 full).
+const ZLIB: &str = "
+import sys, zlib
+level, bits, memory, strategy, flush, kind = map(int, sys.argv[1:])
+data = sys.stdin.buffer.read()
+c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
+out = b''
+if flush:
+    for at in range(0, len(data), flush):
+        out += c.compress(data[at:at + flush])
+        if at + flush < len(data):
+            out += c.flush(kind)
+else:
+    out += c.compress(data)
+sys.stdout.buffer.write(out + c.flush())
+";
+
+/// Python's zlib with these settings (as in the script above) over `plain`.
+pub fn zlib(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
+    let settings = settings.map(|n| n.to_string());
+    let mut arguments = vec!["-c", ZLIB];
+    arguments.extend(settings.iter().map(String::as_str));
+    run(python, &arguments, plain)
+}
+
 /// Analyses `stream`, rebuilds it from the recipe's bytes, on one thread and from all checkpoints at
 /// once, and compares; the recipe.
 pub fn round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
