@@ -224,7 +224,12 @@ fn a_pull_secret_is_made_readable_by_its_owner_alone_and_never_printed() {
 fn what_cannot_work_is_said_and_nothing_is_written() {
     let shore = shore_with_calico("v3.32.1");
     shore.write("no-secret.json", "hello");
-    let all: [(&[&str], &str); 7] = [
+    let all: [(&[&str], &str); 9] = [
+        (&["corp"], "path on Docker Hub"),
+        (
+            &["r.corp", "--release", "v3.31.0"],
+            "has no image of calico v3.31.0",
+        ),
         (&["r.corp", "--naming", "host"], "naming rule"),
         (&["r.corp", "--naming", "flat"], "needs a path"),
         (&["https://r.corp"], "https://r.corp"),
@@ -247,6 +252,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         let run = shore.run(&[write.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
+        assert!(!run.stderr.contains("a default install"), "{}", run.stderr);
         assert!(!shore.path("apply").exists(), "{arguments:?}");
     }
     let unknown = shore.run(&["images", "--product", "calico@v3.99.0"]);
@@ -256,6 +262,40 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         "{}",
         unknown.stderr
     );
+}
+
+#[test]
+fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
+    let shore = shore_with_calico("v3.32.1");
+    shore.write("r.yaml", "apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata:\n  name: default\nspec: {}\n");
+    let write = [
+        "product",
+        "calico",
+        "calico.tar",
+        "r.corp",
+        "--out-dir",
+        "apply",
+    ];
+    let given = [write.as_slice(), &["--manifest", "r.yaml"]].concat();
+    shore.ok(&given);
+    // As a run leaves it that was interrupted.
+    fs::remove_file(shore.path("apply/README.md")).unwrap();
+    let again = shore.run(&given);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(!again.stderr.contains("did not write"), "{}", again.stderr);
+    let whole = shore.read("apply/README.md");
+    let other = shore.run(&write);
+    assert_eq!(other.code, Some(5), "{}", other.stderr);
+    assert!(!shore.path("apply/installation.yaml").exists());
+    assert_eq!(shore.read("apply/README.md"), whole);
+    let other = shore.run(&[write.as_slice(), &["--overwrite"]].concat());
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    let said = "apply has files that this run did not write: r.yaml";
+    assert!(other.stderr.contains(said), "{}", other.stderr);
+    shore.write("installation.yaml", "kind: Other\n");
+    let two = shore.run(&[write.as_slice(), &["--manifest", "installation.yaml"]].concat());
+    assert_eq!(two.code, Some(2), "{}", two.stderr);
+    assert!(two.stderr.contains("two of the files"), "{}", two.stderr);
 }
 
 #[test]

@@ -71,14 +71,16 @@ fn another_folder_gets_the_result_and_a_pipe_too() {
         DEPLOYMENT.as_bytes(),
     );
     assert_eq!((piped.code, piped.stdout), (Some(0), written));
-    let again = shore.run(
-        &[
-            ["rewrite", "operator.yaml", "--out-dir", "new"].as_slice(),
-            &to,
-        ]
-        .concat(),
-    );
-    assert_eq!(again.code, Some(5), "{}", again.stderr);
+    let again = [
+        ["rewrite", "operator.yaml", "--out-dir", "new"].as_slice(),
+        &to,
+    ]
+    .concat();
+    shore.ok(&again);
+    shore.write("new/operator.yaml", "mine");
+    let refused = shore.run(&again);
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert_eq!(shore.read("new/operator.yaml"), b"mine");
 }
 
 #[test]

@@ -110,3 +110,27 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
         "auth.json",
     ]);
 }
+
+#[test]
+fn a_password_in_a_destination_is_not_repeated() {
+    let shore = Shore::new();
+    for destination in ["me:canary-4f1d@r.corp/m", "https://me:canary-4f1d@r.corp"] {
+        for arguments in [
+            ["load", "x.tar", destination].as_slice(),
+            &["rewrite", "x.yaml", "--to", destination],
+            &["product", "calico", "x.tar", destination, "--out-dir", "x"],
+            &["mirror", "k3s", "x.tar", destination],
+            &[
+                "images",
+                "--product",
+                "calico@3.32",
+                "--product-mirror",
+                destination,
+            ],
+        ] {
+            let run = shore.run(arguments);
+            assert_eq!(run.code, Some(2), "{}", run.stderr);
+            assert!(!run.said().contains(CANARY), "{}", run.said());
+        }
+    }
+}

@@ -27,13 +27,10 @@ pub(crate) const SECRET: u32 = 0o600;
 /// Writes `files`, each under its name only when whole. Folders are made.
 ///
 /// # Errors
-/// Where one of them is there already and `overwrite` was not asked for: then none is written.
+/// Where one of them is there already with another content and `overwrite` was not asked for: then none is
+/// written. The same command can be run again, be it that it was interrupted.
 pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failure> {
-    if !overwrite
-        && let Some(file) = files
-            .iter()
-            .find(|file| file.path.symlink_metadata().is_ok())
-    {
+    if !overwrite && let Some(file) = files.iter().find(|file| in_the_way(file)) {
         let message = format!("{} exists", file.path.display());
         return Err(Failure::message(Exit::Conflict, message)
             .hint("choose another folder, or say --overwrite"));
@@ -45,6 +42,17 @@ pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failur
         replace(file).map_err(|error| cannot("write", &file.path, &error))?;
     }
     Ok(())
+}
+
+/// Whether something is there that is not what would be written.
+fn in_the_way(file: &NewFile) -> bool {
+    let Ok(there) = file.path.symlink_metadata() else {
+        return false;
+    };
+    let same = there.is_file()
+        && there.len() == file.bytes.len() as u64
+        && fs::read(&file.path).is_ok_and(|bytes| bytes == file.bytes);
+    !same
 }
 
 /// Puts the file under its name at once: a reader sees the old one or the new one.
@@ -93,6 +101,11 @@ mod tests {
         assert_eq!(refused.exit(), Exit::Conflict);
         assert!(!first.exists());
         write_all(&files, true).unwrap();
+        // What is there is what would be written.
+        write_all(&files, false).unwrap();
+        fs::remove_file(&first).unwrap();
+        write_all(&files, false).unwrap();
+        assert!(first.is_file());
         assert_eq!(fs::read(&second).unwrap(), b"new");
         let mode = fs::metadata(&second).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, SECRET);

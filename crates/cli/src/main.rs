@@ -18,6 +18,7 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use commands::Command;
 use failure::Failure;
@@ -34,7 +35,7 @@ struct Sealift {
 }
 
 fn main() -> ExitCode {
-    let sealift = Sealift::parse();
+    let sealift = Sealift::try_parse().unwrap_or_else(|error| without_credentials(error).exit());
     let result = signals::cancel_on_signal().and_then(|cancel| sealift.command.run(&cancel));
     match result {
         Ok(exit) => exit.into(),
@@ -43,6 +44,17 @@ fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The error without the argument that it repeats, where that may have a password in it.
+fn without_credentials(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && value.contains('@')
+    {
+        let hidden = ContextValue::String("…".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }
 
 #[expect(clippy::print_stderr, reason = "this is where the program speaks")]

@@ -1,6 +1,7 @@
 mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -153,7 +154,8 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
         images: &images,
         target: &target,
         naming: target.naming(),
-        digests: (!args.no_imageset).then_some(&digests),
+        digests: &digests,
+        image_set: !args.no_imageset,
         pull_secret: &pull_secret(args)?,
         install: install(args),
         bundle: &bundle_name,
@@ -264,12 +266,6 @@ fn bundled(
             None => missing.push(&image.reference),
         }
     }
-    for reference in missing {
-        progress::warn(&format!(
-            "the bundle does not have {reference}, which a default install of {} pulls",
-            name(release)
-        ));
-    }
     let optional = all.left_out.iter();
     images.extend(optional.filter_map(|image| carried(image, record)));
     if images.is_empty() {
@@ -277,6 +273,12 @@ fn bundled(
         return Err(
             Failure::message(Exit::Usage, message).hint("bundle it with --product calico@VERSION")
         );
+    }
+    for reference in missing {
+        progress::warn(&format!(
+            "the bundle does not have {reference}, which a default install of {} pulls",
+            name(release)
+        ));
     }
     Ok(images)
 }
@@ -354,12 +356,31 @@ fn write(args: &CalicoArgs, folder: &Path, mut files: Vec<NewFile>) -> Result<()
         file.path = folder.join(&file.path);
     }
     write_all(&files, args.overwrite)?;
+    warn_of_others(folder, &files);
     if args.json {
         return Ok(());
     }
     files
         .iter()
         .try_for_each(|file| output::line(&file.path.display().to_string()))
+}
+
+/// What an earlier run left may be of another destination, and `kubectl apply -f` takes whole folders.
+fn warn_of_others(folder: &Path, files: &[NewFile]) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut others: Vec<String> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter(|entry| !files.iter().any(|file| file.path == entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    others.sort();
+    if !others.is_empty() {
+        progress::warn(&format!(
+            "{} has files that this run did not write: {}",
+            folder.display(),
+            others.join(", ")
+        ));
+    }
 }
 
 /// Prints a file under its name, unless it holds credentials.

@@ -116,8 +116,7 @@ fn install(
             if !given(request, OPERATOR) {
                 operator_manifest(request, OPERATOR, naming, steps);
             }
-            // From v3.30 on the definitions are a file of their own.
-            let definitions = (request.release.version.series() >= (3, 30)).then_some(DEFINITIONS);
+            let definitions = definitions_apart(request).then_some(DEFINITIONS);
             let parts = definitions.into_iter().chain([OPERATOR]);
             let commands: Vec<String> = parts.map(apply).collect();
             steps.add(
@@ -133,12 +132,18 @@ fn install(
         Install::Helm => helm(request, files, arguments, steps),
         Install::Manifests => manifests(request, files, naming, steps),
     }
+    others(request, steps);
 }
 
 const OPERATOR: &str = "tigera-operator.yaml";
 const DEFINITIONS: &str = "operator-crds.yaml";
 const OPENSHIFT: &str = "02-tigera-operator.yaml";
 const OPENSHIFT_UPGRADE: &str = "tigera-operator-ocp-upgrade.yaml";
+
+/// From v3.30 on the release has the resource definitions in a file of their own.
+fn definitions_apart(request: &ApplyRequest<'_>) -> bool {
+    request.release.version.series() >= (3, 30)
+}
 
 fn given(request: &ApplyRequest<'_>, name: &str) -> bool {
     request.manifests.iter().any(|given| given.name == name)
@@ -234,11 +239,20 @@ fn resources(
             &["kubectl patch installation default --type merge --patch-file installation-patch.yaml".to_owned()],
         ),
     }
-    let known = [OPERATOR, DEFINITIONS, OPENSHIFT, OPENSHIFT_UPGRADE];
+}
+
+/// Manifests of the folder that no other step has.
+fn others(request: &ApplyRequest<'_>, steps: &mut Steps) {
+    let used: &[&str] = match request.install {
+        Install::Operator(_) => &[OPERATOR, DEFINITIONS],
+        Install::OpenShift(_) => &[OPENSHIFT, OPENSHIFT_UPGRADE],
+        Install::Helm => &[DEFINITIONS],
+        Install::Manifests => return,
+    };
     let rest = request
         .manifests
         .iter()
-        .filter(|given| !given.installation && !known.contains(&given.name.as_str()));
+        .filter(|given| !given.installation && !used.contains(&given.name.as_str()));
     let rest: Vec<String> = rest.map(|given| apply(&given.name)).collect();
     if !rest.is_empty() {
         steps.add("Apply the other manifests, as far as you use them.", &rest);
@@ -251,12 +265,15 @@ fn helm(request: &ApplyRequest<'_>, files: &[OutputFile], arguments: &[String], 
         let _ = write!(extra, " {argument}");
     }
     if has(files, "imageset.yaml") {
+        // A release that has them apart may have a chart without them.
+        let definitions = if definitions_apart(request) {
+            apply(DEFINITIONS)
+        } else {
+            "helm show crds tigera-operator.tgz | kubectl apply --server-side -f -".to_owned()
+        };
         steps.add(
             "Install the resource definitions and the ImageSet, so that no pod starts by tag.",
-            &[
-                "helm show crds tigera-operator.tgz | kubectl apply --server-side -f -".to_owned(),
-                "kubectl apply -f imageset.yaml".to_owned(),
-            ],
+            &[definitions, "kubectl apply -f imageset.yaml".to_owned()],
         );
     }
     let mut commands = vec![format!(
@@ -355,7 +372,7 @@ pub(super) fn checklist(
     }
     text.push_str("\n## Images\n\nThe registry answers for each of these with the digest given.\n\n| | source | destination | asked for by | digest |\n|---|---|---|---|---|\n");
     for row in &proof.rows {
-        let digest = request.digests.and_then(|digests| digests.get(&row.image));
+        let digest = request.digests.get(&row.image);
         let _ = writeln!(
             text,
             "| [ ] | {} | {} | {} | {} |",

@@ -36,8 +36,10 @@ pub struct ApplyRequest<'a> {
     pub target: &'a Target,
     /// The naming that `load` uses: the target's own unless there are explicit maps.
     pub naming: &'a Naming,
-    /// The digests in the bundle by reference, where an `ImageSet` is wanted.
-    pub digests: Option<&'a BTreeMap<Reference, Digest>>,
+    /// The digests in the bundle by reference.
+    pub digests: &'a BTreeMap<Reference, Digest>,
+    /// Whether images go by digest: whether an `ImageSet` is wanted.
+    pub image_set: bool,
     /// The pull secret.
     pub pull_secret: &'a PullSecret,
     /// How Calico is installed.
@@ -126,8 +128,8 @@ pub fn apply_files(request: &ApplyRequest<'_>) -> Result<ApplyFiles, CalicoError
     {
         files.push(installation(kind, &proof.fields, &secrets));
     }
-    if let (Some(digests), false) = (request.digests, request.install == Install::Manifests) {
-        let set = image_set(request.release, request.images, digests)?;
+    if request.image_set && request.install != Install::Manifests {
+        let set = image_set(request.release, request.images, request.digests)?;
         warnings.extend(set.warnings);
         if let Install::OpenShift(_) = request.install {
             warnings.extend(image_set_on_openshift(request.release));

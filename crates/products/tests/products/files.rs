@@ -64,7 +64,8 @@ fn with_manifests(case: &Case<'_>, manifests: &[Manifest]) -> Result<ApplyFiles,
         images: &images,
         target: &target,
         naming: target.naming(),
-        digests: case.digests.then_some(&digests),
+        digests: &digests,
+        image_set: case.digests,
         pull_secret: &case.secret,
         install: case.install,
         bundle: "calico.tar",
@@ -365,6 +366,15 @@ fn the_instructions_name_the_manifests_of_the_folder_and_quote_what_needs_it() {
         "{upgrade}"
     );
     assert!(!upgrade.contains("manifests/"), "{upgrade}");
+    // What belongs to another way of installing is not left without a word.
+    let other = readme(operator, &[given("02-tigera-operator.yaml", false)]);
+    assert!(
+        other.contains("kubectl apply --server-side -f 02-tigera-operator.yaml"),
+        "{other}"
+    );
+    let helm = readme(Install::Helm, &[given("operator-crds.yaml", false)]);
+    assert_eq!(helm.matches("-f operator-crds.yaml").count(), 1, "{helm}");
+    assert!(!helm.contains("helm show crds"), "{helm}");
     let others = readme(Install::Manifests, &[given("canal.yaml", false)]);
     assert!(others.contains("kubectl apply --server-side -f canal.yaml"));
     assert!(!others.contains("calico.yaml"), "{others}");
