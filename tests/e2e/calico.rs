@@ -299,6 +299,39 @@ fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
 }
 
 #[test]
+fn an_image_of_a_manifest_that_the_bundle_does_not_have_is_said() {
+    let shore = shore_with_calico("v3.32.1");
+    let manifest = include_str!("../fixtures/calico/02-tigera-operator.yaml");
+    shore.write("02-tigera-operator.yaml", manifest);
+    let write = [
+        "product",
+        "calico",
+        "calico.tar",
+        "r.corp/m",
+        "--install",
+        "openshift",
+        "--manifest",
+        "02-tigera-operator.yaml",
+        "--dry-run",
+    ];
+    let run = shore.run(&write);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let said: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| line.contains("the bundle does not have quay.io"))
+        .collect();
+    assert_eq!(said.len(), 1, "{}", run.stderr);
+    let place = "02-tigera-operator.yaml:29: the bundle does not have quay.io/calico/ctl:v3.32.1;";
+    assert!(said[0].contains(place), "{}", said[0]);
+    assert!(
+        said[0].contains("r.corp/m/calico/ctl:v3.32.1"),
+        "{}",
+        said[0]
+    );
+}
+
+#[test]
 fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() {
     let (shore, source, destination) = (Shore::new(), Registry::start(), Registry::start());
     let product = ["--product", "calico@v3.29.7"];

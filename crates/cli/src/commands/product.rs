@@ -147,7 +147,7 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
     let digests = digests(bundle.record());
     let identity = bundle.identity().to_string();
     let bundle_name = seen_from(args.out_dir.as_deref(), &args.bundle);
-    let given = given::manifests(args, &target)?;
+    let given = given::manifests(args, &target, bundle.record())?;
     let names: Vec<Manifest> = given.iter().map(Given::manifest).collect();
     let applied = apply_files(&ApplyRequest {
         release,

@@ -1,7 +1,9 @@
 //! The release's manifests on their way into the folder.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use sealift_archive::Record;
 use sealift_imagerefs::{SpecFields, plan_spec_fields};
 use sealift_products::calico::{Manifest, Target};
 
@@ -30,7 +32,12 @@ impl Given {
 }
 
 /// The given manifests, rewritten, under their own names.
-pub(super) fn manifests(args: &CalicoArgs, target: &Target) -> Result<Vec<Given>, Failure> {
+pub(super) fn manifests(
+    args: &CalicoArgs,
+    target: &Target,
+    record: &Record,
+) -> Result<Vec<Given>, Failure> {
+    let loaded = loaded(target, record);
     let rewriting = Rewriting {
         destination: target.destination(),
         naming: target.naming(),
@@ -42,6 +49,14 @@ pub(super) fn manifests(args: &CalicoArgs, target: &Target) -> Result<Vec<Given>
         let rewritten = rewrite(path, &rewriting)?;
         for line in &rewritten.report.left_alone {
             progress::warn(&format!("left alone: {line}"));
+        }
+        for image in &rewritten.report.replaced {
+            if !loaded.contains(&image.new) {
+                progress::warn(&format!(
+                    "{}:{}: the bundle does not have {}; where it comes from elsewhere, it has to be at {}",
+                    rewritten.name, image.line, image.old, image.new
+                ));
+            }
         }
         let (bytes, installation) = match args.install {
             Way::Operator | Way::Openshift => with_installation(args, target, rewritten)?,
@@ -57,6 +72,13 @@ pub(super) fn manifests(args: &CalicoArgs, target: &Target) -> Result<Vec<Given>
         })
     });
     given.collect()
+}
+
+/// The names at the destination under which `load` puts the bundle's images.
+fn loaded(target: &Target, record: &Record) -> BTreeSet<String> {
+    let images = record.images.iter();
+    let names = images.filter_map(|image| target.reference(&image.reference).ok());
+    names.map(|name| name.to_string()).collect()
 }
 
 /// The manifest with the fields of the target in its Installation, and whether it has one.
