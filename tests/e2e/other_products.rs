@@ -6,6 +6,7 @@ use std::path::Path;
 use sealift_testkit::{Image, ImageMaker, Registry, real::shared_data};
 use serde_json::Value;
 
+use crate::calico::publish;
 use crate::support::Shore;
 
 /// Arguments that choose a product's images, the list that upstream publishes of them, and their number.
@@ -55,16 +56,10 @@ const LISTS: &[(&[&str], &str, usize)] = &[
     (&["argo-cd@v2.13.9"], "argo-cd/v2.13.9/images.txt", 3),
 ];
 
-/// A registry with an image for each line that `images` prints for `product`, and its bundle `p.tar`.
+/// A shore with the bundle of `product`, `p.tar`, made from a mirror that is gone.
 fn shore_with(product: &[&str]) -> Shore {
     let (shore, source) = (Shore::new(), Registry::start());
-    let list = shore.ok(&[["images", "--product"].as_slice(), product].concat());
-    for line in list.lines() {
-        let (name, tag) = line.rsplit_once(':').unwrap();
-        let (_, repository) = name.split_once('/').unwrap();
-        let image = ImageMaker::new(repository).make();
-        image.put_into(&source, repository, Some(tag));
-    }
+    publish(&shore, &source, &[&["--product"], product].concat());
     let mirror = source.host();
     let from = ["--product-mirror", &mirror, "-o", "p.tar", "--quiet"];
     shore.ok(&[["bundle", "--product"].as_slice(), product, &from].concat());

@@ -14,6 +14,7 @@ const LISTS: &[(&str, &str, usize)] = &[
     ("kubeadm@v1.28.5", "kubeadm/v1.28.5.txt", 7),
     ("kubeadm@v1.36.5", "kubeadm/v1.36.5.txt", 7),
     ("k3s@v1.19.12-rc1+k3s2", "k3s/image-list.2021.txt", 8),
+    ("k3s@v1.19.13-rc1+k3s1", "k3s/image-list.2021.txt", 8),
     ("k3s@v1.32.11+k3s1", "k3s/image-list.2025-12.txt", 8),
     ("k3s@v1.33.7+k3s1", "k3s/image-list.2025-12.txt", 8),
     ("k3s@v1.35.0+k3s1", "k3s/image-list.2025-12.txt", 8),
