@@ -29,5 +29,7 @@ mod rewriting;
 mod secrets;
 #[path = "e2e/serving.rs"]
 mod serving;
+#[path = "e2e/signatures.rs"]
+mod signatures;
 #[path = "e2e/support.rs"]
 mod support;

@@ -16,7 +16,7 @@ use sealift_oci::{Destination, Naming, NamingError, NamingRule, Reference};
 
 use crate::OutputFile;
 
-pub use policy::{PolicyKey, SignatureKind, policy_json};
+pub use policy::{PolicyKey, SignatureKind, policy_files};
 
 /// A format of mirror configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

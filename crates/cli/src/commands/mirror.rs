@@ -5,7 +5,7 @@ use sealift_archive::Bundle;
 use sealift_oci::{Destination, Reference};
 use sealift_products::OutputFile;
 use sealift_products::mirror::{
-    MirrorError, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_json,
+    MirrorError, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_files,
 };
 
 use crate::args::NamingArgs;
@@ -38,7 +38,7 @@ pub(crate) struct MirrorArgs {
     #[arg(long)]
     plain_http: bool,
     /// Write a policy.json too that demands signatures by the public key that nodes have under this
-    /// path, made for the publishers' names (remapIdentity)
+    /// path, made for the publishers' names (remapIdentity), and what lets nodes look for them
     #[arg(long, value_name = "PATH")]
     policy_key: Option<String>,
     /// What kind of key that is
@@ -85,9 +85,12 @@ pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
             PolicyKind::Gpg => SignatureKind::Gpg,
         };
         let path = path.clone();
-        mirror
-            .files
-            .push(policy_json(&request, &PolicyKey { kind, path })?);
+        let files = policy_files(&request, &PolicyKey { kind, path })?;
+        mirror.notes.push(
+            "merge policy.json into /etc/containers/policy.json on every node; what lies in registries.d goes to /etc/containers/registries.d"
+                .to_owned(),
+        );
+        mirror.files.extend(files);
     }
     tell(args, &mirror.files)?;
     for note in &mirror.notes {

@@ -1,5 +1,6 @@
 //! containers-policy.json(5) with `remapIdentity`: a signature names the image as its publisher did;
-//! after renaming, the policy has to say which name that was.
+//! after renaming, the policy has to say which name that was. A node that has a mirror still asks the policy
+//! by the publisher's name.
 
 use std::collections::BTreeMap;
 
@@ -26,16 +27,17 @@ pub struct PolicyKey {
     pub path: String,
 }
 
-/// A `policy.json` that demands a signature by `key` on every image of the request at its name at the
-/// destination, made for its name at the source. What is not named stays accepted, as distributions
-/// ship it.
+/// A `policy.json` that demands a signature by `key` on every image of the request: at its name at the
+/// destination, made for its name at the source, and at that name itself, which is what a node asks by that
+/// has a mirror. What is not named stays accepted, as distributions ship it. For sigstore's signatures a file
+/// for `registries.d` comes along, without which nodes do not look for them.
 ///
 /// # Errors
 /// Where two images have the same name at the destination.
-pub fn policy_json(
+pub fn policy_files(
     request: &MirrorRequest<'_>,
     key: &PolicyKey,
-) -> Result<OutputFile, MirrorError> {
+) -> Result<Vec<OutputFile>, MirrorError> {
     let mut seen: BTreeMap<String, _> = BTreeMap::new();
     let mut scopes = Map::new();
     for image in request.images {
@@ -50,26 +52,43 @@ pub fn policy_json(
             }
             _ => {}
         }
-        scopes.insert(
-            scope.clone(),
-            json!([requirement(key, &scope, &image.name())]),
-        );
+        let signed = image.name();
+        let identity = json!({
+            "type": "remapIdentity", "prefix": scope, "signedPrefix": signed,
+        });
+        scopes.insert(scope, json!([requirement(key, Some(identity))]));
+        scopes
+            .entry(signed)
+            .or_insert_with(|| json!([requirement(key, None)]));
     }
     let policy = json!({
         "default": [{ "type": "insecureAcceptAnything" }],
         "transports": { "docker": scopes },
     });
-    Ok(OutputFile::text("policy.json", format!("{policy:#}\n")))
+    let policy = OutputFile::text("policy.json", format!("{policy:#}\n"));
+    let lookup = match key.kind {
+        SignatureKind::Sigstore => Some(lookup(request.destination.registry())),
+        SignatureKind::Gpg => None,
+    };
+    Ok(std::iter::once(policy).chain(lookup).collect())
 }
 
-fn requirement(key: &PolicyKey, prefix: &str, signed: &str) -> Value {
-    let identity = json!({ "type": "remapIdentity", "prefix": prefix, "signedPrefix": signed });
-    match key.kind {
-        SignatureKind::Sigstore => json!({
-            "type": "sigstoreSigned", "keyPath": key.path, "signedIdentity": identity,
-        }),
-        SignatureKind::Gpg => json!({
-            "type": "signedBy", "keyType": "GPGKeys", "keyPath": key.path, "signedIdentity": identity,
-        }),
+/// containers-registries.d(5): nodes look for sigstore's signatures where it says so, by the name of the
+/// registry that they really ask.
+fn lookup(registry: &str) -> OutputFile {
+    let text = format!("docker:\n  \"{registry}\":\n    use-sigstore-attachments: true\n");
+    OutputFile::text("registries.d/sealift.yaml", text)
+}
+
+fn requirement(key: &PolicyKey, identity: Option<Value>) -> Value {
+    let mut requirement = match key.kind {
+        SignatureKind::Sigstore => json!({ "type": "sigstoreSigned", "keyPath": key.path }),
+        SignatureKind::Gpg => {
+            json!({ "type": "signedBy", "keyType": "GPGKeys", "keyPath": key.path })
+        }
+    };
+    if let Some(identity) = identity {
+        requirement["signedIdentity"] = identity;
     }
+    requirement
 }

@@ -3,7 +3,7 @@
 
 use sealift_oci::{Naming, NamingRule, Reference};
 use sealift_products::mirror::{
-    MirrorFiles, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_json,
+    MirrorFiles, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_files,
     rules,
 };
 use sealift_products::read_yaml_one;
@@ -324,7 +324,7 @@ fn plain_http_is_written_where_the_format_wants_it() {
 }
 
 #[test]
-fn a_policy_maps_each_name_at_the_destination_to_the_one_that_was_signed() {
+fn a_policy_holds_for_each_name_at_the_destination_and_for_the_one_that_was_signed() {
     let all = all();
     for rule in [NamingRule::Keep, NamingRule::Host, NamingRule::Flat] {
         let destination = "registry.corp:5000/mirror".parse().unwrap();
@@ -339,8 +339,11 @@ fn a_policy_maps_each_name_at_the_destination_to_the_one_that_was_signed() {
             kind: SignatureKind::Sigstore,
             path: "/etc/pki/cosign.pub".to_owned(),
         };
-        let policy: Value =
-            serde_json::from_slice(&policy_json(&request, &key).unwrap().bytes).unwrap();
+        let files = policy_files(&request, &key).unwrap();
+        let policy: Value = serde_json::from_slice(&files[0].bytes).unwrap();
+        let lookup = read_yaml_one("lookup", &files[1].bytes).unwrap();
+        let registry = &lookup["docker"]["registry.corp:5000"];
+        assert_eq!(registry["use-sigstore-attachments"], true);
         assert!(policy["default"].is_array());
         for image in &all {
             let at = naming.reference_at(image, &destination).unwrap().name();
@@ -356,6 +359,10 @@ fn a_policy_maps_each_name_at_the_destination_to_the_one_that_was_signed() {
                 1,
             );
             assert_eq!(signed, image.name());
+            // A node with a mirror asks by the publisher's name.
+            let own = &policy["transports"]["docker"][&image.name()][0];
+            assert_eq!(own["type"], "sigstoreSigned");
+            assert_eq!(own.get("signedIdentity"), None);
         }
     }
     let twins: Vec<Reference> = vec![
@@ -375,7 +382,7 @@ fn a_policy_maps_each_name_at_the_destination_to_the_one_that_was_signed() {
         path: "/k".to_owned(),
     };
     assert!(
-        policy_json(&request, &key)
+        policy_files(&request, &key)
             .unwrap_err()
             .to_string()
             .contains("same name")
