@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::CalicoError;
 use crate::OutputFile;
@@ -62,7 +62,8 @@ pub struct CredentialsError {
 }
 
 /// A Secret of type `kubernetes.io/dockerconfigjson` in `namespace`; `registry` is the host that the
-/// images are pulled from, for which there must be credentials.
+/// images are pulled from, for which there must be credentials. Those for other registries, which such a file
+/// may have, stay out of the cluster.
 ///
 /// # Errors
 /// Where the name is none that Kubernetes takes, or the file no credentials file for `registry`.
@@ -77,7 +78,8 @@ pub fn pull_secret_manifest(
     let PullSecret::FromFile { name, file, bytes } = secret else {
         return Ok(None);
     };
-    check(file, bytes, registry)?;
+    let auths = credentials_for(registry, file, bytes)?;
+    let config = json!({ "auths": auths }).to_string();
     let text = document(&map([
         ("apiVersion", "v1".into()),
         ("kind", "Secret".into()),
@@ -91,7 +93,7 @@ pub fn pull_secret_manifest(
         ("type", "kubernetes.io/dockerconfigjson".into()),
         (
             "data",
-            map([(".dockerconfigjson", Node::from(STANDARD.encode(bytes)))]),
+            map([(".dockerconfigjson", Node::from(STANDARD.encode(config)))]),
         ),
     ]));
     let mut output = OutputFile::text(format!("pull-secret-{namespace}.yaml"), text);
@@ -116,7 +118,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), CalicoError> {
     })
 }
 
-fn check(file: &str, bytes: &[u8], registry: &str) -> Result<(), CredentialsError> {
+/// The entries of `auths` that are for `registry`.
+fn credentials_for(
+    registry: &str,
+    file: &str,
+    bytes: &[u8],
+) -> Result<Map<String, Value>, CredentialsError> {
     let error = |reason: String| CredentialsError {
         file: file.to_owned(),
         reason,
@@ -132,10 +139,15 @@ fn check(file: &str, bytes: &[u8], registry: &str) -> Result<(), CredentialsErro
         }
         None => return Err(error("no \"auths\"".to_owned())),
     };
-    let entry = auths.iter().find(|(key, _)| host(key) == registry);
-    let (_, entry) = entry.ok_or_else(|| error(format!("no credentials for {registry}")))?;
-    if has_credentials(entry) {
-        return Ok(());
+    let own = auths.iter().filter(|(key, _)| host(key) == registry);
+    let own: Map<String, Value> = own
+        .map(|(key, entry)| (key.clone(), entry.clone()))
+        .collect();
+    if own.is_empty() {
+        return Err(error(format!("no credentials for {registry}")));
+    }
+    if own.values().any(has_credentials) {
+        return Ok(own);
     }
     Err(error(format!(
         "the entry for {registry} has neither \"auth\" nor user name and password (a helper program may hold them)"

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sealift_oci::{Digest, NamingRule, Reference};
 use sealift_products::calico::{
     ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, Manifest, PullSecret, Target,
@@ -424,6 +426,38 @@ fn credentials_are_in_the_secret_and_nowhere_else() {
         }
     }
     assert!(!format!("{:?}", from_file()).contains("bWU6"));
+}
+
+#[test]
+fn only_the_credentials_of_the_destination_get_into_the_cluster() {
+    let file = serde_json::json!({
+        "auths": {
+            "registry.corp:5000": {"auth": "bWU6Y2FuYXJ5"},
+            "https://registry.corp:5000/mirror": {"username": "me", "password": "too"},
+            "registry.corp": {"auth": "b3RoZXI6cG9ydA=="},
+            "quay.io": {"auth": "b3RoZXI6c2VjcmV0"},
+        },
+        "credsStore": "desktop",
+        "HttpHeaders": {"X-Token": "secret"},
+    });
+    let made = made(&Case {
+        secret: PullSecret::FromFile {
+            name: "pull".to_owned(),
+            file: "auth.json".to_owned(),
+            bytes: file.to_string().into_bytes(),
+        },
+        ..Case::default()
+    })
+    .unwrap();
+    let secret = value(&made, "pull-secret-tigera-operator.yaml");
+    assert_eq!(secret["type"], "kubernetes.io/dockerconfigjson");
+    let encoded = secret["data"][".dockerconfigjson"].as_str().unwrap();
+    let config: Value = serde_json::from_slice(&STANDARD.decode(encoded).unwrap()).unwrap();
+    let expected = serde_json::json!({"auths": {
+        "registry.corp:5000": {"auth": "bWU6Y2FuYXJ5"},
+        "https://registry.corp:5000/mirror": {"username": "me", "password": "too"},
+    }});
+    assert_eq!(config, expected);
 }
 
 #[test]
