@@ -95,7 +95,7 @@ pub enum CalicoError {
     },
     /// The bundle has no digest for an image that the operator will look up in the `ImageSet`.
     #[error(
-        "the ImageSet needs {image}, which the bundle does not have{hint}; bundle it, or do without an ImageSet"
+        "the ImageSet needs {image}, which the bundle does not have{hint}; bundle it, or do without an ImageSet (--no-imageset)"
     )]
     NoDigest {
         /// The image's name in the `ImageSet`.

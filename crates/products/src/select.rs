@@ -118,6 +118,16 @@ pub enum Warning {
         /// What the operator was built for.
         built_for: String,
     },
+    /// The operator asks every `ImageSet` for an image that was not chosen.
+    #[error(
+        "an ImageSet for this operator needs {image} as well, used or not: take it along with the feature {feature:?}, or install by tag"
+    )]
+    ImageSetNeeds {
+        /// The image.
+        image: Reference,
+        /// The feature that chooses it.
+        feature: String,
+    },
     /// The images may not exist.
     #[error(
         "{image} is named by the operator but was perhaps never published; a build that cannot find it should leave the feature {feature:?} out"
@@ -206,6 +216,15 @@ impl Release {
         }
         result.warnings.extend(self.other_registries(&chosen));
         result.warnings.extend(self.other_operator());
+        let needed = result
+            .left_out
+            .iter()
+            .filter(|image| self.needs(image))
+            .map(|image| Warning::ImageSetNeeds {
+                image: image.reference.clone(),
+                feature: image.features.first().cloned().unwrap_or_default(),
+            });
+        result.warnings.extend(needed);
         if result.images.is_empty() {
             return Err(SelectError::Empty {
                 product: self.product.clone(),
@@ -213,6 +232,14 @@ impl Release {
             });
         }
         Ok(result)
+    }
+
+    /// Whether every `ImageSet` has to have the image.
+    fn needs(&self, image: &ProductImage) -> bool {
+        let names = &self.imageset_needs;
+        names
+            .iter()
+            .any(|name| name == image.published.repository())
     }
 
     /// One warning for all chosen images that a source takes from the same other registry.

@@ -1,5 +1,6 @@
 mod given;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -116,7 +117,7 @@ enum Way {
 struct Report<'a> {
     release: String,
     operator: Option<&'a str>,
-    files: Vec<&'a str>,
+    files: Vec<Cow<'a, str>>,
     proof: Vec<ProofRow>,
     warnings: &'a [String],
 }
@@ -172,7 +173,7 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
     for warning in &applied.warnings {
         progress::warn(warning);
     }
-    finish(args, release, &applied, files)
+    finish(args, release, &applied, &files)
 }
 
 /// All files go into one folder, by their names.
@@ -338,7 +339,7 @@ fn finish(
     args: &CalicoArgs,
     release: &Release,
     applied: &ApplyFiles,
-    files: Vec<NewFile>,
+    files: &[NewFile],
 ) -> Result<Exit, Failure> {
     match (&args.out_dir, args.dry_run) {
         (Some(folder), false) => write(args, folder, files)?,
@@ -346,15 +347,20 @@ fn finish(
         _ => files.iter().try_for_each(show)?,
     }
     if args.json {
-        output::json(&report(release, applied))?;
+        output::json(&report(release, applied, files))?;
     }
     Ok(Exit::Done)
 }
 
-fn write(args: &CalicoArgs, folder: &Path, mut files: Vec<NewFile>) -> Result<(), Failure> {
-    for file in &mut files {
-        file.path = folder.join(&file.path);
-    }
+fn write(args: &CalicoArgs, folder: &Path, files: &[NewFile]) -> Result<(), Failure> {
+    let files: Vec<NewFile> = files
+        .iter()
+        .map(|file| NewFile {
+            path: folder.join(&file.path),
+            bytes: file.bytes.clone(),
+            mode: file.mode,
+        })
+        .collect();
     write_all(&files, args.overwrite)?;
     warn_of_others(folder, &files);
     if args.json {
@@ -392,7 +398,7 @@ fn show(file: &NewFile) -> Result<(), Failure> {
     output::line(&format!("=== {}\n{}", file.path.display(), text.trim_end()))
 }
 
-fn report<'a>(release: &'a Release, applied: &'a ApplyFiles) -> Report<'a> {
+fn report<'a>(release: &'a Release, applied: &'a ApplyFiles, files: &'a [NewFile]) -> Report<'a> {
     let rows = applied.proof.rows.iter();
     Report {
         release: name(release),
@@ -400,10 +406,9 @@ fn report<'a>(release: &'a Release, applied: &'a ApplyFiles) -> Report<'a> {
             .operator
             .as_ref()
             .map(sealift_products::Version::as_str),
-        files: applied
-            .files
+        files: files
             .iter()
-            .map(|file| file.name.as_str())
+            .map(|file| file.path.to_string_lossy())
             .collect(),
         proof: rows
             .map(|row| ProofRow {

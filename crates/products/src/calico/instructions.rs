@@ -123,11 +123,10 @@ fn install(
                 "Install the operator and its resource definitions.",
                 &commands,
             );
-            resources(request, kind, files, "custom-resources.yaml", steps);
+            resources(request, kind, files, steps);
         }
         Install::OpenShift(kind) => {
-            openshift(request, naming, steps);
-            resources(request, kind, files, "the release's cr-*.yaml", steps);
+            openshift(request, kind, files, naming, steps);
         }
         Install::Helm => helm(request, files, arguments, steps),
         Install::Manifests => manifests(request, files, naming, steps),
@@ -184,25 +183,53 @@ fn operator_manifest(request: &ApplyRequest<'_>, file: &str, naming: &str, steps
     );
 }
 
-fn openshift(request: &ApplyRequest<'_>, naming: &str, steps: &mut Steps) {
+fn openshift(
+    request: &ApplyRequest<'_>,
+    kind: InstallationKind,
+    files: &[OutputFile],
+    naming: &str,
+    steps: &mut Steps,
+) {
     if given(request, OPENSHIFT_UPGRADE) {
         steps.add(
             "Upgrade the operator of the cluster.",
             &[apply(OPENSHIFT_UPGRADE)],
         );
+        resources(request, kind, files, steps);
         return;
     }
-    if given(request, OPENSHIFT) {
-        steps.add(
-            "Put the operator's manifest over the release's, in the installer's folder.",
-            &[format!("cp {OPENSHIFT} manifests/")],
-        );
-    } else {
+    if !given(request, OPENSHIFT) {
         operator_manifest(request, &format!("manifests/{OPENSHIFT}"), naming, steps);
     }
+    let names = request.manifests.iter().map(|given| given.name.as_str());
+    let made = ["imageset.yaml", "installation.yaml"]
+        .into_iter()
+        .filter(|name| has(files, name));
+    let names: Vec<_> = names.chain(made).map(word).collect();
+    let what = if has(files, "installation.yaml") {
+        "Put these into the installer's folder, and take the release's cr-installation.yaml out of it. Add to the Installation what your cluster needs."
+    } else {
+        "Put these into the installer's folder, over the release's."
+    };
+    if !names.is_empty() {
+        steps.add(what, &[format!("cp {} manifests/", names.join(" "))]);
+    }
     steps.add(
-        "Hand the manifests to the installer, with the resources of this folder among them in place of the release's cr-installation.yaml; or, on a running cluster, apply them.",
+        "Hand the manifests to the installer; or, on a running cluster, apply them.",
         &[apply("manifests/")],
+    );
+    if kind == InstallationKind::Patch {
+        patch(steps);
+    }
+}
+
+fn patch(steps: &mut Steps) {
+    steps.add(
+        "Point the Installation that is there at the destination.",
+        &[
+            "kubectl patch installation default --type merge --patch-file installation-patch.yaml"
+                .to_owned(),
+        ],
     );
 }
 
@@ -210,7 +237,6 @@ fn resources(
     request: &ApplyRequest<'_>,
     kind: InstallationKind,
     files: &[OutputFile],
-    others: &str,
     steps: &mut Steps,
 ) {
     if has(files, "imageset.yaml") {
@@ -231,13 +257,10 @@ fn resources(
             );
         }
         InstallationKind::Fresh => steps.add(
-            &format!("Create the Installation. Add to it what your cluster needs (address pools and so on), and create the other resources of {others}, without its Installation."),
+            "Create the Installation. Add to it what your cluster needs (address pools and so on), and create the other resources of custom-resources.yaml, without its Installation.",
             &["kubectl create -f installation.yaml".to_owned()],
         ),
-        InstallationKind::Patch => steps.add(
-            "Point the Installation that is there at the destination.",
-            &["kubectl patch installation default --type merge --patch-file installation-patch.yaml".to_owned()],
-        ),
+        InstallationKind::Patch => patch(steps),
     }
 }
 
@@ -245,9 +268,9 @@ fn resources(
 fn others(request: &ApplyRequest<'_>, steps: &mut Steps) {
     let used: &[&str] = match request.install {
         Install::Operator(_) => &[OPERATOR, DEFINITIONS],
-        Install::OpenShift(_) => &[OPENSHIFT, OPENSHIFT_UPGRADE],
+        Install::OpenShift(_) if given(request, OPENSHIFT_UPGRADE) => &[OPENSHIFT_UPGRADE],
         Install::Helm => &[DEFINITIONS],
-        Install::Manifests => return,
+        Install::OpenShift(_) | Install::Manifests => return,
     };
     let rest = request
         .manifests

@@ -391,3 +391,24 @@ fn published_files_of_every_kind_are_read() {
         ]
     );
 }
+
+#[test]
+fn an_image_that_every_image_set_needs_and_nobody_chose_is_said() {
+    let catalogue = catalogue();
+    let needs = |spec: &str, with: &[&str]| -> Vec<String> {
+        let warnings = images(&catalogue, spec, with).warnings;
+        let needs = warnings
+            .iter()
+            .filter(|warning| matches!(warning, Warning::ImageSetNeeds { .. }));
+        needs.map(ToString::to_string).collect()
+    };
+    let said = needs("calico@v3.25.0", &[]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains("docker.io/calico/windows-upgrade:v3.25.0"),
+        "{said:?}"
+    );
+    assert!(said[0].contains("\"windows\""), "{said:?}");
+    assert_eq!(needs("calico@v3.25.0", &["windows"]), Vec::<String>::new());
+    assert_eq!(needs("calico@v3.32.1", &[]), Vec::<String>::new());
+}

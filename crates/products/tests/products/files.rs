@@ -368,6 +368,24 @@ fn the_instructions_name_the_manifests_of_the_folder_and_quote_what_needs_it() {
         "{upgrade}"
     );
     assert!(!upgrade.contains("manifests/"), "{upgrade}");
+    let fresh = Install::OpenShift(InstallationKind::Fresh);
+    let own = [
+        given("02-tigera-operator.yaml", false),
+        given("03-cr-installation.yaml", true),
+    ];
+    let installer = readme(fresh, &own);
+    let copied = "cp 02-tigera-operator.yaml 03-cr-installation.yaml imageset.yaml manifests/";
+    assert!(installer.contains(copied), "{installer}");
+    assert!(!installer.contains("kubectl create -f"), "{installer}");
+    let installer = readme(fresh, &[]);
+    assert!(
+        installer.contains("cp imageset.yaml installation.yaml manifests/"),
+        "{installer}"
+    );
+    assert!(
+        installer.contains("sealift rewrite manifests/02-tigera-operator.yaml"),
+        "{installer}"
+    );
     // What belongs to another way of installing is not left without a word.
     let other = readme(operator, &[given("02-tigera-operator.yaml", false)]);
     assert!(
