@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod ingest;
+mod regzip;
 mod wire;
 mod workspace;
 
@@ -35,6 +36,8 @@ enum Command {
     /// Make data files of what upstream publishes
     #[command(subcommand)]
     Ingest(ingest::IngestCommand),
+    /// Hold the crate regzip against the encoders themselves
+    Regzip(regzip::RegzipArguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Ingest(command) => ingest::run(&command),
+        Command::Regzip(arguments) => regzip::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

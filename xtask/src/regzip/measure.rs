@@ -1,0 +1,135 @@
+//! Time at work, of this process and of the programs that it ran: less disturbed by what else the machine does
+//! than time on the clock.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use regzip::{Options, Recipe};
+
+use super::corpus::{Content, Corpus};
+use super::encoders::Setting;
+
+/// `/proc` counts in hundredths of a second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How many times as fast as the encoder itself, on one core; and two threads against one, by the clock.
+#[derive(Clone, Copy)]
+pub(crate) struct Speeds {
+    pub(crate) analysis: f64,
+    pub(crate) rebuild: f64,
+    pub(crate) two_threads: f64,
+    /// Megabytes of content that the encoder itself takes in a second.
+    pub(crate) encoder: f64,
+}
+
+/// Runs the encoder, the analysis and the rebuild in turn, `corpus.runs` times, over the measured content.
+pub(crate) fn speeds(
+    setting: &Setting,
+    stream: &[u8],
+    recipe: &Recipe,
+    corpus: &Corpus,
+) -> Result<Speeds, Box<dyn Error>> {
+    let content = &corpus.measured;
+    let empty = corpus.contents.iter().find(|c| c.bytes.is_empty());
+    let [mut real, mut start, mut analysis, mut rebuild] = [Duration::ZERO; 4];
+    let [mut one, mut two] = [Duration::ZERO; 2];
+    let mut options = Options::default();
+    options.wrapper = setting.wrapper;
+    for _ in 0..corpus.runs {
+        real += children(|| discard(setting, content))?;
+        if let Some(empty) = empty {
+            start += children(|| discard(setting, empty))?;
+        }
+        analysis += own(|| {
+            regzip::analyse(std::io::Cursor::new(stream), &options)?;
+            Ok(())
+        })?;
+        let begun = Instant::now();
+        rebuild += own(|| rebuilt(recipe, content, 1))?;
+        one += begun.elapsed();
+        let begun = Instant::now();
+        rebuilt(recipe, content, 2)?;
+        two += begun.elapsed();
+    }
+    // The program's start is none of the encoder's work.
+    let real = real.saturating_sub(start).max(TICK);
+    let ratio = |ours: Duration| real.as_secs_f64() / ours.max(TICK).as_secs_f64();
+    let megabytes = corpus.runs as f64 * content.bytes.len() as f64 / 1e6;
+    Ok(Speeds {
+        analysis: ratio(analysis),
+        rebuild: ratio(rebuild),
+        two_threads: one.as_secs_f64() / two.as_secs_f64(),
+        encoder: megabytes / real.as_secs_f64(),
+    })
+}
+
+fn rebuilt(recipe: &Recipe, content: &Content, threads: usize) -> Result<(), Box<dyn Error>> {
+    let plain = content.bytes.as_slice();
+    regzip::rebuild_with(recipe, plain, std::io::sink(), threads)?;
+    Ok(())
+}
+
+/// What the encoder makes of a content.
+pub(crate) fn compress(setting: &Setting, content: &Content) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut command = command(setting, content)?;
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(format!("{command:?} failed: {said}").into())
+}
+
+fn discard(setting: &Setting, content: &Content) -> Result<(), Box<dyn Error>> {
+    let mut command = command(setting, content)?;
+    if command.stdout(Stdio::null()).status()?.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?} failed").into())
+}
+
+fn command(setting: &Setting, content: &Content) -> Result<Command, Box<dyn Error>> {
+    let mut command = Command::new(&setting.program);
+    command.args(&setting.arguments);
+    command.stdin(File::open(&content.path)?);
+    Ok(command)
+}
+
+fn own(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    between(0, work)
+}
+
+fn children(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    between(1, work)
+}
+
+fn between(
+    which: usize,
+    work: impl FnOnce() -> Result<(), Box<dyn Error>>,
+) -> Result<Duration, Box<dyn Error>> {
+    let before = times()?[which];
+    work()?;
+    Ok(times()?[which].saturating_sub(before))
+}
+
+/// Time at work, of this process and of its children that have ended.
+fn times() -> Result<[Duration; 2], Box<dyn Error>> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    // The name of the program may hold anything; what follows its parenthesis are numbers.
+    let (_, fields) = text.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
+    let fields: Vec<u32> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [user, system, children_user, children_system] = fields[..] else {
+        return Err("/proc/self/stat is too short".into());
+    };
+    Ok([
+        TICK * (user + system),
+        TICK * (children_user + children_system),
+    ])
+}
