@@ -224,7 +224,11 @@ fn a_pull_secret_is_made_readable_by_its_owner_alone_and_never_printed() {
 fn what_cannot_work_is_said_and_nothing_is_written() {
     let shore = shore_with_calico("v3.32.1");
     shore.write("no-secret.json", "hello");
-    let all: [(&[&str], &str); 9] = [
+    let all: [(&[&str], &str); 10] = [
+        (
+            &["r.corp", "--patch", "--install", "helm"],
+            "--patch is for",
+        ),
         (&["corp"], "path on Docker Hub"),
         (
             &["r.corp", "--release", "v3.31.0"],

@@ -114,6 +114,13 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
 #[test]
 fn a_password_in_a_destination_is_not_repeated() {
     let shore = Shore::new();
+    // Other arguments have the sign as well, and are told what is wrong with them.
+    let product = shore.run(&["images", "--product", "calico@latest"]);
+    assert!(
+        product.stderr.contains("'calico@latest'"),
+        "{}",
+        product.stderr
+    );
     for destination in ["me:canary-4f1d@r.corp/m", "https://me:canary-4f1d@r.corp"] {
         for arguments in [
             ["load", "x.tar", destination].as_slice(),

@@ -49,7 +49,9 @@ fn main() -> ExitCode {
 /// The error without the argument that it repeats, where that may have a password in it.
 fn without_credentials(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-        && value.contains('@')
+        && value
+            .split_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
     {
         let hidden = ContextValue::String("…".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);

@@ -136,6 +136,12 @@ pub(crate) fn run(args: &ProductCommandArgs) -> Result<Exit, Failure> {
 }
 
 fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
+    if args.patch && matches!(args.install, Way::Helm | Way::Manifests) {
+        let message = "--patch is for an Installation resource that someone made";
+        return Err(Failure::message(Exit::Usage, message).hint(
+            "with Helm the chart makes it, of values.yaml; manifests without the operator have none",
+        ));
+    }
     let bundle = Bundle::open(&args.bundle)?;
     let catalogue = catalogue(&args.data)?;
     let (product, release) = release(args, &catalogue, bundle.record())?;
