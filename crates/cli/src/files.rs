@@ -35,11 +35,22 @@ pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failur
         return Err(Failure::message(Exit::Conflict, message)
             .hint("choose another folder, or say --overwrite"));
     }
+    // All are written under other names first: what can fail mostly fails before any name is taken.
+    let mut written = Vec::with_capacity(files.len());
     for file in files {
         if let Some(folder) = folder(&file.path) {
             fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
         }
-        replace(file).map_err(|error| cannot("write", &file.path, &error))?;
+        if file.path.is_dir() {
+            let message = format!("{} is a folder", file.path.display());
+            return Err(Failure::message(Exit::Failed, message));
+        }
+        written.push(temporary(file).map_err(|error| cannot("write", &file.path, &error))?);
+    }
+    for (temporary, file) in written.into_iter().zip(files) {
+        // A reader sees the old one or the new one.
+        let named = temporary.persist(&file.path);
+        named.map_err(|error| cannot("write", &file.path, &error.error))?;
     }
     Ok(())
 }
@@ -55,16 +66,15 @@ fn in_the_way(file: &NewFile) -> bool {
     !same
 }
 
-/// Puts the file under its name at once: a reader sees the old one or the new one.
-fn replace(file: &NewFile) -> io::Result<()> {
+/// The file, whole and on the disk, under a name that it does not keep.
+fn temporary(file: &NewFile) -> io::Result<NamedTempFile> {
     let mut temporary = NamedTempFile::new_in(folder(&file.path).unwrap_or(Path::new(".")))?;
     temporary.write_all(&file.bytes)?;
     temporary
         .as_file()
         .set_permissions(PermissionsExt::from_mode(file.mode))?;
     temporary.as_file().sync_all()?;
-    temporary.persist(&file.path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(temporary)
 }
 
 fn folder(path: &Path) -> Option<&Path> {
@@ -109,5 +119,25 @@ mod tests {
         assert_eq!(fs::read(&second).unwrap(), b"new");
         let mode = fs::metadata(&second).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, SECRET);
+    }
+
+    #[test]
+    fn nothing_is_written_where_one_file_cannot_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("first");
+        let taken = folder.path().join("taken");
+        fs::write(&first, "old").unwrap();
+        fs::write(&taken, "a file").unwrap();
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        for second in ["taken/below", "folder"] {
+            let files = [
+                file(first.clone(), ORDINARY),
+                file(folder.path().join(second), ORDINARY),
+            ];
+            let failed = write_all(&files, true).unwrap_err();
+            assert_eq!(failed.exit(), Exit::Failed, "{second}");
+            assert_eq!(fs::read(&first).unwrap(), b"old", "{second}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "{second}");
+        }
     }
 }
