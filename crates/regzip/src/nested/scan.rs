@@ -130,8 +130,9 @@ impl Scanner {
 
     /// Whether the bytes at hand from `at` on are the beginning of a deflate stream.
     fn decodes(&mut self, at: usize) -> bool {
-        let bytes = self.buffer.get(at..).unwrap_or_default();
-        let bytes = &bytes[..bytes.len().min(AHEAD)];
+        let rest = self.buffer.get(at..).unwrap_or_default();
+        let bytes = &rest[..rest.len().min(AHEAD)];
+        let to_the_end = self.ended && bytes.len() == rest.len();
         self.probe.input.replace(bytes);
         self.probe.restart();
         let mut plain = 0;
@@ -144,7 +145,7 @@ impl Scanner {
                         return plain > 0;
                     }
                 }
-                Err(crate::Error::BadStream("cut short")) => return bytes.len() == AHEAD,
+                Err(crate::Error::BadStream("cut short")) => return !to_the_end,
                 Err(_) => return false,
             }
             if plain >= PROBE {

@@ -148,6 +148,17 @@ fn every_kind_of_stream_is_found_and_put_back() {
     assert_eq!(map.streams().len(), all.len());
 }
 
+/// Content is looked at in pieces; a stream may start just before the end of one.
+#[test]
+fn a_stream_is_found_wherever_a_piece_ends() {
+    let member = zip(&text(60_000, 1), false);
+    for before in (253_800..254_000).step_by(9).chain([262_100, 262_144]) {
+        let content = [&text(before, 2), member.as_slice()].concat();
+        let opened = open(Cursor::new(&content), std::io::sink(), &Options::default()).unwrap();
+        assert_eq!(opened.map.streams().len(), 1, "{before} bytes before it");
+    }
+}
+
 #[test]
 fn streams_in_streams_are_opened_as_deep_as_asked() {
     let inner = [text(3000, 4), zlibbed(&text(20_000, 5))].concat();
