@@ -7,13 +7,23 @@ mod support;
 use regzip::{Options, Wrapper};
 use support::{inputs, old_go_writer, round_trip, run};
 
+/// The first inputs are those that are no edges.
+const GENERAL: usize = 6;
+
 #[test]
 fn all_levels_and_inputs() {
     let Some(writer) = old_go_writer() else {
         return;
     };
-    for (name, plain) in inputs() {
-        for level in -2..=9i32 {
+    for (number, (name, plain)) in inputs().into_iter().enumerate() {
+        // Levels 2 and 3, and 4 to 9, are the same code with other limits: one or two of each meet the
+        // inputs that lie at the edges of blocks and windows.
+        let levels: &[i32] = if number < GENERAL {
+            &[-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+        } else {
+            &[-2, 0, 1, 2, 6, 9]
+        };
+        for level in levels {
             let stream = run(&writer, &["gzip", &level.to_string()], &plain);
             let what = format!("{name}, level {level}");
             let recipe = round_trip(&what, &stream, &plain, &Options::default());
@@ -49,7 +59,7 @@ fn sizes_of_writes_and_flushes() {
         return;
     };
     let plain = support::binary(400_000, 6);
-    for level in ["-2", "0", "1", "2", "3", "4", "6", "9"] {
+    for level in ["-2", "0", "1", "2", "6"] {
         for option in [
             "write=1000",
             "write=32769",
