@@ -1,6 +1,6 @@
 //! Finding the encoder: likely ones first, on the beginning of the stream; a full replay proves it.
 
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use crate::candidates::candidates;
@@ -8,6 +8,7 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::input::Input;
+use crate::probe::fitting;
 use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
 use crate::replay::{Conditions, Outcome, replay, skim};
 use crate::wrapper::Wrapper;
@@ -258,13 +259,15 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 return Ok(result);
             }
         }
-        for encoder in self.shortlist(wrapper, &header, at)? {
-            if recent.contains(&encoder) {
-                continue;
-            }
-            let attempt = self.attempt(encoder, wrapper, &header, at, &mut best)?;
-            if let Some(result) = attempt {
-                return Ok(result);
+        for group in candidates(wrapper, &header) {
+            for encoder in self.shortlist(group, wrapper, at)? {
+                if recent.contains(&encoder) {
+                    continue;
+                }
+                let attempt = self.attempt(encoder, wrapper, &header, at, &mut best)?;
+                if let Some(result) = attempt {
+                    return Ok(result);
+                }
             }
         }
         self.literal(wrapper, header, at)
@@ -371,27 +374,17 @@ impl<R: Read + Seek> Analyser<'_, R> {
         ))
     }
 
-    /// Encoders that write the beginning of the stream, the likeliest first.
-    fn shortlist(&mut self, wrapper: Wrapper, header: &[u8], at: u64) -> Result<Vec<Encoder>> {
-        let mut list = candidates(wrapper, header);
+    /// Those of the encoders that write the beginning of the stream.
+    fn shortlist(
+        &mut self,
+        mut list: Vec<Encoder>,
+        wrapper: Wrapper,
+        at: u64,
+    ) -> Result<Vec<Encoder>> {
         for size in PROBES {
             let start = self.input(at)?.peek(size)?.to_vec();
             let start = &start[..start.len().min(size)];
-            let mut left = Vec::new();
-            for encoder in list {
-                let mut inflater = Inflater::new(Input::new(Cursor::new(start), 0));
-                match replay(&mut inflater, encoder, wrapper, Conditions::default()) {
-                    Ok(Outcome::Equal { .. } | Outcome::Undecided) => left.push(encoder),
-                    Ok(Outcome::Differs {
-                        sensitive, flushed, ..
-                    }) if !sensitive.is_empty() || (flushed && encoder.flushes_fully()) => {
-                        left.push(encoder);
-                    }
-                    Ok(Outcome::Differs { .. }) => {}
-                    Err(e) => return Err(e),
-                }
-            }
-            list = left;
+            list = fitting(list, wrapper, start)?;
             if list.len() <= 1 || start.len() < size {
                 break;
             }

@@ -1,53 +1,44 @@
 //! Which encoders to try, in which order, by what the header says.
 
-use crate::encoder::Encoder;
-use crate::klauspost::stream::Version;
+use crate::encoder::{Encoder, PGZIP_BLOCK};
+use crate::klauspost::version::Version;
 use crate::wrapper::Wrapper;
 use crate::zlib::deflate::Strategy;
 
-/// All encoders that may have written a stream with this header, the likeliest first.
-pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Encoder> {
+/// All encoders that may have written a stream with this header, in groups, the likeliest first: a
+/// group is for when none of those before it fits.
+pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Vec<Encoder>> {
     let levels = likely_levels(wrapper, header);
     let zlib = zlib(wrapper, header, levels);
     let gnu = levels.iter().map(|&level| Encoder::GnuGzip { level });
-    let go = go(levels);
-    let mut list = Vec::new();
-    match (wrapper, header) {
-        // klauspost writes Go's zero time as it is.
+    let (go, new_go) = (go(levels), new_go(levels));
+    let (default, others) = klauspost(levels);
+    let mut groups = match (wrapper, header) {
+        // klauspost writes Go's zero time as it is; nearly all is written at the default.
         (Wrapper::Gzip, [_, _, _, _, 0x00, 0x09, 0x6e, 0x88, ..]) => {
-            list.extend(klauspost());
-            list.extend(go);
-            list.extend(zlib);
+            let mut groups = vec![default];
+            groups.extend(others);
+            groups.extend([go, zlib]);
+            groups
         }
         // "Unknown" is what Go, klauspost and Python say; Unix is what gzip and pigz say.
         (Wrapper::Gzip, [.., 0xff]) => {
-            list.extend(go);
-            list.extend(new_go(levels));
-            list.extend(zlib);
-            list.extend(klauspost());
-            list.extend(gnu);
+            let mut groups = vec![go, new_go, zlib, default, gnu.collect()];
+            groups.extend(others);
+            groups
         }
         (Wrapper::Gzip, _) => {
-            list.extend(gnu);
-            list.extend(pigz(levels));
-            list.extend(zlib);
-            list.extend(go);
-            list.extend(klauspost());
+            let unix = gnu.chain(pigz(levels)).chain(zlib).collect();
+            let mut groups = vec![unix, go, default];
+            groups.extend(others);
+            groups
         }
         // Go's linker compresses debug information at its fastest level.
-        (Wrapper::Zlib, [0x78, 0x01, ..]) => {
-            list.extend(go);
-            list.extend(new_go(levels));
-            list.extend(zlib);
-        }
-        _ => {
-            list.extend(zlib);
-            list.extend(go);
-            list.extend(new_go(levels));
-        }
-    }
-    list.push(Encoder::Stored);
-    list
+        (Wrapper::Zlib, [0x78, 0x01, ..]) => vec![[go, new_go].concat(), zlib],
+        _ => vec![zlib, [go, new_go].concat()],
+    };
+    groups.push(vec![Encoder::Stored]);
+    groups
 }
 
 /// pigz with its default blocks.
@@ -83,46 +74,54 @@ fn go(levels: &[u8]) -> Vec<Encoder> {
         .collect()
 }
 
-/// Versions, the most widespread first.
-const VERSIONS: [Version; 3] = [
+/// The default level's encoders, and those of each other level.
+fn klauspost(levels: &[u8]) -> (Vec<Encoder>, Vec<Vec<Encoder>>) {
+    let others = levels.iter().map(|&level| level as i8);
+    let others = others.filter(|&level| level != 5).chain([-2]);
+    (klauspost_at(5), others.map(klauspost_at).collect())
+}
+
+/// The most widespread versions; all others follow, the latest first.
+const WIDESPREAD: [Version; 3] = [
     Version::From1_15_10,
     Version::From1_18_2,
-    Version::From1_15_0,
+    Version::From1_10_2,
 ];
 
-/// pgzip as the container tools set it up, then klauspost's encoder alone.
-fn klauspost() -> Vec<Encoder> {
-    let all = || {
-        VERSIONS
-            .into_iter()
-            .flat_map(|version| version.levels().iter().map(move |&level| (level, version)))
-    };
-    // With larger blocks, the ends of smaller ones would pass for flushes.
-    let pgzip = [1 << 18, 1 << 20].into_iter().flat_map(|block_size| {
-        all().map(move |(level, version)| Encoder::Pgzip {
+/// pgzip as the container tools set it up, then klauspost's encoder alone, in all versions that
+/// write the level otherwise than those before them.
+fn klauspost_at(level: i8) -> Vec<Encoder> {
+    let others = Version::all().filter(|version| !WIDESPREAD.contains(version));
+    let versions: Vec<_> = WIDESPREAD
+        .into_iter()
+        .chain(others)
+        .filter(|version| version.knows(level) && version.changes(level))
+        .collect();
+    // The smaller first: larger blocks that were flushed at the right places look the same.
+    let sizes = [PGZIP_BLOCK / 4, PGZIP_BLOCK];
+    let pgzip = sizes.into_iter().flat_map(|block_size| {
+        versions.iter().map(move |&version| Encoder::Pgzip {
             level,
             version,
             block_size,
         })
     });
-    let alone = all().map(|(level, version)| Encoder::Klauspost { level, version });
-    let mut list: Vec<_> = pgzip.chain(alone).collect();
-    // Nearly all is written at the default.
-    list.sort_by_key(|encoder| match encoder {
-        Encoder::Pgzip { level: 5, .. } => 0,
-        Encoder::Klauspost { level: 5, .. } => 1,
-        _ => 2,
-    });
-    list
+    let alone = versions.iter().filter(|v| !v.only_with_dictionaries());
+    pgzip
+        .chain(alone.map(|&version| Encoder::Klauspost { level, version }))
+        .collect()
 }
 
 /// Go's encoder from 1.27 on; level 0 is stored blocks.
-fn new_go(levels: &[u8]) -> impl Iterator<Item = Encoder> {
+fn new_go(levels: &[u8]) -> Vec<Encoder> {
     let levels = levels.iter().map(|&level| level as i8);
-    levels.chain([-2]).map(|level| Encoder::Klauspost {
-        level,
-        version: Version::From1_18_2,
-    })
+    levels
+        .chain([-2])
+        .map(|level| Encoder::Klauspost {
+            level,
+            version: Version::From1_18_2,
+        })
+        .collect()
 }
 
 /// zlib with its defaults at all levels, then with more memory and the other strategies.

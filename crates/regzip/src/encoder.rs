@@ -1,12 +1,15 @@
 //! What all encoders have in common, and the list of them.
 
+mod words;
+
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
 use crate::klauspost::pgzip::{Pgzip, TAIL};
-use crate::klauspost::stream::{self, Stream, Version};
+use crate::klauspost::stream::{self, Stream};
+use crate::klauspost::version::Version;
 use crate::stored::Stored;
 use crate::varint::{self, Fields};
 use crate::zlib::deflate::{Deflate, Settings, Strategy};
@@ -51,8 +54,8 @@ pub enum Encoder {
         /// The level.
         level: i8,
     },
-    /// `github.com/klauspost/compress/flate`, levels -2 to 9 without 0 (of the oldest version level
-    /// 5 alone); the latest version is also Go's own encoder from 1.27 on.
+    /// `github.com/klauspost/compress/flate`, levels -2 and 1 to 9 (before 1.14.0 up to 6); the
+    /// latest version is also Go's own encoder from 1.27 on.
     Klauspost {
         /// The level.
         level: i8,
@@ -108,6 +111,8 @@ const STORED: u8 = 7;
 
 /// Larger blocks than this are not taken from a recipe: a block is held in memory.
 const MAX_BLOCK: u64 = 1 << 26;
+/// Bytes in a block that pgzip takes by itself; before 1.2.2 it was a quarter.
+pub(crate) const PGZIP_BLOCK: u32 = 1 << 20;
 /// pgzip accepts no blocks as small as their dictionary.
 const MIN_BLOCK: u64 = TAIL as u64 + 1;
 
@@ -215,6 +220,30 @@ impl Encoder {
             Self::Pgzip { block_size, .. } => at - before == u64::from(block_size),
             Self::Pigz { block_size, .. } => at.is_multiple_of(u64::from(block_size)),
             Self::Stored => true,
+            _ => false,
+        }
+    }
+
+    /// An encoder that writes the same up to the end of the first block, without waiting for it, and the
+    /// plain bytes in that block.
+    pub(crate) fn opening(self) -> Option<(Self, u64)> {
+        match self {
+            Self::Pgzip {
+                level,
+                version,
+                block_size,
+            } => Some((Self::Klauspost { level, version }, u64::from(block_size))),
+            _ => None,
+        }
+    }
+
+    /// Whether the encoder differs from one with the usual, larger blocks in nothing but their size,
+    /// which does not show in content of this length.
+    pub(crate) fn has_unusual_blocks(self, plain_len: u64) -> bool {
+        match self {
+            Self::Pgzip { block_size, .. } => {
+                block_size < PGZIP_BLOCK && plain_len < u64::from(block_size)
+            }
             _ => false,
         }
     }
@@ -347,7 +376,7 @@ impl Encoder {
     /// Whether a rebuild can start inside a stream.
     pub(crate) fn gives_checkpoints(self) -> bool {
         match self {
-            Self::Klauspost { level, .. } => stream::gives_checkpoints(level),
+            Self::Klauspost { level, version } => stream::gives_checkpoints(level, version),
             _ => true,
         }
     }
@@ -379,74 +408,11 @@ fn within(value: u8, low: u8, high: u8) -> Result<u8> {
 
 fn klauspost(fields: &mut Fields<'_>) -> Result<(i8, Version)> {
     let level = fields.byte()? as i8;
-    let version = match fields.byte()? {
-        0 => Version::From1_15_0,
-        1 => Version::From1_15_10,
-        2 => Version::From1_18_2,
-        _ => return Err(Error::BadRecipe("unknown version of an encoder")),
-    };
-    if version.levels().contains(&level) {
+    let version = Version::from_byte(fields.byte()?)
+        .ok_or(Error::BadRecipe("unknown version of an encoder"))?;
+    if version.knows(level) {
         Ok((level, version))
     } else {
         Err(Error::BadRecipe("unknown level"))
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::From1_15_0 => "klauspost 1.15.0 to 1.15.9",
-            Self::From1_15_10 => "klauspost 1.15.10 to 1.18.0",
-            Self::From1_18_2 => "klauspost >=1.18.2",
-        })
-    }
-}
-
-impl std::fmt::Display for Encoder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::Go { level } => write!(f, "Go compress/flate <=1.26, level {level}"),
-            Self::Zlib {
-                level,
-                window_bits,
-                mem_level,
-                strategy,
-            } => {
-                write!(f, "zlib, level {level}")?;
-                if (window_bits, mem_level) != (15, 8) {
-                    write!(f, ", window {window_bits} bits, memory level {mem_level}")?;
-                }
-                match strategy {
-                    Strategy::Default => Ok(()),
-                    other => write!(f, ", strategy {other:?}"),
-                }
-            }
-            Self::GnuGzip { level } => write!(f, "GNU gzip, level {level}"),
-            Self::Stored => f.write_str("stored blocks"),
-            Self::Pigz {
-                level,
-                block_size,
-                independent,
-            } => {
-                let kind = if independent { "independent " } else { "" };
-                write!(f, "pigz, level {level}, {kind}blocks of {block_size}")
-            }
-            Self::Klauspost {
-                level,
-                version: Version::From1_18_2,
-            } => write!(
-                f,
-                "Go compress/flate >=1.27 or klauspost >=1.18.2, level {level}"
-            ),
-            Self::Klauspost { level, version } => write!(f, "{version}, level {level}"),
-            Self::Pgzip {
-                level,
-                version,
-                block_size,
-            } => write!(
-                f,
-                "pgzip with {version}, level {level}, blocks of {block_size}"
-            ),
-        }
     }
 }

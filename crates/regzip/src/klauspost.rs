@@ -2,14 +2,20 @@
 //! skopeo, umoci and apko write layers with; and Go's own `compress/flate` from 1.27 on, which was
 //! made from it.
 
+mod effort;
+mod estimate;
+mod habits;
+mod hasher;
 pub(crate) mod lazy;
-pub(crate) mod level1;
-pub(crate) mod level3;
-pub(crate) mod level4;
-pub(crate) mod level5;
-pub(crate) mod level6;
+mod level1;
+mod level3;
+mod level4;
+mod level5;
+mod level6;
+mod literals;
 pub(crate) mod pgzip;
-pub(crate) mod plain;
+mod plain;
 pub(crate) mod stream;
-pub(crate) mod tokens;
-pub(crate) mod writer;
+mod tokens;
+pub(crate) mod version;
+mod writer;

@@ -1,10 +1,14 @@
-//! Levels 7 to 9: hash chains over a window of 64 KiB, lazy matching with a look at where a match
-//! ends, steps over what does not match.
+//! Levels 7 to 9 from 1.14.0 on: hash chains over a window of 64 KiB, lazy matching with a look at
+//! where a match ends, steps over what does not match.
 //!
 //! Work is done on whole windows only, so that the sizes of writes make no difference.
 
-use super::stream::{Blocks, Version, hash4};
+use super::effort::{Effort, Scale};
+use super::estimate::double_bits;
+use super::habits::LazyHabit;
+use super::stream::{Blocks, hash4};
 use super::tokens::Tokens;
+use super::version::Version;
 use super::writer::{BlockWriter, Plain};
 use crate::bits::BitWriter;
 use crate::encoder::Encode;
@@ -21,43 +25,13 @@ const HASH_BITS: u32 = 17;
 const REBASE: i32 = 1 << 28;
 /// The bytes at a match's beginning that a better one may lack at first.
 const SKIP: usize = 2;
-/// What a literal's code must save at least, in bits, and what a match costs besides its extra bits.
-const LEAST_GAIN: i32 = 4;
-const BASE_COST: i32 = 3;
 /// Extra bits that a match at the largest distance is taken to cost.
 const WRAPPED_EXTRA: u8 = 6;
-
-/// How hard a level tries.
-#[derive(Clone, Copy)]
-struct Effort {
-    /// A match this long is not compared with one at the next position.
-    lazy: usize,
-    /// A match this long ends the search.
-    nice: usize,
-    /// How many candidates a search may look at.
-    chain: i32,
-    /// A match has to gain on its bytes as literals, by what their codes cost.
-    weighs: bool,
-}
-
-const fn effort(level: i8) -> Effort {
-    let (lazy, nice, chain, weighs) = match level {
-        7 => (12, 16, 24, false),
-        8 => (30, 40, 64, false),
-        _ => (258, 258, 1024, true),
-    };
-    Effort {
-        lazy,
-        nice,
-        chain,
-        weighs,
-    }
-}
 
 /// The encoder of levels 7 to 9.
 pub(crate) struct Lazy {
     effort: Effort,
-    version: Version,
+    habit: LazyHabit,
     writer: BlockWriter,
     tokens: Tokens,
     window: Vec<u8>,
@@ -73,21 +47,25 @@ pub(crate) struct Lazy {
     /// The newest position with the hash of the string that was entered last.
     candidate: i32,
     pending: bool,
+    /// All of the window is worked off; every block is written as if it were the last.
+    sync: bool,
     length: usize,
     distance: usize,
     /// Literals since the last match; it wraps.
     run: u16,
-    /// What bytes cost as literals.
+    /// What bytes cost as literals: by their codes, or the same for all.
     codes: [Code; 256],
+    bits_a_byte: i32,
 }
 
 impl Lazy {
     pub(crate) fn new(level: i8, version: Version) -> Self {
+        let habits = version.habits();
         Self {
-            effort: effort(level),
-            version,
-            writer: BlockWriter::new(8, version >= Version::From1_18_2),
-            tokens: Tokens::new(),
+            effort: Effort::new(level, habits.lazy),
+            habit: habits.lazy,
+            writer: BlockWriter::new(level, &habits),
+            tokens: Tokens::new(habits.whole_pieces),
             window: Vec::with_capacity(BUFFER),
             index: 0,
             block: Some(0),
@@ -97,10 +75,12 @@ impl Lazy {
             before: vec![0; WINDOW].into_boxed_slice(),
             candidate: -1,
             pending: false,
+            sync: false,
             length: MIN_MATCH - 1,
             distance: 0,
             run: 0,
             codes: [Code::default(); 256],
+            bits_a_byte: 8,
         }
     }
 
@@ -147,57 +127,83 @@ impl Lazy {
     #[inline]
     fn literal(&mut self, at: usize) {
         self.tokens.add_literals(&[self.window[at]]);
-        self.end_full_block(false);
+        self.end_full_block();
     }
 
-    fn end_full_block(&mut self, sync: bool) {
+    fn end_full_block(&mut self) {
         if self.tokens.list.len() == MAX_TOKENS {
-            self.write_block(sync);
+            self.write_block();
         }
     }
 
-    fn write_block(&mut self, sync: bool) {
+    fn write_block(&mut self) {
         if self.index > 0 {
             let bytes = self
                 .block
                 .filter(|&block| block <= self.index)
                 .map(|block| &self.window[block..self.index]);
             self.block = Some(self.index);
+            let sync = self.sync;
             self.writer.dynamic(&mut self.tokens, Plain { bytes, sync });
         }
         self.tokens.reset();
     }
 
     /// What bytes would cost as literals, by the counts of those that come next.
+    #[allow(clippy::cast_precision_loss)]
     fn weigh(&mut self) {
-        let mut counts = [0u16; 256];
         let ahead = &self.window[self.index..];
-        let ahead = if self.version >= Version::From1_18_2 {
-            &ahead[..ahead.len().min(MAX_TOKENS)]
-        } else {
-            ahead
-        };
-        for &byte in ahead {
-            // Older versions count a window of equal bytes as none.
-            counts[usize::from(byte)] = counts[usize::from(byte)].wrapping_add(1);
+        match self.effort.scale {
+            Scale::Length => {}
+            Scale::Entropy if self.sync => self.bits_a_byte = 8,
+            Scale::Entropy => {
+                let mut counts = [0u32; 256];
+                for &byte in ahead {
+                    counts[usize::from(byte)] += 1;
+                }
+                let bits = double_bits(&counts, ahead.len(), 0) as f64;
+                self.bits_a_byte = (1.0 + bits / ahead.len() as f64) as i32;
+            }
+            Scale::Codes { .. } if ahead.is_empty() => {}
+            Scale::Codes { .. } => {
+                let ahead = if self.habit == LazyHabit::Ahead {
+                    &ahead[..ahead.len().min(MAX_TOKENS)]
+                } else {
+                    ahead
+                };
+                let mut counts = [0u16; 256];
+                for &byte in ahead {
+                    // Older versions count a window of equal bytes as none.
+                    counts[usize::from(byte)] = counts[usize::from(byte)].wrapping_add(1);
+                }
+                build(&counts.map(u32::from), 15, &mut self.codes);
+            }
         }
-        build(&counts.map(u32::from), 15, &mut self.codes);
     }
 
-    /// Bits that a match saves against literals.
-    fn gain(&self, length: usize, distance: usize) -> i32 {
-        let bytes = &self.window[self.index..self.index + length];
-        let literals: i32 = bytes
-            .iter()
-            .map(|&byte| i32::from(self.codes[usize::from(byte)].len))
-            .sum();
-        // The code of the next larger distance is taken; beyond the largest the look-up wraps.
-        let distance = match distance {
-            WINDOW => WRAPPED_EXTRA,
-            _ => DISTANCE_EXTRA[distance_code(distance)],
-        };
-        let length = LENGTH_EXTRA[usize::from(LENGTH_CODE[(length - 3) & 255])];
-        literals - i32::from(distance) - BASE_COST - i32::from(length)
+    /// What a match saves, which has to be more than what any saved before.
+    fn gain(&self, length: usize, distance: usize, before: i32) -> i32 {
+        match self.effort.scale {
+            Scale::Length => before + 1,
+            Scale::Entropy => {
+                length as i32 * self.bits_a_byte - (usize::BITS - distance.leading_zeros()) as i32
+            }
+            Scale::Codes { cost, .. } => {
+                let bytes = &self.window[self.index..self.index + length];
+                let literals: i32 = bytes
+                    .iter()
+                    .map(|&byte| i32::from(self.codes[usize::from(byte)].len))
+                    .sum();
+                // The code of the next larger distance is taken; beyond the largest the look-up
+                // wraps.
+                let distance = match distance {
+                    WINDOW => WRAPPED_EXTRA,
+                    _ => DISTANCE_EXTRA[distance_code(distance)],
+                };
+                let length = LENGTH_EXTRA[usize::from(LENGTH_CODE[(length - 3) & 255])];
+                literals - i32::from(distance) - cost - i32::from(length)
+            }
+        }
     }
 
     /// The best match at `index` among the candidates from `from` on.
@@ -207,28 +213,19 @@ impl Lazy {
         let nice = self.effort.nice.min(longest);
         let oldest = at.saturating_sub(WINDOW);
         let mut best = MIN_MATCH - 1;
-        let mut gain = LEAST_GAIN;
+        let mut gain = self.effort.least_gain(self.bits_a_byte);
         let mut found = None;
         for _ in 0..self.effort.chain {
             if window[from + best] == window[at + best] {
                 let n = common_prefix(window, from, at, longest);
-                let better = n > best && {
-                    let new = if self.effort.weighs {
-                        self.gain(n, at - from)
-                    } else {
-                        gain + 1
-                    };
-                    let better = new > gain;
-                    if better && self.effort.weighs {
-                        gain = new;
-                    }
-                    better
-                };
-                if better {
-                    best = n;
-                    found = Some((n, at - from));
-                    if n >= nice {
-                        break;
+                if n > best {
+                    let new = self.gain(n, at - from, gain);
+                    if new > gain {
+                        (best, gain) = (n, new);
+                        found = Some((n, at - from));
+                        if n >= nice {
+                            break;
+                        }
                     }
                 }
             }
@@ -243,8 +240,32 @@ impl Lazy {
         found
     }
 
+    /// As [`Lazy::improve`] up to 1.15.14: another that goes on longer may begin at the same place.
+    fn improve_in_place(&self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
+        let unchanged = (length, distance);
+        let start = self.index - 1;
+        if start + length + SKIP >= self.insert_end {
+            return unchanged;
+        }
+        let oldest = self.index.saturating_sub(WINDOW);
+        let newest = self.heads[self.hash(start + length - SKIP)] - self.offset;
+        let from = match usize::try_from(newest - (length - SKIP) as i32) {
+            Ok(from) if from > oldest => from,
+            _ => return unchanged,
+        };
+        let n = common_prefix(&self.window, from, start, lookahead.min(MAX_MATCH));
+        if n > length {
+            (n, start - from)
+        } else {
+            unchanged
+        }
+    }
+
     /// Where a match ends, another may have begun a little later and go on longer.
     fn improve(&mut self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
+        if self.habit < LazyHabit::Cheaper {
+            return self.improve_in_place(lookahead, length, distance);
+        }
         let unchanged = (length, distance);
         let start = self.index - 1;
         if length >= MAX_MATCH - SKIP || start + length >= self.insert_end {
@@ -279,13 +300,12 @@ impl Lazy {
 
     /// Works as far as the window allows; to its end with `sync`.
     fn run(&mut self, sync: bool) {
+        self.sync = sync;
         let end = self.window.len();
         if end - self.index < LOOKAHEAD && !sync {
             return;
         }
-        if end != self.index && self.effort.weighs {
-            self.weigh();
-        }
+        self.weigh();
         self.insert_end = end.saturating_sub(MIN_MATCH - 1);
         loop {
             let lookahead = end - self.index;
@@ -297,7 +317,7 @@ impl Lazy {
                     self.tokens.add_literals(&[self.window[self.index - 1]]);
                 }
                 if self.tokens.len() > 0 {
-                    self.write_block(sync);
+                    self.write_block();
                 }
                 return;
             }
@@ -328,7 +348,7 @@ impl Lazy {
             self.index = next;
             self.pending = false;
             self.length = MIN_MATCH - 1;
-            self.end_full_block(false);
+            self.end_full_block();
             self.run = 0;
             return;
         }

@@ -1,44 +1,36 @@
 //! Levels 1 and 2: one table, one candidate, two positions a step. Level 2 has a larger table and
 //! enters positions inside matches.
 
-use super::level5::{Found, MARGIN, TABLE_BITS};
-use super::stream::{History, REACH, Search, hash5, near};
+use super::habits::Habits;
+use super::hasher::Hasher;
+use super::level5::{Found, MARGIN};
+use super::stream::{History, REACH, Search, near};
 use super::tokens::Tokens;
 use crate::matching::{load32, load64};
-
-/// The larger table of level 2.
-const LARGE_BITS: u32 = 17;
 
 /// The table of levels 1 and 2.
 #[derive(Clone)]
 pub(crate) struct Level1 {
     table: Box<[u32]>,
-    bits: u32,
+    hasher: Hasher,
     /// It is level 2.
     second: bool,
 }
 
 impl Level1 {
-    pub(crate) fn new() -> Self {
-        Self::with(TABLE_BITS, false)
-    }
-
-    /// Level 2.
-    pub(crate) fn second() -> Self {
-        Self::with(LARGE_BITS, true)
-    }
-
-    fn with(bits: u32, second: bool) -> Self {
+    /// Level 1 or 2.
+    pub(crate) fn new(level: i8, habits: &Habits) -> Self {
+        let hasher = Hasher::new(level, habits);
         Self {
-            table: vec![0; 1 << bits].into_boxed_slice(),
-            bits,
-            second,
+            table: vec![0; 1 << hasher.bits].into_boxed_slice(),
+            hasher,
+            second: level == 2,
         }
     }
 
     #[inline]
     fn replace(&mut self, bytes: u64, at: u32) -> u32 {
-        std::mem::replace(&mut self.table[hash5(bytes, self.bits)], at)
+        std::mem::replace(&mut self.table[self.hasher.hash(bytes)], at)
     }
 
     /// Enters every second position inside a match, leaving one of four out.
@@ -111,8 +103,8 @@ impl Search for Level1 {
                 emitted = found.pos + found.length;
                 pos = emitted.max(found.next + 1);
                 if pos >= limit {
-                    if pos + found.length + 8 < end {
-                        self.replace(load64(buffer, pos), h.absolute(pos));
+                    if pos + found.length + self.hasher.needs() < end {
+                        self.replace(self.hasher.load(buffer, pos), h.absolute(pos));
                     }
                     break 'search;
                 }

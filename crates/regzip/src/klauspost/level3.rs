@@ -1,34 +1,60 @@
 //! Level 3: one table with two candidates.
 
-use super::level5::{Found, MARGIN, Pair};
-use super::stream::{History, REACH, Search, hash5};
+use super::habits::{FastHash, Habits, Level3Habit};
+use super::hasher::Hasher;
+use super::level5::{Found, Pair};
+use super::stream::{History, REACH, Search};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
-
-const BITS: u32 = 16;
 
 /// The table of level 3.
 #[derive(Clone)]
 pub(crate) struct Level3 {
     table: Box<[Pair]>,
-}
-
-/// The nearest that a candidate may be refused for its distance: its match has to stay in reach.
-fn oldest(h: &History, pos: usize) -> i64 {
-    i64::from(h.absolute(pos)) - (REACH - 4)
+    hasher: Hasher,
+    habit: Level3Habit,
+    /// No search starts in the last bytes of a block.
+    margin: usize,
+    /// Steps grow with the distance from what was emitted last, by this shift.
+    skip: u32,
+    /// Every so many positions inside a match are entered; `None` for none.
+    every: Option<usize>,
 }
 
 impl Level3 {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(habits: &Habits) -> Self {
+        let hasher = Hasher::new(3, habits);
+        let five = habits.fast_hash == FastHash::Five;
         Self {
-            table: vec![Pair::default(); 1 << BITS].into_boxed_slice(),
+            table: vec![Pair::default(); 1 << hasher.bits].into_boxed_slice(),
+            hasher,
+            habit: habits.level3,
+            margin: if five { 11 } else { 7 },
+            skip: if five { 7 } else { 6 },
+            every: match (five, habits.level3) {
+                (true, _) => Some(6),
+                (false, Level3Habit::Nearer) => Some(5),
+                (false, _) => None,
+            },
         }
+    }
+
+    /// The nearest that a candidate may be refused for its distance: mostly its match has to stay in
+    /// reach.
+    #[inline]
+    fn oldest(&self, h: &History, pos: usize) -> i64 {
+        let slack = if self.habit == Level3Habit::Either {
+            0
+        } else {
+            4
+        };
+        i64::from(h.absolute(pos)) - (REACH - slack)
     }
 
     /// Enters a position; what was there before.
     #[inline]
     fn push(&mut self, bytes: u64, at: u32) -> Pair {
-        let slot = &mut self.table[hash5(bytes, BITS)];
+        let slot = &mut self.table[self.hasher.hash(bytes)];
         let before = *slot;
         slot.push(at);
         before
@@ -38,17 +64,18 @@ impl Level3 {
     #[inline]
     fn seek(&mut self, h: &History, start: usize, mut bytes: u64, emitted: usize) -> Option<Found> {
         let buffer = h.bytes.as_slice();
-        let limit = buffer.len() - MARGIN;
+        let limit = buffer.len() - self.margin;
+        let either = self.habit == Level3Habit::Either;
         let mut next = start;
         loop {
             let pos = next;
-            next = pos + 1 + ((pos - emitted) >> 7);
+            next = pos + 1 + ((pos - emitted) >> self.skip);
             if next > limit {
                 return None;
             }
             let pair = self.push(bytes, h.absolute(pos));
-            let ahead = load64(buffer, next);
-            let oldest = oldest(h, pos);
+            let ahead = self.hasher.load(buffer, next);
+            let oldest = self.oldest(h, pos);
             if i64::from(pair.newest) >= oldest {
                 let same = |at: u32| {
                     let from = usize::try_from(h.relative(at)).ok()?;
@@ -71,7 +98,8 @@ impl Level3 {
                     });
                     return Some(found(better.unwrap_or(from)));
                 }
-                let second = same(pair.before).filter(|_| i64::from(pair.before) > oldest);
+                let limit = if either { oldest } else { oldest + 1 };
+                let second = same(pair.before).filter(|_| i64::from(pair.before) >= limit);
                 if let Some(from) = second {
                     return Some(found(from));
                 }
@@ -84,13 +112,40 @@ impl Level3 {
     #[inline]
     fn follow(&mut self, h: &History, pos: usize, bytes: u64) -> Option<usize> {
         let pair = self.push(bytes, h.absolute(pos));
-        let oldest = oldest(h, pos);
+        let oldest = self.oldest(h, pos);
+        let limit = if self.habit == Level3Habit::Either {
+            oldest
+        } else {
+            oldest + 1
+        };
         // The older one is looked at only if the newer one is in reach.
-        [pair.newest, pair.before]
+        let mut near = [pair.newest, pair.before]
             .into_iter()
-            .take_while(|&at| i64::from(at) > oldest)
+            .take_while(|&at| i64::from(at) >= limit)
             .filter_map(|at| usize::try_from(h.relative(at)).ok())
-            .find(|&from| load32(&h.bytes, from) == bytes as u32)
+            .map(|from| (from, load32(&h.bytes, from) == bytes as u32));
+        if self.habit == Level3Habit::Older {
+            let (_, newer_matches) = near.next()?;
+            let (from, older_matches) = near.next()?;
+            return (older_matches && !newer_matches).then_some(from);
+        }
+        near.find(|&(_, matches)| matches).map(|(from, _)| from)
+    }
+
+    /// Enters positions inside a match that ended at `pos`, and the bytes from two before it on.
+    #[inline]
+    fn insert_inside(&mut self, h: &History, start: usize, pos: usize) -> u64 {
+        if let Some(every) = self.every {
+            for at in (start + 2..pos.saturating_sub(5)).step_by(every) {
+                self.push(self.hasher.load(&h.bytes, at), h.absolute(at));
+            }
+        } else {
+            self.push(self.hasher.load(&h.bytes, pos - 3), h.absolute(pos - 3));
+        }
+        let before = load64(&h.bytes, pos - 2);
+        self.push(before, h.absolute(pos - 2));
+        self.push(before >> 8, h.absolute(pos - 1));
+        before
     }
 }
 
@@ -98,12 +153,12 @@ impl Search for Level3 {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
-        if end - start < MARGIN + 2 {
+        if end - start < self.margin + 2 {
             return;
         }
-        let limit = end - MARGIN;
+        let limit = end - self.margin;
         let (mut emitted, mut pos) = (start, start);
-        let mut bytes = load64(buffer, start);
+        let mut bytes = self.hasher.load(buffer, start);
         'search: while let Some(mut found) = self.seek(h, pos, bytes, emitted) {
             loop {
                 found.lengthen(buffer);
@@ -114,17 +169,12 @@ impl Search for Level3 {
                 pos = emitted.max(found.next + 1);
                 if pos >= limit {
                     let after = found.from + found.length;
-                    if after + 8 < end {
-                        self.push(load64(buffer, after), h.absolute(after));
+                    if after + self.hasher.needs() < end {
+                        self.push(self.hasher.load(buffer, after), h.absolute(after));
                     }
                     break 'search;
                 }
-                for at in (pos - found.length + 2..pos.saturating_sub(5)).step_by(6) {
-                    self.push(load64(buffer, at), h.absolute(at));
-                }
-                let before = load64(buffer, pos - 2);
-                self.push(before, h.absolute(pos - 2));
-                self.push(before >> 8, h.absolute(pos - 1));
+                let before = self.insert_inside(h, pos - found.length, pos);
                 bytes = before >> 16;
                 let Some(from) = self.follow(h, pos, bytes) else {
                     bytes >>= 8;

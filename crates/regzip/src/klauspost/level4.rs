@@ -1,6 +1,7 @@
 //! Level 4: candidates by hashes of four and of seven bytes, one of each.
 
-use super::level5::{Found, MARGIN, TABLE_BITS};
+use super::habits::Habits;
+use super::level5::{Found, MARGIN};
 use super::stream::{History, Search, hash4, hash7, near};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
@@ -10,23 +11,26 @@ use crate::matching::{common_prefix, load32, load64};
 pub(crate) struct Level4 {
     short: Box<[u32]>,
     long: Box<[u32]>,
+    bits: u32,
     /// A match at the next position is measured at the wrong place.
     misses: bool,
 }
 
 impl Level4 {
-    pub(crate) fn new(misses: bool) -> Self {
+    pub(crate) fn new(habits: &Habits) -> Self {
+        let bits = habits.table_bits;
         Self {
-            misses,
-            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
-            long: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
+            bits,
+            misses: habits.level4_misses,
+            short: vec![0; 1 << bits].into_boxed_slice(),
+            long: vec![0; 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, TABLE_BITS)] = at;
-        self.long[hash7(bytes, TABLE_BITS)] = at;
+        self.short[hash4(bytes, self.bits)] = at;
+        self.long[hash7(bytes, self.bits)] = at;
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -43,8 +47,8 @@ impl Level4 {
                 return None;
             }
             let at = h.absolute(pos);
-            let short = std::mem::replace(&mut self.short[hash4(bytes, TABLE_BITS)], at);
-            let long = std::mem::replace(&mut self.long[hash7(bytes, TABLE_BITS)], at);
+            let short = std::mem::replace(&mut self.short[hash4(bytes, self.bits)], at);
+            let long = std::mem::replace(&mut self.long[hash7(bytes, self.bits)], at);
             let ahead = load64(buffer, next);
             let same = |from: &usize| load32(buffer, *from) == bytes as u32;
             let found = |pos, from| {
@@ -59,7 +63,7 @@ impl Level4 {
                 return found(pos, from);
             }
             if let Some(from) = near(h, pos, short).filter(same) {
-                let candidate = self.long[hash7(ahead, TABLE_BITS)];
+                let candidate = self.long[hash7(ahead, self.bits)];
                 let other = near(h, next, candidate)
                     .filter(|&other| load32(buffer, other) == ahead as u32)
                     .filter(|&other| {
@@ -79,7 +83,7 @@ impl Level4 {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(3) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, TABLE_BITS)] = h.absolute(at);
+            self.long[hash7(bytes, self.bits)] = h.absolute(at);
             self.insert(bytes >> 8, h.absolute(at + 1));
         }
     }

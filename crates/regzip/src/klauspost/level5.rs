@@ -1,11 +1,11 @@
 //! Level 5, the default: candidates by hashes of four and of seven bytes, two of the latter.
 
+use super::habits::Habits;
 use super::stream::{History, Search, hash4, hash7, near};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 use crate::token::MAX_MATCH;
 
-pub(super) const TABLE_BITS: u32 = 15;
 /// No search starts in the last bytes of a block.
 pub(super) const MARGIN: usize = 11;
 
@@ -29,8 +29,9 @@ impl Pair {
 pub(crate) struct Level5 {
     short: Box<[u32]>,
     long: Box<[Pair]>,
-    /// Bytes at a match's beginning that a better one may lack at first.
-    skip: usize,
+    bits: u32,
+    /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
+    skip: Option<usize>,
 }
 
 /// A match that a search found: where, from where, and its length if that is known already.
@@ -66,18 +67,20 @@ impl Found {
 }
 
 impl Level5 {
-    pub(crate) fn new(skip: usize) -> Self {
+    pub(crate) fn new(habits: &Habits) -> Self {
+        let bits = habits.table_bits;
         Self {
-            skip,
-            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
-            long: vec![Pair::default(); 1 << TABLE_BITS].into_boxed_slice(),
+            bits,
+            skip: habits.improves,
+            short: vec![0; 1 << bits].into_boxed_slice(),
+            long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, TABLE_BITS)] = at;
-        self.long[hash7(bytes, TABLE_BITS)].push(at);
+        self.short[hash4(bytes, self.bits)] = at;
+        self.long[hash7(bytes, self.bits)].push(at);
     }
 
     /// Looks for a match from `pos` on, in steps that grow with the distance from `emitted`.
@@ -94,9 +97,9 @@ impl Level5 {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, TABLE_BITS)];
+            let short_slot = &mut self.short[hash4(bytes, self.bits)];
             let short = std::mem::replace(short_slot, h.absolute(pos));
-            let long_slot = &mut self.long[hash7(bytes, TABLE_BITS)];
+            let long_slot = &mut self.long[hash7(bytes, self.bits)];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
@@ -140,7 +143,7 @@ impl Level5 {
     fn try_next(&mut self, h: &History, pos: usize, from: usize, ahead: u64, next: usize) -> Found {
         let buffer = h.bytes.as_slice();
         let length = short_match(buffer, pos, from);
-        let long = self.long[hash7(ahead, TABLE_BITS)];
+        let long = self.long[hash7(ahead, self.bits)];
         self.insert(ahead, h.absolute(next));
         if let Some(first) = near(h, next, long.newest) {
             for from in [Some(first), near(h, next, long.before)]
@@ -172,12 +175,13 @@ impl Level5 {
     fn improve(&self, h: &History, found: &mut Found) {
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
+        let Some(skip) = self.skip else { return };
         if found.length >= 30 || end >= buffer.len() - MARGIN {
             return;
         }
-        let candidate = self.long[hash7(load64(buffer, end), TABLE_BITS)].newest;
-        let from = i64::from(h.relative(candidate)) - found.length as i64 + self.skip as i64;
-        let pos = found.pos + self.skip;
+        let candidate = self.long[hash7(load64(buffer, end), self.bits)].newest;
+        let from = i64::from(h.relative(candidate)) - found.length as i64 + skip as i64;
+        let pos = found.pos + skip;
         let distance = pos as i64 - from;
         if from >= 0 && distance > 0 && distance < super::stream::REACH {
             let from = from as usize;
@@ -202,13 +206,13 @@ impl Level5 {
         }
         let bytes = load64(buffer, at);
         self.insert(bytes, h.absolute(at));
-        self.long[hash7(bytes >> 8, TABLE_BITS)].push(h.absolute(at + 1));
-        self.short[hash4(bytes >> 16, TABLE_BITS)] = h.absolute(at + 2);
+        self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
+        self.short[hash4(bytes >> 16, self.bits)] = h.absolute(at + 2);
         at += 4;
         while at < end - 1 {
             let bytes = load64(buffer, at);
-            self.long[hash7(bytes, TABLE_BITS)].push(h.absolute(at));
-            self.short[hash4(bytes >> 8, TABLE_BITS)] = h.absolute(at + 1);
+            self.long[hash7(bytes, self.bits)].push(h.absolute(at));
+            self.short[hash4(bytes >> 8, self.bits)] = h.absolute(at + 1);
             at += 3;
         }
     }

@@ -1,32 +1,36 @@
 //! Level 6: as level 5, with the last distance tried again and more positions entered.
 
-use super::level5::{Found, MARGIN, Pair, TABLE_BITS, short_match};
+use super::habits::Habits;
+use super::level5::{Found, MARGIN, Pair, short_match};
 use super::stream::{History, REACH, Search, hash4, hash7, near};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
-
-/// Bytes at a match's beginning that a better one may lack at first.
-const SKIP: usize = 2;
 
 /// The tables of level 6.
 #[derive(Clone)]
 pub(crate) struct Level6 {
     short: Box<[u32]>,
     long: Box<[Pair]>,
+    bits: u32,
+    /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
+    skip: Option<usize>,
 }
 
 impl Level6 {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(habits: &Habits) -> Self {
+        let bits = habits.table_bits;
         Self {
-            short: vec![0; 1 << TABLE_BITS].into_boxed_slice(),
-            long: vec![Pair::default(); 1 << TABLE_BITS].into_boxed_slice(),
+            bits,
+            skip: habits.improves,
+            short: vec![0; 1 << bits].into_boxed_slice(),
+            long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, TABLE_BITS)] = at;
-        self.long[hash7(bytes, TABLE_BITS)].push(at);
+        self.short[hash4(bytes, self.bits)] = at;
+        self.long[hash7(bytes, self.bits)].push(at);
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -43,9 +47,9 @@ impl Level6 {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, TABLE_BITS)];
+            let short_slot = &mut self.short[hash4(bytes, self.bits)];
             let short = std::mem::replace(short_slot, h.absolute(pos));
-            let long_slot = &mut self.long[hash7(bytes, TABLE_BITS)];
+            let long_slot = &mut self.long[hash7(bytes, self.bits)];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
@@ -95,7 +99,7 @@ impl Level6 {
     ) -> Found {
         let buffer = h.bytes.as_slice();
         let next = found.next;
-        let long = self.long[hash7(ahead, TABLE_BITS)];
+        let long = self.long[hash7(ahead, self.bits)];
         self.insert(ahead, h.absolute(next));
         let again = found.pos + 1 - repeat;
         if load32(buffer, again) == (bytes >> 8) as u32 {
@@ -133,14 +137,14 @@ impl Level6 {
     fn improve(&self, h: &History, found: &mut Found) {
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
-        if end >= buffer.len() - MARGIN {
+        let Some(skip) = self.skip.filter(|_| end < buffer.len() - MARGIN) else {
             return;
-        }
-        let pair = self.long[hash7(load64(buffer, end), TABLE_BITS)];
-        let start = found.pos + SKIP;
+        };
+        let pair = self.long[hash7(load64(buffer, end), self.bits)];
+        let start = found.pos + skip;
         // Only if the newest is in reach, the one before is looked at.
         for candidate in [pair.newest, pair.before] {
-            let from = i64::from(h.relative(candidate)) - found.length as i64 + SKIP as i64;
+            let from = i64::from(h.relative(candidate)) - found.length as i64 + skip as i64;
             let distance = start as i64 - from;
             if distance >= REACH {
                 return;
@@ -160,9 +164,9 @@ impl Level6 {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(2) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, TABLE_BITS)].push(h.absolute(at));
-            self.long[hash7(bytes >> 8, TABLE_BITS)].push(h.absolute(at + 1));
-            self.short[hash4(bytes, TABLE_BITS)] = h.absolute(at);
+            self.long[hash7(bytes, self.bits)].push(h.absolute(at));
+            self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
+            self.short[hash4(bytes, self.bits)] = h.absolute(at);
         }
     }
 }

@@ -1,23 +1,25 @@
-//! Level -2: Huffman codes without matches, on pieces of 32 KiB.
+//! Level -2: Huffman codes without matches, on pieces of a fixed size.
 
-use super::stream::{Blocks, Version};
+use super::stream::Blocks;
+use super::version::Version;
 use super::writer::BlockWriter;
 use crate::bits::BitWriter;
 use crate::encoder::Encode;
-
-const PIECE: usize = 1 << 15;
 
 /// The encoder of level -2.
 pub(crate) struct HuffmanOnly {
     writer: BlockWriter,
     piece: Vec<u8>,
+    size: usize,
 }
 
 impl HuffmanOnly {
     pub(crate) fn new(version: Version) -> Self {
+        let habits = version.habits();
         Self {
-            writer: BlockWriter::new(10, version >= Version::From1_18_2),
-            piece: Vec::with_capacity(PIECE),
+            writer: BlockWriter::new(-2, &habits),
+            piece: Vec::with_capacity(habits.plain_block),
+            size: habits.plain_block,
         }
     }
 
@@ -32,10 +34,10 @@ impl HuffmanOnly {
 impl Encode for HuffmanOnly {
     fn write(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
-            if self.piece.len() == PIECE {
+            if self.piece.len() == self.size {
                 self.write_piece(false);
             }
-            let (now, later) = data.split_at(data.len().min(PIECE - self.piece.len()));
+            let (now, later) = data.split_at(data.len().min(self.size - self.piece.len()));
             self.piece.extend_from_slice(now);
             data = later;
         }

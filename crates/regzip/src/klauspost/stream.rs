@@ -1,5 +1,6 @@
 //! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
 
+use super::habits::Habits;
 use super::lazy::Lazy;
 use super::level1::Level1;
 use super::level3::Level3;
@@ -8,6 +9,7 @@ use super::level5::Level5;
 use super::level6::Level6;
 use super::plain::HuffmanOnly;
 use super::tokens::Tokens;
+use super::version::Version;
 use super::writer::{BlockWriter, Plain};
 use crate::bits::BitWriter;
 use crate::checkpoint::{Checkpoint, PieceState, State};
@@ -81,12 +83,6 @@ pub(crate) fn hash4(bytes: u64, bits: u32) -> usize {
     ((bytes as u32).wrapping_mul(2_654_435_761) >> (32 - bits)) as usize
 }
 
-/// Hash of the low five bytes.
-#[inline]
-pub(crate) fn hash5(bytes: u64, bits: u32) -> usize {
-    ((bytes << 24).wrapping_mul(889_523_592_379) >> (64 - bits)) as usize
-}
-
 /// Hash of the low seven bytes.
 #[inline]
 pub(crate) fn hash7(bytes: u64, bits: u32) -> usize {
@@ -104,41 +100,13 @@ pub(crate) trait Search: Send {
     fn positions(&self, each: &mut dyn FnMut(u32));
 }
 
-/// Versions of klauspost/compress that write other bytes than those before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Version {
-    /// 1.15.0 to 1.15.9.
-    From1_15_0,
-    /// 1.15.10 to 1.18.0.
-    From1_15_10,
-    /// 1.18.2 and later, and Go's own encoder from 1.27 on, which was made from it.
-    From1_18_2,
-}
-
-impl Version {
-    /// Levels whose way to search is known, the default first.
-    pub(crate) fn levels(self) -> &'static [i8] {
-        match self {
-            Self::From1_15_0 => &[5],
-            Self::From1_15_10 | Self::From1_18_2 => &[5, 6, 1, 9, 2, 3, 4, 7, 8, -2],
-        }
-    }
-}
-
-fn search(level: i8, version: Version) -> Box<dyn Search> {
+fn search(level: i8, habits: &Habits) -> Box<dyn Search> {
     match level {
-        1 => Box::new(Level1::new()),
-        2 => Box::new(Level1::second()),
-        3 => Box::new(Level3::new()),
-        4 => Box::new(Level4::new(version >= Version::From1_18_2)),
-        6 => Box::new(Level6::new()),
-        // Up to 1.15.9 a better match had to begin where the first one does.
-        _ => Box::new(Level5::new(if version < Version::From1_15_10 {
-            0
-        } else {
-            2
-        })),
+        1 | 2 => Box::new(Level1::new(level, habits)),
+        3 => Box::new(Level3::new(habits)),
+        4 => Box::new(Level4::new(habits)),
+        6 => Box::new(Level6::new(habits)),
+        _ => Box::new(Level5::new(habits)),
     }
 }
 
@@ -159,15 +127,19 @@ pub(crate) fn start(level: i8, version: Version) -> Box<dyn Blocks> {
     }
 }
 
-/// Whether checkpoints can be taken inside a stream of this level.
-pub(crate) fn gives_checkpoints(level: i8) -> bool {
-    (1..=6).contains(&level)
+/// Whether checkpoints can be taken inside a stream of this level. Level 4 from 1.18.0 on looks at
+/// places that depend on how the history was moved.
+pub(crate) fn gives_checkpoints(level: i8, version: Version) -> bool {
+    match level {
+        4 => !version.habits().level4_misses,
+        _ => (1..=6).contains(&level),
+    }
 }
 
 /// An encoder of levels 1 to 6.
 pub(crate) struct Stream {
     level: i8,
-    version: Version,
+    habits: Habits,
     search: Box<dyn Search>,
     history: History,
     tokens: Tokens,
@@ -179,13 +151,14 @@ pub(crate) struct Stream {
 impl Stream {
     /// Starts a stream.
     pub(crate) fn new(level: i8, version: Version) -> Self {
+        let habits = version.habits();
         Self {
             level,
-            version,
-            search: search(level, version),
+            habits,
+            search: search(level, &habits),
             history: History::new(),
-            tokens: Tokens::new(),
-            writer: BlockWriter::new(7, version >= Version::From1_18_2),
+            tokens: Tokens::new(habits.whole_pieces),
+            writer: BlockWriter::new(level, &habits),
             piece: Vec::with_capacity(MAX_STORED),
             past: Past::default(),
         }
@@ -234,7 +207,7 @@ impl Stream {
             let open = self.writer.open_block().map(Box::new);
             let state = State::Piece(PieceState { warm, open });
             let checkpoint = Checkpoint::new(self.past.plain(), &self.writer.bits, state);
-            let other = Self::new(self.level, self.version).resume(&checkpoint, history);
+            let other = Self::new(self.level, self.habits.version).resume(&checkpoint, history);
             if other.distances() == mine {
                 self.past.take(checkpoint);
                 return;
@@ -317,7 +290,9 @@ impl Encode for Stream {
     }
 
     fn want_checkpoint(&mut self, after: u64) {
-        self.past.want(after);
+        if gives_checkpoints(self.level, self.habits.version) {
+            self.past.want(after);
+        }
     }
 
     fn checkpoint(&mut self) -> Option<Checkpoint> {
@@ -334,7 +309,7 @@ impl Blocks for Stream {
         self.writer.reset();
         self.forget();
         self.piece.clear();
-        if !dictionary.is_empty() {
+        if self.habits.dictionary && !dictionary.is_empty() {
             let start = self.history.add(dictionary);
             self.search.encode(&self.history, start, &mut self.tokens);
             self.tokens.reset();

@@ -1,6 +1,7 @@
 //! How klauspost's encoder writes blocks: a Huffman table may be used again for the next block, in
 //! which case the two become one.
 
+use super::habits::{BlockHabits, Estimate, Habits, TableHabit};
 use super::tokens::Tokens;
 use crate::bits::BitWriter;
 use crate::checkpoint::OpenBlock;
@@ -8,10 +9,6 @@ use crate::go::block::{CodeLengths, MAX_STORED, write_symbols};
 use crate::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
 use crate::token::{DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, LENGTH_EXTRA, LITERALS};
 
-/// Blocks with fewer tokens are tried with the fixed codes.
-const FEW_TOKENS: usize = 250;
-/// What a header is taken to cost before there was one.
-const GUESSED_HEADER: usize = 70 * 8;
 const UNUSABLE: usize = usize::MAX;
 
 type Literals = [Code; LITERALS];
@@ -20,16 +17,15 @@ type Literals = [Code; LITERALS];
 #[derive(Clone)]
 pub(crate) struct BlockWriter {
     pub(crate) bits: BitWriter,
-    literals: Literals,
-    distances: [Code; DISTANCES],
+    pub(super) literals: Literals,
+    pub(super) distances: [Code; DISTANCES],
     /// The open table has no distances.
-    literals_only: bool,
+    pub(super) literals_only: bool,
     /// Bits that the open table's header took; 0 if no block is open.
-    open_header: usize,
+    pub(super) open_header: usize,
     /// A new table must save this part (as a shift) to be worth it.
-    penalty: u32,
-    /// Tables are always cut to what is used, and always have an end of block.
-    trims: bool,
+    pub(super) penalty: u32,
+    pub(super) habits: BlockHabits,
 }
 
 /// Whether blocks stay open, and what may be stored in their place.
@@ -42,22 +38,29 @@ pub(crate) struct Plain<'a> {
 impl Plain<'_> {
     /// Bits of a stored block.
     fn stored_size(&self) -> usize {
-        self.bytes
-            .filter(|b| b.len() <= MAX_STORED)
-            .map_or(UNUSABLE, |bytes| (bytes.len() + 5) * 8)
+        self.bytes.map_or(UNUSABLE, stored_size)
+    }
+}
+
+/// Bits of a stored block.
+pub(super) fn stored_size(bytes: &[u8]) -> usize {
+    if bytes.len() <= MAX_STORED {
+        (bytes.len() + 5) * 8
+    } else {
+        UNUSABLE
     }
 }
 
 impl BlockWriter {
-    pub(crate) fn new(penalty: u32, trims: bool) -> Self {
+    pub(crate) fn new(level: i8, habits: &Habits) -> Self {
         Self {
             bits: BitWriter::default(),
             literals: [Code::default(); LITERALS],
             distances: [Code::default(); DISTANCES],
             literals_only: false,
             open_header: 0,
-            penalty,
-            trims,
+            penalty: habits.blocks.penalty(level),
+            habits: habits.blocks,
         }
     }
 
@@ -87,7 +90,7 @@ impl BlockWriter {
     }
 
     /// Ends the block that is still open, if any.
-    fn close_block(&mut self) {
+    pub(super) fn close_block(&mut self) {
         if self.open_header > 0 {
             let end = self.literals[END_OF_BLOCK];
             self.bits.put(u64::from(end.bits), u32::from(end.len));
@@ -101,11 +104,15 @@ impl BlockWriter {
         self.bits.stored_header(0, false);
     }
 
-    /// The end of the stream: an empty block with fixed codes.
+    /// The end of the stream: an empty block.
     pub(crate) fn finish(&mut self) {
         self.close_block();
-        self.bits.put(0b011, 10);
-        self.bits.align();
+        if self.habits.fixed_end {
+            self.bits.put(0b011, 10);
+            self.bits.align();
+        } else {
+            self.bits.stored_header(0, true);
+        }
     }
 
     pub(crate) fn stored(&mut self, plain: &[u8]) {
@@ -127,26 +134,28 @@ impl BlockWriter {
 
     /// Writes the tokens with the open table, a new one, fixed codes, or stores the plain bytes.
     pub(crate) fn dynamic(&mut self, tokens: &mut Tokens, plain: Plain<'_>) {
+        let filled = self.habits.tables == TableHabit::Filled;
         if plain.sync {
             tokens.add_end();
-        } else if self.trims {
-            tokens.literals[END_OF_BLOCK] = 1;
+        } else if filled {
+            tokens.fill();
         }
-        if self.open_header > 0 && (self.literals_only || !self.covers(tokens)) {
+        if self.open_header > 0 && (self.literals_only || (!filled && !self.covers(tokens))) {
             self.close_block();
             self.literals_only = false;
         }
-        let stored = plain.stored_size();
-        let extra = if stored != UNUSABLE || self.open_header > 0 {
-            extra_bits(tokens)
+        // Where no size is compared, extra bits are left out.
+        let compares = plain.stored_size() != UNUSABLE || self.open_header > 0 || filled;
+        let extra = if compares { extra_bits(tokens) } else { 0 };
+        let counts = Counts::new(tokens, extra, plain.sync, &self.habits);
+        let written = if filled {
+            (self.open_header > 0 && self.judge_reuse(tokens, &counts, plain))
+                || (self.open_header == 0 && self.new_full_table(&counts, plain))
         } else {
-            0
+            (self.open_header > 0 && self.decide_reuse(tokens, &counts, plain))
+                || (self.open_header == 0 && self.new_table(tokens, counts, plain))
         };
-        let fixed = fixed_size(tokens, extra);
-        if self.open_header > 0 && self.decide_reuse(tokens, plain, extra, fixed) {
-            return;
-        }
-        if self.open_header == 0 && self.new_table(tokens, plain, extra) {
+        if written {
             return;
         }
         if plain.sync {
@@ -164,82 +173,106 @@ impl BlockWriter {
         }
     }
 
+    /// Bits of the symbols with the open table, without extra bits.
+    fn reuse_size(&self, counts: &Counts) -> usize {
+        total_bits(&self.literals, &counts.literals)
+            + total_bits(&self.distances, &counts.distances)
+    }
+
     /// Compares the open table with an estimate of a new one; true if the block was written
     /// without either.
-    fn decide_reuse(
-        &mut self,
-        tokens: &mut Tokens,
-        plain: Plain<'_>,
-        extra: usize,
-        fixed: usize,
-    ) -> bool {
-        let mut new_size = self.open_header + tokens.estimated_bits();
+    fn decide_reuse(&mut self, tokens: &Tokens, counts: &Counts, plain: Plain<'_>) -> bool {
+        let mut new_size = self.open_header + tokens.estimated_bits(&self.habits);
         new_size += usize::from(self.literals[END_OF_BLOCK].len) + (new_size >> self.penalty);
-        let reused = total_bits(&self.literals, &tokens.literals)
-            + total_bits(&self.distances, &tokens.distances)
-            + extra;
+        let reused = self.reuse_size(counts) + counts.extra;
         if new_size < reused {
             self.close_block();
         }
         let size = new_size.min(reused);
-        let prefer_fixed = tokens.len() < FEW_TOKENS && fixed + 7 < size;
+        let few = tokens.len() < self.habits.few_tokens;
+        let prefer_fixed = few && counts.fixed_size() + 7 < size;
         self.small(tokens, plain, size, prefer_fixed)
     }
 
     /// Builds a new table and writes its header; true if the block was written without it.
-    fn new_table(&mut self, tokens: &mut Tokens, plain: Plain<'_>, extra: usize) -> bool {
-        let mut literals = tokens.literals;
-        let mut distances = tokens.distances;
-        let (mut literal_count, mut distance_count) = (LITERALS, DISTANCES);
-        if plain.sync || self.trims {
-            // A table for the last block only is cut to what is used; older versions write others
-            // in full.
-            literal_count = literals
-                .iter()
-                .rposition(|&n| n != 0)
-                .map_or(0, |last| last + 1);
-            distance_count = distances
-                .iter()
-                .rposition(|&n| n != 0)
-                .map_or(0, |last| last + 1);
-            if distance_count == 0 {
-                distances[0] = 1;
-                distance_count = 1;
-            }
-        }
-        literals[END_OF_BLOCK] = 1;
-        build(&literals, 15, &mut self.literals);
-        build(&distances, 15, &mut self.distances);
-        let header = CodeLengths::new(
-            &self.literals[..literal_count],
-            &self.distances[..distance_count],
-        );
-        let size = header.size
-            + total_bits(&self.literals, &literals)
-            + total_bits(&self.distances, &distances)
-            + extra;
-        let fixed = 3
-            + total_bits(&fixed_literals(), &literals)
-            + total_bits(&fixed_distances(), &distances)
-            + extra;
-        if tokens.len() < FEW_TOKENS && fixed <= size {
+    fn new_table(&mut self, tokens: &Tokens, mut counts: Counts, plain: Plain<'_>) -> bool {
+        counts.literals[END_OF_BLOCK] = 1;
+        let header = self.build(&counts);
+        let size = header.size + self.reuse_size(&counts) + counts.extra;
+        let fixed = counts.fixed_size();
+        if tokens.len() < self.habits.few_tokens && fixed <= size {
             return self.small(tokens, plain, fixed, true);
         }
         if self.small(tokens, plain, size, false) {
             return true;
         }
-        self.bits.put(0b100, 3);
-        self.bits.put(literal_count as u64 - 257, 5);
-        self.bits.put(distance_count as u64 - 1, 5);
-        header.write(&mut self.bits);
-        self.open_header = if plain.sync { 0 } else { header.size };
-        self.literals_only = false;
+        self.open(&counts, &header);
+        if plain.sync {
+            self.open_header = 0;
+        }
         false
+    }
+
+    /// The codes for these counts, and their header.
+    fn build(&mut self, counts: &Counts) -> CodeLengths {
+        build(&counts.literals, 15, &mut self.literals);
+        build(&counts.distances, 15, &mut self.distances);
+        CodeLengths::new(
+            &self.literals[..counts.literal_count],
+            &self.distances[..counts.distance_count],
+        )
+    }
+
+    /// Begins a block with the table that was built last.
+    fn open(&mut self, counts: &Counts, header: &CodeLengths) {
+        self.bits.put(0b100, 3);
+        self.bits.put(counts.literal_count as u64 - 257, 5);
+        self.bits.put(counts.distance_count as u64 - 1, 5);
+        header.write(&mut self.bits);
+        self.open_header = header.size;
+        self.literals_only = false;
+    }
+
+    /// As [`BlockWriter::decide_reuse`] up to 1.13.6, which knows no fixed codes, and stores what
+    /// would save less than a sixteenth.
+    fn judge_reuse(&mut self, tokens: &Tokens, counts: &Counts, plain: Plain<'_>) -> bool {
+        let mut new_size = self.open_header + tokens.estimated_bits(&self.habits);
+        new_size += new_size >> self.penalty;
+        let mut reused = self.reuse_size(counts) + counts.extra;
+        if self.habits.estimate == Estimate::Doubles {
+            reused += self.open_header;
+        }
+        if new_size < reused {
+            self.close_block();
+        }
+        self.store_if_no_gain(plain, new_size.min(reused))
+    }
+
+    /// As [`BlockWriter::new_table`] up to 1.13.6.
+    fn new_full_table(&mut self, counts: &Counts, plain: Plain<'_>) -> bool {
+        let header = self.build(counts);
+        let size = header.size + self.reuse_size(counts) + counts.extra;
+        if self.store_if_no_gain(plain, size) {
+            return true;
+        }
+        self.open(counts, &header);
+        false
+    }
+
+    /// Stores the plain bytes if `size` would save less than a sixteenth.
+    fn store_if_no_gain(&mut self, plain: Plain<'_>, size: usize) -> bool {
+        match plain.bytes {
+            Some(bytes) if plain.stored_size() < size + (size >> 4) => {
+                self.stored(bytes);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Stores the plain bytes if that takes no more than `size`, else writes a block with fixed
     /// codes if asked to; whether the block was written.
-    fn small(&mut self, tokens: &mut Tokens, plain: Plain<'_>, size: usize, fixed: bool) -> bool {
+    fn small(&mut self, tokens: &Tokens, plain: Plain<'_>, size: usize, fixed: bool) -> bool {
         if let Some(bytes) = plain.bytes
             && plain.stored_size() <= size
         {
@@ -260,81 +293,51 @@ impl BlockWriter {
         }
         fixed
     }
-
-    /// Writes literals only, or stores them.
-    pub(crate) fn huffman(&mut self, plain: &[u8], sync: bool) {
-        let mut counts = [0u32; LITERALS];
-        for &byte in plain {
-            counts[usize::from(byte)] += 1;
-        }
-        let stored = if plain.len() <= MAX_STORED {
-            (plain.len() + 5) * 8
-        } else {
-            UNUSABLE
-        };
-        if stored != UNUSABLE && plain.len() > 1024 && looks_random(&counts[..256], plain.len()) {
-            self.stored(plain);
-            return;
-        }
-        counts[END_OF_BLOCK] = 1;
-        let mut fresh = [Code::default(); LITERALS];
-        build(&counts, 15, &mut fresh);
-        let header = if self.open_header == 0 {
-            GUESSED_HEADER
-        } else {
-            self.open_header
-        };
-        let mut estimate = total_bits(&fresh, &counts) + header;
-        estimate += estimate >> self.penalty;
-        if stored <= estimate {
-            self.stored(plain);
-            return;
-        }
-        if self.open_header > 0 {
-            let covered = self.literals[..256]
-                .iter()
-                .zip(&counts)
-                .all(|(code, &n)| n == 0 || code.len != 0);
-            if !covered || estimate < total_bits(&self.literals[..256], &counts) {
-                self.close_block();
-            }
-        }
-        if self.open_header == 0 {
-            self.literals = fresh;
-            let distance = [Code { bits: 0, len: 1 }];
-            let header = CodeLengths::new(&self.literals[..=END_OF_BLOCK], &distance);
-            self.bits.put(0b100, 3);
-            self.bits.put(0, 10);
-            header.write(&mut self.bits);
-            self.open_header = header.size;
-            self.literals_only = true;
-        }
-        let codes = &self.literals;
-        self.bits.put_all(plain, |byte| {
-            let code = codes[usize::from(byte)];
-            (u64::from(code.bits), u32::from(code.len))
-        });
-        if sync {
-            self.close_block();
-            self.literals_only = false;
-        }
-    }
 }
 
-/// Counts so even that there is nothing to win.
-#[allow(clippy::cast_precision_loss)]
-fn looks_random(counts: &[u32], len: usize) -> bool {
-    let average = len as f64 / 256.0;
-    let limit = (len * 2) as f64;
-    let mut sum = 0.0;
-    for &count in counts {
-        let difference = f64::from(count) - average;
-        sum += difference * difference;
-        if sum > limit {
-            return false;
+/// What a table is built from.
+struct Counts {
+    literals: [u32; LITERALS],
+    distances: [u32; DISTANCES],
+    /// Symbols that the header lists.
+    literal_count: usize,
+    distance_count: usize,
+    /// Bits besides the symbols.
+    extra: usize,
+}
+
+impl Counts {
+    fn new(tokens: &Tokens, extra: usize, sync: bool, habits: &BlockHabits) -> Self {
+        let mut counts = Self {
+            literals: tokens.literals,
+            distances: tokens.distances,
+            literal_count: LITERALS,
+            distance_count: DISTANCES,
+            extra,
+        };
+        if habits.tables == TableHabit::CutWithEnd {
+            counts.literals[END_OF_BLOCK] = 1;
         }
+        // A table for the last block only is cut to what is used; older versions write others in
+        // full.
+        if sync || habits.tables >= TableHabit::Cut {
+            let used = |counts: &[u32]| counts.iter().rposition(|&n| n != 0).map_or(0, |n| n + 1);
+            counts.literal_count = used(&counts.literals).max(END_OF_BLOCK + 1);
+            counts.distance_count = used(&counts.distances);
+            if counts.distance_count == 0 {
+                counts.distances[0] = 1;
+                counts.distance_count = 1;
+            }
+        }
+        counts
     }
-    sum < limit
+
+    /// Bits of a block with fixed codes.
+    fn fixed_size(&self) -> usize {
+        3 + total_bits(&fixed_literals(), &self.literals)
+            + total_bits(&fixed_distances(), &self.distances)
+            + self.extra
+    }
 }
 
 fn extra_bits(tokens: &Tokens) -> usize {
@@ -344,10 +347,4 @@ fn extra_bits(tokens: &Tokens) -> usize {
         .chain(distances)
         .map(|(&n, extra)| n as usize * usize::from(extra))
         .sum()
-}
-
-fn fixed_size(tokens: &Tokens, extra: usize) -> usize {
-    3 + total_bits(&fixed_literals(), &tokens.literals)
-        + total_bits(&fixed_distances(), &tokens.distances)
-        + extra
 }

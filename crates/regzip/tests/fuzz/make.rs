@@ -35,9 +35,23 @@ impl Manner {
     }
 }
 
-const VERSIONS: [Version; 3] = [
+const VERSIONS: [Version; 17] = [
+    Version::From1_9_0,
+    Version::From1_9_8,
+    Version::From1_10_1,
+    Version::From1_10_2,
+    Version::From1_11_13,
+    Version::From1_12_2,
+    Version::From1_12_3,
+    Version::From1_14_0,
+    Version::From1_14_2,
+    Version::From1_14_3,
     Version::From1_15_0,
     Version::From1_15_10,
+    Version::From1_15_11,
+    Version::From1_15_15,
+    Version::From1_18_0,
+    Version::From1_18_1,
     Version::From1_18_2,
 ];
 
@@ -45,9 +59,10 @@ const VERSIONS: [Version; 3] = [
 pub(crate) fn encoder(random: &mut Random) -> Encoder {
     let level = 1 + random.below(9) as u8;
     let version = random.pick(&VERSIONS);
-    let klauspost = match version {
-        Version::From1_15_0 => 5,
-        _ => random.pick(&[-2, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    let klauspost = if version < Version::From1_14_0 {
+        random.pick(&[-2, 1, 2, 3, 4, 5, 6])
+    } else {
+        random.pick(&[-2, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     };
     match random.below(7) {
         0 => Encoder::Go {

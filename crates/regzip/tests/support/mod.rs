@@ -156,16 +156,22 @@ pub fn old_go_writer() -> Option<PathBuf> {
     go_writer("go")
 }
 
-/// The writer with another version of klauspost/compress: one of the `.mod` files beside it.
-pub fn klauspost_writer(version: &str) -> Option<PathBuf> {
-    let modules = format!("-modfile=v{version}.mod");
-    build(
-        "klauspost",
-        &format!("klauspost-{version}"),
-        &[&modules],
-        None,
-    )
+/// The writer with another release of klauspost/compress; `go.sum` has those that tests ask for.
+pub fn klauspost_writer(release: &str) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/encoders/klauspost");
+    let modules = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("klauspost-{release}.mod"));
+    let list = std::fs::read_to_string(source.join("go.mod")).unwrap();
+    let compress = "github.com/klauspost/compress";
+    let list = format!("{list}\nreplace {compress} => {compress} v{release}\n");
+    let _writing = WRITING.lock().unwrap();
+    std::fs::write(&modules, list).unwrap();
+    std::fs::copy(source.join("go.sum"), modules.with_extension("sum")).unwrap();
+    let flag = format!("-modfile={}", modules.display());
+    build("klauspost", &format!("klauspost-{release}"), &[&flag], None)
 }
+
+/// Lists of modules are written and read by one test at a time.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// The writer with the Go release that brought the new encoder, through Go's toolchain mechanism.
 pub fn new_go_writer() -> Option<PathBuf> {

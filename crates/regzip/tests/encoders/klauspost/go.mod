@@ -1,6 +1,6 @@
 module encoders/klauspost
 
-go 1.21
+go 1.24
 
 require (
 	github.com/klauspost/compress v1.17.11

@@ -1,0 +1,59 @@
+//! How levels 1 to 3 hash, which differs between versions.
+
+use super::habits::{FastHash, Habits};
+use crate::matching::{load32, load64};
+
+/// A product whose high bits are the hash.
+#[derive(Clone, Copy)]
+pub(super) struct Hasher {
+    factor: u64,
+    /// Drops the bytes that are not hashed.
+    shift: u32,
+    pub(super) bits: u32,
+}
+
+const FOUR: u64 = 2_654_435_761;
+const FOUR_AS_SNAPPY: u64 = 0x1e35_a7bd;
+const FIVE: u64 = 889_523_592_379;
+
+impl Hasher {
+    /// Of level 1, 2 or 3.
+    pub(super) fn new(level: i8, habits: &Habits) -> Self {
+        let wide = habits.fast_hash != FastHash::Four;
+        let bits = match level {
+            2 => habits.table_bits + 2,
+            3 if wide => habits.table_bits + 1,
+            _ => habits.table_bits,
+        };
+        let (factor, shift) = match (habits.fast_hash, level) {
+            (FastHash::Five, _) => (FIVE, 24),
+            (_, 2) | (FastHash::FourWide, 3) => (FOUR, 32),
+            _ => (FOUR_AS_SNAPPY, 32),
+        };
+        Self {
+            factor,
+            shift,
+            bits,
+        }
+    }
+
+    #[inline]
+    pub(super) fn hash(self, bytes: u64) -> usize {
+        ((bytes << self.shift).wrapping_mul(self.factor) >> (64 - self.bits)) as usize
+    }
+
+    /// Bytes that have to follow where a position is entered at the end of a block.
+    pub(super) fn needs(self) -> usize {
+        if self.shift == 32 { 4 } else { 8 }
+    }
+
+    /// At least the bytes that are hashed.
+    #[inline]
+    pub(super) fn load(self, buffer: &[u8], at: usize) -> u64 {
+        if self.shift == 32 {
+            u64::from(load32(buffer, at))
+        } else {
+            load64(buffer, at)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Trying encoders on the beginning of a stream.
+
+use std::io::Cursor;
+
+use crate::encoder::Encoder;
+use crate::error::Result;
+use crate::inflate::Inflater;
+use crate::input::Input;
+use crate::replay::{Conditions, Outcome, replay};
+use crate::wrapper::Wrapper;
+
+/// Those of the encoders that may have written the stream that begins with `start`.
+pub(crate) fn fitting(list: Vec<Encoder>, wrapper: Wrapper, start: &[u8]) -> Result<Vec<Encoder>> {
+    let mut left = Vec::new();
+    let mut openings = Vec::new();
+    for encoder in list {
+        if opens(encoder, wrapper, start, &mut openings)? && fits(encoder, wrapper, start)? {
+            left.push(encoder);
+        }
+    }
+    Ok(left)
+}
+
+fn probe(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Outcome> {
+    let mut inflater = Inflater::new(Input::new(Cursor::new(start), 0));
+    replay(&mut inflater, encoder, wrapper, Conditions::default())
+}
+
+fn fits(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<bool> {
+    Ok(match probe(encoder, wrapper, start)? {
+        // Content that fills no block is told as of the usual size.
+        Outcome::Equal { sums, .. } => !encoder.has_unusual_blocks(sums.len),
+        Outcome::Undecided => true,
+        Outcome::Differs {
+            sensitive, flushed, ..
+        } => !sensitive.is_empty() || (flushed && encoder.flushes_fully()),
+    })
+}
+
+/// Whether the first block may be the encoder's, where another writes it alike and sooner shows a
+/// difference: what a block writer writes comes out a whole block at a time. What is found goes to
+/// `known`: the position of the first difference.
+fn opens(
+    encoder: Encoder,
+    wrapper: Wrapper,
+    start: &[u8],
+    known: &mut Vec<(Encoder, u64)>,
+) -> Result<bool> {
+    let Some((opening, block)) = encoder.opening() else {
+        return Ok(true);
+    };
+    if let Some((_, differs)) = known.iter().find(|(tried, _)| *tried == opening) {
+        return Ok(*differs >= block);
+    }
+    // At a flush the opening does not end a block as the encoder does.
+    let differs = match probe(opening, wrapper, start)? {
+        Outcome::Differs {
+            plain,
+            flushed: false,
+            ..
+        } => plain,
+        _ => u64::MAX,
+    };
+    known.push((opening, differs));
+    Ok(differs >= block)
+}
