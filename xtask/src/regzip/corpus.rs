@@ -11,13 +11,16 @@ use sealift_testkit::layers::archive;
 use super::programs::{NEW_GO, go};
 
 /// Longer contents are cut: more would add time and say nothing new.
-const LONGEST: usize = 16 << 20;
-const LONGEST_QUICK: usize = 2 << 20;
+const LONGEST: usize = 6 << 20;
+const LONGEST_QUICK: usize = 1 << 20;
 /// From this length on a content is large, and its recipes are held against a thousandth of it.
 pub(crate) const LARGE: usize = 1 << 20;
 /// Small contents of each setting.
-const SMALL: usize = 12;
-const SMALL_QUICK: usize = 4;
+const SMALL: usize = 8;
+const SMALL_QUICK: usize = 2;
+
+/// The name of the content whose speeds are measured.
+const MEASURED: &str = "program and text";
 
 /// One content.
 pub(crate) struct Content {
@@ -72,13 +75,13 @@ impl Corpus {
         let large = maker.contents.iter().filter(|content| content.is_large());
         let mut mixed = Vec::new();
         for content in large.take(2) {
-            mixed.extend_from_slice(&content.bytes[..content.bytes.len().min(12 << 20)]);
+            mixed.extend_from_slice(&content.bytes);
         }
-        let measured = maker.content("measured", mixed)?;
+        let measured = maker.content(MEASURED, mixed)?;
         Ok(Self {
             contents: maker.contents,
             measured,
-            runs: if quick { 1 } else { 5 },
+            runs: if quick { 1 } else { 4 },
             quick,
             root,
             name,
@@ -95,9 +98,13 @@ struct Maker {
 
 impl Maker {
     fn content(&self, name: &str, mut bytes: Vec<u8>) -> Result<Content, Box<dyn Error>> {
-        bytes.truncate(self.longest.max(LARGE));
+        bytes.truncate(if name == MEASURED {
+            2 * self.longest
+        } else {
+            self.longest
+        });
         let path = self.scratch.join(self.contents.len().to_string());
-        let path = path.with_extension(if name == "measured" { "m" } else { "c" });
+        let path = path.with_extension(if name == MEASURED { "m" } else { "c" });
         File::create(&path)?.write_all(&bytes)?;
         Ok(Content {
             name: name.to_owned(),
@@ -140,8 +147,8 @@ impl Maker {
     /// Runs, noise, and records with small differences.
     fn generated(&mut self) -> Result<(), Box<dyn Error>> {
         let mut random = Random(1);
-        self.add("zeros", vec![0; 3 << 20])?;
-        self.add("noise", random.bytes(3 << 19))?;
+        self.add("zeros", vec![0; 3 << 19])?;
+        self.add("noise", random.bytes(5 << 18))?;
         let mut records = Vec::new();
         for number in 0u32..60_000 {
             records.extend_from_slice(format!("record {number}: ").as_bytes());

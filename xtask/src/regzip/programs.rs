@@ -13,12 +13,18 @@ use crate::workspace::root;
 pub(crate) const OLD_GO: &str = "go1.26.8";
 pub(crate) const NEW_GO: &str = "go1.27.1";
 
+/// One release of klauspost/compress from each stretch that writes the same bytes.
+const KLAUSPOST: [&str; 17] = [
+    "1.9.7", "1.10.0", "1.10.1", "1.11.12", "1.12.1", "1.12.2", "1.13.6", "1.14.1", "1.14.2",
+    "1.14.4", "1.15.9", "1.15.10", "1.15.14", "1.17.11", "1.18.0", "1.18.1", "1.18.2",
+];
+
 /// Where the encoders are; nothing where one is not installed.
 pub(crate) struct Programs {
     pub(crate) old_go: Option<PathBuf>,
     pub(crate) new_go: Option<PathBuf>,
-    /// Versions of klauspost/compress, and the writer with each.
-    pub(crate) klauspost: Vec<(String, PathBuf)>,
+    /// Releases of klauspost/compress, and the writer with each.
+    pub(crate) klauspost: Vec<(&'static str, PathBuf)>,
     pub(crate) layer: Option<PathBuf>,
     pub(crate) python: Option<PathBuf>,
     pub(crate) gzip: Option<PathBuf>,
@@ -42,27 +48,46 @@ impl Programs {
         }
         let folder = folder.join("writers");
         fs::create_dir(&folder)?;
-        let build = |source: &str, version: &str, modules: Option<&str>| {
-            let name = format!("{source}-{version}-{}", modules.unwrap_or_default());
-            let target = folder.join(name);
-            let output = target.display().to_string();
-            let modules = modules.map(|file| format!("-modfile={file}"));
-            let flags = ["build", "-o", &output]
-                .into_iter()
-                .chain(modules.as_deref());
-            let arguments: Vec<&str> = flags.chain(["."]).collect();
-            go(version, &sources().join(source), &arguments)?;
-            Ok::<_, Box<dyn Error>>(target)
-        };
-        programs.old_go = Some(build("go", OLD_GO, None)?);
-        programs.new_go = Some(build("go", NEW_GO, None)?);
-        programs.layer = Some(build("layer", OLD_GO, None)?);
-        for (version, file) in klauspost_versions()? {
-            let writer = build("klauspost", OLD_GO, Some(&file))?;
-            programs.klauspost.push((version, writer));
+        programs.old_go = Some(build("go", OLD_GO, &folder, &[])?);
+        programs.new_go = Some(build("go", NEW_GO, &folder, &[])?);
+        programs.layer = Some(build("layer", OLD_GO, &folder, &[])?);
+        for release in KLAUSPOST {
+            let writer = klauspost(release, &folder)?;
+            programs.klauspost.push((release, writer));
         }
         Ok(programs)
     }
+}
+
+/// Builds a writer with a release of Go.
+fn build(
+    source: &str,
+    version: &str,
+    folder: &Path,
+    flags: &[&str],
+) -> Result<PathBuf, Box<dyn Error>> {
+    let target = folder.join(format!("{source}-{version}"));
+    let output = target.display().to_string();
+    let arguments = [&["build", "-o", &output], flags, &["."]].concat();
+    go(version, &sources().join(source), &arguments)?;
+    Ok(target)
+}
+
+/// Builds the writer with a release of klauspost/compress, which stands in its list of modules then.
+fn klauspost(release: &str, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let source = sources().join("klauspost");
+    let folder = folder.join(release);
+    fs::create_dir(&folder)?;
+    let list = fs::read_to_string(source.join("go.mod"))?;
+    let module = "github.com/klauspost/compress";
+    let modules = folder.join("go.mod");
+    fs::write(
+        &modules,
+        format!("{list}\nreplace {module} => {module} v{release}\n"),
+    )?;
+    fs::copy(source.join("go.sum"), folder.join("go.sum"))?;
+    let flag = format!("-modfile={}", modules.display());
+    build("klauspost", OLD_GO, &folder, &[&flag])
 }
 
 /// The writers' sources, which the crate's tests use too.
@@ -86,26 +111,4 @@ pub(crate) fn go(
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("{version} {arguments:?} in {}: {said}", folder.display()).into())
-}
-
-/// The versions of klauspost/compress that have a `.mod` file, and the file; oldest first.
-fn klauspost_versions() -> Result<Vec<(String, String)>, Box<dyn Error>> {
-    let mut versions = Vec::new();
-    for entry in fs::read_dir(sources().join("klauspost"))? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "mod") {
-            continue;
-        }
-        let required = "github.com/klauspost/compress v";
-        let text = fs::read_to_string(&path)?;
-        let line = text.lines().find_map(|line| line.split_once(required));
-        let (_, version) = line.ok_or_else(|| format!("{}: no klauspost", path.display()))?;
-        let file = path.file_name().unwrap_or_default().to_string_lossy();
-        versions.push((version.trim().to_owned(), file.into_owned()));
-    }
-    versions.sort_by_key(|(version, _)| {
-        let parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-        parts.collect::<Vec<u32>>()
-    });
-    Ok(versions)
 }
