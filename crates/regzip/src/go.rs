@@ -2,6 +2,7 @@
 
 pub(crate) mod block;
 pub(crate) mod fast;
+mod greedy;
 pub(crate) mod lazy;
 mod links;
 pub(crate) mod simple;

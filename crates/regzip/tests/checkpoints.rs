@@ -33,6 +33,9 @@ fn streams(plain: &[u8]) -> Vec<(String, Vec<u8>)> {
         for level in ["-2", "0", "1", "2", "3", "4", "6", "9"] {
             all.push((format!("Go {level}"), run(&go, &["gzip", level], plain)));
         }
+        // The strings around a flush are in no chain.
+        let flushed = run(&go, &["gzip", "6", "flush=300000"], plain);
+        all.push(("Go 6 with flushes".to_owned(), flushed));
     }
     if let Some(klauspost) = go_writer("klauspost") {
         for format in ["gzip", "pgzip"] {

@@ -4,58 +4,49 @@
 use std::collections::VecDeque;
 
 use super::block;
-use super::links::{Heads, LONG, Links};
+use super::greedy::Greedy;
+use super::links::{Limits, Links};
 use crate::bits::BitWriter;
 use crate::chain::ORIGIN;
 use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
-use crate::matching::{common_prefix, load32};
 use crate::token::{MAX_MATCH, Token, WINDOW};
 
-/// How hard a level tries.
+/// How hard a lazy level tries.
 #[derive(Clone, Copy, Debug)]
 struct Effort {
-    /// Lazy matching looks further only while the match at hand is shorter than this.
+    /// Looks further only while the match at hand is shorter than this.
     lazy: usize,
     /// A match this long ends the search.
     nice: usize,
     /// How many candidates a search may look at.
-    chain: u32,
-    /// Levels 2 and 3 are not lazy: longer matches than this are not inserted in the chains.
-    greedy: Option<usize>,
+    chain: u16,
 }
 
 const fn effort(level: u8) -> Effort {
-    let (lazy, nice, chain, greedy) = match level {
-        2 => (0, 16, 8, Some(5)),
-        3 => (0, 32, 32, Some(6)),
-        4 => (4, 16, 16, None),
-        5 => (16, 32, 32, None),
-        7 => (32, 128, 256, None),
-        8 => (128, 258, 1024, None),
-        9 => (258, 258, 4096, None),
-        _ => (16, 128, 128, None),
+    let (lazy, nice, chain) = match level {
+        4 => (4, 16, 16),
+        5 => (16, 32, 32),
+        7 => (32, 128, 256),
+        8 => (128, 258, 1024),
+        9 => (258, 258, 4096),
+        _ => (16, 128, 128),
     };
-    Effort {
-        lazy,
-        nice,
-        chain,
-        greedy,
-    }
+    Effort { lazy, nice, chain }
 }
 
 const MIN_MATCH: usize = 4;
-/// Matches of the minimum length are not taken from further away.
-const NEAR: usize = 4096;
 const MAX_TOKENS: usize = 1 << 14;
 /// Work needs this much input ahead, except at a flush.
 const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
-/// What this port waits for instead, so that every string it enters has eight bytes.
-const AHEAD: usize = LOOKAHEAD + 8;
+/// Bytes that a string must have to be in all tables.
+const STRING: usize = 8;
 /// From here on in its window of 64 KiB, Go shifts before it takes more input.
 const SHIFT_AT: usize = 2 * WINDOW - LOOKAHEAD;
 /// Size of the buffer that holds the window and what is not processed yet.
 const BUFFER: usize = 1 << 20;
+/// Strings are entered so far ahead of the search; the rings of the links bear up to a window.
+const STRETCH: usize = 1 << 12;
 /// How many windows are searched again at a checkpoint: what levels that do not enter every string
 /// try, and what is kept in the buffer for it.
 const WARM: [u8; 3] = [1, 2, 4];
@@ -63,11 +54,18 @@ const KEPT: usize = 4 * WINDOW;
 /// How many sensitive places are remembered: more than one block can pass.
 const SENSITIVE: usize = 32;
 
+/// Levels 2 and 3 enter strings as they go, the others all of them and ahead.
+#[derive(Clone)]
+enum Search {
+    Greedy(Greedy),
+    Lazy(Effort, Links),
+}
+
 /// The encoder of levels 2 to 9.
 #[derive(Clone)]
 pub(crate) struct Lazy {
     level: u8,
-    effort: Effort,
+    search: Search,
     bits: BitWriter,
     /// Input from `base` on, in places more.
     buffer: Vec<u8>,
@@ -87,9 +85,13 @@ pub(crate) struct Lazy {
     length: usize,
     distance: usize,
     tokens: Vec<Token>,
-    links: Links,
-    /// Up to here not all strings in reach are in the long chains.
-    short_until: usize,
+    /// Up to here text is known to the links, and strings are entered.
+    known: usize,
+    entered: usize,
+    /// From the first of these to the second the longer chains lack some strings.
+    short: (usize, usize),
+    /// The last position that is in no chain, plus one.
+    skipped: usize,
     /// A write ended here: if Go's index was far enough, its next write shifts at once.
     boundary: bool,
     /// A block was written and the next token is still to come.
@@ -103,12 +105,24 @@ pub(crate) struct Lazy {
 
 impl Lazy {
     pub(crate) fn new(level: u8) -> Self {
+        let origin = match level {
+            2 | 3 => ORIGIN,
+            _ => u32::from(Links::START),
+        };
+        Self::new_at(level, origin)
+    }
+
+    fn new_at(level: u8, origin: u32) -> Self {
+        let search = match level {
+            2 | 3 => Search::Greedy(Greedy::new(level, origin)),
+            _ => Search::Lazy(effort(level), Links::new()),
+        };
         Self {
             level,
-            effort: effort(level),
+            search,
             bits: BitWriter::default(),
             buffer: Vec::with_capacity(BUFFER),
-            origin: ORIGIN,
+            origin,
             dropped: 0,
             sensitive: VecDeque::with_capacity(SENSITIVE),
             pos: 0,
@@ -118,8 +132,10 @@ impl Lazy {
             length: MIN_MATCH - 1,
             distance: 0,
             tokens: Vec::with_capacity(MAX_TOKENS),
-            links: Links::new(ORIGIN),
-            short_until: 0,
+            known: 0,
+            entered: 0,
+            short: (0, 0),
+            skipped: 0,
             boundary: false,
             fresh: false,
             wanted: None,
@@ -130,9 +146,7 @@ impl Lazy {
 
     /// Goes on from a checkpoint, after `history`, whose first byte has the position `origin`.
     fn resume_at(level: u8, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
-        let mut new = Self::new(level);
-        new.origin = origin;
-        new.links = Links::new(origin);
+        let mut new = Self::new_at(level, origin);
         new.dropped = checkpoint.plain - history.len() as u64;
         new.buffer.extend_from_slice(history);
         new.resuming = Some(Box::new((checkpoint.clone(), history.len())));
@@ -150,16 +164,17 @@ impl Lazy {
         let State::Window(state) = checkpoint.state else {
             return;
         };
-        if self.effort.greedy.is_some() {
+        if let Search::Greedy(_) = self.search {
             while self.pos < target {
-                self.step();
+                self.shift_if_due();
+                self.step_greedy();
             }
             self.sensitive.clear();
         } else {
-            if self.buffer.len() >= MIN_MATCH {
-                self.insert(0);
-            }
-            self.insert_up_to(target);
+            self.pos = target;
+            self.known = target.saturating_sub(WINDOW);
+            self.entered = self.known;
+            self.origin = u32::from(Links::START).wrapping_sub(self.entered as u32);
         }
         self.tokens.clear();
         self.bits = checkpoint.writer();
@@ -180,10 +195,9 @@ impl Lazy {
         if self.wanted.is_none_or(|at| plain < at) || self.pos - self.base >= SHIFT_AT {
             return;
         }
-        let attempts = if self.effort.greedy.is_some() {
-            &WARM[..]
-        } else {
-            &[0]
+        let attempts = match self.search {
+            Search::Greedy(_) => &WARM[..],
+            Search::Lazy(..) => &[0],
         };
         for &warm in attempts {
             let Some(from) = self.base.checked_sub(usize::from(warm) * WINDOW) else {
@@ -201,12 +215,7 @@ impl Lazy {
                 warm,
             };
             let checkpoint = Checkpoint::new(plain, &self.bits, State::Window(state));
-            let origin = self.origin.wrapping_add(from as u32);
-            let history = &self.buffer[from..self.pos];
-            let mut other = Self::resume_at(self.level, &checkpoint, history, origin);
-            other.buffer.extend_from_slice(&self.buffer[self.pos..]);
-            other.warm_up(&checkpoint, self.pos - from);
-            if self.agrees(&other, from) {
+            if self.agrees(&checkpoint, from) {
                 self.taken = Some(checkpoint);
                 self.wanted = None;
                 return;
@@ -214,21 +223,33 @@ impl Lazy {
         }
     }
 
-    fn agrees(&self, other: &Self, from: usize) -> bool {
+    /// Whether an encoder that goes on from the checkpoint finds the same; it is given the bytes
+    /// from the index `from` on.
+    fn agrees(&self, checkpoint: &Checkpoint, from: usize) -> bool {
+        let Search::Greedy(greedy) = &self.search else {
+            // Which strings are entered depends on nothing but the content and the flushes.
+            return self.skipped <= from;
+        };
+        let origin = self.origin.wrapping_add(from as u32);
+        let history = &self.buffer[from..self.pos];
+        let mut other = Self::resume_at(self.level, checkpoint, history, origin);
+        other.buffer.extend_from_slice(&self.buffer[self.pos..]);
+        other.warm_up(checkpoint, self.pos - from);
+        let Search::Greedy(again) = &other.search else {
+            return false;
+        };
         let base = self.origin.wrapping_add(self.base as u32);
         let at = self.origin.wrapping_add(self.pos as u32);
         self.pos == other.pos + from
             && self.base == other.base + from
-            && (!self.pending || self.length == other.length)
-            && self.links.agrees(&other.links, base, at)
+            && greedy.agrees(again, base, at)
     }
 
     /// Drops what lies before the window once the buffer is full.
     fn make_room(&mut self) {
-        let kept = if self.effort.greedy.is_some() {
-            KEPT
-        } else {
-            0
+        let kept = match self.search {
+            Search::Greedy(_) => KEPT,
+            Search::Lazy(..) => 0,
         };
         let drop = self.base.saturating_sub(kept);
         self.buffer.drain(..drop);
@@ -237,8 +258,16 @@ impl Lazy {
         self.dropped += drop as u64;
         self.block = self.block.and_then(|b| b.checked_sub(drop));
         self.origin = self.origin.wrapping_add(drop as u32);
-        self.links.sweep(self.origin);
-        self.short_until = self.short_until.saturating_sub(drop);
+        for index in [&mut self.known, &mut self.entered, &mut self.skipped] {
+            *index = index.saturating_sub(drop);
+        }
+        self.short = (
+            self.short.0.saturating_sub(drop),
+            self.short.1.saturating_sub(drop),
+        );
+        if let Search::Greedy(greedy) = &mut self.search {
+            greedy.sweep(self.origin);
+        }
     }
 
     /// Go stands where it shifts only if a write ended just now: the one place where the sizes of
@@ -257,117 +286,27 @@ impl Lazy {
         self.block = self.block.filter(|&b| b >= self.base);
     }
 
-    /// Enters the string at `pos` in its chains.
-    #[inline]
-    fn insert(&mut self, pos: usize) -> Heads {
-        let at = self.origin.wrapping_add(pos as u32);
-        if let Some(bytes) = self.buffer.get(pos..).and_then(<[u8]>::first_chunk) {
-            return self.links.insert(u64::from_le_bytes(*bytes), at);
+    fn shift_if_due(&mut self) {
+        let index = self.pos - self.base;
+        let end = self.buffer.len();
+        if index == SHIFT_AT && end - self.pos >= LOOKAHEAD {
+            self.note_sensitive();
         }
-        self.short_until = pos + WINDOW + 1;
-        self.links.insert_short(load32(&self.buffer, pos), at)
-    }
-
-    /// The longest match at `pos` above `best` bytes, the nearest of equals.
-    ///
-    /// Go starts at three bytes and drops a result that is not longer than the pending match;
-    /// starting there gives the same and rejects more.
-    #[inline]
-    fn find(&self, heads: Heads, mut best: usize, lookahead: usize) -> Option<(usize, usize)> {
-        let (pos, buffer) = (self.pos, self.buffer.as_slice());
-        let reach = WINDOW.min(pos - self.base);
-        let longest = MAX_MATCH.min(lookahead);
-        let nice = self.effort.nice.min(longest);
-        let at = self.origin.wrapping_add(pos as u32);
-        // Where not every string is entered, the long chains cannot be trusted.
-        let short = pos < self.short_until || self.effort.greedy.is_some();
-        let switch = if short { usize::MAX } else { LONG - 1 };
-        if best >= switch {
-            return self.find_long(heads, 0, best, lookahead);
+        if index > SHIFT_AT && end > self.base + 2 * WINDOW {
+            self.shift();
         }
-        let mut found = None;
-        let mut tries = self.effort.chain;
-        let mut distance = heads.four;
-        let mut tail = load32(buffer, pos + best - 3);
-        while distance <= reach {
-            let candidate = pos - distance;
-            let step = self.links.step(at, distance);
-            if load32(buffer, candidate + best - 3) == tail {
-                let n = common_prefix(buffer, candidate, pos, longest);
-                if n > best && (n > MIN_MATCH || distance <= NEAR) {
-                    best = n;
-                    found = Some((n, distance));
-                    if n >= nice {
-                        break;
-                    }
-                    if best >= switch {
-                        return self.find_long(heads, distance, best, lookahead).or(found);
-                    }
-                    tail = load32(buffer, pos + best - 3);
-                }
-            }
-            tries -= 1;
-            if tries == 0 || step == 0 || distance == WINDOW {
-                break;
-            }
-            distance += step;
-        }
-        found
-    }
-
-    /// As `find`, among the candidates further than `after`, where only long matches are of use.
-    #[inline]
-    fn find_long(
-        &self,
-        heads: Heads,
-        after: usize,
-        mut best: usize,
-        lookahead: usize,
-    ) -> Option<(usize, usize)> {
-        let (pos, buffer) = (self.pos, self.buffer.as_slice());
-        let reach = WINDOW.min(pos - self.base);
-        let longest = MAX_MATCH.min(lookahead);
-        let nice = self.effort.nice.min(longest);
-        let at = self.origin.wrapping_add(pos as u32);
-        let mut found = None;
-        let mut distance = heads.long;
-        let mut tail = load32(buffer, pos + best - 3);
-        while distance != 0 && distance <= reach {
-            let candidate = pos - distance;
-            let (step, tried) = self.links.long_step(at, distance, heads);
-            // Strings that only share the hash may have any number.
-            if tried > self.effort.chain && load32(buffer, candidate) == load32(buffer, pos) {
-                break;
-            }
-            if distance > after && load32(buffer, candidate + best - 3) == tail {
-                let n = common_prefix(buffer, candidate, pos, longest);
-                if n > best {
-                    best = n;
-                    found = Some((n, distance));
-                    if n >= nice {
-                        break;
-                    }
-                    tail = load32(buffer, pos + best - 3);
-                }
-            }
-            if step == 0 || distance == WINDOW {
-                break;
-            }
-            distance += step;
-        }
-        found
     }
 
     /// Processes what can be processed; everything when `flush` is set.
     fn run(&mut self, flush: bool) {
-        self.run_with(flush, AHEAD);
+        self.run_with(flush, LOOKAHEAD + STRING);
     }
 
     /// As `run`, leaving less than `ahead` bytes.
     fn run_with(&mut self, flush: bool, ahead: usize) {
         if let Some(resuming) = &self.resuming {
             let target = resuming.1;
-            if !flush && self.buffer.len() < target + AHEAD {
+            if !flush && self.buffer.len() < target + LOOKAHEAD + STRING {
                 return;
             }
             if let Some(resuming) = self.resuming.take() {
@@ -390,100 +329,120 @@ impl Lazy {
                 self.fresh = false;
                 self.take_checkpoint();
             }
-            self.step();
-        }
-    }
-
-    /// One place in the input; some is left.
-    #[inline]
-    fn step(&mut self) {
-        let end = self.buffer.len();
-        let lookahead = end - self.pos;
-        if self.pos - self.base >= SHIFT_AT {
-            if self.pos - self.base == SHIFT_AT && lookahead >= LOOKAHEAD {
-                self.note_sensitive();
+            self.shift_if_due();
+            if let Search::Greedy(_) = self.search {
+                self.step_greedy();
+            } else {
+                self.enter(flush);
+                let last = if flush { end } else { end - ahead + 1 };
+                self.step_lazy(last);
             }
-            if self.pos - self.base > SHIFT_AT && end > self.base + 2 * WINDOW {
-                self.shift();
-            }
-        }
-        let heads = if lookahead > MIN_MATCH - 1 {
-            self.insert(self.pos)
-        } else {
-            Heads::default()
-        };
-        if let Some(greedy) = self.effort.greedy {
-            self.step_greedy(heads, lookahead, greedy);
-        } else {
-            self.step_lazy(heads, lookahead);
-        }
-    }
-
-    #[inline]
-    fn step_lazy(&mut self, heads: Heads, lookahead: usize) {
-        let (length, previous) = (self.length, self.distance);
-        self.length = MIN_MATCH - 1;
-        self.distance = 0;
-        if heads.four != 0
-            && lookahead > length
-            && length < self.effort.lazy
-            && let Some((n, d)) = self.find(heads, length, lookahead)
-        {
-            self.length = n;
-            self.distance = d;
-        }
-        if length >= MIN_MATCH && self.length <= length {
-            self.tokens
-                .push(Token::new_match(length as u32, previous as u32));
-            self.insert_up_to(self.pos + length - 1);
-            self.pending = false;
-            self.length = MIN_MATCH - 1;
             if self.tokens.len() == MAX_TOKENS {
-                self.write_block(self.pos);
+                self.write_block(self.pos - usize::from(self.pending));
             }
+        }
+    }
+
+    /// Tells the links of more text, if the search needs it soon, and enters strings.
+    fn enter(&mut self, flush: bool) {
+        let Search::Lazy(_, links) = &mut self.search else {
+            return;
+        };
+        let end = self.buffer.len();
+        let at = |index: usize| self.origin.wrapping_add(index as u32) as u16;
+        let done = self.known == end && !(flush && self.entered < end);
+        if done || self.known > self.pos + LOOKAHEAD + STRING {
+            return;
+        }
+        let known = end.min(self.pos + STRETCH);
+        links.put(&self.buffer[self.known..known], at(self.known));
+        self.known = known;
+        let whole = (known + 1).saturating_sub(STRING);
+        if whole > self.entered {
+            links.enter(at(self.entered), whole - self.entered);
+            self.entered = whole;
+        }
+        if !flush || self.known < end {
+            return;
+        }
+        if self.entered < end {
+            let still = self.short.1 > self.pos;
+            // A search looks for strings that end where its longest match would.
+            let first = self.entered.saturating_sub(MAX_MATCH);
+            let from = if still { self.short.0 } else { first };
+            self.short = (from, end + WINDOW + MAX_MATCH);
+            self.skipped = end;
+        }
+        for index in self.entered..end {
+            if index + MIN_MATCH <= end {
+                links.enter_short(at(index));
+            } else {
+                links.skip(at(index));
+            }
+        }
+        self.entered = end;
+    }
+
+    /// Searches from `pos` on, to `last` or where something else is to be done first.
+    fn step_lazy(&mut self, last: usize) {
+        let Search::Lazy(effort, links) = &self.search else {
+            return;
+        };
+        let end = self.buffer.len();
+        let mut stop = last;
+        if self.known < end {
+            stop = stop.min(self.known - LOOKAHEAD - STRING + 1);
+        }
+        let shift = self.base + SHIFT_AT;
+        stop = stop.min(if self.pos < shift {
+            shift
         } else {
-            if self.pending {
-                self.tokens.push(Token::literal(self.buffer[self.pos - 1]));
-                if self.tokens.len() == MAX_TOKENS {
-                    self.write_block(self.pos);
+            self.pos + 1
+        });
+        let (mut pos, mut pending) = (self.pos, self.pending);
+        let (mut length, mut distance) = (self.length, self.distance);
+        while pos < stop && self.tokens.len() < MAX_TOKENS {
+            let (before, previous) = (length, distance);
+            (length, distance) = (MIN_MATCH - 1, 0);
+            let at = self.origin.wrapping_add(pos as u32) as u16;
+            let longest = MAX_MATCH.min(end - pos);
+            if before < effort.lazy && before < longest {
+                let limits = Limits {
+                    reach: WINDOW.min(pos - self.base) as u16,
+                    longest: longest as u16,
+                    nice: effort.nice.min(longest) as u16,
+                    chain: effort.chain,
+                    four_only: (self.short.0..self.short.1).contains(&pos),
+                };
+                if let Some(found) = links.find(at, before as u16, &limits) {
+                    (length, distance) = (usize::from(found.0), usize::from(found.1));
                 }
             }
-            self.pos += 1;
-            self.pending = true;
-        }
-    }
-
-    #[inline]
-    fn step_greedy(&mut self, heads: Heads, lookahead: usize, greedy: usize) {
-        let found = if heads.four == 0 {
-            None
-        } else {
-            self.find(heads, MIN_MATCH - 1, lookahead)
-        };
-        if let Some((length, distance)) = found {
-            self.tokens
-                .push(Token::new_match(length as u32, distance as u32));
-            if length <= greedy {
-                self.insert_up_to(self.pos + length);
+            if before >= MIN_MATCH && length <= before {
+                self.tokens
+                    .push(Token::new_match(before as u32, previous as u32));
+                pos += before - 1;
+                pending = false;
+                length = MIN_MATCH - 1;
             } else {
-                self.pos += length;
+                if pending {
+                    let byte = links.byte(at.wrapping_sub(1));
+                    self.tokens.push(Token::literal(byte));
+                }
+                pos += 1;
+                pending = true;
             }
-        } else {
-            self.tokens.push(Token::literal(self.buffer[self.pos]));
-            self.pos += 1;
         }
-        if self.tokens.len() == MAX_TOKENS {
-            self.write_block(self.pos);
-        }
+        (self.pos, self.pending) = (pos, pending);
+        (self.length, self.distance) = (length, distance);
     }
 
-    /// Inserts the strings after `pos` and before `next`, where four bytes are at hand.
-    #[inline]
-    fn insert_up_to(&mut self, next: usize) {
-        let hashable = self.buffer.len().saturating_sub(MIN_MATCH - 1);
-        for index in self.pos + 1..next.min(hashable) {
-            self.insert(index);
-        }
+    fn step_greedy(&mut self) {
+        let Search::Greedy(greedy) = &mut self.search else {
+            return;
+        };
+        let (token, next) = greedy.step(&self.buffer, self.origin, self.base, self.pos);
+        self.tokens.push(token);
         self.pos = next;
     }
 
