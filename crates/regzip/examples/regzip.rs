@@ -93,6 +93,7 @@ struct Rebuilt {
     plain: u64,
     recipe: usize,
     checkpoints: usize,
+    corrections: usize,
     rebuild: Duration,
     equal: bool,
 }
@@ -151,7 +152,7 @@ fn prove(
     let rebuild = start.elapsed();
     let mut encoders: Vec<String> = Vec::new();
     for encoder in recipe.encoders() {
-        let name = encoder.map_or("kept as it is".to_owned(), |e| e.to_string());
+        let name = encoder.map_or("no known encoder".to_owned(), |e| e.to_string());
         if !encoders.contains(&name) {
             encoders.push(name);
         }
@@ -162,6 +163,7 @@ fn prove(
         plain: recipe.plain_len(),
         recipe: bytes.len(),
         checkpoints: recipe.checkpoints(),
+        corrections: recipe.corrections(),
         rebuild,
         equal: compare.finish()?,
     };
@@ -316,7 +318,8 @@ impl Report {
         match &self.stream {
             Err(why) => println!("{}: {} bytes, {why}; {seconds:.2} s", self.file, self.len),
             Ok(r) => println!(
-                "{}: {} -> {} bytes in {} member(s), {}; recipe {} bytes with {} checkpoint(s); \
+                "{}: {} -> {} bytes in {} member(s), {}; recipe {} bytes with {} checkpoint(s) and \
+                 {} bytes of corrections; \
                  analysis {seconds:.2} s, rebuild {:.2} s ({:.0} MB/s), {}",
                 self.file,
                 self.len,
@@ -325,6 +328,7 @@ impl Report {
                 r.encoders.join(" + "),
                 r.recipe,
                 r.checkpoints,
+                r.corrections,
                 r.rebuild.as_secs_f64(),
                 r.plain as f64 / 1e6 / r.rebuild.as_secs_f64(),
                 word(r.equal)
@@ -370,6 +374,7 @@ impl Report {
                     "plain_bytes": r.plain,
                     "recipe_bytes": r.recipe,
                     "checkpoints": r.checkpoints,
+                    "correction_bytes": r.corrections,
                     "rebuild_seconds": r.rebuild.as_secs_f64(),
                     "equal": r.equal,
                 });

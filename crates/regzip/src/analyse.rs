@@ -1,5 +1,7 @@
 //! Finding the encoder: likely ones first, on the beginning of the stream; a full replay proves it.
 
+mod unknown;
+
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use crate::inflate::Inflater;
 use crate::input::Input;
 use crate::probe::fitting;
 use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
-use crate::replay::{Conditions, Outcome, replay, skim};
+use crate::replay::{Conditions, Outcome, replay};
 use crate::wrapper::Wrapper;
 
 /// What is known about a stream after analysis.
@@ -66,6 +68,9 @@ pub struct Options {
     pub literal_limit: usize,
     /// Plain bytes from one checkpoint to the next (64 KiB at least); `None` for no checkpoints.
     pub checkpoints: Option<u64>,
+    /// A deflate stream that no known encoder writes is met by corrections to one if they take at
+    /// most so many thousandths of it, and no more than 16 MiB; 0 for never.
+    pub corrections: u16,
 }
 
 impl Default for Options {
@@ -75,6 +80,7 @@ impl Default for Options {
             single: false,
             literal_limit: 256,
             checkpoints: Some(2 << 20),
+            corrections: 125,
         }
     }
 }
@@ -98,6 +104,8 @@ pub fn analyse<R: Read + Seek>(stream: R, options: &Options) -> Result<Analysis>
 #[derive(Default)]
 pub(crate) struct Memory {
     recent: Vec<Encoder>,
+    /// The measure of the last stream that was met by corrections.
+    measure: Option<u8>,
 }
 
 /// So many encoders are remembered.
@@ -109,6 +117,7 @@ impl Memory {
     pub(crate) fn of(encoder: Encoder) -> Self {
         Self {
             recent: vec![encoder],
+            ..Self::default()
         }
     }
 
@@ -130,6 +139,7 @@ pub(crate) fn analyse_with<R: Read + Seek>(
         stream,
         options,
         memory,
+        corrected: 0,
     };
     match analyser.run(start) {
         Ok(recipe) => Ok(Analysis::Recipe(recipe)),
@@ -184,7 +194,12 @@ struct Analyser<'a, R> {
     stream: R,
     options: &'a Options,
     memory: &'a mut Memory,
+    /// So many members in a row were met by corrections.
+    corrected: usize,
 }
+
+/// After so many corrected members the next is not taken to every encoder first.
+const STEADY: usize = 4;
 
 impl<R: Read + Seek> Analyser<'_, R> {
     fn run(&mut self, start: u64) -> std::result::Result<Recipe, Stop> {
@@ -211,7 +226,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
             };
             let deflate = input.offset();
             let (member, end) = self.member(wrapper, header, deflate)?;
-            replayed |= matches!(member.method, Method::Replay(_));
+            replayed |= !matches!(member.method, Method::Literal(_));
             members.push(member);
             at = end;
             if self.options.single || wrapper != Wrapper::Gzip {
@@ -259,7 +274,13 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 return Ok(result);
             }
         }
-        for group in candidates(wrapper, &header) {
+        let steady = self.corrected >= STEADY;
+        let groups = if steady {
+            Vec::new()
+        } else {
+            candidates(wrapper, &header)
+        };
+        for group in groups {
             for encoder in self.shortlist(group, wrapper, at)? {
                 if recent.contains(&encoder) {
                     continue;
@@ -270,13 +291,13 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 }
             }
         }
-        self.literal(wrapper, header, at)
-            .map_err(|stop| match stop {
-                Stop::Verbatim(Reason::UnknownEncoder(_)) => {
-                    Stop::Verbatim(Reason::UnknownEncoder(best))
-                }
-                other => other,
-            })
+        match self.unknown(wrapper, header.clone(), at, best) {
+            Err(Stop::Verbatim(Reason::UnknownEncoder(_))) if steady => {
+                self.corrected = 0;
+                self.member(wrapper, header, at)
+            }
+            other => other,
+        }
     }
 
     /// Replays the whole stream with one encoder. Notes how far it came if it failed.
@@ -307,6 +328,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
                 } => {
                     let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
                     self.memory.note(encoder);
+                    self.corrected = 0;
                     let member = Member {
                         wrapper,
                         header: header.clone(),
@@ -339,39 +361,6 @@ impl<R: Read + Seek> Analyser<'_, R> {
             }
         }
         Ok(None)
-    }
-
-    /// Keeps a short deflate stream as it is.
-    fn literal(
-        &mut self,
-        wrapper: Wrapper,
-        header: Arc<[u8]>,
-        at: u64,
-    ) -> std::result::Result<(Member, u64), Stop> {
-        let mut inflater = Inflater::new(self.input(at)?);
-        let sums = skim(&mut inflater, wrapper)?;
-        let len = inflater.input.offset() - at;
-        let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
-        if len > self.options.literal_limit as u64 {
-            return Err(Stop::Verbatim(Reason::UnknownEncoder(None)));
-        }
-        let bytes = self.input(at)?.take(len as usize)?.to_vec();
-        let method = Method::Literal(bytes.into());
-        let (plain_len, plain_crc) = (sums.len, sums.crc32());
-        let events = Vec::new();
-        Ok((
-            Member {
-                wrapper,
-                header,
-                method,
-                plain_len,
-                plain_crc,
-                trailer,
-                events,
-                checkpoints: Vec::new(),
-            },
-            end,
-        ))
     }
 
     /// Those of the encoders that write the beginning of the stream.

@@ -310,7 +310,7 @@ impl<R: Read> Inflater<R> {
 
 /// A canonical code: a look-up of the first ten bits, longer codes by counting.
 #[derive(Default)]
-struct Table {
+pub(crate) struct Table {
     /// Symbol and length of every code of at most ten bits; length 0 for others.
     primary: Vec<(u16, u8)>,
     counts: [u16; 16],
@@ -319,7 +319,7 @@ struct Table {
 
 impl Table {
     /// Codes that leave room are accepted: Go writes such for blocks without matches.
-    fn build(&mut self, lengths: &[u8]) -> Result<()> {
+    pub(crate) fn build(&mut self, lengths: &[u8]) -> Result<()> {
         self.counts = [0; 16];
         for &len in lengths {
             self.counts[usize::from(len & 15)] += 1;
@@ -357,7 +357,7 @@ impl Table {
     }
 
     #[inline]
-    fn decode(&self, acc: u64) -> Option<(usize, u32)> {
+    pub(crate) fn decode(&self, acc: u64) -> Option<(usize, u32)> {
         let (symbol, len) = *self.primary.get(acc as usize & ((1 << PRIMARY) - 1))?;
         if len != 0 {
             return Some((usize::from(symbol), u32::from(len)));

@@ -35,6 +35,7 @@ mod candidates;
 mod chain;
 mod checkpoint;
 mod compress;
+mod corrections;
 mod encoder;
 mod error;
 mod feed;

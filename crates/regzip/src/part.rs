@@ -54,7 +54,7 @@ impl Part {
 pub(crate) fn longest_history(recipe: &Recipe) -> u64 {
     let of_member = |member: &Member| match member.method {
         Method::Replay(encoder) => member.checkpoints.iter().map(|c| c.history(encoder)).max(),
-        Method::Literal(_) => None,
+        Method::Literal(_) | Method::Corrected(_) => None,
     };
     recipe
         .members
@@ -172,6 +172,7 @@ impl Running {
         let encoder = match (&member.method, start) {
             (Method::Replay(encoder), None) => Some(encoder.start()),
             (Method::Replay(encoder), Some(from)) => Some(encoder.resume(from, history)),
+            (Method::Corrected(corrections), _) => Some(corrections.start()),
             (Method::Literal(_), _) => None,
         };
         let whole = |c: Option<&Checkpoint>| c.map_or(0, |c| c.bits / 8);

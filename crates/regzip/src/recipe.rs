@@ -4,22 +4,27 @@
 //!
 //! ```text
 //! "RZ" version:u8 stream_len stream_crc32:u32le members { member } tail
-//! member = flags:u8 [wrapper:u8 header] [encoder] plain_len plain_crc32:u32le [trailer] [events]
+//! member = flags:u8 [wrapper:u8 header] [method] plain_len plain_crc32:u32le [trailer] [events]
 //!          [count { checkpoint }]
+//! method = 0 bytes | number:u8 encoder's settings | 255 measure:u8 corrections
 //! events = count { kind:u8 distance repeat }
 //! tail   = 0 | 1 zeros | 2 bytes
 //! ```
 //!
 //! Byte strings carry their length in front. The flags say which bracketed parts follow; a missing
-//! wrapper, header or encoder is that of the member before.
+//! wrapper, header or method is that of the member before.
+
+mod events;
 
 use std::sync::Arc;
 
 use crate::checkpoint::Checkpoint;
+use crate::corrections::Corrections;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
 use crate::wrapper::Wrapper;
+pub(crate) use events::{Event, EventCursor, EventKind, push_event};
 
 const MAGIC: [u8; 2] = *b"RZ";
 const VERSION: u8 = 1;
@@ -29,6 +34,9 @@ const NEW_METHOD: u8 = 2;
 const ODD_TRAILER: u8 = 4;
 const EVENTS: u8 = 8;
 const CHECKPOINTS: u8 = 16;
+
+/// Stands where the others have their encoder's number.
+const CORRECTED: u8 = 255;
 
 /// How to write a stream again, given its plain content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,32 +70,14 @@ pub(crate) enum Method {
     Replay(Encoder),
     /// It is kept as it is; only for short ones.
     Literal(Arc<[u8]>),
+    /// No known encoder writes it; the recipe says in what it differs from one.
+    Corrected(Corrections),
 }
 
 impl Default for Method {
     fn default() -> Self {
         Self::Literal(Arc::default())
     }
-}
-
-/// Something that the original writer did besides writing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) kind: EventKind,
-    /// Plain bytes since the event before.
-    pub(crate) distance: u64,
-    /// How often in a row; 1 if the distance is 0.
-    pub(crate) repeat: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventKind {
-    /// A sync flush.
-    Flush,
-    /// A write ended here.
-    Boundary,
-    /// A flush after which nothing before is referred to.
-    FullFlush,
 }
 
 /// Bytes after the last member.
@@ -97,68 +87,6 @@ pub(crate) enum Tail {
     None,
     Zeros(u64),
     Bytes(Vec<u8>),
-}
-
-/// A place in a list of events, which are expanded one at a time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct EventCursor {
-    index: usize,
-    done: u64,
-    at: u64,
-}
-
-impl EventCursor {
-    /// The first event after a plain position.
-    pub(crate) fn after(events: &[Event], position: u64) -> Self {
-        let mut cursor = Self::default();
-        while let Some(event) = events.get(cursor.index) {
-            let left = position - cursor.at;
-            let whole = left
-                .checked_div(event.distance)
-                .unwrap_or(1)
-                .min(event.repeat);
-            cursor.at += whole * event.distance;
-            if whole < event.repeat {
-                cursor.done = whole;
-                break;
-            }
-            cursor.index += 1;
-        }
-        cursor
-    }
-
-    /// Position and kind of the next event.
-    pub(crate) fn peek(self, events: &[Event]) -> Option<(u64, EventKind)> {
-        let event = events.get(self.index)?;
-        Some((self.at.saturating_add(event.distance), event.kind))
-    }
-
-    /// Steps over the next event.
-    pub(crate) fn advance(&mut self, events: &[Event]) {
-        let Some(event) = events.get(self.index) else {
-            return;
-        };
-        self.at = self.at.saturating_add(event.distance);
-        self.done += 1;
-        if self.done >= event.repeat {
-            self.index += 1;
-            self.done = 0;
-        }
-    }
-}
-
-/// Appends an event at `distance` from the one before, joining equal ones.
-pub(crate) fn push_event(events: &mut Vec<Event>, kind: EventKind, distance: u64) {
-    match events.last_mut() {
-        Some(last) if last.kind == kind && last.distance == distance && distance > 0 => {
-            last.repeat += 1;
-        }
-        _ => events.push(Event {
-            kind,
-            distance,
-            repeat: 1,
-        }),
-    }
 }
 
 impl Recipe {
@@ -193,12 +121,21 @@ impl Recipe {
         recipe
     }
 
-    /// The encoder of each member; `None` where the recipe carries the member's bytes.
+    /// The encoder of each member; `None` where the recipe carries the member's bytes, or corrections.
     pub fn encoders(&self) -> impl Iterator<Item = Option<Encoder>> + '_ {
         self.members.iter().map(|m| match m.method {
             Method::Replay(encoder) => Some(encoder),
-            Method::Literal(_) => None,
+            Method::Literal(_) | Method::Corrected(_) => None,
         })
+    }
+
+    /// Bytes of corrections: 0 where known encoders wrote all members that are not carried whole.
+    pub fn corrections(&self) -> usize {
+        let of_member = |member: &Member| match &member.method {
+            Method::Corrected(corrections) => corrections.bytes.len(),
+            Method::Replay(_) | Method::Literal(_) => 0,
+        };
+        self.members.iter().map(of_member).sum()
     }
 
     /// The recipe as bytes.
@@ -304,6 +241,10 @@ impl Member {
                     put_bytes(out, bytes);
                 }
                 Method::Replay(encoder) => encoder.put(out),
+                Method::Corrected(corrections) => {
+                    out.push(CORRECTED);
+                    corrections.put(out);
+                }
             }
         }
         varint::put(out, self.plain_len);
@@ -312,12 +253,7 @@ impl Member {
             put_bytes(out, trailer);
         }
         if !self.events.is_empty() {
-            varint::put(out, self.events.len() as u64);
-            for event in &self.events {
-                out.push(event.kind as u8);
-                varint::put(out, event.distance);
-                varint::put(out, event.repeat);
-            }
+            events::put(out, &self.events);
         }
         if !self.checkpoints.is_empty() {
             varint::put(out, self.checkpoints.len() as u64);
@@ -348,6 +284,7 @@ impl Member {
         let method = if flags & NEW_METHOD != 0 {
             match fields.byte()? {
                 0 => Method::Literal(fields.bytes()?.into()),
+                CORRECTED => Method::Corrected(Corrections::get(fields)?),
                 kind => Method::Replay(Encoder::get(kind, fields)?),
             }
         } else {
@@ -364,7 +301,7 @@ impl Member {
             None
         };
         let events = if flags & EVENTS != 0 {
-            get_events(fields, plain_len)?
+            events::get(fields, plain_len)?
         } else {
             Vec::new()
         };
@@ -410,37 +347,6 @@ fn get_checkpoints(
         return Err(Error::BadRecipe("checkpoint after the end"));
     }
     Ok(list)
-}
-
-fn get_events(fields: &mut Fields<'_>, plain_len: u64) -> Result<Vec<Event>> {
-    let count = fields.number()?;
-    if count == 0 || count > fields.remaining() as u64 / 3 {
-        return Err(Error::BadRecipe("more events than bytes"));
-    }
-    let mut events = Vec::with_capacity(count as usize);
-    let mut left = plain_len;
-    for _ in 0..count {
-        let kind = match fields.byte()? {
-            0 => EventKind::Flush,
-            1 => EventKind::Boundary,
-            2 => EventKind::FullFlush,
-            _ => return Err(Error::BadRecipe("unknown event")),
-        };
-        let (distance, repeat) = (fields.number()?, fields.number()?);
-        if repeat == 0 || (distance == 0 && repeat != 1) {
-            return Err(Error::BadRecipe("impossible event"));
-        }
-        left = distance
-            .checked_mul(repeat)
-            .and_then(|span| left.checked_sub(span))
-            .ok_or(Error::BadRecipe("event after the end"))?;
-        events.push(Event {
-            kind,
-            distance,
-            repeat,
-        });
-    }
-    Ok(events)
 }
 
 fn wrapper_from(byte: u8) -> Result<Wrapper> {

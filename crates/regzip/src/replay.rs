@@ -210,6 +210,25 @@ impl Taken {
     }
 }
 
+/// Whether a started encoder, told of the plain bytes only, writes the deflate stream from where the
+/// input stands.
+pub(crate) fn prove<R: Read>(inflater: &mut Inflater<R>, running: &mut dyn Encode) -> Result<bool> {
+    inflater.restart();
+    loop {
+        let last = inflater.step()?.is_some_and(|b| b.last);
+        running.write(inflater.plain());
+        if last {
+            running.finish();
+        }
+        let output = running.output();
+        let equal = inflater.input.compare(output)?;
+        output.clear();
+        if equal != Some(true) || last {
+            return Ok(equal == Some(true) && inflater.input.all_compared());
+        }
+    }
+}
+
 /// Reads one deflate stream without comparing; its plain checksum.
 pub(crate) fn skim<R: Read>(inflater: &mut Inflater<R>, wrapper: Wrapper) -> Result<Sums> {
     inflater.restart();

@@ -126,6 +126,8 @@ pub(crate) fn prove(
 ) -> Result<Outcome, Box<dyn Error>> {
     let mut options = Options::default();
     options.wrapper = wrapper;
+    // What is looked for is the encoder.
+    options.corrections = 0;
     let recipe = match regzip::analyse(Cursor::new(stream), &options)? {
         Analysis::Recipe(recipe) => Recipe::from_bytes(&recipe.to_bytes())?,
         Analysis::Verbatim(reason) => return Ok(Outcome::Kept(reason.to_string())),

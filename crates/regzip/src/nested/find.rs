@@ -138,6 +138,7 @@ impl Finder {
             single: true,
             literal_limit: 0,
             checkpoints: options.checkpoints,
+            corrections: 0,
         };
         match analyse_with(stream, &settings, &mut self.memory)? {
             Analysis::Recipe(recipe) => Ok(Ok(recipe)),

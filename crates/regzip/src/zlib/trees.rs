@@ -191,6 +191,11 @@ impl<const N: usize> Tree<N> {
     }
 }
 
+/// The code lengths that zlib gives to symbols with these counts.
+pub(crate) fn code_lengths<const N: usize>(counts: &[u32; N], limit: u8) -> [u8; N] {
+    Tree::<N>::build(counts, limit).codes.map(|code| code.len)
+}
+
 /// A heap of nodes by weight, then depth; the smallest is at index 1.
 struct Heap {
     nodes: Vec<u16>,

@@ -238,6 +238,9 @@ impl Input {
     fn analyse(&self) -> Result<&'static str, String> {
         let mut options = Options::default();
         options.checkpoints = Some(0);
+        if self.known {
+            options.corrections = 0;
+        }
         let found = regzip::analyse(Cursor::new(&self.first), &options);
         let recipe = match found.map_err(|e| format!("analysis fails: {e}"))? {
             Analysis::Recipe(recipe) => recipe,

@@ -265,9 +265,16 @@ pub fn zlib(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
     run(python, &arguments, plain)
 }
 
+/// The round trip of a stream that a known encoder wrote, so that nothing may be corrected.
+pub fn round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
+    let mut options = *options;
+    options.corrections = 0;
+    any_round_trip(what, stream, plain, &options)
+}
+
 /// Analyses `stream`, rebuilds it from the recipe's bytes, on one thread and from all checkpoints at
 /// once, and compares; the recipe.
-pub fn round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
+pub fn any_round_trip(what: &str, stream: &[u8], plain: &[u8], options: &Options) -> Recipe {
     let mut options = *options;
     options.checkpoints = Some(1 << 17);
     let recipe = match regzip::analyse(Cursor::new(stream), &options).unwrap() {
