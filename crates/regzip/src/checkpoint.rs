@@ -198,6 +198,7 @@ impl Limits {
             Encoder::Go { level: 1 } => (8, false, false),
             Encoder::Go { level: 2 | 3 } => (4, false, false),
             Encoder::Go { level: 4.. } => (0, true, false),
+            Encoder::Klauspost { level: -2, .. } => (0, false, true),
             Encoder::Klauspost { .. } => (8, false, true),
             Encoder::Zlib { .. } | Encoder::GnuGzip { .. } => {
                 let settings = encoder.settings();

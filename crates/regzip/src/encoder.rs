@@ -8,7 +8,7 @@ use crate::go::fast::Fast;
 use crate::go::lazy::Lazy;
 use crate::go::simple::Simple;
 use crate::klauspost::pgzip::{Pgzip, TAIL};
-use crate::klauspost::stream::{self, Stream};
+use crate::klauspost::stream;
 use crate::klauspost::version::Version;
 use crate::stored::Stored;
 use crate::varint::{self, Fields};
@@ -293,7 +293,7 @@ impl Encoder {
                 _ => Box::new(Lazy::resume(level as u8, checkpoint, history)),
             },
             Self::Klauspost { level, version } => {
-                Box::new(Stream::new(level, version).resume(checkpoint, history))
+                stream::resume(level, version, checkpoint, history)
             }
             Self::Zlib { .. } | Self::GnuGzip { .. } => {
                 Box::new(Deflate::resume(self.settings(), checkpoint, history))
@@ -376,7 +376,7 @@ impl Encoder {
     /// Whether a rebuild can start inside a stream.
     pub(crate) fn gives_checkpoints(self) -> bool {
         match self {
-            Self::Klauspost { level, version } => stream::gives_checkpoints(level, version),
+            Self::Klauspost { level, .. } => stream::gives_checkpoints(level),
             _ => true,
         }
     }

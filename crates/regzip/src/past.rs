@@ -36,6 +36,11 @@ impl Past {
         self.bytes.extend_from_slice(piece);
     }
 
+    /// A piece is finished that nothing after it refers to.
+    pub(crate) fn pass(&mut self, len: usize) {
+        self.plain += len as u64;
+    }
+
     /// What came before has no effect on what follows.
     pub(crate) fn cut(&mut self) {
         self.bytes.clear();

@@ -41,6 +41,10 @@ fn streams(plain: &[u8]) -> Vec<(String, Vec<u8>)> {
         for format in ["gzip", "pgzip"] {
             all.push((format.to_owned(), run(&klauspost, &[format, "5"], plain)));
         }
+        for level in ["-2", "4"] {
+            let stream = run(&klauspost, &["gzip", level], plain);
+            all.push((format!("klauspost {level}"), stream));
+        }
     }
     if let Some(gzip) = program("gzip") {
         for level in ["-1", "-3", "-6"] {

@@ -56,7 +56,7 @@ fn encoders() -> Vec<Encoder> {
     let mut all = vec![Encoder::Stored];
     all.extend([-2, 0, 1, 2, 3, 4, 6, 9].map(|level| Encoder::Go { level }));
     let version = Version::From1_18_2;
-    all.extend([1, 2, 3, 4, 5, 6].map(|level| Encoder::Klauspost { level, version }));
+    all.extend([-2, 1, 2, 3, 4, 5, 6].map(|level| Encoder::Klauspost { level, version }));
     all.extend([-2, 1, 5, 9].map(|level| Encoder::Pgzip {
         level,
         version,

@@ -4,13 +4,16 @@ use super::stream::Blocks;
 use super::version::Version;
 use super::writer::BlockWriter;
 use crate::bits::BitWriter;
+use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
+use crate::past::Past;
 
 /// The encoder of level -2.
 pub(crate) struct HuffmanOnly {
     writer: BlockWriter,
     piece: Vec<u8>,
     size: usize,
+    past: Past,
 }
 
 impl HuffmanOnly {
@@ -20,12 +23,35 @@ impl HuffmanOnly {
             writer: BlockWriter::new(-2, &habits),
             piece: Vec::with_capacity(habits.plain_block),
             size: habits.plain_block,
+            past: Past::default(),
         }
+    }
+
+    /// Goes on from a checkpoint; nothing before it is looked at.
+    pub(crate) fn resume(mut self, checkpoint: &Checkpoint) -> Self {
+        self.writer.bits = checkpoint.writer();
+        self.past.skip_to(checkpoint.plain);
+        if let State::Piece(PieceState {
+            open: Some(open), ..
+        }) = &checkpoint.state
+        {
+            self.writer.reopen(open);
+        }
+        self
+    }
+
+    #[cold]
+    fn take_checkpoint(&mut self) {
+        let open = self.writer.open_block().map(Box::new);
+        let state = State::Piece(PieceState { warm: 0, open });
+        self.past
+            .take(Checkpoint::new(self.past.plain(), &self.writer.bits, state));
     }
 
     fn write_piece(&mut self, sync: bool) {
         if !self.piece.is_empty() {
             self.writer.huffman(&self.piece, sync);
+            self.past.pass(self.piece.len());
             self.piece.clear();
         }
     }
@@ -36,6 +62,9 @@ impl Encode for HuffmanOnly {
         while !data.is_empty() {
             if self.piece.len() == self.size {
                 self.write_piece(false);
+                if self.past.wants() {
+                    self.take_checkpoint();
+                }
             }
             let (now, later) = data.split_at(data.len().min(self.size - self.piece.len()));
             self.piece.extend_from_slice(now);
@@ -51,6 +80,14 @@ impl Encode for HuffmanOnly {
     fn finish(&mut self) {
         self.write_piece(true);
         self.writer.finish();
+    }
+
+    fn want_checkpoint(&mut self, after: u64) {
+        self.past.want(after);
+    }
+
+    fn checkpoint(&mut self) -> Option<Checkpoint> {
+        self.past.taken()
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

@@ -51,6 +51,14 @@ impl History {
         self.bytes.len() - block.len()
     }
 
+    /// How long a new history is after so many whole pieces.
+    fn len_after(pieces: u8) -> usize {
+        (0..pieces).fold(0, |len, _| {
+            let moved = len + MAX_STORED > HISTORY;
+            MAX_STORED + if moved { WINDOW } else { len }
+        })
+    }
+
     /// Puts all positions so far out of reach.
     fn forget(&mut self) {
         self.current += (WINDOW + self.bytes.len()) as u32;
@@ -127,12 +135,21 @@ pub(crate) fn start(level: i8, version: Version) -> Box<dyn Blocks> {
     }
 }
 
-/// Whether checkpoints can be taken inside a stream of this level. Level 4 from 1.18.0 on looks at
-/// places that depend on how the history was moved.
-pub(crate) fn gives_checkpoints(level: i8, version: Version) -> bool {
+/// Whether checkpoints can be taken inside a stream of this level.
+pub(crate) fn gives_checkpoints(level: i8) -> bool {
+    (-2..=6).contains(&level)
+}
+
+/// Goes on from a checkpoint, after the bytes before it that it asks for.
+pub(crate) fn resume(
+    level: i8,
+    version: Version,
+    checkpoint: &Checkpoint,
+    history: &[u8],
+) -> Box<dyn Encode> {
     match level {
-        4 => !version.habits().level4_misses,
-        _ => (1..=6).contains(&level),
+        -2 => Box::new(HuffmanOnly::new(version).resume(checkpoint)),
+        _ => Box::new(Stream::new(level, version).resume(checkpoint, history)),
     }
 }
 
@@ -201,6 +218,11 @@ impl Stream {
     fn take_checkpoint(&mut self) {
         let mine = self.distances();
         for warm in Past::WARM {
+            // Level 4 looks at places that depend on when the history was moved.
+            let moved = History::len_after(warm) != self.history.bytes.len();
+            if moved && self.level == 4 && self.habits.level4_misses {
+                continue;
+            }
             let Some(history) = self.past.pieces(warm) else {
                 return;
             };
@@ -290,9 +312,7 @@ impl Encode for Stream {
     }
 
     fn want_checkpoint(&mut self, after: u64) {
-        if gives_checkpoints(self.level, self.habits.version) {
-            self.past.want(after);
-        }
+        self.past.want(after);
     }
 
     fn checkpoint(&mut self) -> Option<Checkpoint> {
