@@ -13,6 +13,7 @@ use crate::input::Input;
 use crate::probe::fitting;
 use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
 use crate::replay::{Conditions, Outcome, replay};
+use crate::signs::Signs;
 use crate::wrapper::Wrapper;
 
 /// What is known about a stream after analysis.
@@ -278,7 +279,8 @@ impl<R: Read + Seek> Analyser<'_, R> {
         let groups = if steady {
             Vec::new()
         } else {
-            candidates(wrapper, &header)
+            let signs = Signs::of(self.input(at)?.peek(PROBES[1])?);
+            candidates(wrapper, &header, signs)
         };
         for group in groups {
             for encoder in self.shortlist(group, wrapper, at)? {

@@ -2,14 +2,15 @@
 
 use crate::encoder::{Encoder, PGZIP_BLOCK};
 use crate::klauspost::version::Version;
+use crate::signs::Signs;
 use crate::wrapper::Wrapper;
 use crate::zlib::deflate::Strategy;
 
-/// All encoders that may have written a stream with this header, in groups, the likeliest first: a
-/// group is for when none of those before it fits.
-pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Vec<Encoder>> {
+/// All encoders that may have written a stream with this header and beginning, in groups, the
+/// likeliest first: a group is for when none of those before it fits.
+pub(crate) fn candidates(wrapper: Wrapper, header: &[u8], signs: Signs) -> Vec<Vec<Encoder>> {
     let levels = likely_levels(wrapper, header);
-    let zlib = zlib(wrapper, header, levels);
+    let zlib = zlib(wrapper, header, levels, signs.mem_level());
     let gnu = levels.iter().map(|&level| Encoder::GnuGzip { level });
     let (go, new_go) = (go(levels), new_go(levels));
     let (default, others) = klauspost(levels);
@@ -28,7 +29,10 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Vec<Encoder>> {
             groups
         }
         (Wrapper::Gzip, _) => {
-            let unix = gnu.chain(pigz(levels)).chain(zlib).collect();
+            let mut unix: Vec<_> = gnu.collect();
+            unix.extend(busybox(levels, signs));
+            unix.extend(pigz(levels, signs));
+            unix.extend(zlib);
             let mut groups = vec![unix, go, default];
             groups.extend(others);
             groups
@@ -41,16 +45,43 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8]) -> Vec<Vec<Encoder>> {
     groups
 }
 
-/// pigz with its default blocks.
-fn pigz(levels: &[u8]) -> Vec<Encoder> {
-    let make = |independent| {
-        levels.iter().map(move |&level| Encoder::Pigz {
-            level,
-            block_size: 1 << 17,
-            independent,
-        })
+/// `BusyBox` in the sizes that it can be built in, or in the one that shows.
+fn busybox(levels: &[u8], signs: Signs) -> Vec<Encoder> {
+    // Its buffer of tokens has as many places as its hash table.
+    let known = signs.mem_level().map(|level| level + 6);
+    let bits = (13..=15).filter(|&bits| known.is_none_or(|known| known == bits));
+    let levels = levels.iter().filter(|&&level| level >= 4);
+    let make = |hash_bits| {
+        levels
+            .clone()
+            .map(move |&level| Encoder::BusyBox { level, hash_bits })
     };
-    make(false).chain(make(true)).collect()
+    bits.flat_map(make).collect()
+}
+
+/// pigz with blocks as they show and with its default ones.
+fn pigz(levels: &[u8], signs: Signs) -> Vec<Encoder> {
+    let usual = 1 << 17;
+    let shown = signs.block_size().filter(|&size| size != usual);
+    let mut list = Vec::new();
+    let mut add = |block_size, rsyncable| {
+        for independent in [false, true] {
+            list.extend(levels.iter().map(|&level| Encoder::Pigz {
+                level,
+                block_size,
+                independent,
+                rsyncable,
+            }));
+        }
+    };
+    if signs.chosen {
+        add(usual, true);
+    }
+    if let Some(size) = shown {
+        add(size, false);
+    }
+    add(usual, false);
+    list
 }
 
 /// Levels by what the header says of them: gzip's extra flags, zlib's two bits.
@@ -125,50 +156,39 @@ fn new_go(levels: &[u8]) -> Vec<Encoder> {
 }
 
 /// zlib with its defaults at all levels, then with more memory and the other strategies.
-fn zlib(wrapper: Wrapper, header: &[u8], levels: &[u8]) -> Vec<Encoder> {
+fn zlib(wrapper: Wrapper, header: &[u8], levels: &[u8], mem_level: Option<u8>) -> Vec<Encoder> {
     let window_bits = match (wrapper, header) {
         (Wrapper::Zlib, [cmf, ..]) => (cmf >> 4).clamp(1, 7) + 8,
         _ => 15,
     };
-    let mut list = zlib_with(window_bits, levels);
+    let mut list = zlib_with(window_bits, levels, mem_level);
     // Writers of pictures state a smaller window than they compressed with.
     if window_bits != 15 {
-        list.extend(zlib_with(15, levels));
+        list.extend(zlib_with(15, levels, mem_level));
     }
     list
 }
 
-fn zlib_with(window_bits: u8, levels: &[u8]) -> Vec<Encoder> {
-    let make = |level, mem_level, strategy| Encoder::Zlib {
-        level,
-        window_bits,
-        mem_level,
-        strategy,
+fn zlib_with(window_bits: u8, levels: &[u8], mem_level: Option<u8>) -> Vec<Encoder> {
+    let mut list = Vec::new();
+    let mut add = |mem_levels: &[u8], levels: &[u8], strategy| {
+        for &mem_level in mem_levels {
+            list.extend(levels.iter().map(|&level| Encoder::Zlib {
+                level,
+                window_bits,
+                mem_level,
+                strategy,
+            }));
+        }
     };
-    let mut list: Vec<_> = levels
-        .iter()
-        .map(|&level| make(level, 8, Strategy::Default))
-        .collect();
-    for mem_level in [9, 7] {
-        list.extend(
-            levels
-                .iter()
-                .map(|&level| make(level, mem_level, Strategy::Default)),
-        );
-    }
-    list.extend(
-        levels
-            .iter()
-            .map(|&level| make(level, 8, Strategy::Filtered)),
-    );
-    list.extend(
-        levels
-            .iter()
-            .map(|&level| make(level, 9, Strategy::Filtered)),
-    );
-    for strategy in [Strategy::Rle, Strategy::HuffmanOnly] {
-        list.extend([8, 9].map(|mem_level| make(6, mem_level, strategy)));
-    }
-    list.extend(levels.iter().map(|&level| make(level, 8, Strategy::Fixed)));
+    // Short streams look the same with most.
+    let known = mem_level.as_slice();
+    let or = |usual: &'static [u8]| if known.is_empty() { usual } else { known };
+    add(or(&[8, 9, 7]), levels, Strategy::Default);
+    add(or(&[8, 9]), levels, Strategy::Filtered);
+    // These are the same at all levels.
+    add(or(&[8, 9]), &[6], Strategy::Rle);
+    add(or(&[8, 9]), &[6], Strategy::HuffmanOnly);
+    add(or(&[8, 9]), levels, Strategy::Fixed);
     list
 }

@@ -200,7 +200,7 @@ impl Limits {
             Encoder::Go { level: 4.. } => (0, true, false),
             Encoder::Klauspost { level: -2, .. } => (0, false, true),
             Encoder::Klauspost { .. } => (8, false, true),
-            Encoder::Zlib { .. } | Encoder::GnuGzip { .. } => {
+            Encoder::Zlib { .. } | Encoder::GnuGzip { .. } | Encoder::BusyBox { .. } => {
                 let settings = encoder.settings();
                 let warm = if settings.enters_all() { 0 } else { 4 };
                 (warm, settings.is_lazy(), false)

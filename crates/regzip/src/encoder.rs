@@ -12,8 +12,8 @@ use crate::klauspost::stream;
 use crate::klauspost::version::Version;
 use crate::stored::Stored;
 use crate::varint::{self, Fields};
-use crate::zlib::deflate::{Deflate, Settings, Strategy};
-use crate::zlib::pigz::{DICTIONARY, Pigz};
+use crate::zlib::deflate::{Deflate, Family, Settings, Strategy};
+use crate::zlib::pigz::{Cut, DICTIONARY, Pigz};
 
 /// A replayed encoder: plain bytes go in by `write`, compressed bytes collect in `output`.
 pub(crate) trait Encode: Send {
@@ -90,6 +90,8 @@ pub enum Encoder {
         block_size: u32,
         /// Blocks do not refer to the one before (`-i`).
         independent: bool,
+        /// The content says where blocks end (`-R`).
+        rsyncable: bool,
     },
     /// Stored blocks only; the recipe lists their ends.
     Stored,
@@ -97,6 +99,13 @@ pub enum Encoder {
     GnuGzip {
         /// The level.
         level: u8,
+    },
+    /// `BusyBox`'s gzip, which is an early GNU gzip, levels 4 to 9; 6 if it was built without levels.
+    BusyBox {
+        /// The level.
+        level: u8,
+        /// 13 to 15: how large it was built.
+        hash_bits: u8,
     },
 }
 
@@ -108,6 +117,7 @@ const ZLIB: u8 = 4;
 const GNU_GZIP: u8 = 5;
 const PIGZ: u8 = 6;
 const STORED: u8 = 7;
+const BUSYBOX: u8 = 8;
 
 /// Larger blocks than this are not taken from a recipe: a block is held in memory.
 const MAX_BLOCK: u64 = 1 << 26;
@@ -125,6 +135,9 @@ impl Encoder {
                 out.extend_from_slice(&[KLAUSPOST, level as u8, version as u8]);
             }
             Self::GnuGzip { level } => out.extend_from_slice(&[GNU_GZIP, level]),
+            Self::BusyBox { level, hash_bits } => {
+                out.extend_from_slice(&[BUSYBOX, level, hash_bits]);
+            }
             Self::Zlib {
                 level,
                 window_bits,
@@ -137,8 +150,10 @@ impl Encoder {
                 level,
                 block_size,
                 independent,
+                rsyncable,
             } => {
-                out.extend_from_slice(&[PIGZ, level, u8::from(independent)]);
+                let flags = u8::from(independent) | u8::from(rsyncable) << 1;
+                out.extend_from_slice(&[PIGZ, level, flags]);
                 varint::put(out, u64::from(block_size));
             }
             Self::Stored => out.push(STORED),
@@ -195,9 +210,13 @@ impl Encoder {
             GNU_GZIP => Ok(Self::GnuGzip {
                 level: within(fields.byte()?, 1, 9)?,
             }),
+            BUSYBOX => Ok(Self::BusyBox {
+                level: within(fields.byte()?, 4, 9)?,
+                hash_bits: within(fields.byte()?, 13, 15)?,
+            }),
             PIGZ => {
                 let level = within(fields.byte()?, 1, 9)?;
-                let independent = within(fields.byte()?, 0, 1)? == 1;
+                let flags = within(fields.byte()?, 0, 3)?;
                 let block_size = fields.number()?;
                 if !(DICTIONARY as u64..=MAX_BLOCK).contains(&block_size) {
                     return Err(Error::BadRecipe("impossible block size"));
@@ -205,7 +224,8 @@ impl Encoder {
                 Ok(Self::Pigz {
                     level,
                     block_size: block_size as u32,
-                    independent,
+                    independent: flags & 1 != 0,
+                    rsyncable: flags & 2 != 0,
                 })
             }
             STORED => Ok(Self::Stored),
@@ -218,8 +238,12 @@ impl Encoder {
     pub(crate) fn marks(self, at: u64, before: u64) -> bool {
         match self {
             Self::Pgzip { block_size, .. } => at - before == u64::from(block_size),
-            Self::Pigz { block_size, .. } => at.is_multiple_of(u64::from(block_size)),
-            Self::Stored => true,
+            Self::Pigz {
+                block_size,
+                rsyncable: false,
+                ..
+            } => at.is_multiple_of(u64::from(block_size)),
+            Self::Pigz { .. } | Self::Stored => true,
             _ => false,
         }
     }
@@ -269,7 +293,9 @@ impl Encoder {
                 _ => Box::new(Lazy::new(6)),
             },
             Self::Klauspost { level, version } => stream::start(level, version),
-            Self::Zlib { .. } | Self::GnuGzip { .. } => Box::new(Deflate::new(self.settings())),
+            Self::Zlib { .. } | Self::GnuGzip { .. } | Self::BusyBox { .. } => {
+                Box::new(Deflate::new(self.settings()))
+            }
             Self::Pigz { .. } => Box::new(self.pigz()),
             Self::Stored => Box::new(Stored::default()),
             Self::Pgzip {
@@ -295,7 +321,7 @@ impl Encoder {
             Self::Klauspost { level, version } => {
                 stream::resume(level, version, checkpoint, history)
             }
-            Self::Zlib { .. } | Self::GnuGzip { .. } => {
+            Self::Zlib { .. } | Self::GnuGzip { .. } | Self::BusyBox { .. } => {
                 Box::new(Deflate::resume(self.settings(), checkpoint, history))
             }
             Self::Pigz { .. } => Box::new(self.pigz().resume(checkpoint, history)),
@@ -312,22 +338,31 @@ impl Encoder {
     }
 
     fn pigz(self) -> Pigz {
-        let (block_size, independent) = match self {
+        let cut = match self {
             Self::Pigz {
                 block_size,
                 independent,
+                rsyncable,
                 ..
-            } => (block_size as usize, independent),
-            _ => (DICTIONARY, false),
+            } => Cut {
+                block_size: block_size as usize,
+                independent,
+                rsyncable,
+            },
+            _ => Cut {
+                block_size: DICTIONARY,
+                independent: false,
+                rsyncable: false,
+            },
         };
-        Pigz::new(self.settings(), block_size, independent)
+        Pigz::new(self.settings(), cut)
     }
 
     /// What zlib's port is told; the defaults for encoders that are none.
     pub(crate) fn settings(self) -> Settings {
         let defaults = Settings {
             level: 6,
-            gnu: false,
+            family: Family::Zlib,
             window_bits: 15,
             mem_level: 8,
             strategy: Strategy::Default,
@@ -348,7 +383,12 @@ impl Encoder {
             Self::Pigz { level, .. } => Settings { level, ..defaults },
             Self::GnuGzip { level } => Settings {
                 level,
-                gnu: true,
+                family: Family::Gnu,
+                ..defaults
+            },
+            Self::BusyBox { level, hash_bits } => Settings {
+                level,
+                family: Family::BusyBox { hash_bits },
                 ..defaults
             },
             _ => defaults,
@@ -360,7 +400,7 @@ impl Encoder {
     pub(crate) fn is_windowed(self) -> bool {
         match self {
             Self::Go { level } => level >= 2,
-            Self::Zlib { .. } | Self::GnuGzip { .. } => true,
+            Self::Zlib { .. } | Self::GnuGzip { .. } | Self::BusyBox { .. } => true,
             _ => false,
         }
     }
@@ -377,6 +417,7 @@ impl Encoder {
     pub(crate) fn gives_checkpoints(self) -> bool {
         match self {
             Self::Klauspost { level, .. } => stream::gives_checkpoints(level),
+            Self::Pigz { rsyncable, .. } => !rsyncable,
             _ => true,
         }
     }

@@ -26,12 +26,19 @@ pub(crate) struct Block {
     pub(crate) last: bool,
     /// Plain bytes in the block.
     pub(crate) len: u64,
+    /// Literals and matches.
+    pub(crate) tokens: u64,
 }
 
 impl Block {
     /// What a sync flush leaves behind.
     pub(crate) fn is_flush_mark(&self) -> bool {
-        self.kind == BlockKind::Stored && self.len == 0 && !self.last
+        self.kind == BlockKind::Stored && self.is_empty()
+    }
+
+    /// Whether it is there only to get to a whole byte.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0 && !self.last
     }
 }
 
@@ -74,6 +81,7 @@ impl<R: Read> Inflater<R> {
                 kind: BlockKind::Stored,
                 last: false,
                 len: 0,
+                tokens: 0,
             },
             literals: Table::default(),
             distances: Table::default(),
@@ -173,7 +181,12 @@ impl<R: Read> Inflater<R> {
             2 => BlockKind::Dynamic,
             _ => return Err(Error::BadStream("unknown block type")),
         };
-        self.block = Block { kind, last, len: 0 };
+        self.block = Block {
+            kind,
+            last,
+            len: 0,
+            tokens: 0,
+        };
         self.state = State::Coded;
         match kind {
             BlockKind::Stored => {
@@ -267,13 +280,16 @@ impl<R: Read> Inflater<R> {
 
     fn coded_with(&mut self, literals: &Table, distances: &Table) -> Result<bool> {
         let end = self.fresh + STEP;
+        let mut tokens = 0;
         while self.window.len() < end {
             let symbol = self.symbol(literals)?;
+            tokens += 1;
             if symbol < 256 {
                 self.window.push(symbol as u8);
                 continue;
             }
             if symbol == 256 {
+                self.block.tokens += tokens - 1;
                 return Ok(true);
             }
             let code = symbol - 257;
@@ -289,6 +305,7 @@ impl<R: Read> Inflater<R> {
                 usize::from(DISTANCE_BASE[code]) + self.bits(u32::from(extra))? as usize + 1;
             self.copy(length, distance)?;
         }
+        self.block.tokens += tokens;
         Ok(false)
     }
 

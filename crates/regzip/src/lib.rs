@@ -54,6 +54,7 @@ mod probe;
 mod rebuild;
 mod recipe;
 mod replay;
+mod signs;
 mod stored;
 mod token;
 mod varint;

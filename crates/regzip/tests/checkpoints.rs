@@ -64,7 +64,7 @@ fn the_output_does_not_depend_on_the_number_of_threads() {
             "{name}: only {} checkpoints",
             recipe.checkpoints()
         );
-        for threads in [1, 2, 5, 40] {
+        for threads in [1, 2, 40] {
             let mut again = Vec::new();
             regzip::rebuild_with(&recipe, plain.as_slice(), &mut again, threads).unwrap();
             assert!(again == stream, "{name}, {threads} threads");

@@ -210,6 +210,7 @@ fn zlib_family(all: &mut Vec<Case>) {
                 level,
                 block_size,
                 independent,
+                rsyncable: false,
             };
             let name = format!("pigz{kind}/{level}");
             add(all, &name, encoder, Real::Pigz(arguments), WHOLE);

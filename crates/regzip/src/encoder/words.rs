@@ -26,14 +26,19 @@ impl Display for Encoder {
                 }
             }
             Self::GnuGzip { level } => write!(f, "GNU gzip, level {level}"),
+            Self::BusyBox { level, hash_bits } => {
+                write!(f, "BusyBox gzip, level {level}, hash of {hash_bits} bits")
+            }
             Self::Stored => f.write_str("stored blocks"),
             Self::Pigz {
                 level,
                 block_size,
                 independent,
+                rsyncable,
             } => {
                 let kind = if independent { "independent " } else { "" };
-                write!(f, "pigz, level {level}, {kind}blocks of {block_size}")
+                write!(f, "pigz, level {level}, {kind}blocks of {block_size}")?;
+                f.write_str(if rsyncable { ", rsyncable" } else { "" })
             }
             Self::Klauspost {
                 level,

@@ -249,6 +249,12 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    // The fuzzer tries more.
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
     #[test]
     fn a_changed_map(at in 0usize..200, value: u8) {
         let content = [text(50, 1), png(&gzip(&text(900, 2)), 100, false), text(50, 3)].concat();

@@ -88,6 +88,7 @@ pub(crate) fn encoder(random: &mut Random) -> Encoder {
             level,
             block_size: 1 << 17,
             independent: random.one_in(2),
+            rsyncable: false,
         },
     }
 }
@@ -107,6 +108,7 @@ pub(crate) fn odd_encoder(random: &mut Random) -> Encoder {
             level,
             block_size: 32_768 + random.below(200_000) as u32,
             independent: random.one_in(2),
+            rsyncable: random.one_in(2),
         },
         1 => Encoder::Pgzip {
             level: 5,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use regzip::{Analysis, Encoder, Options, Recipe};
+use regzip::{Analysis, Compressor, Encoder, Options, Recipe};
 
 /// A small generator of numbers, always the same.
 pub struct Random(pub u64);
@@ -239,30 +239,56 @@ pub fn run(program: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Compresses stdin with Python's zlib: level, window bits, memory level, strategy, flush distance
-/// and kind (2 sync, 3 full).
+/// Compresses stdin with Python's zlib, once for every six numbers: level, window bits, memory level,
+/// strategy, flush distance and kind (2 sync, 3 full). Streams have their length in front.
 const ZLIB: &str = "
 import sys, zlib
-level, bits, memory, strategy, flush, kind = map(int, sys.argv[1:])
 data = sys.stdin.buffer.read()
-c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
-out = b''
-if flush:
-    for at in range(0, len(data), flush):
-        out += c.compress(data[at:at + flush])
-        if at + flush < len(data):
-            out += c.flush(kind)
-else:
-    out += c.compress(data)
-sys.stdout.buffer.write(out + c.flush())
+numbers = iter(map(int, sys.argv[1:]))
+for level, bits, memory, strategy, flush, kind in zip(*[numbers] * 6):
+    c = zlib.compressobj(level, zlib.DEFLATED, bits, memory, strategy)
+    out = b''
+    if flush:
+        for at in range(0, len(data), flush):
+            out += c.compress(data[at:at + flush])
+            if at + flush < len(data):
+                out += c.flush(kind)
+    else:
+        out += c.compress(data)
+    out += c.flush()
+    sys.stdout.buffer.write(len(out).to_bytes(4, 'little') + out)
 ";
 
-/// Python's zlib with these settings (as in the script above) over `plain`.
-pub fn zlib(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
-    let settings = settings.map(|n| n.to_string());
+/// What Python's zlib makes of `plain` with each of the settings (as in the script above).
+pub fn zlib_all(python: &Path, settings: &[[i32; 6]], plain: &[u8]) -> Vec<Vec<u8>> {
+    let numbers: Vec<_> = settings.iter().flatten().map(i32::to_string).collect();
     let mut arguments = vec!["-c", ZLIB];
-    arguments.extend(settings.iter().map(String::as_str));
-    run(python, &arguments, plain)
+    arguments.extend(numbers.iter().map(String::as_str));
+    let output = run(python, &arguments, plain);
+    let mut rest = output.as_slice();
+    let mut streams = Vec::new();
+    while let Some((len, later)) = rest.split_first_chunk() {
+        let (stream, later) = later.split_at(u32::from_le_bytes(*len) as usize);
+        streams.push(stream.to_vec());
+        rest = later;
+    }
+    streams
+}
+
+/// The same with one of them.
+pub fn zlib(python: &Path, settings: [i32; 6], plain: &[u8]) -> Vec<u8> {
+    zlib_all(python, &[settings], plain).remove(0)
+}
+
+/// Compares a gzip stream whose header has ten bytes with what the encoder writes.
+pub fn same(what: &str, encoder: Encoder, stream: &[u8], plain: &[u8]) {
+    let mut writer = Compressor::new(encoder, Vec::new()).unwrap();
+    writer.write_all(plain).unwrap();
+    let ours = writer.finish().unwrap();
+    assert!(
+        stream[10..stream.len() - 8] == ours,
+        "{what}: not what {encoder} writes"
+    );
 }
 
 /// The round trip of a stream that a known encoder wrote, so that nothing may be corrected.

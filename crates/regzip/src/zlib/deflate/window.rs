@@ -1,0 +1,153 @@
+//! The window: when it slides, what is in reach, and the search in it.
+
+use super::settings::Family;
+use super::{Deflate, KEPT, LOOKAHEAD, MIN_MATCH, Rest};
+use crate::matching::common_prefix;
+use crate::token::MAX_MATCH;
+
+impl Deflate {
+    pub(super) fn make_room(&mut self) {
+        // GNU gzip may look at what was one window before, at the end.
+        let kept = match (self.settings.enters_all(), self.settings.is_gzip()) {
+            (true, false) => 0,
+            (true, true) => self.window,
+            (false, _) => KEPT * self.window,
+        };
+        let drop = self.base.saturating_sub(kept);
+        self.buffer.drain(..drop);
+        self.pos -= drop;
+        self.base -= drop;
+        self.dropped += drop as u64;
+        self.start = self.start.and_then(|s| s.checked_sub(drop));
+        self.origin = self.origin.wrapping_add(drop as u32);
+        self.chain.sweep(self.origin);
+    }
+
+    #[inline]
+    pub(super) fn max_distance(&self) -> usize {
+        self.window - LOOKAHEAD
+    }
+
+    /// Slides the window when zlib would: it is low on input and far into the window.
+    pub(super) fn slide(&mut self) {
+        loop {
+            let window_end = self.base + 2 * self.window;
+            let lookahead = self.end().min(window_end) - self.pos;
+            // gzip asks for input once more and then knows that there is none.
+            let no_more =
+                self.settings.is_gzip() && self.rest != Rest::More && self.end() <= window_end;
+            if lookahead >= LOOKAHEAD || (no_more && self.rest == Rest::Seen) {
+                return;
+            }
+            if self.pos - self.base >= self.window + self.max_distance() {
+                self.base += self.window;
+                self.start = self.start.filter(|&s| s >= self.base);
+            } else if !no_more {
+                return;
+            }
+            if no_more {
+                self.rest = Rest::Seen;
+                self.see_beyond();
+            }
+        }
+    }
+
+    /// Where the input ends in the buffer.
+    #[inline]
+    pub(super) fn end(&self) -> usize {
+        self.buffer.len() - self.beyond
+    }
+
+    /// Puts behind the input what GNU gzip's window holds there: it does not stop comparing at the
+    /// end, so that of matches with the same length the one wins that goes on longer.
+    ///
+    /// After two zeros, which `BusyBox` does not put there, come the bytes that were read into the same
+    /// place one window before; zeros where there are none.
+    #[cold]
+    fn see_beyond(&mut self) {
+        let end = self.end();
+        let zeros = match self.settings.family {
+            Family::Gnu => MIN_MATCH - 1,
+            _ => 0,
+        };
+        let slides = (self.dropped + self.base as u64) / self.window as u64;
+        for at in end..end + LOOKAHEAD {
+            // The lower half of the window is what the upper half was before it slid.
+            let needed = if at >= self.base + self.window { 1 } else { 2 };
+            let before = at
+                .checked_sub(self.window)
+                .and_then(|at| self.buffer.get(at));
+            let byte = match before {
+                Some(&byte) if slides >= needed && at >= end + zeros => byte,
+                _ => 0,
+            };
+            self.buffer.push(byte);
+        }
+        self.beyond = LOOKAHEAD;
+    }
+
+    /// Enters the string at `pos` in its chain; the distance to the one before, 0 if too far.
+    #[inline]
+    pub(super) fn insert(&mut self, pos: usize) -> usize {
+        let Some(&[a, b, c]) = self.buffer.get(pos..pos + 3).and_then(|s| s.first_chunk()) else {
+            return 0;
+        };
+        let hash = (usize::from(a) << (2 * self.hash_shift))
+            ^ (usize::from(b) << self.hash_shift)
+            ^ usize::from(c);
+        let absolute = self.origin.wrapping_add(pos as u32);
+        let distance = self.chain.insert(hash & self.hash_mask, absolute);
+        if distance <= self.window { distance } else { 0 }
+    }
+
+    /// The longest match above `best` bytes; the caller checked the first distance.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        mut distance: usize,
+        mut best: usize,
+        lookahead: usize,
+    ) -> Option<(usize, usize)> {
+        let (pos, buffer) = (self.pos, self.buffer.as_slice());
+        // The window's first byte is never matched: its index stands for "none".
+        let reach = (self.max_distance() - 1).min((pos - self.base).saturating_sub(1));
+        let longest = if self.settings.is_gzip() {
+            MAX_MATCH.min(buffer.len() - pos)
+        } else {
+            MAX_MATCH.min(lookahead)
+        };
+        if best >= longest {
+            return None;
+        }
+        let nice = self.effort.nice.min(longest);
+        let mut tries = self.effort.chain;
+        if best >= self.effort.good {
+            tries >>= 2;
+        }
+        let absolute = self.origin.wrapping_add(pos as u32);
+        let mut found = None;
+        let pair = |at: usize| buffer.get(at..at + 2);
+        let mut tail = pair(pos + best - 1);
+        loop {
+            let candidate = pos - distance;
+            if pair(candidate + best - 1) == tail {
+                let n = common_prefix(buffer, candidate, pos, longest);
+                if n > best {
+                    best = n;
+                    found = Some((n.min(lookahead), distance));
+                    if n >= nice {
+                        break;
+                    }
+                    tail = pair(pos + best - 1);
+                }
+            }
+            let step = self.chain.step(absolute, distance);
+            distance += step;
+            tries -= 1;
+            if step == 0 || distance > reach || tries == 0 {
+                break;
+            }
+        }
+        found
+    }
+}
