@@ -62,8 +62,7 @@ impl BitWriter {
             self.out.resize(at + chunk.len() * 6 + 16, 0);
             let (mut acc, mut count) = (self.acc, self.count);
             let buffer = self.out.as_mut_slice();
-            for &item in chunk {
-                let (bits, n) = code(item);
+            let mut flush = |bits: u64, n: u32| {
                 acc |= bits << count;
                 count += n;
                 if let Some(slot) = buffer.get_mut(at..at + 8) {
@@ -71,9 +70,24 @@ impl BitWriter {
                 }
                 let whole = count >> 3;
                 at += whole as usize;
-                // At most 55 bits are pending, so that the shift stays below 64.
+                // At most 63 bits are pending, so that the shift stays below 64.
                 acc >>= whole * 8;
                 count &= 7;
+            };
+            let (pairs, rest) = chunk.as_chunks::<2>();
+            for &[one, other] in pairs {
+                // Most pairs fit in one store.
+                let ((bits, n), (more, m)) = (code(one), code(other));
+                if n + m <= 56 {
+                    flush(bits | more << n, n + m);
+                } else {
+                    flush(bits, n);
+                    flush(more, m);
+                }
+            }
+            for &item in rest {
+                let (bits, n) = code(item);
+                flush(bits, n);
             }
             self.out.truncate(at);
             self.acc = acc;

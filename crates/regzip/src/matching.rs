@@ -1,4 +1,4 @@
-//! Loads and comparisons that all match finders share.
+//! Loads, comparisons and tables that match finders share.
 
 /// Four bytes at `at`, little-endian; zero when they are not all there.
 #[inline]
@@ -35,4 +35,16 @@ pub(crate) fn common_prefix(buffer: &[u8], a: usize, b: usize, limit: usize) -> 
         n += 1;
     }
     n
+}
+
+/// An array that the system fills when it is touched.
+#[allow(
+    clippy::unnecessary_box_returns,
+    reason = "it is too large for the stack"
+)]
+pub(crate) fn zeros<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
+    let Ok(array) = vec![T::default(); N].into_boxed_slice().try_into() else {
+        unreachable!("the length is N");
+    };
+    array
 }

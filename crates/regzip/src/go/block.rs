@@ -19,21 +19,14 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    fn of(tokens: &[Token]) -> Self {
-        let mut h = Self {
-            literals: [0; LITERALS],
+    /// Nothing but the end of the block.
+    fn new() -> Self {
+        let mut literals = [0; LITERALS];
+        literals[END_OF_BLOCK] = 1;
+        Self {
+            literals,
             distances: [0; DISTANCES],
-        };
-        for &token in tokens {
-            if token.is_match() {
-                h.literals[257 + usize::from(LENGTH_CODE[token.length_index()])] += 1;
-                h.distances[distance_code(token.distance_index())] += 1;
-            } else {
-                h.literals[usize::from(token.byte())] += 1;
-            }
         }
-        h.literals[END_OF_BLOCK] = 1;
-        h
     }
 
     fn extra_bits(&self) -> usize {
@@ -43,6 +36,63 @@ impl Histogram {
             .chain(distances)
             .map(|(&f, extra)| f as usize * usize::from(extra))
             .sum()
+    }
+}
+
+/// The tokens of a block and the counts of their symbols.
+#[derive(Clone)]
+pub(super) struct Tokens {
+    list: Vec<Token>,
+    histogram: Histogram,
+}
+
+impl Tokens {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(capacity),
+            histogram: Histogram::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+        self.histogram = Histogram::new();
+    }
+
+    #[inline]
+    pub(super) fn literal(&mut self, byte: u8) {
+        self.histogram.literals[usize::from(byte)] += 1;
+        self.list.push(Token::literal(byte));
+    }
+
+    pub(super) fn literals(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.histogram.literals[usize::from(byte)] += 1;
+        }
+        self.list
+            .extend(bytes.iter().map(|&byte| Token::literal(byte)));
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, token: Token) {
+        if token.is_match() {
+            self.matched(token);
+        } else {
+            self.literal(token.byte());
+        }
+    }
+
+    /// A match.
+    #[inline]
+    pub(super) fn matched(&mut self, token: Token) {
+        let length = usize::from(LENGTH_CODE[token.length_index()]);
+        self.histogram.literals[257 + length] += 1;
+        self.histogram.distances[distance_code(token.distance_index())] += 1;
+        self.list.push(token);
     }
 }
 
@@ -225,11 +275,11 @@ pub(crate) fn write_symbols(
 
 /// Levels 2 to 9: the smallest of fixed, dynamic and (where `plain` is at hand) stored; fixed wins
 /// a tie against dynamic, either against stored.
-pub(crate) fn write_best(bits: &mut BitWriter, tokens: &[Token], plain: Option<&[u8]>) {
-    let mut h = Histogram::of(tokens);
+pub(super) fn write_best(bits: &mut BitWriter, tokens: &mut Tokens, plain: Option<&[u8]>) {
+    let (h, tokens) = (&mut tokens.histogram, &tokens.list);
     let stored = plain.filter(|p| p.len() <= MAX_STORED);
     let extra = if stored.is_some() { h.extra_bits() } else { 0 };
-    let dynamic = Dynamic::new(&mut h);
+    let dynamic = Dynamic::new(h);
     let fixed = (fixed_literals(), fixed_distances());
     let fixed_size = 3 + total_bits(&fixed.0, &h.literals) + total_bits(&fixed.1, &h.distances);
     let use_dynamic = dynamic.size < fixed_size;
@@ -248,9 +298,9 @@ pub(crate) fn write_best(bits: &mut BitWriter, tokens: &[Token], plain: Option<&
 }
 
 /// Level 1: dynamic, or stored if that saves less than a sixteenth; extra bits do not count.
-pub(crate) fn write_dynamic(bits: &mut BitWriter, tokens: &[Token], plain: &[u8]) {
-    let mut h = Histogram::of(tokens);
-    let dynamic = Dynamic::new(&mut h);
+pub(super) fn write_dynamic(bits: &mut BitWriter, tokens: &mut Tokens, plain: &[u8]) {
+    let (h, tokens) = (&mut tokens.histogram, &tokens.list);
+    let dynamic = Dynamic::new(h);
     if stored_is_better(plain, dynamic.size) {
         write_stored(bits, plain);
     } else {
@@ -261,14 +311,10 @@ pub(crate) fn write_dynamic(bits: &mut BitWriter, tokens: &[Token], plain: &[u8]
 
 /// Literals only: dynamic, or stored if that saves less than a sixteenth.
 pub(crate) fn write_literals(bits: &mut BitWriter, plain: &[u8]) {
-    let mut h = Histogram {
-        literals: [0; LITERALS],
-        distances: [0; DISTANCES],
-    };
+    let mut h = Histogram::new();
     for &byte in plain {
         h.literals[usize::from(byte)] += 1;
     }
-    h.literals[END_OF_BLOCK] = 1;
     let dynamic = Dynamic::new(&mut h);
     if stored_is_better(plain, dynamic.size) {
         write_stored(bits, plain);

@@ -1,10 +1,10 @@
 //! Go's level 1: a Snappy-like search with one candidate a hash, over blocks of 65,535 bytes.
 
-use super::block::{self, MAX_STORED};
+use super::block::{self, MAX_STORED, Tokens};
 use crate::bits::BitWriter;
 use crate::checkpoint::{Checkpoint, PieceState, State};
 use crate::encoder::Encode;
-use crate::matching::{common_prefix, load32, load64};
+use crate::matching::{common_prefix, load32, load64, zeros};
 use crate::past::Past;
 use crate::token::{MAX_MATCH, Token, WINDOW};
 
@@ -33,8 +33,8 @@ pub(crate) struct Fast {
     /// The position of the block's first byte in Go's count, modulo 2^32.
     current: u32,
     swept: u32,
-    tokens: Vec<Token>,
-    table: Box<[Entry]>,
+    tokens: Tokens,
+    table: Box<[Entry; 1 << TABLE_BITS]>,
     past: Past,
 }
 
@@ -51,8 +51,8 @@ impl Fast {
             start: 0,
             current: MAX_STORED as u32,
             swept: MAX_STORED as u32,
-            tokens: Vec::with_capacity(MAX_STORED),
-            table: vec![Entry::default(); 1 << TABLE_BITS].into_boxed_slice(),
+            tokens: Tokens::with_capacity(MAX_STORED),
+            table: zeros(),
             past: Past::default(),
         }
     }
@@ -76,7 +76,7 @@ impl Fast {
             let distance = encoder.current.wrapping_sub(entry.at);
             (distance <= WINDOW as u32).then_some((distance, entry.value))
         };
-        let mut entries = self.table.iter().zip(&other.table);
+        let mut entries = self.table.iter().zip(other.table.iter());
         entries.all(|(a, b)| seen(self, a) == seen(other, b))
     }
 
@@ -108,7 +108,7 @@ impl Fast {
             return;
         }
         self.swept = self.current;
-        for entry in &mut self.table {
+        for entry in self.table.iter_mut() {
             if self.current.wrapping_sub(entry.at) > WINDOW as u32 {
                 entry.at = self.current.wrapping_sub(WINDOW as u32 + 1);
             }
@@ -133,7 +133,7 @@ impl Fast {
         if self.tokens.len() > len - (len >> 4) {
             block::write_literals(&mut self.bits, plain);
         } else {
-            block::write_dynamic(&mut self.bits, &self.tokens, plain);
+            block::write_dynamic(&mut self.bits, &mut self.tokens, plain);
         }
         self.next_piece(len);
     }
@@ -224,18 +224,14 @@ impl Fast {
             common_prefix(&self.buffer, from, pos + 4, longest - 4)
         });
         let length = 4 + more;
-        self.tokens
-            .push(Token::new_match(length as u32, distance as u32));
+        let token = Token::new_match(length as u32, distance as u32);
+        self.tokens.matched(token);
         pos + length
     }
 
     #[inline]
     fn literals(&mut self, from: usize, to: usize) {
-        self.tokens.extend(
-            self.buffer[from..to]
-                .iter()
-                .map(|&byte| Token::literal(byte)),
-        );
+        self.tokens.literals(&self.buffer[from..to]);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::block;
+use super::block::{self, Tokens};
 use super::greedy::Greedy;
 use super::links::{Limits, Links};
 use crate::bits::BitWriter;
@@ -84,7 +84,7 @@ pub(crate) struct Lazy {
     pending: bool,
     length: usize,
     distance: usize,
-    tokens: Vec<Token>,
+    tokens: Tokens,
     /// Up to here text is known to the links, and strings are entered.
     known: usize,
     entered: usize,
@@ -131,7 +131,7 @@ impl Lazy {
             pending: false,
             length: MIN_MATCH - 1,
             distance: 0,
-            tokens: Vec::with_capacity(MAX_TOKENS),
+            tokens: Tokens::with_capacity(MAX_TOKENS),
             known: 0,
             entered: 0,
             short: (0, 0),
@@ -419,15 +419,15 @@ impl Lazy {
                 }
             }
             if before >= MIN_MATCH && length <= before {
-                self.tokens
-                    .push(Token::new_match(before as u32, previous as u32));
+                let token = Token::new_match(before as u32, previous as u32);
+                self.tokens.matched(token);
                 pos += before - 1;
                 pending = false;
                 length = MIN_MATCH - 1;
             } else {
                 if pending {
                     let byte = links.byte(at.wrapping_sub(1));
-                    self.tokens.push(Token::literal(byte));
+                    self.tokens.literal(byte);
                 }
                 pos += 1;
                 pending = true;
@@ -448,10 +448,10 @@ impl Lazy {
 
     fn finish_block(&mut self) {
         if self.pending {
-            self.tokens.push(Token::literal(self.buffer[self.pos - 1]));
+            self.tokens.literal(self.buffer[self.pos - 1]);
             self.pending = false;
         }
-        if !self.tokens.is_empty() {
+        if self.tokens.len() > 0 {
             self.write_block(self.pos);
         }
     }
@@ -461,7 +461,7 @@ impl Lazy {
             .block
             .filter(|&b| b >= self.base)
             .map(|start| &self.buffer[start..end]);
-        block::write_best(&mut self.bits, &self.tokens, plain);
+        block::write_best(&mut self.bits, &mut self.tokens, plain);
         self.tokens.clear();
         self.block = Some(end);
         self.fresh = true;

@@ -13,6 +13,7 @@
 //! can be out of bounds. The tables are small enough for the second cache: with wider positions
 //! entering takes more than twice as long.
 
+use crate::matching::zeros;
 use crate::token::WINDOW;
 
 /// Places in a ring.
@@ -116,18 +117,6 @@ pub(super) struct Links {
     number: Box<[u16; RING]>,
     /// Positions that may be entered before the heads alias.
     fresh: usize,
-}
-
-/// An array that the system fills when it is touched.
-#[allow(
-    clippy::unnecessary_box_returns,
-    reason = "it is too large for the stack"
-)]
-fn zeros<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
-    let Ok(array) = vec![T::default(); N].into_boxed_slice().try_into() else {
-        unreachable!("the length is N");
-    };
-    array
 }
 
 impl Links {
