@@ -72,12 +72,6 @@ fn table(arguments: &TableArguments) -> Result<(), Box<dyn Error>> {
         only.is_none_or(|only| name.contains(only))
     };
     let mut report = Report::new(&corpus);
-    for family in encoders::families(&programs) {
-        if wanted(&family.name) {
-            eprintln!("{} …", family.name);
-            report.rows.push(trial::row(&family, &corpus)?);
-        }
-    }
     if wanted("layers") {
         eprintln!("layers …");
         report.layers = layers::rows(&programs, &corpus)?;
@@ -85,6 +79,13 @@ fn table(arguments: &TableArguments) -> Result<(), Box<dyn Error>> {
     if wanted("nested") {
         eprintln!("nested …");
         report.nested = nested::rows(&programs, folder.path())?;
+    }
+    for family in encoders::families(&programs) {
+        if wanted(&family.name) {
+            let row = trial::row(&family, &corpus)?;
+            eprintln!("{row}");
+            report.rows.push(row);
+        }
     }
     if arguments.json {
         println!("{}", report.json());

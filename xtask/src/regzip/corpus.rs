@@ -11,12 +11,12 @@ use sealift_testkit::layers::archive;
 use super::programs::{NEW_GO, go};
 
 /// Longer contents are cut: more would add time and say nothing new.
-const LONGEST: usize = 6 << 20;
+const LONGEST: usize = 3 << 20;
 const LONGEST_QUICK: usize = 1 << 20;
 /// From this length on a content is large, and its recipes are held against a thousandth of it.
 pub(crate) const LARGE: usize = 1 << 20;
 /// Small contents of each setting.
-const SMALL: usize = 8;
+const SMALL: usize = 4;
 const SMALL_QUICK: usize = 2;
 
 /// The name of the content whose speeds are measured.
@@ -81,7 +81,7 @@ impl Corpus {
         Ok(Self {
             contents: maker.contents,
             measured,
-            runs: if quick { 1 } else { 4 },
+            runs: if quick { 1 } else { 3 },
             quick,
             root,
             name,

@@ -109,6 +109,7 @@ fn archives(
         let output = Command::new(python)
             .args(["-c", COUNT])
             .arg(path)
+            .arg(SHORTEST.to_string())
             .output()?;
         Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     };
