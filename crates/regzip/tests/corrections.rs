@@ -105,7 +105,7 @@ const SPLICED: &str = "
 import sys, zlib
 data = sys.stdin.buffer.read()
 cuts = [0, 400000, 700000, 760000, 1200000, len(data)]
-levels = [6, 9, 0, 1, 6]
+levels = map(int, sys.argv[2:])
 out = b''
 for start, end, level in zip(cuts, cuts[1:], levels):
     c = zlib.compressobj(level, zlib.DEFLATED, -15)
@@ -124,9 +124,20 @@ fn a_level_that_changes_and_a_stretch_that_is_stored() {
     let plain = mixed();
     // A sync flush, and a full one.
     for flush in ["2", "3"] {
-        let stream = run(&python, &["-c", SPLICED, flush], &plain);
+        let stream = run(
+            &python,
+            &["-c", SPLICED, flush, "6", "9", "0", "1", "6"],
+            &plain,
+        );
         corrected(&format!("flush {flush}"), &stream, &plain, 30);
     }
+    // What it begins with fits the rest badly.
+    let stream = run(
+        &python,
+        &["-c", SPLICED, "2", "1", "6", "9", "9", "6"],
+        &plain,
+    );
+    corrected("first level 1", &stream, &plain, 125);
 }
 
 /// Flushes that leave no mark, or one that is no stored block.

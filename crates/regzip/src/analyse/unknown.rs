@@ -17,6 +17,8 @@ use crate::wrapper::Wrapper;
 const TRIAL: u64 = 1 << 18;
 /// Thousandths of a stream below which no other measure is tried.
 const GOOD: u64 = 2;
+/// Fits most streams somewhat: for those that do not go on as they begin.
+const USUAL: u8 = 0;
 
 impl<R: Read + Seek> Analyser<'_, R> {
     /// Keeps a short stream as it is, and corrections for a longer one.
@@ -63,11 +65,17 @@ impl<R: Read + Seek> Analyser<'_, R> {
         let Some((measure, trial)) = self.best_measure(at)? else {
             return Ok(None);
         };
-        let made = if trial.whole {
+        let (measure, made) = if trial.whole {
             let few = trial.bytes.len() as u64 * 1000 <= trial.read * u64::from(share);
-            few.then_some(trial)
+            (measure, few.then_some(trial))
         } else {
-            make(self.input(at)?, measure, share, u64::MAX)?
+            match make(self.input(at)?, measure, share, u64::MAX)? {
+                None if measure != USUAL => {
+                    let usual = make(self.input(at)?, USUAL, share, u64::MAX)?;
+                    (USUAL, usual)
+                }
+                made => (measure, made),
+            }
         };
         let Some(made) = made else { return Ok(None) };
         let corrections = Corrections {

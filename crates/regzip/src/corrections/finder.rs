@@ -48,7 +48,7 @@ const fn lazy(four: bool, depth: u16, nice: u16, good: u16, lazy: u16) -> Effort
 
 /// The measures; a recipe names one by its index. First those like zlib's levels 6, 9, 4, 5, 7, 8,
 /// 1, 2 and 3, then those of encoders that look up four bytes, in chains or in a table.
-pub(crate) const EFFORTS: [Effort; 16] = [
+pub(crate) const EFFORTS: [Effort; 17] = [
     lazy(false, 128, 128, 8, 16),
     lazy(false, 4096, 258, 32, 258),
     lazy(false, 16, 16, 4, 4),
@@ -61,6 +61,7 @@ pub(crate) const EFFORTS: [Effort; 16] = [
     greedy(true, 1, 258, ALL),
     greedy(true, 1, 258, 0),
     greedy(true, 4, 8, 4),
+    greedy(true, 2, 32, ALL),
     greedy(true, 8, 258, ALL),
     lazy(true, 1, 258, 258, 258),
     lazy(true, 16, 32, 32, 64),
