@@ -70,17 +70,10 @@ fn a_known_encoder_after_a_stranger_is_known() {
 
 #[test]
 fn blocks_that_end_by_the_content() {
+    let Some(gzip) = program("gzip") else { return };
     let plain = mixed();
-    if let Some(gzip) = program("gzip") {
-        let stream = run(&gzip, &["-c", "--rsyncable"], &plain);
-        corrected("gzip", &stream, &plain, 10);
-    }
-    if let Some(pigz) = program("pigz") {
-        for arguments in [&["-c", "-R"][..], &["-c", "-R", "-9"], &["-c", "-b", "300"]] {
-            let stream = run(&pigz, arguments, &plain);
-            corrected(&format!("pigz {arguments:?}"), &stream, &plain, 10);
-        }
-    }
+    let stream = run(&gzip, &["-c", "--rsyncable"], &plain);
+    corrected("gzip", &stream, &plain, 10);
 }
 
 #[test]
