@@ -7,7 +7,7 @@
 //! cargo test -p regzip --test golden -- --ignored --nocapture
 //! ```
 //!
-//! runs them again (Go, which fetches Go 1.27 and klauspost's modules, Python, `gzip` and `pigz` must
+//! runs them again (Go, which fetches Go 1.27 and klauspost's modules, Python, `gzip`, `busybox` and `pigz` must
 //! be there), says which lines differ, and leaves the whole file as it should be beside the build.
 #![allow(clippy::unwrap_used)]
 
@@ -55,6 +55,7 @@ enum Real {
     Klauspost(&'static str, &'static str),
     Python,
     Gzip,
+    BusyBox,
     /// pigz with these arguments.
     Pigz(&'static [&'static str]),
 }
@@ -133,6 +134,7 @@ fn cases() -> Vec<Case> {
     }
     go_family(&mut all);
     zlib_family(&mut all);
+    busybox(&mut all);
     all
 }
 
@@ -205,17 +207,28 @@ fn zlib_family(all: &mut Vec<Case>) {
             ("", 1 << 17, false, &["-p", "3"][..]),
             ("-independent", 1 << 17, true, &["-p", "3", "-i"]),
             ("-b64", 1 << 16, false, &["-p", "3", "-b", "64"]),
+            ("-rsyncable", 1 << 17, false, &["-p", "3", "-R"]),
         ] {
             let encoder = Encoder::Pigz {
                 level,
                 block_size,
                 independent,
-                rsyncable: false,
+                rsyncable: arguments.contains(&"-R"),
             };
             let name = format!("pigz{kind}/{level}");
             add(all, &name, encoder, Real::Pigz(arguments), WHOLE);
         }
     }
+}
+
+/// `BusyBox` as Debian builds it.
+fn busybox(all: &mut Vec<Case>) {
+    let encoder = Encoder::BusyBox {
+        level: 6,
+        hash_bits: 15,
+    };
+    add(all, "busybox/6", encoder, Real::BusyBox, WHOLE);
+    add(all, "busybox/6", encoder, Real::BusyBox, &[("edge", 0, 0)]);
 }
 
 /// zlib with level, window bits, memory level and strategy; twice the same is left out.
@@ -260,9 +273,10 @@ fn theirs(case: &Case, plain: &[u8]) -> Option<Vec<u8>> {
         Encoder::Go { level } | Encoder::Klauspost { level, .. } | Encoder::Pgzip { level, .. } => {
             level
         }
-        Encoder::Zlib { level, .. } | Encoder::GnuGzip { level } | Encoder::Pigz { level, .. } => {
-            level.cast_signed()
-        }
+        Encoder::Zlib { level, .. }
+        | Encoder::GnuGzip { level }
+        | Encoder::BusyBox { level, .. }
+        | Encoder::Pigz { level, .. } => level.cast_signed(),
         _ => return None,
     };
     let level = level.to_string();
@@ -287,6 +301,7 @@ fn theirs(case: &Case, plain: &[u8]) -> Option<Vec<u8>> {
         }
         Real::Python => python(&program("python3")?, case, plain),
         Real::Gzip => run(&program("gzip")?, &["-nc", &format!("-{level}")], plain),
+        Real::BusyBox => run(&program("busybox")?, &["gzip", "-c"], plain),
         Real::Pigz(more) => {
             let level = format!("-{level}");
             let arguments = [&["-nc", &level], more].concat();
