@@ -10,12 +10,14 @@ use crate::edit::{Edit, RewriteError, splice};
 use crate::error::{FindError, Problem};
 use crate::occurrence::NotUnderstood;
 use crate::scalar::{Scalar, trimmed};
-use crate::secret::{PullSecretError, insertion, own, valid_name};
+use crate::secret::{PullSecretError, before_first, insertion, key, over_null, own, valid_name};
 use crate::text::Text;
 use crate::tree::{Document, Documents, Id};
 
 /// The mapping that the fields are in.
 const SPEC: &str = "spec";
+/// What a `List` holds.
+const ITEMS: &str = "items";
 /// The list of pull secrets beside them.
 const SECRETS: &str = "imagePullSecrets";
 
@@ -68,8 +70,10 @@ pub fn plan_spec_fields(
     };
     let mut documents = Documents::new(&text);
     while let Some(document) = documents.next()? {
-        if is_wanted(&document, wanted) {
-            plan.consider(&text, &document, wanted);
+        for resource in resources(&document) {
+            if is_wanted(&document, resource, wanted) {
+                plan.consider(&text, &document, resource, wanted);
+            }
         }
     }
     plan.edits.sort_by_key(|edit| edit.span.start);
@@ -77,8 +81,14 @@ pub fn plan_spec_fields(
 }
 
 impl SpecEdits {
-    fn consider(&mut self, text: &Text<'_>, document: &Document<'_>, wanted: &SpecFields<'_>) {
-        match changes(text, document, wanted) {
+    fn consider(
+        &mut self,
+        text: &Text<'_>,
+        document: &Document<'_>,
+        resource: Id,
+        wanted: &SpecFields<'_>,
+    ) {
+        match changes(text, document, resource, wanted) {
             Ok(changes) => {
                 self.resources += 1;
                 self.edits.extend(changes.into_iter().map(|(span, new)| {
@@ -94,7 +104,7 @@ impl SpecEdits {
                 }));
             }
             Err(problem) => {
-                let start = document.node(document.root()).span.start;
+                let start = document.node(resource).span.start;
                 let (line, column) = text.position(start);
                 self.not_understood.push(NotUnderstood {
                     line,
@@ -122,12 +132,22 @@ impl SpecEdits {
     }
 }
 
-fn is_wanted(document: &Document<'_>, wanted: &SpecFields<'_>) -> bool {
+/// The resources of a document: the items of a `List`, or what the document itself is.
+fn resources(document: &Document<'_>) -> Vec<Id> {
     let root = document.root();
-    let group = document.get_text(root, "apiVersion");
+    let list = document.get_text(root, "apiVersion") == Some("v1")
+        && document.get_text(root, "kind") == Some("List");
+    match document.get(root, ITEMS).filter(|_| list) {
+        Some(items) => document.sequence(items).to_vec(),
+        None => vec![root],
+    }
+}
+
+fn is_wanted(document: &Document<'_>, resource: Id, wanted: &SpecFields<'_>) -> bool {
+    let group = document.get_text(resource, "apiVersion");
     let group = group.and_then(|version| version.split_once('/'));
     group.is_some_and(|(group, _)| group == wanted.group)
-        && document.get_text(root, "kind") == Some(wanted.kind)
+        && document.get_text(resource, "kind") == Some(wanted.kind)
 }
 
 /// A span of the text's body and what takes its place.
@@ -138,33 +158,42 @@ type Change = (Range<usize>, String);
 fn changes(
     text: &Text<'_>,
     document: &Document<'_>,
+    resource: Id,
     wanted: &SpecFields<'_>,
 ) -> Result<Vec<Change>, Problem> {
-    let (key, spec) = own(document, document.root(), SPEC).ok_or(Problem::Unwritable)?;
+    let pair = own(document, resource, SPEC).ok_or(Problem::NoField(SPEC))?;
+    let (_, spec) = pair;
     if document.is_alias(spec) || document.uses(spec) > 0 {
         return Err(Problem::SharedValue);
     }
-    if !document.is_mapping(spec) {
+    let null = document.scalar(spec).is_some() && document.text(spec).is_none();
+    if !document.is_mapping(spec) && !null {
         return Err(Problem::Unwritable);
     }
     let mut changes = Vec::new();
-    let mut missing: Vec<(&str, String)> = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
+    let mut add = |name, value| missing.push(format!("{}: {value}", key(document, name)));
     for &(name, value) in wanted.fields {
         match own(document, spec, name) {
-            Some((_, old)) => changes.extend(replaced(text, document, old, value)?),
+            Some(pair) => changes.extend(replaced(text, document, pair, value)?),
             None if value.is_empty() => {}
-            None => missing.push((name, quoted(value)?)),
+            None => add(name, quoted(value)?),
         }
     }
     if let Some(secret) = wanted.pull_secret {
         if own(document, spec, SECRETS).is_some() {
             changes.extend(insertion(text, document, spec, secret)?);
         } else {
-            missing.push((SECRETS, format!("[{{name: {}}}]", quoted(secret)?)));
+            let name = key(document, "name");
+            add(SECRETS, format!("[{{{name}: {}}}]", quoted(secret)?));
         }
     }
     if !missing.is_empty() {
-        changes.push(added(text, document, (key, spec), &missing)?);
+        changes.push(if null {
+            over_null(text, document, pair, &format!("{{{}}}", missing.join(", ")))?
+        } else {
+            added(text, document, pair, &missing)?
+        });
     }
     Ok(changes)
 }
@@ -183,7 +212,7 @@ fn quoted(value: &str) -> Result<String, Problem> {
 fn replaced(
     text: &Text<'_>,
     document: &Document<'_>,
-    old: Id,
+    (key, old): (Id, Id),
     value: &str,
 ) -> Result<Option<Change>, Problem> {
     if document.text(old).unwrap_or_default() == value && document.scalar(old).is_some() {
@@ -193,8 +222,11 @@ fn replaced(
     if scalar.places > 1 || document.is_alias(old) {
         return Err(Problem::SharedValue);
     }
-    if scalar.style.is_block() || scalar.raw.is_empty() {
+    if scalar.style.is_block() {
         return Err(Problem::Unwritable);
+    }
+    if document.text(old).is_none() {
+        return over_null(text, document, (key, old), &quoted(value)?).map(Some);
     }
     let raw = scalar.raw.start - text.base..scalar.raw.end - text.base;
     Ok(Some((raw, quoted(value)?)))
@@ -205,19 +237,15 @@ fn added(
     text: &Text<'_>,
     document: &Document<'_>,
     (key, spec): (Id, Id),
-    missing: &[(&str, String)],
+    missing: &[String],
 ) -> Result<Change, Problem> {
     let pairs = document.mapping(spec);
     let body = text.body;
     let span = trimmed(body, document.node(spec).span.clone());
     if body[span.start..].starts_with('{') {
-        let new: Vec<String> = missing
-            .iter()
-            .map(|(key, value)| format!("{key}: {value}"))
-            .collect();
-        let comma = if pairs.is_empty() { "" } else { ", " };
+        let first = pairs.first().map(|(key, _)| document.node(*key).span.start);
         let at = span.start + 1;
-        return Ok((at..at, format!("{}{comma}", new.join(", "))));
+        return Ok((at..at, before_first(body, span.start, first, missing)));
     }
     // The lines go right below `spec:`, so that a comment above the first key stays with that key.
     let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
@@ -235,9 +263,7 @@ fn added(
     } else {
         "\n"
     };
-    let lines = missing
-        .iter()
-        .map(|(key, value)| format!("{indent}{key}: {value}{ending}"));
+    let lines = missing.iter().map(|pair| format!("{indent}{pair}{ending}"));
     Ok((at..at, lines.collect()))
 }
 

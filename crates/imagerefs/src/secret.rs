@@ -3,7 +3,7 @@
 mod insert;
 mod verify;
 
-pub(crate) use insert::insertion;
+pub(crate) use insert::{before_first, insertion, key, over_null};
 use sealift_oci::Digest;
 use thiserror::Error;
 

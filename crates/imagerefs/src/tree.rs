@@ -105,6 +105,17 @@ impl<'t> Document<'t> {
         matches!(self.node(id).value, Value::Scalar(_, ScalarStyle::Plain))
     }
 
+    /// Whether the document writes its keys in double quotes, as JSON has to.
+    pub(crate) fn quotes_keys(&self) -> bool {
+        let first = self.mapping(self.root).first();
+        first.is_some_and(|(key, _)| {
+            matches!(
+                self.node(*key).value,
+                Value::Scalar(_, ScalarStyle::DoubleQuoted)
+            )
+        })
+    }
+
     pub(crate) fn sequence(&self, id: Id) -> &[Id] {
         match &self.node(id).value {
             Value::Sequence(items) => items,

@@ -82,6 +82,76 @@ fn fields_that_are_there_get_their_text_and_what_is_not_wanted_is_cleared() {
 }
 
 #[test]
+fn nothing_is_replaced_where_it_stands() {
+    let all = "registry: \"r.corp:5000/m/\", imagePrefix: \"pre-\"";
+    for (spec, expected) in [
+        ("spec:\n", format!("spec: {{{all}}}\n")),
+        ("spec: ~ # none\n", format!("spec: {{{all}}} # none\n")),
+        (
+            "spec:\n  registry:\n  imagePrefix: null\n",
+            "spec:\n  registry: \"r.corp:5000/m/\"\n  imagePrefix: \"pre-\"\n".to_owned(),
+        ),
+    ] {
+        let text = format!("{HEAD}{spec}");
+        assert_eq!(set(&text, None), format!("{HEAD}{expected}"));
+    }
+}
+
+#[test]
+fn json_stays_json() {
+    for (spec, expected) in [
+        (
+            "{}",
+            r#"{"registry": "r.corp:5000/m/", "imagePrefix": "pre-", "imagePullSecrets": [{"name": "corp"}]}"#,
+        ),
+        (
+            "{\n    \"imagePullSecrets\": [\n      {\"name\": \"a\"}\n    ]\n  }",
+            "{\n    \"registry\": \"r.corp:5000/m/\",\n    \"imagePrefix\": \"pre-\",\n    \"imagePullSecrets\": [\n      {\"name\": \"corp\"},\n      {\"name\": \"a\"}\n    ]\n  }",
+        ),
+        (
+            r#"{"registry": null, "imagePrefix": "pre-", "imagePullSecrets": null}"#,
+            r#"{"registry": "r.corp:5000/m/", "imagePrefix": "pre-", "imagePullSecrets": [{"name": "corp"}]}"#,
+        ),
+    ] {
+        let resource = |spec: &str| {
+            format!(
+                r#"{{"apiVersion": "operator.tigera.io/v1", "kind": "Installation", "spec": {spec}}}"#
+            )
+        };
+        let text = set(&resource(spec), Some("corp"));
+        assert_eq!(text, resource(expected));
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+}
+
+#[test]
+fn items_of_a_list_get_their_fields() {
+    let item = |fields: &str| {
+        format!(
+            "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n- apiVersion: operator.tigera.io/v1\n  kind: Installation\n  spec:\n{fields}    variant: Calico\n"
+        )
+    };
+    assert_eq!(
+        set(&item(""), None),
+        item("    registry: \"r.corp:5000/m/\"\n    imagePrefix: \"pre-\"\n")
+    );
+}
+
+#[test]
+fn one_that_cannot_be_edited_does_not_stop_the_others() {
+    let text = format!("{HEAD}---\n{HEAD}spec: {{}}\n");
+    let wanted = wanted(None);
+    let plan = plan_spec_fields("t", text.as_bytes(), &wanted).unwrap();
+    assert_eq!((plan.resources, plan.not_understood.len()), (1, 1));
+    let out = plan.apply(text.as_bytes(), &wanted).unwrap();
+    let expected = text.replace(
+        "{}",
+        "{registry: \"r.corp:5000/m/\", imagePrefix: \"pre-\"}",
+    );
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
 fn other_resources_and_other_groups_are_left_alone() {
     for text in [
         "apiVersion: operator.tigera.io/v1\nkind: APIServer\nspec: {}\n",
@@ -101,11 +171,9 @@ fn other_resources_and_other_groups_are_left_alone() {
 #[test]
 fn what_cannot_be_edited_in_place_is_listed() {
     for (spec, problem) in [
-        ("", Problem::Unwritable),
-        ("spec:\n", Problem::Unwritable),
+        ("", Problem::NoField("spec")),
         ("spec: text\n", Problem::Unwritable),
         ("spec:\n  registry: |\n    quay.io\n", Problem::Unwritable),
-        ("spec:\n  registry:\n", Problem::Unwritable),
         ("spec: &s\n  a: b\nother: *s\n", Problem::SharedValue),
         (
             "spec:\n  a: &r quay.io\n  registry: *r\n",

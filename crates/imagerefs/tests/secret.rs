@@ -96,6 +96,33 @@ fn every_way_of_writing_a_pod_has_a_place_for_it() {
 }
 
 #[test]
+fn json_stays_json() {
+    let pod = |spec: &str| format!(r#"{{"apiVersion": "v1", "kind": "Pod", "spec": {spec}}}"#);
+    for (spec, expected) in [
+        (
+            r#"{"containers": []}"#,
+            r#"{"imagePullSecrets": [{"name": "corp-pull"}], "containers": []}"#,
+        ),
+        (
+            "{\n  \"containers\": []\n}",
+            "{\n  \"imagePullSecrets\": [{\"name\": \"corp-pull\"}],\n  \"containers\": []\n}",
+        ),
+        (
+            r#"{"containers": [], "imagePullSecrets": [{"name": "a"}]}"#,
+            r#"{"containers": [], "imagePullSecrets": [{"name": "corp-pull"}, {"name": "a"}]}"#,
+        ),
+        (
+            r#"{"containers": [], "imagePullSecrets": []}"#,
+            r#"{"containers": [], "imagePullSecrets": [{"name": "corp-pull"}]}"#,
+        ),
+    ] {
+        let text = with_secret(&pod(spec));
+        assert_eq!(text, pod(expected));
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    }
+}
+
+#[test]
 fn a_service_account_names_it_at_its_top() {
     let text = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: a\n";
     assert_eq!(

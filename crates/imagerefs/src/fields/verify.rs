@@ -1,6 +1,6 @@
 //! Reads a text before and after, and compares it with what was wanted.
 
-use super::{SECRETS, SPEC, SpecFields, is_wanted};
+use super::{ITEMS, SECRETS, SPEC, SpecFields, is_wanted, resources};
 use crate::edit::RewriteError;
 use crate::text::Text;
 use crate::tree::{Document, Documents, Id};
@@ -34,14 +34,26 @@ pub(super) fn reads_as_intended(
         };
         let mut expected = tree(&old, old.root());
         let mut actual = tree(&new, new.root());
-        if is_wanted(&old, wanted) {
-            for value in [&mut expected, &mut actual] {
-                if let Some(spec) = value_of(value, SPEC) {
+        for (index, (resource, changed)) in
+            resources(&old).into_iter().zip(resources(&new)).enumerate()
+        {
+            if !is_wanted(&old, resource, wanted) {
+                continue;
+            }
+            let in_list = resource != old.root();
+            for whole in [&mut expected, &mut actual] {
+                let resource = if in_list {
+                    item(whole, index)
+                } else {
+                    Some(whole)
+                };
+                if let Some(spec) = resource.and_then(|resource| value_of(resource, SPEC)) {
                     put(spec, wanted);
                 }
             }
-            // The new one has to say so without help.
-            if !says(&new, wanted) {
+            // One that was changed has to say so without help; others were listed.
+            let same = tree(&old, resource) == tree(&new, changed);
+            if !same && !says(&new, changed, wanted) {
                 return Err(place(&before, &old));
             }
         }
@@ -85,12 +97,23 @@ fn value_of<'t>(tree: &'t mut Tree, name: &str) -> Option<&'t mut Tree> {
     found.map(|(_, value)| value)
 }
 
+/// An item of a `List`.
+fn item(list: &mut Tree, index: usize) -> Option<&mut Tree> {
+    match value_of(list, ITEMS)? {
+        Tree::Sequence(items) => items.get_mut(index),
+        _ => None,
+    }
+}
+
 fn is(tree: &Tree, text: &str) -> bool {
     matches!(tree, Tree::Scalar(own, _) if own == text)
 }
 
 /// Takes out of a `spec` what was to change: what is left has to be the same on both sides.
 fn put(spec: &mut Tree, wanted: &SpecFields<'_>) {
+    if is_null(spec) {
+        *spec = Tree::Mapping(Vec::new());
+    }
     let Tree::Mapping(pairs) = spec else { return };
     pairs.retain(|(key, _)| !wanted.fields.iter().any(|(name, _)| is(key, name)));
     let Some(secret) = wanted.pull_secret else {
@@ -104,11 +127,14 @@ fn put(spec: &mut Tree, wanted: &SpecFields<'_>) {
     pairs.retain(|(key, value)| {
         let nothing = match value {
             Tree::Sequence(items) => items.is_empty(),
-            Tree::Scalar(text, plain) => *plain && matches!(text.as_str(), "" | "~" | "null"),
-            _ => false,
+            other => is_null(other),
         };
         !(is(key, SECRETS) && nothing)
     });
+}
+
+fn is_null(tree: &Tree) -> bool {
+    matches!(tree, Tree::Scalar(text, true) if matches!(text.as_str(), "" | "~" | "null"))
 }
 
 fn names(item: &Tree, secret: &str) -> bool {
@@ -118,9 +144,9 @@ fn names(item: &Tree, secret: &str) -> bool {
     matches!(pairs.as_slice(), [(key, value)] if is(key, "name") && is(value, secret))
 }
 
-/// Whether the document's `spec` says all that is wanted, each key once.
-fn says(document: &Document<'_>, wanted: &SpecFields<'_>) -> bool {
-    let Some(spec) = document.get(document.root(), SPEC) else {
+/// Whether the resource's `spec` says all that is wanted, each key once.
+fn says(document: &Document<'_>, resource: Id, wanted: &SpecFields<'_>) -> bool {
+    let Some(spec) = document.get(resource, SPEC) else {
         return false;
     };
     let all = |name: &str| {

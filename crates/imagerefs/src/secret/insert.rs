@@ -25,7 +25,8 @@ pub(crate) fn insertion(
     let place = Place {
         text,
         document,
-        entry: entry(secret),
+        key: key(document, KEY),
+        entry: format!("{}: {}", key(document, "name"), name(document, secret)),
     };
     let Some((key, list)) = own(document, target, KEY) else {
         return place.new_key(target).map(Some);
@@ -41,23 +42,75 @@ pub(crate) fn insertion(
         return place.one_more(target, list).map(Some);
     }
     if document.scalar(list).is_some() && document.text(list).is_none() {
-        return place.over_null(key, list).map(Some);
+        let new = format!("[{{{}}}]", place.entry);
+        return over_null(text, document, (key, list), &new).map(Some);
     }
     Err(Problem::Unwritable)
 }
 
-/// `name: corp-pull`, in quotes where YAML would read a number.
-fn entry(secret: &str) -> String {
-    if is_string(secret) {
-        format!("name: {secret}")
+/// A key as the document writes its keys.
+pub(crate) fn key(document: &Document<'_>, name: &str) -> String {
+    if document.quotes_keys() {
+        format!("\"{name}\"")
     } else {
-        format!("name: \"{secret}\"")
+        name.to_owned()
     }
+}
+
+/// A secret's name, in quotes where the document is JSON or YAML would read a number.
+fn name(document: &Document<'_>, secret: &str) -> String {
+    if is_string(secret) && !document.quotes_keys() {
+        secret.to_owned()
+    } else {
+        format!("\"{secret}\"")
+    }
+}
+
+/// New pairs or items for a collection in brackets, before `first`: each is followed by a comma and by the
+/// blanks that the collection has before its own first one.
+pub(crate) fn before_first(
+    body: &str,
+    open: usize,
+    first: Option<usize>,
+    new: &[String],
+) -> String {
+    let Some(first) = first else {
+        return new.join(", ");
+    };
+    let blanks = &body[open + 1..first];
+    if blanks.contains('\n') && blanks.trim().is_empty() {
+        return new.iter().map(|new| format!("{blanks}{new},")).collect();
+    }
+    format!("{}, ", new.join(", "))
+}
+
+/// What puts `new` in the place of a null value.
+///
+/// # Errors
+/// Where the place cannot be told.
+pub(crate) fn over_null(
+    text: &Text<'_>,
+    document: &Document<'_>,
+    (key, value): (Id, Id),
+    new: &str,
+) -> Result<Insertion, Problem> {
+    let scalar = Scalar::of(text, document, value).ok_or(Problem::Unwritable)?;
+    if !scalar.value.is_empty() && scalar.style == Style::Plain {
+        let raw = scalar.raw.start - text.base..scalar.raw.end - text.base;
+        return Ok((raw, new.to_owned()));
+    }
+    let end = document.node(key).span.end;
+    let colon = text.body[end..].find(':').ok_or(Problem::Unwritable)?;
+    let at = end + colon + 1;
+    Ok((at..at, format!(" {new}")))
 }
 
 struct Place<'a, 't> {
     text: &'a Text<'t>,
     document: &'a Document<'t>,
+    /// The list's key.
+    key: String,
+    /// The name of one item.
     entry: String,
 }
 
@@ -66,15 +119,10 @@ impl Place<'_, '_> {
     fn new_key(&self, target: Id) -> Result<Insertion, Problem> {
         let body = self.text.body;
         if let Some(open) = self.flow(target, '{') {
-            let comma = if self.document.mapping(target).is_empty() {
-                ""
-            } else {
-                ", "
-            };
-            return Ok((
-                open + 1..open + 1,
-                format!("{KEY}: [{{{}}}]{comma}", self.entry),
-            ));
+            let pairs = self.document.mapping(target);
+            let first = pairs.first().map(|(key, _)| self.start(*key));
+            let new = format!("{}: [{{{}}}]", self.key, self.entry);
+            return Ok((open + 1..open + 1, before_first(body, open, first, &[new])));
         }
         let pairs = self.document.mapping(target);
         let wanted = ["serviceAccountName", "serviceAccount", "kind"];
@@ -92,7 +140,7 @@ impl Place<'_, '_> {
         let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
         let indent = self.indent(after.map_or(first, |(key, _)| key))?;
         let line = self.line_end();
-        let lines = format!("{KEY}:{line}{indent}- {}", self.entry);
+        let lines = format!("{}:{line}{indent}- {}", self.key, self.entry);
         match after.and_then(|pair| self.one_line(pair)) {
             None => {
                 let start = self.document.node(first).span.start;
@@ -111,7 +159,9 @@ impl Place<'_, '_> {
         let items = self.document.sequence(list);
         if let Some(open) = self.flow(list, '[') {
             if !items.is_empty() {
-                return Ok((open + 1..open + 1, format!("{{{}}}, ", self.entry)));
+                let first = items.first().map(|item| self.start(*item));
+                let new = format!("{{{}}}", self.entry);
+                return Ok((open + 1..open + 1, before_first(body, open, first, &[new])));
             }
             let close = body[open..].find(']').ok_or(Problem::Unwritable)?;
             let span = open..open + close + 1;
@@ -137,18 +187,10 @@ impl Place<'_, '_> {
         Ok((dash..dash, format!("- {}{line}{indent}", self.entry)))
     }
 
-    /// A list in the place of nothing.
-    fn over_null(&self, key: Id, value: Id) -> Result<Insertion, Problem> {
-        let list = format!("[{{{}}}]", self.entry);
-        let scalar = Scalar::of(self.text, self.document, value).ok_or(Problem::Unwritable)?;
-        if !scalar.value.is_empty() && scalar.style == Style::Plain {
-            let base = self.text.base;
-            return Ok((scalar.raw.start - base..scalar.raw.end - base, list));
-        }
-        let end = self.document.node(key).span.end;
-        let colon = self.text.body[end..].find(':').ok_or(Problem::Unwritable)?;
-        let at = end + colon + 1;
-        Ok((at..at, format!(" {list}")))
+    /// Where a node begins.
+    fn start(&self, id: Id) -> usize {
+        let span = &self.document.node(id).span;
+        trimmed(self.text.body, span.clone()).start
     }
 
     /// Where a collection's bracket is, if it is written with one.
