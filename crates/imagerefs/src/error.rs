@@ -119,6 +119,9 @@ pub enum Problem {
     /// A registry, or registry and tag, without the names that go after it.
     #[error("a registry without image names")]
     NoNames,
+    /// A key that one mapping has more than once: readers differ in which of them counts.
+    #[error("the key `{0}` stands here twice")]
+    KeyTwice(&'static str),
     /// No field in which a digest or a tag could be written.
     #[error("no field for the {0}")]
     NoField(&'static str),
@@ -141,6 +144,7 @@ impl Problem {
                 "Kubernetes manifests as YAML or JSON"
             }
             Self::NumberAsTag(_) => "a tag in quotes",
+            Self::KeyTwice(_) => "each key once",
             Self::NoField(_) => "a field of that name",
             Self::SharedValue => "fields of their own",
             Self::Unwritable => "the reference on one line",
@@ -171,6 +175,7 @@ impl Problem {
             }
             Self::ImageSetName => "write an ImageSet for the destination instead",
             Self::NumberAsTag(_) => "put the tag in quotes",
+            Self::KeyTwice(_) => "remove one of them",
             Self::NoNames => "name the images yourself",
             Self::NoField(_) => "add the field to the file",
             Self::SharedValue | Self::Unwritable => "edit the place by hand",

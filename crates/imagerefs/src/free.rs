@@ -30,12 +30,14 @@ impl Walk<'_, '_> {
             }
             return;
         }
-        let tokens = tokens(text, |c| c == '=' || c == ',' || c.is_whitespace());
-        let found = tokens.into_iter().filter_map(|(start, token)| {
-            let reference = fully_qualified(token)?;
-            Some((start..start + token.len(), reference))
-        });
-        let found: Vec<_> = found.collect();
+        let mut found = Vec::new();
+        let mut others = Vec::new();
+        for (start, token) in tokens(text, |c| c == '=' || c == ',' || c.is_whitespace()) {
+            match fully_qualified(token) {
+                Some(reference) => found.push((start..start + token.len(), reference)),
+                None => others.push(token),
+            }
+        }
         if text.len() > MAX_APART.0 || found.len() > MAX_APART.1 {
             self.longer_text(id, trimmed);
             return;
@@ -43,6 +45,8 @@ impl Walk<'_, '_> {
         for (within, reference) in found {
             self.report(id, within, reference, kind);
         }
+        // JSON on one line, and its like.
+        self.longer_text(id, &others.join(" "));
     }
 
     fn longer_text(&mut self, id: Id, text: &str) {

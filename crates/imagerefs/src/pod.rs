@@ -29,7 +29,13 @@ impl<'a> Walk<'a, '_> {
         let document = self.document;
         if let Some(image) = document.get(item, "image") {
             self.within(Segment::Key("image"), |walk| {
-                if document.scalar(image).is_some() {
+                let keys = document.mapping(item).iter().map(|(key, _)| *key);
+                let named = keys.filter(|key| document.scalar(*key) == Some("image"));
+                if named.count() > 1 {
+                    let text = document.text(image).unwrap_or_default();
+                    walk.leave(image, text, Problem::KeyTwice("image"));
+                    Ok(())
+                } else if document.scalar(image).is_some() {
                     walk.container_image(image, kind, mode)
                 } else {
                     walk.node(image, mode)

@@ -206,6 +206,34 @@ spec:
 }
 
 #[test]
+fn json_on_one_line_inside_of_a_text_is_listed() {
+    let found = found(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: '{\"image\":\"quay.io/a/b:1\",\"b\":[\"quay.io/c/d:2\"]}'\n  b: x=quay.io/e/f:3,[quay.io/g/h:4]\n",
+    );
+    assert_eq!(kinds(&found), [(Kind::ConfigMap, "quay.io/e/f:3")]);
+    assert_eq!(
+        left(&found),
+        [
+            ("quay.io/a/b:1", &Problem::InLongerText),
+            ("quay.io/c/d:2", &Problem::InLongerText),
+            ("quay.io/g/h:4", &Problem::InLongerText)
+        ]
+    );
+}
+
+#[test]
+fn a_container_with_two_images_is_listed() {
+    let found = found(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/b:1\n    image: quay.io/a/c:1\n",
+    );
+    assert_eq!(found.occurrences, []);
+    assert_eq!(
+        left(&found),
+        [("quay.io/a/b:1", &Problem::KeyTwice("image"))]
+    );
+}
+
+#[test]
 fn registries_without_image_names_are_listed() {
     let found = found(
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: r.corp/k8s\ndns: {imageRepository: r.corp/coredns, imageTag: v1.9.3}\netcd: {local: {imageRepository: r.corp/k8s, imageTag: 3.5.6-0}}\n",

@@ -79,7 +79,7 @@ pub(crate) fn before_first(
     };
     let blanks = &body[open + 1..first];
     if blanks.contains('\n') && blanks.trim().is_empty() {
-        return new.iter().map(|new| format!("{blanks}{new},")).collect();
+        return format!("{blanks}{},", new.join(&format!(",{blanks}")));
     }
     format!("{}, ", new.join(", "))
 }
