@@ -46,18 +46,9 @@ impl<'a> Relocation<'a> {
         if self.is_there(reference) {
             return Ok(reference.clone());
         }
-        let there = self
-            .naming
+        self.naming
             .reference_at(reference, self.destination)
-            .map_err(|error| Answer::Unknown(error.to_string()))?;
-        if there.registry() == self.destination.registry() {
-            return Ok(there);
-        }
-        Err(Answer::Unknown(format!(
-            "{0}/… reads as a path on {1}, since {0} has neither a dot nor a port; give the registry's full name",
-            self.destination.registry(),
-            there.registry()
-        )))
+            .map_err(|error| Answer::Unknown(error.to_string()))
     }
 }
 

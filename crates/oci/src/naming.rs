@@ -31,6 +31,20 @@ impl Destination {
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
+
+    /// Checks that references can name the registry.
+    ///
+    /// # Errors
+    /// Where its name has neither a dot nor a port, so that runtimes read it as a path on Docker Hub.
+    pub fn check_nameable(&self) -> Result<(), NamingError> {
+        let read = Reference::new(&self.registry, "a/b", None, None);
+        match read {
+            Ok(read) if read.repository() == "a/b" => Ok(()),
+            _ => Err(NamingError::NotARegistry {
+                registry: self.registry.clone(),
+            }),
+        }
+    }
 }
 
 impl fmt::Display for Destination {
@@ -233,6 +247,14 @@ pub enum NamingError {
         /// The prefix, shortened.
         text: String,
     },
+    /// A registry that no reference can name.
+    #[error(
+        "{registry:?} would be read as a path on Docker Hub (expected a registry with a domain or a port, such as {registry}:443)"
+    )]
+    NotARegistry {
+        /// The registry.
+        registry: String,
+    },
     /// The name that the rules give is none.
     #[error("the naming rules give {reference} a name that registries refuse: {source}")]
     Result {
@@ -320,12 +342,13 @@ impl Naming {
     /// The full reference of `reference` at `destination`, tag and digest as they were.
     ///
     /// # Errors
-    /// Where registries would refuse the name, for its length.
+    /// Where registries would refuse the name, for its length, or where references cannot name the registry.
     pub fn reference_at(
         &self,
         reference: &Reference,
         destination: &Destination,
     ) -> Result<Reference, NamingError> {
+        destination.check_nameable()?;
         let repository = self.repository_at(reference, destination);
         Reference::new(
             destination.registry(),
@@ -424,6 +447,23 @@ mod tests {
             "r/a//b",
         ] {
             assert!(text.parse::<Destination>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_that_reads_as_a_path_is_refused() {
+        let reference: Reference = "quay.io/calico/node:v1".parse().unwrap();
+        let naming = Naming::default();
+        for text in ["corp", "corp/mirror"] {
+            let error = naming.reference_at(&reference, &text.parse().unwrap());
+            let words = error.unwrap_err().to_string();
+            assert!(words.contains("such as corp:443"), "{words}");
+        }
+        for text in ["localhost", "corp:443", "r.corp", "[::1]/m", "docker.io"] {
+            assert_eq!(
+                text.parse::<Destination>().unwrap().check_nameable(),
+                Ok(())
+            );
         }
     }
 

@@ -50,14 +50,6 @@ pub enum CalicoError {
         /// The destination.
         destination: String,
     },
-    /// A registry that no manifest can name.
-    #[error(
-        "{registry:?} would be read as a path on Docker Hub (expected a registry with a domain or a port, such as {registry}:443)"
-    )]
-    NotARegistry {
-        /// The registry.
-        registry: String,
-    },
     /// A text that the operator takes for "use the default".
     #[error(
         "{text:?} in the destination or the prefix means \"use the default\" to Calico's operator; choose another"

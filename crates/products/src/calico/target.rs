@@ -27,13 +27,7 @@ impl Target {
         rule: NamingRule,
         prefix: Option<&str>,
     ) -> Result<Self, CalicoError> {
-        let registry = destination.registry();
-        let read: Option<Reference> = format!("{registry}/a/b").parse().ok();
-        if read.is_none_or(|read| read.registry() != registry) {
-            return Err(CalicoError::NotARegistry {
-                registry: registry.to_owned(),
-            });
-        }
+        destination.check_nameable()?;
         match (rule, destination.path()) {
             (NamingRule::Host, _) => {
                 return Err(CalicoError::Rule {
