@@ -224,7 +224,15 @@ fn a_pull_secret_is_made_readable_by_its_owner_alone_and_never_printed() {
 fn what_cannot_work_is_said_and_nothing_is_written() {
     let shore = shore_with_calico("v3.32.1");
     shore.write("no-secret.json", "hello");
-    let all: [(&[&str], &str); 10] = [
+    shore.write(
+        "no-spec.yaml",
+        "apiVersion: operator.tigera.io/v1\nkind: Installation\n",
+    );
+    let all: [(&[&str], &str); 11] = [
+        (
+            &["r.corp", "--manifest", "no-spec.yaml"],
+            "no field for the spec",
+        ),
         (
             &["r.corp", "--patch", "--install", "helm"],
             "--patch is for",
@@ -258,6 +266,18 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
         assert!(!run.stderr.contains("a default install"), "{}", run.stderr);
         assert!(!shore.path("apply").exists(), "{arguments:?}");
+    }
+    let mirror = shore.run(&["mirror", "containerd", "calico.tar", "corp"]);
+    assert_eq!(mirror.code, Some(2), "{}", mirror.said());
+    let release = ["images", "--product", "calico@v3.32.1"];
+    for (arguments, words) in [
+        (&["--product-mirror", "corp/x"], "path on Docker Hub"),
+        (&["--product-registry", "corp"], "path on Docker Hub"),
+        (&["--with=windows", "--without=windows"], "both taken"),
+    ] {
+        let run = shore.run(&[release.as_slice(), arguments].concat());
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
+        assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
     }
     let unknown = shore.run(&["images", "--product", "calico@v3.99.0"]);
     assert_eq!(unknown.code, Some(2));

@@ -1,7 +1,7 @@
 //! Manifests are pointed at a registry, and nothing else in them changes.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use sealift_testkit::{Registry, real::shared_data};
 
@@ -47,6 +47,26 @@ fn a_file_is_rewritten_in_place_once() {
         .mode();
     assert_eq!(mode & 0o777, 0o640);
     assert_eq!(shore.names(), ["operator.yaml"]);
+}
+
+#[test]
+fn a_link_stays_one_and_a_file_keeps_its_owner() {
+    let shore = Shore::new();
+    shore.write("operator.yaml", DEPLOYMENT);
+    std::os::unix::fs::symlink("operator.yaml", shore.path("link.yaml")).unwrap();
+    if std::os::unix::fs::chown(shore.path("operator.yaml"), Some(1234), Some(1235)).is_err() {
+        println!("SKIPPED: only root may give files away");
+    }
+    let owner = || {
+        let file = fs::metadata(shore.path("operator.yaml")).unwrap();
+        (file.uid(), file.gid())
+    };
+    let before = owner();
+    shore.ok(&["rewrite", "link.yaml", "--to", "r.corp"]);
+    assert_eq!(owner(), before);
+    assert!(shore.path("link.yaml").is_symlink());
+    assert_eq!(shore.read("link.yaml"), shore.read("operator.yaml"));
+    assert_ne!(shore.read("link.yaml"), DEPLOYMENT.as_bytes());
 }
 
 #[test]
@@ -139,10 +159,33 @@ fn what_is_no_manifest_is_refused_and_nothing_is_written() {
         assert_eq!(shore.read("good.yaml"), DEPLOYMENT.as_bytes());
         assert_eq!(shore.read("bad.yaml"), text.as_bytes());
     }
-    for to in ["https://r.corp", "r.corp/Upper", "", "r corp"] {
+    for to in ["https://r.corp", "r.corp/Upper", "", "r corp", "corp"] {
         let run = shore.run(&["rewrite", "good.yaml", "--to", to]);
         assert_eq!(run.code, Some(2), "{to:?}: {}", run.said());
+        assert_eq!(shore.read("good.yaml"), DEPLOYMENT.as_bytes());
     }
+}
+
+#[test]
+fn standard_input_goes_to_standard_output_or_is_refused() {
+    let shore = Shore::new();
+    shore.write("good.yaml", DEPLOYMENT);
+    for (beside, words) in [
+        (["good.yaml"].as_slice(), "together with files"),
+        (&["--out-dir", "new"], "into a folder"),
+        (&["--json"], "with --json"),
+    ] {
+        let arguments = [["rewrite", "-", "--to", "r.corp"].as_slice(), beside].concat();
+        let run = shore.run_with_input(&arguments, DEPLOYMENT.as_bytes());
+        assert_eq!(run.code, Some(2), "{}", run.said());
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+        assert_eq!(shore.names(), ["good.yaml"]);
+        let dry = [arguments.as_slice(), &["--dry-run"]].concat();
+        let run = shore.run_with_input(&dry, DEPLOYMENT.as_bytes());
+        assert_eq!(run.code, Some(0), "{}", run.said());
+    }
+    assert_eq!(shore.read("good.yaml"), DEPLOYMENT.as_bytes());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -18,6 +18,9 @@ pub(crate) struct NewFile {
     pub(crate) bytes: Vec<u8>,
     /// Its permissions.
     pub(crate) mode: u32,
+    /// User and group that it is to belong to, as far as the system lets it; those who run the program
+    /// where nothing is given.
+    pub(crate) owner: Option<(u32, u32)>,
 }
 
 /// Permissions of an ordinary file, and of one with credentials in it.
@@ -70,6 +73,10 @@ fn in_the_way(file: &NewFile) -> bool {
 fn temporary(file: &NewFile) -> io::Result<NamedTempFile> {
     let mut temporary = NamedTempFile::new_in(folder(&file.path).unwrap_or(Path::new(".")))?;
     temporary.write_all(&file.bytes)?;
+    if let Some((user, group)) = file.owner {
+        // Only root may give files away.
+        let _ = fchown(temporary.as_file(), Some(user), Some(group));
+    }
     temporary
         .as_file()
         .set_permissions(PermissionsExt::from_mode(file.mode))?;
@@ -98,6 +105,7 @@ mod tests {
             path,
             bytes: b"new".to_vec(),
             mode,
+            owner: None,
         }
     }
 

@@ -148,6 +148,14 @@ pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
     if args.product.is_empty() {
         return Ok(Vec::new());
     }
+    if let Some(feature) = args
+        .with
+        .iter()
+        .find(|feature| args.without.contains(feature))
+    {
+        let message = format!("the feature {feature:?} is both taken and left out");
+        return Err(Failure::message(Exit::Usage, message).hint("--with or --without, not both"));
+    }
     let catalogue = catalogue(&args.data)?;
     let selection = selection(args);
     let specs = args.product.iter();

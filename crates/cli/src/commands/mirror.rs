@@ -113,6 +113,7 @@ fn tell(args: &MirrorArgs, files: &[OutputFile]) -> Result<(), Failure> {
             path: folder.join(&file.name),
             bytes: file.bytes.clone(),
             mode: ORDINARY,
+            owner: None,
         })
         .collect();
     write_all(&new, args.overwrite)?;

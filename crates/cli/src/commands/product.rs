@@ -174,6 +174,7 @@ fn calico(args: &CalicoArgs) -> Result<Exit, Failure> {
         path: file.name.clone().into(),
         bytes: file.bytes.clone(),
         mode: if file.secret { SECRET } else { ORDINARY },
+        owner: None,
     }));
     refuse_two_of_one_name(&files)?;
     for warning in &applied.warnings {
@@ -365,6 +366,7 @@ fn write(args: &CalicoArgs, folder: &Path, files: &[NewFile]) -> Result<(), Fail
             path: folder.join(&file.path),
             bytes: file.bytes.clone(),
             mode: file.mode,
+            owner: None,
         })
         .collect();
     write_all(&files, args.overwrite)?;

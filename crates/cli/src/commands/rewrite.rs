@@ -1,6 +1,6 @@
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -55,6 +55,12 @@ pub(crate) struct RewriteArgs {
 }
 
 pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
+    let usage = |error| Failure::new(Exit::Usage, &error);
+    args.to.check_nameable().map_err(usage)?;
+    let input = args.files.iter().any(|path| is_input(path));
+    if input && !args.dry_run {
+        refuse_beside_input(args)?;
+    }
     let naming = args.naming.naming()?;
     let pins = match &args.pin {
         Some(bundle) => Some(Pins::of(Bundle::open(bundle)?.record(), &args.to, &naming)?),
@@ -74,13 +80,31 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     if args.dry_run {
         return dry_run(args, &files);
     }
-    if let [only] = args.files.as_slice()
-        && only == Path::new("-")
-    {
+    if input {
         return to_stdout(&files);
     }
     write(args, &files)?;
     tell(args, &files)
+}
+
+fn is_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// What standard input becomes goes to standard output, which it needs alone.
+fn refuse_beside_input(args: &RewriteArgs) -> Result<(), Failure> {
+    let beside = if args.files.len() > 1 {
+        "together with files"
+    } else if args.out_dir.is_some() {
+        "into a folder"
+    } else if args.output.json {
+        "with --json"
+    } else {
+        return Ok(());
+    };
+    let message = format!("standard input cannot be rewritten {beside}");
+    Err(Failure::message(Exit::Usage, message)
+        .hint("the result goes to standard output; give the text as a file, or say --dry-run"))
 }
 
 fn dry_run(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
@@ -109,22 +133,23 @@ fn to_stdout(files: &[Rewritten]) -> Result<Exit, Failure> {
 fn write(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
     let mut new = Vec::new();
     for (path, file) in args.files.iter().zip(files) {
-        if path == Path::new("-") {
-            let message = "standard input cannot be rewritten together with files";
-            return Err(Failure::message(Exit::Usage, message));
-        }
-        let mode = fs::metadata(path).map_or(ORDINARY, |file| file.permissions().mode() & 0o7777);
+        let there = fs::metadata(path).ok();
+        let mode = there
+            .as_ref()
+            .map_or(ORDINARY, |file| file.permissions().mode() & 0o7777);
         match &args.out_dir {
             Some(folder) => new.push(NewFile {
                 path: folder.join(path.file_name().unwrap_or(path.as_os_str())),
                 bytes: file.new.clone(),
                 mode,
+                owner: None,
             }),
             // A link's target is what changes, and a file without changes is not touched.
             None if file.changed() => new.push(NewFile {
                 path: fs::canonicalize(path).unwrap_or_else(|_| path.clone()),
                 bytes: file.new.clone(),
                 mode,
+                owner: there.map(|file| (file.uid(), file.gid())),
             }),
             None => {}
         }

@@ -67,6 +67,7 @@ pub(super) fn manifests(
                 path: PathBuf::from(path.file_name().unwrap_or(path.as_os_str())),
                 bytes,
                 mode: ORDINARY,
+                owner: None,
             },
             installation,
         })
@@ -106,8 +107,10 @@ fn with_installation(
         pull_secret: args.pull_secret.as_deref(),
     };
     let plan = plan_spec_fields(&manifest.name, &manifest.new, &wanted).map_err(|e| usage(&e))?;
-    for place in &plan.not_understood {
-        progress::warn(&format!("left alone: {}:{place}", manifest.name));
+    if let Some(place) = plan.not_understood.first() {
+        let message = format!("{}:{place}", manifest.name);
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("or leave the manifest out, and an Installation is written"));
     }
     let new = plan.apply(&manifest.new, &wanted).map_err(|e| usage(&e))?;
     Ok((new, plan.resources > 0))
