@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "products/calico_sets.rs"]
 mod calico_sets;
+#[path = "products/case.rs"]
+mod case;
 #[path = "products/coverage.rs"]
 mod coverage;
 #[path = "products/data_files.rs"]
@@ -14,12 +16,16 @@ mod data_files;
 mod files;
 #[path = "products/helm.rs"]
 mod helm;
+#[path = "products/image_set.rs"]
+mod image_set;
 #[path = "products/mirrors.rs"]
 mod mirrors;
 #[path = "products/operator.rs"]
 mod operator;
 #[path = "products/other_sets.rs"]
 mod other_sets;
+#[path = "products/pull_secrets.rs"]
+mod pull_secrets;
 #[path = "products/readers.rs"]
 mod readers;
 #[path = "products/schema.rs"]
