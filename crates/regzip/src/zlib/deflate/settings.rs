@@ -1,5 +1,8 @@
 //! What the encoders can be told, and how hard their levels try.
 
+use super::LOOKAHEAD;
+use crate::token::MAX_MATCH;
+
 /// Which of the two programs, and what may be set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -41,6 +44,15 @@ impl Settings {
         match self.family {
             Family::Zlib => (1 << (self.mem_level + 6)) - 1,
             Family::Gnu | Family::BusyBox { .. } => (1 << self.hash_bits()) - 1,
+        }
+    }
+
+    /// Bytes ahead below which more input is asked for, at which the window may slide.
+    pub(super) fn least_lookahead(self) -> usize {
+        match self.strategy {
+            Strategy::HuffmanOnly => 1,
+            Strategy::Rle => MAX_MATCH + 1,
+            _ => LOOKAHEAD,
         }
     }
 

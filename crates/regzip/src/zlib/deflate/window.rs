@@ -36,7 +36,8 @@ impl Deflate {
             // gzip asks for input once more and then knows that there is none.
             let no_more =
                 self.settings.is_gzip() && self.rest != Rest::More && self.end() <= window_end;
-            if lookahead >= LOOKAHEAD || (no_more && self.rest == Rest::Seen) {
+            if lookahead >= self.settings.least_lookahead() || (no_more && self.rest == Rest::Seen)
+            {
                 return;
             }
             if self.pos - self.base >= self.window + self.max_distance() {
