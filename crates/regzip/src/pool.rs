@@ -15,24 +15,33 @@ pub(crate) struct Work {
     pub(crate) plain: Vec<u8>,
     /// Of the members that end in it.
     pub(crate) trailers: Vec<Vec<u8>>,
+    /// An empty buffer for the output.
+    pub(crate) out: Vec<u8>,
+}
+
+/// A job that was done.
+pub(crate) struct Done {
+    pub(crate) out: Result<Vec<u8>>,
+    /// Its input's buffer, to be used again.
+    pub(crate) plain: Vec<u8>,
 }
 
 /// Where the output of a job will arrive.
-pub(crate) struct Pending(Receiver<Result<Vec<u8>>>);
+pub(crate) struct Pending(Receiver<Done>);
 
 impl Pending {
     /// Waits for the output.
-    pub(crate) fn wait(self) -> Result<Vec<u8>> {
+    pub(crate) fn wait(self) -> Result<Done> {
         let gone = || {
             Error::Io(std::io::Error::other(
                 "a thread that rebuilt a part is gone",
             ))
         };
-        self.0.recv().map_err(|_| gone())?
+        self.0.recv().map_err(|_| gone())
     }
 }
 
-type Item = (Work, SyncSender<Result<Vec<u8>>>);
+type Item = (Work, SyncSender<Done>);
 
 /// Threads that end when the pool is dropped.
 pub(crate) struct Pool {
@@ -87,15 +96,20 @@ impl Drop for Pool {
 fn work(recipe: &Recipe, items: &Mutex<Receiver<Item>>) {
     loop {
         let item = items.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((work, reply)) = item else { return };
+        let Ok((mut work, reply)) = item else {
+            return;
+        };
+        let out = std::mem::take(&mut work.out);
+        let out = run(recipe, &work, out);
+        let plain = work.plain;
         // Whoever asked may have lost interest.
-        drop(reply.send(run(recipe, &work)));
+        drop(reply.send(Done { out, plain }));
     }
 }
 
 /// Writes all parts of a job.
-pub(crate) fn run(recipe: &Recipe, work: &Work) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(work.plain.len() / 2);
+fn run(recipe: &Recipe, work: &Work, mut out: Vec<u8>) -> Result<Vec<u8>> {
+    out.reserve(work.plain.len() / 2);
     let mut trailers = work.trailers.iter();
     let (mut history, mut rest) = work.plain.split_at(work.job.history as usize);
     let last = work.job.parts.len() - 1;

@@ -100,6 +100,8 @@ struct Rebuilder<P> {
     planner: Planner,
     pool: Option<Pool>,
     pending: VecDeque<Pending>,
+    /// Buffers of jobs that are done: new ones would cost more than filling them.
+    spare: Vec<Vec<u8>>,
     /// Plain bytes before the next job that are kept.
     history: u64,
     /// A job too large for the pool, until all before it are done.
@@ -137,6 +139,7 @@ impl<P: Read> Rebuilder<P> {
             recipe,
             pool,
             pending: VecDeque::new(),
+            spare: Vec::new(),
             held: None,
             inline: None,
             tail: None,
@@ -175,7 +178,9 @@ impl<P: Read> Rebuilder<P> {
         }
         self.fill_pool()?;
         if let Some(pending) = self.pending.pop_front() {
-            self.piece = pending.wait()?;
+            let done = pending.wait()?;
+            let piece = std::mem::replace(&mut self.piece, done.out?);
+            self.spare.extend([piece, done.plain]);
             return Ok(true);
         }
         let job = match self.held.take() {
@@ -203,7 +208,13 @@ impl<P: Read> Rebuilder<P> {
             }
             self.feed.read_to(job.to + job.overshoot)?;
             let range = (job.from - job.history, job.to + job.overshoot);
-            let plain = self.feed.range(range.0, range.1).to_vec();
+            let mut buffer = || {
+                let mut buffer = self.spare.pop().unwrap_or_default();
+                buffer.clear();
+                buffer
+            };
+            let (mut plain, out) = (buffer(), buffer());
+            plain.extend_from_slice(self.feed.range(range.0, range.1));
             let ends = job.parts.iter().filter(|part| part.to.is_none());
             let trailers = ends.map(|_| self.feed.trailer()).collect::<Result<_>>()?;
             self.feed.discard(job.to.saturating_sub(self.history));
@@ -211,6 +222,7 @@ impl<P: Read> Rebuilder<P> {
                 job,
                 plain,
                 trailers,
+                out,
             }));
         }
         Ok(())

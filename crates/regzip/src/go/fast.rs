@@ -64,7 +64,7 @@ impl Fast {
         new.past.skip_to(checkpoint.plain);
         for piece in history.chunks_exact(MAX_STORED) {
             new.buffer.extend_from_slice(piece);
-            new.tokenize();
+            new.tokenize::<false>();
             new.next_piece(MAX_STORED);
         }
         new
@@ -128,7 +128,7 @@ impl Fast {
             return;
         }
         self.sweep();
-        self.tokenize();
+        self.tokenize::<true>();
         let plain = &self.buffer[self.start..];
         if self.tokens.len() > len - (len >> 4) {
             block::write_literals(&mut self.bits, plain);
@@ -144,7 +144,8 @@ impl Fast {
         self.start = len;
     }
 
-    fn tokenize(&mut self) {
+    /// Goes through the block; notes the tokens if they are wanted.
+    fn tokenize<const NOTE: bool>(&mut self) {
         self.tokens.clear();
         let end = self.buffer.len();
         // Positions below are indexes into `buffer`; `offset` turns them into Go's count.
@@ -154,12 +155,12 @@ impl Fast {
         let mut pos = self.start;
         while let Some((at, mut candidate)) = self.seek(&mut pos, limit, offset) {
             pos = at;
-            self.literals(emitted, pos);
+            self.literals::<NOTE>(emitted, pos);
             loop {
-                pos = self.extend(pos, candidate, end, offset);
+                pos = self.extend::<NOTE>(pos, candidate, end, offset);
                 emitted = pos;
                 if pos >= limit {
-                    self.literals(emitted, end);
+                    self.literals::<NOTE>(emitted, end);
                     return;
                 }
                 let bytes = load64(&self.buffer, pos - 1);
@@ -183,7 +184,7 @@ impl Fast {
                 candidate = found.at;
             }
         }
-        self.literals(emitted, end);
+        self.literals::<NOTE>(emitted, end);
     }
 
     /// Looks for the next match from `pos` on, in growing steps; its place and the candidate's.
@@ -216,7 +217,13 @@ impl Fast {
 
     /// Emits the match at `pos`; four bytes are known to be equal. Returns where it ends.
     #[inline]
-    fn extend(&mut self, pos: usize, candidate: u32, end: usize, offset: u32) -> usize {
+    fn extend<const NOTE: bool>(
+        &mut self,
+        pos: usize,
+        candidate: u32,
+        end: usize,
+        offset: u32,
+    ) -> usize {
         let distance = offset.wrapping_add(pos as u32).wrapping_sub(candidate) as usize;
         let longest = MAX_MATCH.min(end - pos);
         // Bytes from before the previous block are gone: such a match stays at four bytes.
@@ -224,14 +231,18 @@ impl Fast {
             common_prefix(&self.buffer, from, pos + 4, longest - 4)
         });
         let length = 4 + more;
-        let token = Token::new_match(length as u32, distance as u32);
-        self.tokens.matched(token);
+        if NOTE {
+            let token = Token::new_match(length as u32, distance as u32);
+            self.tokens.matched(token);
+        }
         pos + length
     }
 
     #[inline]
-    fn literals(&mut self, from: usize, to: usize) {
-        self.tokens.literals(&self.buffer[from..to]);
+    fn literals<const NOTE: bool>(&mut self, from: usize, to: usize) {
+        if NOTE {
+            self.tokens.literals(&self.buffer[from..to]);
+        }
     }
 }
 
