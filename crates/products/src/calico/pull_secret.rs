@@ -140,18 +140,28 @@ fn credentials_for(
         None => return Err(error("no \"auths\"".to_owned())),
     };
     let own = auths.iter().filter(|(key, _)| host(key) == registry);
-    let own: Map<String, Value> = own
-        .map(|(key, entry)| (key.clone(), entry.clone()))
-        .collect();
-    if own.is_empty() {
-        return Err(error(format!("no credentials for {registry}")));
+    let (usable, others): (Vec<_>, Vec<_>) = own.partition(|(_, entry)| has_credentials(entry));
+    let token = |entry: &Value| entry.get("identitytoken").is_some();
+    if !usable.is_empty() {
+        let usable = usable.into_iter();
+        return Ok(usable
+            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .collect());
     }
-    if own.values().any(has_credentials) {
-        return Ok(own);
-    }
-    Err(error(format!(
-        "the entry for {registry} has neither \"auth\" nor user name and password (a helper program may hold them)"
-    )))
+    Err(error(if others.iter().any(|(_, entry)| token(entry)) {
+        format!("the entry for {registry} has an identity token, which no kubelet can use")
+    } else if !others.is_empty() {
+        format!(
+            "the entry for {registry} has neither \"auth\" nor user name and password (a helper program may hold them)"
+        )
+    } else if value
+        .get("credHelpers")
+        .is_some_and(|all| all.get(registry).is_some())
+    {
+        format!("the credentials for {registry} are in a helper program, which no kubelet can ask")
+    } else {
+        format!("no credentials for {registry}")
+    }))
 }
 
 /// The host of a key of `auths`, which may be a URL or have a path.

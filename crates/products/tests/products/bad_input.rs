@@ -281,6 +281,14 @@ fn a_secret_file_that_is_none_is_refused_and_its_content_not_repeated() {
             b"{\"auths\": {\"r.corp\": {\"auth\": \"canary\"}}}",
             "neither",
         ),
+        (
+            b"{\"auths\": {\"r.corp\": {\"identitytoken\": \"canary\"}}}",
+            "identity token",
+        ),
+        (
+            b"{\"auths\": {\"other.corp\": {}}, \"credHelpers\": {\"r.corp\": \"canary\"}}",
+            "helper program",
+        ),
         (b"apiVersion: v1\nkind: Secret\n", "not JSON"),
     ];
     for (bytes, expected) in files {

@@ -60,6 +60,7 @@ fn only_the_credentials_of_the_destination_get_into_the_cluster() {
         "auths": {
             "registry.corp:5000": {"auth": "bWU6Y2FuYXJ5"},
             "https://registry.corp:5000/mirror": {"username": "me", "password": "too"},
+            "registry.corp:5000/other": {"identitytoken": "secret"},
             "registry.corp": {"auth": "b3RoZXI6cG9ydA=="},
             "quay.io": {"auth": "b3RoZXI6c2VjcmV0"},
         },
