@@ -42,7 +42,8 @@ pub(crate) struct ProductArgs {
         value_delimiter = ','
     )]
     pub(crate) without: Vec<String>,
-    /// Take the images of the release's default registry from this one
+    /// Take the images of the release's default registry from this one, which has them under the same
+    /// names; the operator keeps its own
     #[arg(long, value_name = "REGISTRY[/PATH]", requires = "product")]
     pub(crate) product_registry: Option<Destination>,
     /// Pull all images of the product from this mirror, which has them below this path; they keep the

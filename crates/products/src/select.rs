@@ -22,7 +22,7 @@ pub enum RegistryChoice {
     #[default]
     Release,
     /// Another public registry for the images of the release's default registry, such as `quay.io` for
-    /// a Calico that says Docker Hub; images with a registry of their own keep it.
+    /// a Calico that says Docker Hub; images with a registry of their own keep it, and so does the operator.
     Published(Destination),
     /// A mirror that has all of them below its path. They are pulled from there and keep the names that
     /// the release has for them.
@@ -321,7 +321,7 @@ impl Release {
         naming: &Naming,
     ) -> Result<ProductImage, SelectError> {
         let reference = match registry {
-            RegistryChoice::Published(other) if row.default_registry => {
+            RegistryChoice::Published(other) if row.default_registry && !self.is_operator(row) => {
                 self.published_at(row, other)?
             }
             _ => row.reference.clone(),
@@ -349,6 +349,13 @@ impl Release {
             named_by: row.named_by.clone(),
             omitted_by: omitted.cloned().collect(),
         })
+    }
+
+    /// Whether it is the operator's own image, which has a version of its own and is published at one
+    /// registry alone, whatever the others have.
+    fn is_operator(&self, row: &ImageRow) -> bool {
+        let operator = self.operator.as_ref();
+        operator.is_some_and(|version| row.reference.tag() == Some(version.as_str()))
     }
 
     /// An image of the release's registry at another one: the name below it stays.

@@ -21,6 +21,23 @@ const LISTS: &[(&str, &str, usize)] = &[
 ];
 
 #[test]
+fn another_registry_gives_the_images_and_not_the_operator() {
+    let catalogue = catalogue();
+    let release = release(&catalogue, "calico@v3.32.1");
+    let selection = Selection {
+        registry: RegistryChoice::Published("docker.io".parse().unwrap()),
+        ..Selection::default()
+    };
+    let product = catalogue.product("calico").unwrap();
+    let chosen = release.select(product, &selection).unwrap();
+    for image in chosen.images {
+        let operator = image.reference.repository() == "tigera/operator";
+        let registry = if operator { "quay.io" } else { "docker.io" };
+        assert_eq!(image.reference.registry(), registry, "{}", image.reference);
+    }
+}
+
+#[test]
 fn the_set_is_what_the_operator_prints_and_nothing_of_it_is_missing() {
     let catalogue = catalogue();
     for (version, operator, count) in LISTS {
