@@ -9,22 +9,25 @@ use crate::failure::{Failure, printable};
 
 /// Writes `text` and a line feed. Names in it may come from outside.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    write(&printable(text))
+    write(format!("{}\n", printable(text)).as_bytes())
+}
+
+/// Writes a file's content as it is.
+pub(crate) fn bytes(content: &[u8]) -> Result<(), Failure> {
+    write(content)
 }
 
 /// Writes `value` as JSON.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Failed, &error))?;
-    write(&text)
+    write(format!("{text}\n").as_bytes())
 }
 
-fn write(text: &str) -> Result<(), Failure> {
+fn write(content: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     // In one piece: whoever reads only the first line must not end us between two.
-    let written = out
-        .write_all(format!("{text}\n").as_bytes())
-        .and_then(|()| out.flush());
+    let written = out.write_all(content).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         // Whoever read our output has seen enough.
         io::ErrorKind::BrokenPipe => Failure::silent(Exit::Failed),

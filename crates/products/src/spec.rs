@@ -53,7 +53,7 @@ impl FromStr for ProductSpec {
             None => Wanted::Exact(
                 version
                     .parse()
-                    .map_err(|_| error("the version is malformed"))?,
+                    .map_err(|_| error("a version has two numbers at least"))?,
             ),
         };
         Ok(Self {

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -81,7 +80,8 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
         return dry_run(args, &files);
     }
     if input {
-        return to_stdout(&files);
+        files.iter().try_for_each(|file| output::bytes(&file.new))?;
+        return Ok(Exit::Done);
     }
     write(args, &files)?;
     tell(args, &files)
@@ -117,15 +117,6 @@ fn dry_run(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
         if !diff.is_empty() {
             output::line(diff.trim_end_matches('\n'))?;
         }
-    }
-    Ok(Exit::Done)
-}
-
-fn to_stdout(files: &[Rewritten]) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
-    for file in files {
-        let written = out.write_all(&file.new).and_then(|()| out.flush());
-        written.map_err(|error| Failure::new(Exit::Failed, &error))?;
     }
     Ok(Exit::Done)
 }
