@@ -41,7 +41,11 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8], signs: Signs) -> Vec<V
         (Wrapper::Zlib, [0x78, 0x01, ..]) => vec![[go, new_go].concat(), zlib],
         _ => vec![zlib, [go, new_go].concat()],
     };
-    groups.push(vec![Encoder::Stored]);
+    groups.push(
+        [false, true]
+            .map(|fixed_end| Encoder::Stored { fixed_end })
+            .to_vec(),
+    );
     groups
 }
 

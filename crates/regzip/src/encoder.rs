@@ -94,7 +94,11 @@ pub enum Encoder {
         rsyncable: bool,
     },
     /// Stored blocks only; the recipe lists their ends.
-    Stored,
+    Stored {
+        /// An empty block of fixed codes ends the stream, as Go's from 1.27 on and klauspost's do;
+        /// otherwise its last stored block does.
+        fixed_end: bool,
+    },
     /// GNU gzip 1.x, levels 1 to 9, which is not zlib.
     GnuGzip {
         /// The level.
@@ -156,7 +160,7 @@ impl Encoder {
                 out.extend_from_slice(&[PIGZ, level, flags]);
                 varint::put(out, u64::from(block_size));
             }
-            Self::Stored => out.push(STORED),
+            Self::Stored { fixed_end } => out.extend_from_slice(&[STORED, u8::from(fixed_end)]),
             Self::Pgzip {
                 level,
                 version,
@@ -228,7 +232,9 @@ impl Encoder {
                     rsyncable: flags & 2 != 0,
                 })
             }
-            STORED => Ok(Self::Stored),
+            STORED => Ok(Self::Stored {
+                fixed_end: within(fields.byte()?, 0, 1)? == 1,
+            }),
             _ => Err(Error::BadRecipe("unknown encoder")),
         }
     }
@@ -243,7 +249,7 @@ impl Encoder {
                 rsyncable: false,
                 ..
             } => at.is_multiple_of(u64::from(block_size)),
-            Self::Pigz { .. } | Self::Stored => true,
+            Self::Pigz { .. } | Self::Stored { .. } => true,
             _ => false,
         }
     }
@@ -297,7 +303,7 @@ impl Encoder {
                 Box::new(Deflate::new(self.settings()))
             }
             Self::Pigz { .. } => Box::new(self.pigz()),
-            Self::Stored => Box::new(Stored::default()),
+            Self::Stored { fixed_end } => Box::new(Stored::new(fixed_end)),
             Self::Pgzip {
                 level,
                 version,
@@ -325,7 +331,7 @@ impl Encoder {
                 Box::new(Deflate::resume(self.settings(), checkpoint, history))
             }
             Self::Pigz { .. } => Box::new(self.pigz().resume(checkpoint, history)),
-            Self::Stored => Box::new(Stored::resume(checkpoint)),
+            Self::Stored { fixed_end } => Box::new(Stored::resume(fixed_end, checkpoint)),
             Self::Pgzip {
                 level,
                 version,

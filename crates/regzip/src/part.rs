@@ -34,6 +34,16 @@ impl Part {
         to - self.start(recipe).map_or(0, |c| c.plain)
     }
 
+    /// Bytes of the output that the recipe has as they are, up to the deflate stream's end.
+    fn copied(self, recipe: &Recipe) -> u64 {
+        let member = self.member(recipe);
+        let literal = match &member.method {
+            Method::Literal(bytes) => bytes.len(),
+            Method::Replay(_) | Method::Corrected(_) => 0,
+        };
+        (member.header.len() + literal) as u64
+    }
+
     /// Plain bytes before it that it needs.
     pub(crate) fn history(self, recipe: &Recipe) -> usize {
         match (self.start(recipe), &self.member(recipe).method) {
@@ -84,7 +94,8 @@ pub(crate) struct Job {
     pub(crate) overshoot: u64,
 }
 
-/// Small members are put together until a job has this many plain bytes, or this many parts.
+/// Small members are put together until a job has this many bytes, or this many parts. Those count
+/// that are in the recipe: a thousand members may share one long literal.
 const JOB: u64 = 1 << 20;
 const PARTS: usize = 1 << 10;
 
@@ -125,10 +136,11 @@ impl Planner {
             .peek(recipe)
             .map_or(0, |part| part.history(recipe) as u64);
         let mut parts = Vec::new();
-        let mut overshoot = 0;
+        let (mut overshoot, mut copied) = (0, 0);
         while let Some(part) = self.peek(recipe) {
             let len = part.len(recipe);
-            let full = self.at - from + len > JOB || parts.len() == PARTS;
+            copied += part.copied(recipe);
+            let full = self.at - from + len + copied > JOB || parts.len() == PARTS;
             if !parts.is_empty() && full {
                 break;
             }
@@ -259,5 +271,36 @@ pub(crate) fn apply(encoder: &mut dyn Encode, kind: EventKind) {
         EventKind::Flush => encoder.flush(),
         EventKind::FullFlush => encoder.full_flush(),
         EventKind::Boundary => encoder.boundary(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wrapper::Wrapper;
+
+    #[test]
+    fn members_that_share_one_literal_do_not_all_go_into_one_job() {
+        let literal: std::sync::Arc<[u8]> = vec![0; JOB as usize / 4].into();
+        let member = || Member {
+            wrapper: Wrapper::Gzip,
+            header: std::sync::Arc::default(),
+            method: Method::Literal(literal.clone()),
+            plain_len: 1,
+            plain_crc: 0,
+            trailer: None,
+            events: Vec::new(),
+            checkpoints: Vec::new(),
+        };
+        let recipe = Recipe {
+            stream_len: 0,
+            stream_crc: 0,
+            members: std::iter::repeat_with(member).take(PARTS).collect(),
+            tail: crate::recipe::Tail::None,
+        };
+        let mut planner = Planner::default();
+        let jobs: Vec<_> = std::iter::from_fn(|| planner.next_job(&recipe)).collect();
+        assert!(jobs.iter().all(|job| job.parts.len() <= 4));
+        assert_eq!(jobs.iter().map(|job| job.parts.len()).sum::<usize>(), PARTS);
     }
 }

@@ -142,7 +142,7 @@ impl<'a> Replay<'a> {
             self.note(EventKind::Boundary, position);
         }
         self.running.write(data);
-        if self.encoder == Encoder::Stored && ended.is_some() && !last {
+        if matches!(self.encoder, Encoder::Stored { .. }) && ended.is_some() && !last {
             self.running.boundary();
             self.note(EventKind::Boundary, end);
         }

@@ -12,17 +12,26 @@ pub(crate) const MAX_STORED: usize = 65535;
 /// Ends a block at each boundary, and where the format leaves no choice.
 #[derive(Default)]
 pub(crate) struct Stored {
+    fixed_end: bool,
     bits: BitWriter,
     block: Vec<u8>,
     past: Past,
 }
 
 impl Stored {
+    /// With an empty block of fixed codes at the end, or without.
+    pub(crate) fn new(fixed_end: bool) -> Self {
+        Self {
+            fixed_end,
+            ..Self::default()
+        }
+    }
+
     /// Goes on from a checkpoint; nothing before it matters.
-    pub(crate) fn resume(checkpoint: &Checkpoint) -> Self {
+    pub(crate) fn resume(fixed_end: bool, checkpoint: &Checkpoint) -> Self {
         let mut new = Self {
             bits: checkpoint.writer(),
-            ..Self::default()
+            ..Self::new(fixed_end)
         };
         new.past.skip_to(checkpoint.plain);
         new
@@ -62,7 +71,15 @@ impl Encode for Stored {
     }
 
     fn finish(&mut self) {
-        self.end_block(true);
+        if !self.fixed_end {
+            return self.end_block(true);
+        }
+        if !self.block.is_empty() {
+            self.end_block(false);
+        }
+        // The mark of a last block and of fixed codes; the end of a block is seven zeros.
+        self.bits.put(0b011, 3 + 7);
+        self.bits.align();
     }
 
     fn want_checkpoint(&mut self, after: u64) {

@@ -67,7 +67,7 @@ fn every_level_is_recognised_and_rebuilt() {
     let writers = [go_writer("klauspost"), new_go_writer()];
     for (writer, formats) in writers.into_iter().zip([&["gzip", "pgzip"][..], &["gzip"]]) {
         let Some(writer) = writer else { return };
-        for (turn, level) in [-2i8, 1, 2, 3, 4, 6, 7, 8, 9].into_iter().enumerate() {
+        for (turn, level) in [-2i8, 0, 1, 2, 3, 4, 6, 7, 8, 9].into_iter().enumerate() {
             // Some of the inputs for each level, so that all have their turn.
             for (name, plain) in inputs().into_iter().skip(turn).step_by(9) {
                 for format in formats {
@@ -112,7 +112,7 @@ fn the_new_go_with_flushes() {
         return;
     };
     for (name, plain) in inputs().into_iter().skip(2).step_by(6) {
-        for level in ["-2", "1", "6", "9"] {
+        for level in ["-2", "0", "1", "6", "9"] {
             let stream = run(&writer, &["gzip", level, "flush=30011"], &plain);
             let what = format!("level {level}, {name}");
             round_trip(&what, &stream, &plain, &Options::default());

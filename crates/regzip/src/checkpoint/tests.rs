@@ -53,7 +53,9 @@ impl Random {
 }
 
 fn encoders() -> Vec<Encoder> {
-    let mut all = vec![Encoder::Stored];
+    let mut all = [false, true]
+        .map(|fixed_end| Encoder::Stored { fixed_end })
+        .to_vec();
     all.extend([-2, 0, 1, 2, 3, 4, 6, 9].map(|level| Encoder::Go { level }));
     let version = Version::From1_18_2;
     all.extend([-2, 1, 2, 3, 4, 5, 6].map(|level| Encoder::Klauspost { level, version }));

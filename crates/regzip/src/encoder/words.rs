@@ -29,7 +29,10 @@ impl Display for Encoder {
             Self::BusyBox { level, hash_bits } => {
                 write!(f, "BusyBox gzip, level {level}, hash of {hash_bits} bits")
             }
-            Self::Stored => f.write_str("stored blocks"),
+            Self::Stored { fixed_end } => {
+                f.write_str("stored blocks")?;
+                f.write_str(if fixed_end { ", then a fixed one" } else { "" })
+            }
             Self::Pigz {
                 level,
                 block_size,

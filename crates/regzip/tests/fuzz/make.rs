@@ -115,7 +115,9 @@ pub(crate) fn odd_encoder(random: &mut Random) -> Encoder {
             version: random.pick(&VERSIONS),
             block_size: 16_385 + random.below(200_000) as u32,
         },
-        2 => Encoder::Stored,
+        2 => Encoder::Stored {
+            fixed_end: random.below(2) == 1,
+        },
         _ => Encoder::Zlib {
             level,
             window_bits: 9 + random.below(7) as u8,
