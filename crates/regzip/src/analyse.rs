@@ -328,7 +328,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
                     checkpoints,
                     sums,
                 } => {
-                    let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
+                    let (trailer, end) = trailer(&mut inflater.bits.input, wrapper, &sums)?;
                     self.memory.note(encoder);
                     self.corrected = 0;
                     let member = Member {

@@ -7,6 +7,7 @@
 use std::io::Read;
 
 use self::quick::{Bits, Out};
+pub(crate) use self::reader::{BitReader, fixed_codes};
 pub(crate) use self::table::Table;
 use crate::error::{Error, Result};
 use crate::input::Input;
@@ -15,6 +16,7 @@ use crate::token::{
 };
 
 mod quick;
+mod reader;
 mod table;
 
 /// How a block is coded.
@@ -55,9 +57,7 @@ const AT_HAND: usize = 256;
 
 /// Decodes one deflate stream after the other from an [`Input`].
 pub(crate) struct Inflater<R> {
-    pub(crate) input: Input<R>,
-    acc: u64,
-    count: u32,
+    pub(crate) bits: BitReader<R>,
     /// History and the bytes of the current step.
     window: Vec<u8>,
     fresh: usize,
@@ -78,9 +78,7 @@ enum State {
 impl<R: Read> Inflater<R> {
     pub(crate) fn new(input: Input<R>) -> Self {
         Self {
-            input,
-            acc: 0,
-            count: 0,
+            bits: BitReader::new(input),
             window: Vec::with_capacity(4 * STEP),
             fresh: 0,
             state: State::Header,
@@ -97,12 +95,11 @@ impl<R: Read> Inflater<R> {
 
     /// Starts over with the next stream of the input, without history.
     pub(crate) fn restart(&mut self) {
-        self.acc = 0;
-        self.count = 0;
+        self.bits.clear();
         self.window.clear();
         self.fresh = 0;
         self.state = State::Header;
-        self.input.mark();
+        self.bits.input.mark();
     }
 
     /// The plain bytes of the last step.
@@ -132,62 +129,13 @@ impl<R: Read> Inflater<R> {
         self.state = State::Header;
         if self.block.last {
             self.state = State::Done;
-            self.give_back();
+            self.bits.give_back();
         }
         Ok(Some(self.block))
     }
 
-    /// Returns whole unused bytes to the input.
-    fn give_back(&mut self) {
-        self.input.retreat((self.count / 8) as usize);
-        self.acc = 0;
-        self.count = 0;
-    }
-
-    fn refill(&mut self) -> Result<()> {
-        let at_hand = self.input.peek(8)?;
-        let mut taken = 0;
-        if let Some(bytes) = at_hand.get(..8).and_then(|b| <[u8; 8]>::try_from(b).ok()) {
-            self.acc |= u64::from_le_bytes(bytes) << self.count;
-            taken = ((63 - self.count) / 8) as usize;
-            self.count += taken as u32 * 8;
-            // Bits above `count` would be read twice.
-            self.acc &= (1 << self.count) - 1;
-        } else {
-            for &byte in at_hand {
-                if self.count > 55 {
-                    break;
-                }
-                self.acc |= u64::from(byte) << self.count;
-                self.count += 8;
-                taken += 1;
-            }
-        }
-        self.input.advance(taken);
-        Ok(())
-    }
-
-    fn bits(&mut self, n: u32) -> Result<u32> {
-        if self.count < n {
-            self.refill()?;
-            if self.count < n {
-                return Err(Error::BadStream("cut short"));
-            }
-        }
-        let value = self.acc & ((1 << n) - 1);
-        self.acc >>= n;
-        self.count -= n;
-        Ok(value as u32)
-    }
-
     fn block_header(&mut self) -> Result<()> {
-        let last = self.bits(1)? == 1;
-        let kind = match self.bits(2)? {
-            0 => BlockKind::Stored,
-            1 => BlockKind::Fixed,
-            2 => BlockKind::Dynamic,
-            _ => return Err(Error::BadStream("unknown block type")),
-        };
+        let (kind, last) = self.bits.block_start()?;
         self.block = Block {
             kind,
             last,
@@ -196,49 +144,32 @@ impl<R: Read> Inflater<R> {
         };
         self.state = State::Coded;
         match kind {
-            BlockKind::Stored => {
-                let skip = self.count % 8;
-                self.bits(skip)?;
-                let len = self.bits(16)?;
-                if self.bits(16)? != !len & 0xffff {
-                    return Err(Error::BadStream(
-                        "stored length does not match its complement",
-                    ));
-                }
-                self.give_back();
-                self.state = State::Stored(len as usize);
-            }
-            BlockKind::Fixed => {
-                let mut lengths = [8u8; 288];
-                lengths[144..256].fill(9);
-                lengths[256..280].fill(7);
-                self.literals.build(&lengths)?;
-                self.distances.build(&[5; 30])?;
-            }
+            BlockKind::Stored => self.state = State::Stored(self.bits.stored_len()?),
+            BlockKind::Fixed => fixed_codes(&mut self.literals, &mut self.distances)?,
             BlockKind::Dynamic => self.dynamic_header()?,
         }
         Ok(())
     }
 
     fn dynamic_header(&mut self) -> Result<()> {
-        let literals = self.bits(5)? as usize + 257;
-        let distances = self.bits(5)? as usize + 1;
-        let count = self.bits(4)? as usize + 4;
+        let literals = self.bits.bits(5)? as usize + 257;
+        let distances = self.bits.bits(5)? as usize + 1;
+        let count = self.bits.bits(4)? as usize + 4;
         let mut code_lengths = [0u8; 19];
         for &symbol in &CODE_LENGTH_ORDER[..count] {
-            code_lengths[symbol] = self.bits(3)? as u8;
+            code_lengths[symbol] = self.bits.bits(3)? as u8;
         }
         let mut table = std::mem::take(&mut self.distances);
         table.build(&code_lengths)?;
         let mut lengths = [0u8; 320];
         let mut at = 0;
         while at < literals + distances {
-            let symbol = self.symbol(&table)?;
+            let symbol = self.bits.symbol(&table)?;
             let (value, run) = match symbol {
                 16 if at == 0 => return Err(Error::BadStream("repeat without a length")),
-                16 => (lengths[at - 1], 3 + self.bits(2)? as usize),
-                17 => (0, 3 + self.bits(3)? as usize),
-                18 => (0, 11 + self.bits(7)? as usize),
+                16 => (lengths[at - 1], 3 + self.bits.bits(2)? as usize),
+                17 => (0, 3 + self.bits.bits(3)? as usize),
+                18 => (0, 11 + self.bits.bits(7)? as usize),
                 _ => (symbol as u8, 1),
             };
             if at + run > literals + distances {
@@ -253,24 +184,9 @@ impl<R: Read> Inflater<R> {
         Ok(())
     }
 
-    fn symbol(&mut self, table: &Table) -> Result<usize> {
-        if self.count < 15 {
-            self.refill()?;
-        }
-        let (symbol, len) = table
-            .decode(self.acc)
-            .ok_or(Error::BadStream("unknown code"))?;
-        if len > self.count {
-            return Err(Error::BadStream("cut short"));
-        }
-        self.acc >>= len;
-        self.count -= len;
-        Ok(symbol)
-    }
-
     fn stored(&mut self, left: usize) -> Result<bool> {
         let want = left.min(STEP);
-        let bytes = self.input.take(want)?;
+        let bytes = self.bits.input.take(want)?;
         self.window.extend_from_slice(bytes);
         self.state = State::Stored(left - want);
         Ok(left == want)
@@ -291,7 +207,7 @@ impl<R: Read> Inflater<R> {
             if let Some(ended) = self.coded_quickly(literals, distances, end)? {
                 return Ok(ended);
             }
-            let symbol = self.symbol(literals)?;
+            let symbol = self.bits.symbol(literals)?;
             if symbol == 256 {
                 return Ok(true);
             }
@@ -304,13 +220,14 @@ impl<R: Read> Inflater<R> {
             let extra = *LENGTH_EXTRA
                 .get(code)
                 .ok_or(Error::BadStream("unknown length"))?;
-            let length = usize::from(LENGTH_BASE[code]) + self.bits(u32::from(extra))? as usize + 3;
-            let code = self.symbol(distances)?;
+            let length =
+                usize::from(LENGTH_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 3;
+            let code = self.bits.symbol(distances)?;
             let extra = *DISTANCE_EXTRA
                 .get(code)
                 .ok_or(Error::BadStream("unknown distance"))?;
             let distance =
-                usize::from(DISTANCE_BASE[code]) + self.bits(u32::from(extra))? as usize + 1;
+                usize::from(DISTANCE_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 1;
             self.copy(length, distance)?;
         }
         Ok(false)
@@ -324,14 +241,14 @@ impl<R: Read> Inflater<R> {
         distances: &Table,
         end: usize,
     ) -> Result<Option<bool>> {
-        let data = self.input.peek(AT_HAND)?;
+        let data = self.bits.input.peek(AT_HAND)?;
         if data.len() < AT_HAND {
             return Ok(None);
         }
         let mut out = Out::new(&mut self.window, end);
         let mut bits = Bits {
-            acc: self.acc,
-            count: self.count,
+            acc: self.bits.acc,
+            count: self.bits.count,
             data,
             at: 0,
         };
@@ -355,9 +272,9 @@ impl<R: Read> Inflater<R> {
         self.block.tokens += out.tokens;
         self.window.truncate(len);
         // Bits above `count` would be read twice.
-        self.acc = acc & ((1 << count) - 1);
-        self.count = count;
-        self.input.advance(at);
+        self.bits.acc = acc & ((1 << count) - 1);
+        self.bits.count = count;
+        self.bits.input.advance(at);
         result
     }
 

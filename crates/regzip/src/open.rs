@@ -12,7 +12,7 @@ pub fn open<R: Read, W: Write>(recipe: &Recipe, stream: R, mut plain: W) -> Resu
     let mut inflater = Inflater::new(Input::new(stream, 0));
     let mut total = 0;
     for member in &recipe.members {
-        inflater.input.take(member.header.len())?;
+        inflater.bits.input.take(member.header.len())?;
         inflater.restart();
         let mut crc = flate2::Crc::new();
         let mut len = 0u64;
@@ -22,7 +22,7 @@ pub fn open<R: Read, W: Write>(recipe: &Recipe, stream: R, mut plain: W) -> Resu
             crc.update(bytes);
             len += bytes.len() as u64;
             plain.write_all(bytes)?;
-            inflater.input.skip_comparison();
+            inflater.bits.input.skip_comparison();
             if ended.is_some_and(|b| b.last) {
                 break;
             }
@@ -32,7 +32,7 @@ pub fn open<R: Read, W: Write>(recipe: &Recipe, stream: R, mut plain: W) -> Resu
                 "not the stream that the recipe was made from",
             ));
         }
-        inflater.input.take(member.wrapper.trailer_len())?;
+        inflater.bits.input.take(member.wrapper.trailer_len())?;
         total += len;
     }
     Ok(total)

@@ -68,13 +68,13 @@ pub(crate) fn replay<R: Read>(
         let last = ended.is_some_and(|b| b.last);
         replay.take(inflater.plain(), ended);
         let output = replay.running.output();
-        let equal = inflater.input.compare(output)?;
+        let equal = inflater.bits.input.compare(output)?;
         replay.taken.drained += output.len() as u64;
         output.clear();
         match equal {
             None => return Ok(Outcome::Undecided),
             Some(true) if !last => {}
-            Some(true) if inflater.input.all_compared() => return Ok(replay.equal()),
+            Some(true) if inflater.bits.input.all_compared() => return Ok(replay.equal()),
             Some(_) => return Ok(replay.differs()),
         }
     }
@@ -221,10 +221,10 @@ pub(crate) fn prove<R: Read>(inflater: &mut Inflater<R>, running: &mut dyn Encod
             running.finish();
         }
         let output = running.output();
-        let equal = inflater.input.compare(output)?;
+        let equal = inflater.bits.input.compare(output)?;
         output.clear();
         if equal != Some(true) || last {
-            return Ok(equal == Some(true) && inflater.input.all_compared());
+            return Ok(equal == Some(true) && inflater.bits.input.all_compared());
         }
     }
 }
@@ -236,7 +236,7 @@ pub(crate) fn skim<R: Read>(inflater: &mut Inflater<R>, wrapper: Wrapper) -> Res
     loop {
         let ended = inflater.step()?;
         sums.update(inflater.plain());
-        inflater.input.skip_comparison();
+        inflater.bits.input.skip_comparison();
         if ended.is_some_and(|b| b.last) {
             return Ok(sums);
         }

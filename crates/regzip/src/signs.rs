@@ -28,7 +28,7 @@ impl Signs {
         let mut hash = Hash::default();
         let mut plain = 0;
         while let Ok(ended) = inflater.step() {
-            inflater.input.skip_comparison();
+            inflater.bits.input.skip_comparison();
             let bytes = inflater.plain();
             plain += bytes.len() as u64;
             let hit = bytes.iter().fold(None, |_, &byte| Some(hash.roll(byte)));

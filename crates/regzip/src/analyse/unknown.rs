@@ -31,8 +31,8 @@ impl<R: Read + Seek> Analyser<'_, R> {
     ) -> std::result::Result<(Member, u64), Stop> {
         let mut inflater = Inflater::new(self.input(at)?);
         let sums = skim(&mut inflater, wrapper)?;
-        let len = inflater.input.offset() - at;
-        let (trailer, end) = trailer(&mut inflater.input, wrapper, &sums)?;
+        let len = inflater.bits.input.offset() - at;
+        let (trailer, end) = trailer(&mut inflater.bits.input, wrapper, &sums)?;
         let method = if len <= self.options.literal_limit as u64 {
             let bytes = self.input(at)?.take(len as usize)?.to_vec();
             Method::Literal(bytes.into())

@@ -90,7 +90,7 @@ impl<R: Read> Maker<R> {
     }
 
     fn read(&self) -> u64 {
-        self.parser.input.offset() - self.from
+        self.parser.bits.input.offset() - self.from
     }
 
     /// The next piece, once enough bytes after it are known.

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::blocks::PIECE_TOKENS;
 use super::codes::Codes;
 use crate::error::{Error, Result};
-use crate::inflate::{BlockKind, Table};
+use crate::inflate::{BitReader, BlockKind, Table, fixed_codes};
 use crate::input::Input;
 use crate::token::{
     CODE_LENGTH_ORDER, DISTANCE_BASE, DISTANCE_EXTRA, DISTANCES, LENGTH_BASE, LENGTH_EXTRA,
@@ -31,9 +31,7 @@ pub(crate) struct Piece {
 
 /// Cuts a deflate stream into pieces.
 pub(crate) struct Parser<R> {
-    pub(crate) input: Input<R>,
-    acc: u64,
-    count: u32,
+    pub(crate) bits: BitReader<R>,
     /// The block at work.
     block: Option<(BlockKind, bool)>,
     /// Bytes left in a stored block.
@@ -48,9 +46,7 @@ pub(crate) struct Parser<R> {
 impl<R: Read> Parser<R> {
     pub(crate) fn new(input: Input<R>) -> Self {
         Self {
-            input,
-            acc: 0,
-            count: 0,
+            bits: BitReader::new(input),
             block: None,
             stored: 0,
             codes: None,
@@ -72,7 +68,7 @@ impl<R: Read> Parser<R> {
         let mut tokens = Vec::new();
         let ends = if kind == BlockKind::Stored {
             let n = self.stored.min(PIECE_PLAIN);
-            plain.extend_from_slice(self.input.take(n)?);
+            plain.extend_from_slice(self.bits.input.take(n)?);
             self.stored -= n;
             self.stored == 0
         } else {
@@ -81,9 +77,9 @@ impl<R: Read> Parser<R> {
         self.block = if ends { None } else { Some((kind, last)) };
         if ends && last {
             self.ended = true;
-            self.give_back();
+            self.bits.give_back();
         }
-        self.input.skip_comparison();
+        self.bits.input.skip_comparison();
         Ok(Piece {
             start,
             kind,
@@ -94,61 +90,11 @@ impl<R: Read> Parser<R> {
         })
     }
 
-    fn give_back(&mut self) {
-        self.input.retreat((self.count / 8) as usize);
-        self.acc = 0;
-        self.count = 0;
-    }
-
-    fn refill(&mut self) -> Result<()> {
-        let mut taken = 0;
-        for &byte in self.input.peek(8)? {
-            if self.count > 55 {
-                break;
-            }
-            self.acc |= u64::from(byte) << self.count;
-            self.count += 8;
-            taken += 1;
-        }
-        self.input.advance(taken);
-        Ok(())
-    }
-
-    fn bits(&mut self, n: u32) -> Result<u32> {
-        if self.count < n {
-            self.refill()?;
-            if self.count < n {
-                return Err(Error::BadStream("cut short"));
-            }
-        }
-        let value = self.acc & ((1 << n) - 1);
-        self.acc >>= n;
-        self.count -= n;
-        Ok(value as u32)
-    }
-
     fn header(&mut self) -> Result<(BlockKind, bool)> {
-        let last = self.bits(1)? == 1;
-        let kind = match self.bits(2)? {
-            0 => BlockKind::Stored,
-            1 => BlockKind::Fixed,
-            2 => BlockKind::Dynamic,
-            _ => return Err(Error::BadStream("unknown block type")),
-        };
+        let (kind, last) = self.bits.block_start()?;
         match kind {
-            BlockKind::Stored => {
-                self.bits(self.count % 8)?;
-                self.stored = self.bits(16)? as usize;
-                self.bits(16)?;
-                self.give_back();
-            }
-            BlockKind::Fixed => {
-                let mut lengths = [8; 288];
-                lengths[144..256].fill(9);
-                lengths[256..280].fill(7);
-                self.literals.build(&lengths)?;
-                self.distances.build(&[5; DISTANCES])?;
-            }
+            BlockKind::Stored => self.stored = self.bits.stored_len()?,
+            BlockKind::Fixed => fixed_codes(&mut self.literals, &mut self.distances)?,
             BlockKind::Dynamic => {
                 let codes = self.codes()?;
                 self.literals.build(&codes.literals)?;
@@ -161,34 +107,34 @@ impl<R: Read> Parser<R> {
 
     fn codes(&mut self) -> Result<Codes> {
         let mut codes = Codes::unknown();
-        let first = self.bits(5)? as usize + 257;
-        let second = self.bits(5)? as usize + 1;
+        let first = self.bits.bits(5)? as usize + 257;
+        let second = self.bits.bits(5)? as usize + 1;
         if first > LITERALS || second > DISTANCES {
             return Err(Error::BadStream("unknown symbols"));
         }
         codes.listed = [first, second];
-        codes.lengths_listed = self.bits(4)? as usize + 4;
+        codes.lengths_listed = self.bits.bits(4)? as usize + 4;
         for &symbol in &CODE_LENGTH_ORDER[..codes.lengths_listed] {
-            codes.lengths[symbol] = self.bits(3)? as u8;
+            codes.lengths[symbol] = self.bits.bits(3)? as u8;
         }
         let mut table = Table::default();
         table.build(&codes.lengths)?;
         let mut list = Vec::with_capacity(first + second);
         while list.len() < first + second {
-            let symbol = self.symbol(&table)?;
+            let symbol = self.bits.symbol(&table)?;
             let (value, extra, run) = match symbol {
                 16 => {
                     let before = list.last().copied();
                     let before = before.ok_or(Error::BadStream("repeat without a length"))?;
-                    let extra = self.bits(2)?;
+                    let extra = self.bits.bits(2)?;
                     (before, extra, extra + 3)
                 }
                 17 => {
-                    let extra = self.bits(3)?;
+                    let extra = self.bits.bits(3)?;
                     (0, extra, extra + 3)
                 }
                 18 => {
-                    let extra = self.bits(7)?;
+                    let extra = self.bits.bits(7)?;
                     (0, extra, extra + 11)
                 }
                 _ => (symbol as u8, 0, 1),
@@ -202,21 +148,6 @@ impl<R: Read> Parser<R> {
         codes.literals[..first].copy_from_slice(&list[..first]);
         codes.distances[..second].copy_from_slice(&list[first..]);
         Ok(codes)
-    }
-
-    fn symbol(&mut self, table: &Table) -> Result<usize> {
-        if self.count < 15 {
-            self.refill()?;
-        }
-        let (symbol, len) = table
-            .decode(self.acc)
-            .ok_or(Error::BadStream("unknown code"))?;
-        if len > self.count {
-            return Err(Error::BadStream("cut short"));
-        }
-        self.acc >>= len;
-        self.count -= len;
-        Ok(symbol)
     }
 
     /// Reads tokens up to the block's or the piece's end; whether it is the block's.
@@ -242,7 +173,7 @@ impl<R: Read> Parser<R> {
         distances: &Table,
         plain: &mut Vec<u8>,
     ) -> Result<Option<Token>> {
-        let symbol = self.symbol(literals)?;
+        let symbol = self.bits.symbol(literals)?;
         if symbol < 256 {
             plain.push(symbol as u8);
             return Ok(Some(Token::literal(symbol as u8)));
@@ -254,17 +185,19 @@ impl<R: Read> Parser<R> {
         let extra = *LENGTH_EXTRA
             .get(code)
             .ok_or(Error::BadStream("unknown length"))?;
-        let length = usize::from(LENGTH_BASE[code]) + self.bits(u32::from(extra))? as usize + 3;
+        let length =
+            usize::from(LENGTH_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 3;
         // The longest length has a symbol of its own; written with the one before, it would not
         // come out the same.
         if length == MAX_MATCH && code != 28 {
             return Err(Error::BadStream("unusual length"));
         }
-        let code = self.symbol(distances)?;
+        let code = self.bits.symbol(distances)?;
         let extra = *DISTANCE_EXTRA
             .get(code)
             .ok_or(Error::BadStream("unknown distance"))?;
-        let distance = usize::from(DISTANCE_BASE[code]) + self.bits(u32::from(extra))? as usize + 1;
+        let distance =
+            usize::from(DISTANCE_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 1;
         let from = plain
             .len()
             .checked_sub(distance)

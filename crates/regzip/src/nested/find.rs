@@ -183,7 +183,7 @@ fn survey<R: Read>(
     loop {
         let ended = inflater.step()?;
         sums.update(inflater.plain());
-        inflater.input.skip_comparison();
+        inflater.bits.input.skip_comparison();
         *plain = sums.len;
         if sums.len > max_plain {
             return Ok(None);
@@ -193,14 +193,14 @@ fn survey<R: Read>(
         }
     }
     let trailer = wrapper.trailer(&sums);
-    let proven = inflater.input.take(trailer.len())? == trailer
+    let proven = inflater.bits.input.take(trailer.len())? == trailer
         && match crc {
             None => true,
-            Some(0) => follows(&mut inflater.input, sums.crc32())?,
+            Some(0) => follows(&mut inflater.bits.input, sums.crc32())?,
             Some(crc) => crc == sums.crc32(),
         };
     Ok(proven.then(|| Survey {
-        len: inflater.input.offset(),
+        len: inflater.bits.input.offset(),
         plain: sums.len,
     }))
     .map(|survey| survey.filter(|s| s.plain > 0))

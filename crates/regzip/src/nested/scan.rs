@@ -133,14 +133,14 @@ impl Scanner {
         let rest = self.buffer.get(at..).unwrap_or_default();
         let bytes = &rest[..rest.len().min(AHEAD)];
         let to_the_end = self.ended && bytes.len() == rest.len();
-        self.probe.input.replace(bytes);
+        self.probe.bits.input.replace(bytes);
         self.probe.restart();
         let mut plain = 0;
         loop {
             match self.probe.step() {
                 Ok(ended) => {
                     plain += self.probe.plain().len();
-                    self.probe.input.skip_comparison();
+                    self.probe.bits.input.skip_comparison();
                     if ended.is_some_and(|block| block.last) {
                         return plain > 0;
                     }
