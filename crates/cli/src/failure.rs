@@ -110,17 +110,20 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// `text` without characters that a terminal would obey: names come from outside.
+/// `text` without characters that a terminal would obey: names come from outside. Tabs and the ends of
+/// lines stay, those of two characters too, so that a printed difference can be applied.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    let mut left = text.chars().peekable();
+    let mut out = String::with_capacity(text.len());
+    while let Some(c) = left.next() {
+        let harmless = match c {
+            '\n' | '\t' => true,
+            '\r' => left.peek() == Some(&'\n'),
+            _ => !c.is_control(),
+        };
+        out.push(if harmless { c } else { '\u{fffd}' });
+    }
+    out
 }
 
 #[cfg(test)]
@@ -134,5 +137,11 @@ mod tests {
             failure.to_string(),
             "error: bad \u{fffd}[2J name\nhint: look\u{fffd}"
         );
+    }
+
+    #[test]
+    fn the_lines_of_a_text_stay_as_they_are() {
+        assert_eq!(printable("-\ta\r\n+\tb\r\n"), "-\ta\r\n+\tb\r\n");
+        assert_eq!(printable("a\rb\r"), "a\u{fffd}b\u{fffd}");
     }
 }

@@ -4,13 +4,13 @@ mod verify;
 
 use std::ops::Range;
 
-use sealift_oci::Digest;
+use sealift_oci::{Digest, is_subdomain};
 
 use crate::edit::{Edit, RewriteError, splice};
 use crate::error::{FindError, Problem};
 use crate::occurrence::NotUnderstood;
 use crate::scalar::{Scalar, trimmed};
-use crate::secret::{PullSecretError, before_first, insertion, key, over_null, own, valid_name};
+use crate::secret::{PullSecretError, before_first, insertion, key, over_null, own};
 use crate::text::Text;
 use crate::tree::{Document, Documents, Id};
 
@@ -56,7 +56,7 @@ pub fn plan_spec_fields(
     bytes: &[u8],
     wanted: &SpecFields<'_>,
 ) -> Result<SpecEdits, PullSecretError> {
-    if let Some(secret) = wanted.pull_secret.filter(|secret| !valid_name(secret)) {
+    if let Some(secret) = wanted.pull_secret.filter(|secret| !is_subdomain(secret)) {
         return Err(PullSecretError::Name {
             text: secret.chars().take(253).collect(),
         });

@@ -4,7 +4,7 @@ mod insert;
 mod verify;
 
 pub(crate) use insert::{before_first, insertion, key, over_null};
-use sealift_oci::Digest;
+use sealift_oci::{Digest, is_subdomain};
 use thiserror::Error;
 
 use crate::edit::{Edit, RewriteError, splice};
@@ -83,7 +83,7 @@ pub fn plan_pull_secret(
     secret: &str,
     wanted: &dyn Fn(&Resource) -> bool,
 ) -> Result<PullSecret, PullSecretError> {
-    if !valid_name(secret) {
+    if !is_subdomain(secret) {
         return Err(PullSecretError::Name {
             text: secret.chars().take(253).collect(),
         });
@@ -217,15 +217,4 @@ pub(crate) fn own(document: &Document<'_>, id: Id, key: &str) -> Option<(Id, Id)
         .iter()
         .filter(|(k, _)| document.scalar(*k) == Some(key));
     found.next().copied()
-}
-
-/// A DNS subdomain, which is what Kubernetes asks of a secret's name.
-pub(crate) fn valid_name(text: &str) -> bool {
-    let label = |label: &str| {
-        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        label.bytes().next().is_some_and(word)
-            && label.bytes().last().is_some_and(word)
-            && label.bytes().all(|b| word(b) || b == b'-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }

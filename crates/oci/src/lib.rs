@@ -6,6 +6,7 @@
 
 mod descriptor;
 mod digest;
+mod dns;
 mod json;
 mod manifest;
 pub mod media_type;
@@ -18,6 +19,7 @@ pub mod annotation;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use dns::is_subdomain;
 pub use json::{JsonError, check_json};
 pub use manifest::{Kind, MAX_MANIFEST_BYTES, Manifest, ManifestError};
 pub use naming::{Destination, DestinationError, MapRule, Naming, NamingError, NamingRule};

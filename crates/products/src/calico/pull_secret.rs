@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sealift_oci::is_subdomain;
 use serde_json::{Map, Value, json};
 
 use super::CalicoError;
@@ -102,15 +103,7 @@ pub fn pull_secret_manifest(
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), CalicoError> {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if name.len() <= 253 && name.split('.').all(label) {
+    if is_subdomain(name) {
         return Ok(());
     }
     Err(CalicoError::SecretName {
