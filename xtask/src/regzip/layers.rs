@@ -8,7 +8,7 @@ use sealift_testkit::layers::{Layer, LayerMaker};
 
 use super::corpus::{Content, Corpus, LARGE, files};
 use super::encoders::Setting;
-use super::measure::compress;
+use super::measure::{compress, gain};
 use super::programs::Programs;
 use super::trial::{Outcome, Row, prove};
 
@@ -44,20 +44,21 @@ pub(crate) fn rows(programs: &Programs, corpus: &Corpus) -> Result<Vec<Row>, Box
             layers.push(Layer { made_by, bytes });
         }
     }
-    layers.iter().map(row).collect()
+    layers.iter().map(|layer| row(layer, corpus.runs)).collect()
 }
 
-fn row(layer: &Layer) -> Result<Row, Box<dyn Error>> {
+fn row(layer: &Layer, runs: usize) -> Result<Row, Box<dyn Error>> {
     let mut row = Row {
         name: format!("layer by {}", layer.made_by),
         ..Row::default()
     };
     let outcome = prove(&layer.bytes, None, None)?;
-    let plain = match &outcome {
-        Outcome::Rebuilt(recipe) => usize::try_from(recipe.plain_len())?,
-        _ => 0,
-    };
-    row.add("the layer", plain, plain >= LARGE, outcome);
+    let mut plain = Vec::new();
+    if let Outcome::Rebuilt(recipe) = &outcome {
+        regzip::open(recipe, layer.bytes.as_slice(), &mut plain)?;
+        row.two_threads = Some(gain(recipe, &plain, runs)?);
+    }
+    row.add("the layer", plain.len(), plain.len() >= LARGE, outcome);
     Ok(row)
 }
 

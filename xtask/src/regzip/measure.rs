@@ -14,12 +14,11 @@ use super::encoders::Setting;
 /// `/proc` counts in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How many times as fast as the encoder itself, on one core; and two threads against one, by the clock.
+/// How many times as fast as the encoder itself, on one core.
 #[derive(Clone, Copy)]
 pub(crate) struct Speeds {
     pub(crate) analysis: f64,
     pub(crate) rebuild: f64,
-    pub(crate) two_threads: f64,
     /// Megabytes of content that the encoder itself takes in a second.
     pub(crate) encoder: f64,
 }
@@ -34,7 +33,6 @@ pub(crate) fn speeds(
     let content = &corpus.measured;
     let empty = corpus.contents.iter().find(|c| c.bytes.is_empty());
     let [mut real, mut start, mut analysis, mut rebuild] = [Duration::ZERO; 4];
-    let [mut one, mut two] = [Duration::ZERO; 2];
     let mut options = Options::default();
     options.wrapper = setting.wrapper;
     for _ in 0..corpus.runs {
@@ -46,12 +44,7 @@ pub(crate) fn speeds(
             regzip::analyse(std::io::Cursor::new(stream), &options)?;
             Ok(())
         })?;
-        let begun = Instant::now();
-        rebuild += own(|| rebuilt(recipe, content, 1))?;
-        one += begun.elapsed();
-        let begun = Instant::now();
-        rebuilt(recipe, content, 2)?;
-        two += begun.elapsed();
+        rebuild += own(|| rebuilt(recipe, &content.bytes, 1))?;
     }
     // The program's start is none of the encoder's work.
     let real = real.saturating_sub(start).max(TICK);
@@ -60,13 +53,24 @@ pub(crate) fn speeds(
     Ok(Speeds {
         analysis: ratio(analysis),
         rebuild: ratio(rebuild),
-        two_threads: one.as_secs_f64() / two.as_secs_f64(),
         encoder: megabytes / real.as_secs_f64(),
     })
 }
 
-fn rebuilt(recipe: &Recipe, content: &Content, threads: usize) -> Result<(), Box<dyn Error>> {
-    let plain = content.bytes.as_slice();
+/// How many times as fast as one thread two are, by the clock, in turn.
+pub(crate) fn gain(recipe: &Recipe, plain: &[u8], runs: usize) -> Result<f64, Box<dyn Error>> {
+    let [mut one, mut two] = [Duration::ZERO; 2];
+    for _ in 0..runs {
+        for (threads, time) in [(1, &mut one), (2, &mut two)] {
+            let begun = Instant::now();
+            rebuilt(recipe, plain, threads)?;
+            *time += begun.elapsed();
+        }
+    }
+    Ok(one.as_secs_f64() / two.as_secs_f64())
+}
+
+fn rebuilt(recipe: &Recipe, plain: &[u8], threads: usize) -> Result<(), Box<dyn Error>> {
     regzip::rebuild_with(recipe, plain, std::io::sink(), threads)?;
     Ok(())
 }

@@ -176,8 +176,8 @@ impl Row {
                 "encoder_megabytes_a_second": speeds.encoder,
                 "analysis": speeds.analysis,
                 "rebuild": speeds.rebuild,
-                "two_threads": speeds.two_threads,
             })),
+            "two_threads": self.two_threads,
         })
     }
 }
@@ -193,13 +193,10 @@ impl fmt::Display for Row {
             "| {} | {} | {} | {median} | {share} | {small}",
             self.name, self.tried, self.rebuilt
         )?;
-        match self.speeds {
-            Some(speeds) => write!(
-                f,
-                " | {:.2} | {:.2} | {:.2} |",
-                speeds.analysis, speeds.rebuild, speeds.two_threads
-            ),
-            None => write!(f, " | – | – | – |"),
-        }
+        let ratio = |ratio: Option<f64>| or_dash(ratio.map(|ratio| format!("{ratio:.2}")));
+        let analysis = ratio(self.speeds.map(|speeds| speeds.analysis));
+        let rebuild = ratio(self.speeds.map(|speeds| speeds.rebuild));
+        let two_threads = ratio(self.two_threads);
+        write!(f, " | {analysis} | {rebuild} | {two_threads} |")
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Row {
     /// The recipes of small streams.
     pub(crate) small: Vec<usize>,
     pub(crate) speeds: Option<Speeds>,
+    /// How many times as fast as one thread two are, for content with many checkpoints.
+    pub(crate) two_threads: Option<f64>,
 }
 
 impl Row {
