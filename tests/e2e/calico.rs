@@ -113,6 +113,22 @@ fn tags(shore: &Shore, version: &str) -> BTreeMap<String, String> {
     rows.filter_map(tag).collect()
 }
 
+/// Writes what is applied for `destination`, and plays the operator that reads it.
+fn missing_after_product(shore: &Shore, destination: &Registry) -> Vec<String> {
+    let host = destination.host();
+    shore.ok(&[
+        "product",
+        "calico",
+        "calico.tar",
+        &host,
+        "--out-dir",
+        "apply",
+    ]);
+    let (installation, set) = resources(shore, "apply");
+    let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
+    missing(&installation, &set, &host, &has)
+}
+
 /// The two resources in a folder of a shore.
 fn resources(shore: &Shore, folder: &str) -> (String, String) {
     let text = |name: &str| String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
@@ -170,17 +186,7 @@ fn an_image_that_is_left_out_is_missed() {
         "*calico/typha*",
     ];
     shore.ok(&load);
-    shore.ok(&[
-        "product",
-        "calico",
-        "calico.tar",
-        &host,
-        "--out-dir",
-        "apply",
-    ]);
-    let (installation, set) = resources(&shore, "apply");
-    let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
-    let missing = missing(&installation, &set, &host, &has);
+    let missing = missing_after_product(&shore, &destination);
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert!(
         missing[0].starts_with("calico/typha@sha256:"),
@@ -389,17 +395,7 @@ fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() 
     assert_eq!(names, own.lines().collect::<Vec<_>>());
     let host = destination.host();
     shore.ok(&["load", "calico.tar", &host, "--quiet"]);
-    shore.ok(&[
-        "product",
-        "calico",
-        "calico.tar",
-        &host,
-        "--out-dir",
-        "apply",
-    ]);
-    let (installation, set) = resources(&shore, "apply");
-    let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
-    let missing = missing(&installation, &set, &host, &has);
+    let missing = missing_after_product(&shore, &destination);
     assert_eq!(missing, Vec::<String>::new());
     let docker = shore.ok(&["mirror", "docker", "calico.tar", &host]);
     assert!(docker.contains("registry-mirrors"), "{docker}");

@@ -11,9 +11,7 @@ pub(crate) use self::reader::{BitReader, fixed_codes};
 pub(crate) use self::table::Table;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::token::{
-    CODE_LENGTH_ORDER, DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA, WINDOW,
-};
+use crate::token::{CODE_LENGTH_ORDER, WINDOW};
 
 mod quick;
 mod reader;
@@ -216,18 +214,8 @@ impl<R: Read> Inflater<R> {
                 self.window.push(symbol as u8);
                 continue;
             }
-            let code = symbol - 257;
-            let extra = *LENGTH_EXTRA
-                .get(code)
-                .ok_or(Error::BadStream("unknown length"))?;
-            let length =
-                usize::from(LENGTH_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 3;
-            let code = self.bits.symbol(distances)?;
-            let extra = *DISTANCE_EXTRA
-                .get(code)
-                .ok_or(Error::BadStream("unknown distance"))?;
-            let distance =
-                usize::from(DISTANCE_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 1;
+            let length = self.bits.length(symbol)?;
+            let distance = self.bits.distance(distances)?;
             self.copy(length, distance)?;
         }
         Ok(false)

@@ -239,12 +239,16 @@ pub fn archive(folder: &Path) -> Vec<u8> {
         .expect("the folder can be read")
 }
 
-/// All gzip files below a folder.
-fn gzip_files(folder: &Path, made_by: &'static str) -> Vec<Layer> {
+/// All files below a folder, in order.
+///
+/// # Errors
+///
+/// A folder that cannot be read.
+pub fn files_below(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a readable folder") {
-            let path = entry.expect("a readable folder").path();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
             let list = if path.is_dir() {
                 &mut folders
             } else {
@@ -254,6 +258,12 @@ fn gzip_files(folder: &Path, made_by: &'static str) -> Vec<Layer> {
         }
     }
     files.sort();
+    Ok(files)
+}
+
+/// All gzip files below a folder.
+fn gzip_files(folder: &Path, made_by: &'static str) -> Vec<Layer> {
+    let files = files_below(folder).expect("a readable folder");
     gzip_among(files, made_by)
 }
 

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sealift_testkit::layers::archive;
+use sealift_testkit::layers::{archive, files_below};
 
 use super::programs::{NEW_GO, go};
 
@@ -120,7 +120,7 @@ impl Maker {
     }
 
     fn folder(&mut self, folder: &Path) -> Result<(), Box<dyn Error>> {
-        for path in files(folder)? {
+        for path in files_below(folder)? {
             self.add(&path.display().to_string(), fs::read(&path)?)?;
         }
         Ok(())
@@ -136,7 +136,7 @@ impl Maker {
             "source of the library, a tar",
             archive(&root.join("src/net")),
         )?;
-        let sources = files(&root.join("src/compress"))?;
+        let sources = files_below(&root.join("src/compress"))?;
         for path in sources.iter().step_by(sources.len() / self.small + 1) {
             let name = path.strip_prefix(&root)?.display().to_string();
             self.add(&name, fs::read(path)?)?;
@@ -162,24 +162,6 @@ impl Maker {
         self.add("empty", Vec::new())?;
         self.add("one byte", vec![b'x'])
     }
-}
-
-/// All files below a folder, in order.
-pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let list = if path.is_dir() {
-                &mut folders
-            } else {
-                &mut files
-            };
-            list.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// The same numbers every time.

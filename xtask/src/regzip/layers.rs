@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::Path;
 
-use sealift_testkit::layers::{Layer, LayerMaker};
+use sealift_testkit::layers::{Layer, LayerMaker, files_below};
 
-use super::corpus::{Content, Corpus, LARGE, files};
+use super::corpus::{Content, Corpus, LARGE};
 use super::encoders::Setting;
 use super::measure::{compress, gain};
 use super::programs::Programs;
@@ -78,7 +78,7 @@ fn fill(rootfs: &Path, corpus: &Corpus) -> Result<(), Box<dyn Error>> {
 }
 
 fn copy(from: &Path, corpus: &Corpus, rootfs: &Path, left: &mut u64) -> Result<(), Box<dyn Error>> {
-    for path in files(from)? {
+    for path in files_below(from)? {
         let len = File::open(&path)?.metadata()?.len();
         let target = rootfs.join(path.strip_prefix(&corpus.root)?);
         if len > *left || target.exists() {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use regzip::nested::{self, Map, Options};
-use sealift_testkit::layers::archive;
+use sealift_testkit::layers::{archive, files_below};
 use sealift_testkit::real::require;
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ fn gzip_files(programs: &Programs, source: &Path) -> Result<Vec<Nested>, Box<dyn
         let Some(program) = program else { continue };
         let folder = tempfile::tempdir()?;
         let mut known = 0;
-        for path in super::corpus::files(source)? {
+        for path in files_below(source)? {
             let mut command = Command::new(program);
             let output = command.args(arguments).stdin(File::open(&path)?).output()?;
             let name = path.strip_prefix(source)?.display().to_string();

@@ -7,10 +7,7 @@ use super::codes::Codes;
 use crate::error::{Error, Result};
 use crate::inflate::{BitReader, BlockKind, Table, fixed_codes};
 use crate::input::Input;
-use crate::token::{
-    CODE_LENGTH_ORDER, DISTANCE_BASE, DISTANCE_EXTRA, DISTANCES, LENGTH_BASE, LENGTH_EXTRA,
-    LITERALS, MAX_MATCH, Token,
-};
+use crate::token::{CODE_LENGTH_ORDER, DISTANCES, LITERALS, MAX_MATCH, Token};
 
 /// A piece ends after so many plain bytes, if its block does not end before.
 const PIECE_PLAIN: usize = 1 << 19;
@@ -28,6 +25,9 @@ pub(crate) struct Piece {
     /// The header, with the first piece of a dynamic block.
     pub(crate) codes: Option<Box<Codes>>,
 }
+
+/// The symbol of the longest match alone (RFC 1951, 3.2.5).
+const LONGEST: usize = 285;
 
 /// Cuts a deflate stream into pieces.
 pub(crate) struct Parser<R> {
@@ -181,23 +181,13 @@ impl<R: Read> Parser<R> {
         if symbol == 256 {
             return Ok(None);
         }
-        let code = symbol - 257;
-        let extra = *LENGTH_EXTRA
-            .get(code)
-            .ok_or(Error::BadStream("unknown length"))?;
-        let length =
-            usize::from(LENGTH_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 3;
+        let length = self.bits.length(symbol)?;
         // The longest length has a symbol of its own; written with the one before, it would not
         // come out the same.
-        if length == MAX_MATCH && code != 28 {
+        if length == MAX_MATCH && symbol != LONGEST {
             return Err(Error::BadStream("unusual length"));
         }
-        let code = self.bits.symbol(distances)?;
-        let extra = *DISTANCE_EXTRA
-            .get(code)
-            .ok_or(Error::BadStream("unknown distance"))?;
-        let distance =
-            usize::from(DISTANCE_BASE[code]) + self.bits.bits(u32::from(extra))? as usize + 1;
+        let distance = self.bits.distance(distances)?;
         let from = plain
             .len()
             .checked_sub(distance)

@@ -6,6 +6,7 @@ use super::BlockKind;
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::input::Input;
+use crate::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA};
 
 /// Takes bits from an input, the least significant first.
 pub(crate) struct BitReader<R> {
@@ -87,6 +88,22 @@ impl<R: Read> BitReader<R> {
         self.acc >>= len;
         self.count -= len;
         Ok(symbol)
+    }
+
+    /// The length of the match that `symbol`, above 256, begins (RFC 1951, 3.2.5).
+    pub(crate) fn length(&mut self, symbol: usize) -> Result<usize> {
+        let code = symbol - 257;
+        let unknown = Error::BadStream("unknown length");
+        let extra = *LENGTH_EXTRA.get(code).ok_or(unknown)?;
+        Ok(usize::from(LENGTH_BASE[code]) + self.bits(u32::from(extra))? as usize + 3)
+    }
+
+    /// The distance that follows a length.
+    pub(crate) fn distance(&mut self, table: &Table) -> Result<usize> {
+        let code = self.symbol(table)?;
+        let unknown = Error::BadStream("unknown distance");
+        let extra = *DISTANCE_EXTRA.get(code).ok_or(unknown)?;
+        Ok(usize::from(DISTANCE_BASE[code]) + self.bits(u32::from(extra))? as usize + 1)
     }
 
     /// A block's kind and whether it is the last (RFC 1951, 3.2.3).

@@ -29,14 +29,8 @@ impl HuffmanOnly {
 
     /// Goes on from a checkpoint; nothing before it is looked at.
     pub(crate) fn resume(mut self, checkpoint: &Checkpoint) -> Self {
-        self.writer.bits = checkpoint.writer();
+        self.writer.resume(checkpoint);
         self.past.skip_to(checkpoint.plain);
-        if let State::Piece(PieceState {
-            open: Some(open), ..
-        }) = &checkpoint.state
-        {
-            self.writer.reopen(open);
-        }
         self
     }
 

@@ -190,14 +190,8 @@ impl Stream {
             self.search.encode(&self.history, start, &mut self.tokens);
             self.tokens.reset();
         }
-        self.writer.bits = checkpoint.writer();
+        self.writer.resume(checkpoint);
         self.past.skip_to(checkpoint.plain);
-        if let State::Piece(PieceState {
-            open: Some(open), ..
-        }) = &checkpoint.state
-        {
-            self.writer.reopen(open);
-        }
         self
     }
 

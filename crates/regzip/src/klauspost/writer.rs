@@ -4,7 +4,7 @@
 use super::habits::{BlockHabits, Estimate, Habits, TableHabit};
 use super::tokens::Tokens;
 use crate::bits::BitWriter;
-use crate::checkpoint::OpenBlock;
+use crate::checkpoint::{Checkpoint, OpenBlock, PieceState, State};
 use crate::go::block::{CodeLengths, MAX_STORED, write_symbols};
 use crate::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
 use crate::token::{DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, LENGTH_EXTRA, LITERALS};
@@ -82,8 +82,18 @@ impl BlockWriter {
         })
     }
 
-    /// Goes on with a block that is open.
-    pub(crate) fn reopen(&mut self, open: &OpenBlock) {
+    /// Goes on from a checkpoint, with the block that is open there.
+    pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) {
+        self.bits = checkpoint.writer();
+        if let State::Piece(PieceState {
+            open: Some(open), ..
+        }) = &checkpoint.state
+        {
+            self.reopen(open);
+        }
+    }
+
+    fn reopen(&mut self, open: &OpenBlock) {
         (self.literals, self.distances) = open.codes();
         self.open_header = usize::from(open.header);
         self.literals_only = open.literals_only;
