@@ -67,7 +67,9 @@ pub struct Options {
     /// Unknown deflate streams up to this size are put in the recipe as they are, next to members
     /// that can be replayed.
     pub literal_limit: usize,
-    /// Plain bytes from one checkpoint to the next (64 KiB at least); `None` for no checkpoints.
+    /// Plain bytes from one checkpoint to the next (64 KiB at least); `None` for no checkpoints. Each
+    /// costs some bytes of the recipe and up to 64 KiB that are searched once more, mostly much less;
+    /// the further apart they are, the longer all threads but one wait for the last part.
     pub checkpoints: Option<u64>,
     /// A deflate stream that no known encoder writes is met by corrections to one if they take at
     /// most so many thousandths of it, and no more than 16 MiB; 0 for never.
@@ -80,7 +82,7 @@ impl Default for Options {
             wrapper: None,
             single: false,
             literal_limit: 256,
-            checkpoints: Some(2 << 20),
+            checkpoints: Some(3 << 18),
             corrections: 125,
         }
     }

@@ -10,11 +10,15 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::go::block::MAX_STORED;
 use crate::huffman::{Code, canonical};
+use crate::past::Past;
 use crate::token::{DISTANCES, LITERALS, MAX_MATCH};
 use crate::varint::{self, Fields};
 
+mod table;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use table::{Mend, TableState};
 
 /// Checkpoints are further apart than this: each costs the bytes before it once more.
 pub(crate) const MIN_SPACING: u64 = 1 << 16;
@@ -42,6 +46,8 @@ pub(crate) enum State {
     Window(WindowState),
     /// For encoders that work on pieces of a fixed size, at the start of one.
     Piece(PieceState),
+    /// For Go's level 1, which works on pieces too.
+    Table(TableState),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -96,6 +102,7 @@ impl Checkpoint {
         let wanted = match &self.state {
             State::Window(s) => s.back as usize + usize::from(s.warm) * encoder.window(),
             State::Piece(s) => encoder.dictionary() + usize::from(s.warm) * MAX_STORED,
+            State::Table(s) => usize::from(s.warm) * MAX_STORED,
         };
         wanted.min(usize::try_from(self.plain).unwrap_or(usize::MAX))
     }
@@ -128,6 +135,10 @@ impl Checkpoint {
                     put_lengths(out, &open.distances);
                 }
             }
+            State::Table(s) => {
+                out.push(s.warm);
+                s.put_mends(out);
+            }
         }
     }
 
@@ -157,29 +168,48 @@ impl Checkpoint {
                 return Err(bad);
             }
         }
-        let flags = fields.byte()?;
-        let (warm, flag) = (flags >> 1, flags & 1 != 0);
-        let limits = Limits::of(encoder);
-        if warm > limits.warm || (flag && !limits.pending && !limits.open) {
-            return Err(bad);
-        }
-        let state = if encoder.is_windowed() {
-            State::Window(get_window(fields, encoder, plain, warm, flag)?)
-        } else {
-            let open = if flag { Some(get_open(fields)?) } else { None };
-            State::Piece(PieceState { warm, open })
-        };
         let checkpoint = Self {
             plain,
             bits,
             partial,
-            state,
+            state: get_state(fields, encoder, plain)?,
         };
         if checkpoint.history(encoder) > MAX_HISTORY {
             return Err(bad);
         }
         Ok(checkpoint)
     }
+}
+
+fn get_state(fields: &mut Fields<'_>, encoder: Encoder, plain: u64) -> Result<State> {
+    let bad = Error::BadRecipe("impossible checkpoint");
+    if encoder == (Encoder::Go { level: 1 }) {
+        return get_table(fields, plain).map(State::Table);
+    }
+    let flags = fields.byte()?;
+    let (warm, flag) = (flags >> 1, flags & 1 != 0);
+    let limits = Limits::of(encoder);
+    if warm > limits.warm || (flag && !limits.pending && !limits.open) {
+        return Err(bad);
+    }
+    Ok(if encoder.is_windowed() {
+        State::Window(get_window(fields, encoder, plain, warm, flag)?)
+    } else {
+        let open = if flag { Some(get_open(fields)?) } else { None };
+        State::Piece(PieceState { warm, open })
+    })
+}
+
+fn get_table(fields: &mut Fields<'_>, plain: u64) -> Result<TableState> {
+    let warm = fields.byte()?;
+    let history = u64::from(warm) * MAX_STORED as u64;
+    if !Past::WARM.contains(&warm) || history > plain {
+        return Err(Error::BadRecipe("impossible checkpoint"));
+    }
+    Ok(TableState {
+        warm,
+        mends: TableState::get_mends(fields)?,
+    })
 }
 
 /// What the checkpoints of an encoder can say: all else has been tampered with.
@@ -195,7 +225,6 @@ struct Limits {
 impl Limits {
     fn of(encoder: Encoder) -> Self {
         let (warm, pending, open) = match encoder {
-            Encoder::Go { level: 1 } => (8, false, false),
             Encoder::Go { level: 2 | 3 } => (4, false, false),
             Encoder::Go { level: 4.. } => (0, true, false),
             Encoder::Klauspost { level: -2, .. } => (0, false, true),

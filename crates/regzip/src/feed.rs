@@ -25,6 +25,20 @@ pub(crate) struct Feed<P> {
     trailers: VecDeque<Vec<u8>>,
 }
 
+/// Plain bytes that were handed out.
+pub(crate) struct Stretch {
+    pub(crate) bytes: Vec<u8>,
+    /// Plain position of the first, over all members.
+    start: u64,
+}
+
+impl Stretch {
+    /// The bytes between two positions, all of which it holds.
+    pub(crate) fn range(&self, from: u64, to: u64) -> &[u8] {
+        &self.bytes[(from - self.start) as usize..(to - self.start) as usize]
+    }
+}
+
 impl<P: Read> Feed<P> {
     pub(crate) fn new(recipe: Arc<Recipe>, source: P) -> Self {
         let wrapper = recipe
@@ -50,14 +64,17 @@ impl<P: Read> Feed<P> {
                 return Ok(());
             }
             let old = self.buffer.len();
-            self.buffer
-                .resize(old + (end - have).min(PIECE) as usize, 0);
-            self.source
-                .read_exact(&mut self.buffer[old..])
-                .map_err(|e| match e.kind() {
-                    io::ErrorKind::UnexpectedEof => Error::WrongContent("it is too short"),
-                    _ => e.into(),
-                })?;
+            self.buffer.reserve_exact((end - have) as usize);
+            let wanted = (end - have).min(PIECE);
+            // Unlike `read_exact` this needs no buffer that was filled before.
+            let read = self
+                .source
+                .by_ref()
+                .take(wanted)
+                .read_to_end(&mut self.buffer)?;
+            if (read as u64) < wanted {
+                return Err(Error::WrongContent("it is too short"));
+            }
             self.sum(old)?;
         }
     }
@@ -114,6 +131,19 @@ impl<P: Read> Feed<P> {
     /// Plain bytes that are at hand.
     pub(crate) fn range(&self, from: u64, to: u64) -> &[u8] {
         &self.buffer[(from - self.start) as usize..(to - self.start) as usize]
+    }
+
+    /// Hands out all that is at hand, without a copy, and goes on in the empty buffer `next` with what
+    /// lies from the position `keep` on.
+    pub(crate) fn take(&mut self, keep: u64, mut next: Vec<u8>) -> Stretch {
+        let kept = (keep.max(self.start) - self.start) as usize;
+        next.extend_from_slice(&self.buffer[kept..]);
+        let stretch = Stretch {
+            bytes: std::mem::replace(&mut self.buffer, next),
+            start: self.start,
+        };
+        self.start += kept as u64;
+        stretch
     }
 
     /// Forgets what comes before a position.

@@ -1,18 +1,20 @@
 //! Threads that write parts of a stream.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::feed::Stretch;
 use crate::part::{Job, Running};
 use crate::recipe::Recipe;
 
 /// A job with all that it needs.
 pub(crate) struct Work {
     pub(crate) job: Job,
-    /// From the history before it to the overshoot after it.
-    pub(crate) plain: Vec<u8>,
+    /// All from the history before it to the overshoot after it.
+    pub(crate) plain: Stretch,
     /// Of the members that end in it.
     pub(crate) trailers: Vec<Vec<u8>>,
     /// An empty buffer for the output.
@@ -21,50 +23,98 @@ pub(crate) struct Work {
 
 /// A job that was done.
 pub(crate) struct Done {
-    pub(crate) out: Result<Vec<u8>>,
+    pub(crate) out: Result<Output>,
     /// Its input's buffer, to be used again.
     pub(crate) plain: Vec<u8>,
+}
+
+/// Bytes of a stream.
+#[derive(Default)]
+pub(crate) struct Output {
+    pub(crate) bytes: Vec<u8>,
+    /// Of the bytes; taken by the thread that has them at hand.
+    pub(crate) crc: flate2::Crc,
 }
 
 /// Where the output of a job will arrive.
 pub(crate) struct Pending(Receiver<Done>);
 
-impl Pending {
-    /// Waits for the output.
-    pub(crate) fn wait(self) -> Result<Done> {
-        let gone = || {
-            Error::Io(std::io::Error::other(
-                "a thread that rebuilt a part is gone",
-            ))
-        };
-        self.0.recv().map_err(|_| gone())
+type Item = (Work, SyncSender<Done>);
+
+/// Jobs that nobody has begun.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, item: Item) {
+        self.lock().items.push_back(item);
+        self.more.notify_one();
+    }
+
+    fn try_pop(&self) -> Option<Item> {
+        self.lock().items.pop_front()
+    }
+
+    /// Waits for the next job; `None` when there will be no more.
+    fn pop(&self) -> Option<Item> {
+        let idle = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
+        let waiting = self.more.wait_while(self.lock(), idle);
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            return None;
+        }
+        waiting.items.pop_front()
+    }
+
+    /// Drops all jobs that nobody has begun.
+    fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.items.clear();
+        self.more.notify_all();
     }
 }
 
-type Item = (Work, SyncSender<Done>);
-
-/// Threads that end when the pool is dropped.
+/// Threads that end when the pool is dropped. Whoever waits for a job works as well.
 pub(crate) struct Pool {
-    queue: Option<Sender<Item>>,
+    recipe: Arc<Recipe>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
     /// Starts threads; as many as the system allows if that is less than `count`.
     pub(crate) fn new(recipe: &Arc<Recipe>, count: usize) -> Self {
-        let (queue, items) = channel::<Item>();
-        let items = Arc::new(Mutex::new(items));
+        let queue = Arc::new(Queue::default());
         let threads = (0..count)
             .map_while(|_| {
-                let (recipe, items) = (recipe.clone(), items.clone());
+                let (recipe, queue) = (recipe.clone(), queue.clone());
                 std::thread::Builder::new()
                     .name("regzip".to_owned())
-                    .spawn(move || work(&recipe, &items))
+                    .spawn(move || {
+                        while let Some(item) = queue.pop() {
+                            work(&recipe, item);
+                        }
+                    })
                     .ok()
             })
             .collect();
         Self {
-            queue: Some(queue),
+            recipe: recipe.clone(),
+            queue,
             threads,
         }
     }
@@ -75,45 +125,62 @@ impl Pool {
 
     pub(crate) fn start(&self, work: Work) -> Pending {
         let (reply, pending) = sync_channel(1);
-        if let Some(queue) = &self.queue {
-            // If it fails, nobody answers, which `Pending::wait` reports.
-            drop(queue.send((work, reply)));
-        }
+        self.queue.push((work, reply));
         Pending(pending)
+    }
+
+    /// Waits for the output of a job, and does others meanwhile.
+    pub(crate) fn wait(&self, pending: &Pending) -> Result<Done> {
+        let gone = || {
+            Error::Io(std::io::Error::other(
+                "a thread that rebuilt a part is gone",
+            ))
+        };
+        loop {
+            match pending.0.try_recv() {
+                Ok(done) => return Ok(done),
+                Err(TryRecvError::Disconnected) => return Err(gone()),
+                Err(TryRecvError::Empty) => {}
+            }
+            match self.queue.try_pop() {
+                Some(item) => work(&self.recipe, item),
+                None => return pending.0.recv().map_err(|_| gone()),
+            }
+        }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
-            // A panic was reported by `Pending::wait` already.
+            // A panic was reported by `Pool::wait` already.
             drop(thread.join());
         }
     }
 }
 
-fn work(recipe: &Recipe, items: &Mutex<Receiver<Item>>) {
-    loop {
-        let item = items.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((mut work, reply)) = item else {
-            return;
-        };
-        let out = std::mem::take(&mut work.out);
-        let out = run(recipe, &work, out);
-        let plain = work.plain;
-        // Whoever asked may have lost interest.
-        drop(reply.send(Done { out, plain }));
-    }
+fn work(recipe: &Recipe, (mut work, reply): Item) {
+    let out = std::mem::take(&mut work.out);
+    let out = run(recipe, &work, out).map(|bytes| {
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes);
+        Output { bytes, crc }
+    });
+    let plain = work.plain.bytes;
+    // Whoever asked may have lost interest.
+    drop(reply.send(Done { out, plain }));
 }
 
 /// Writes all parts of a job.
 fn run(recipe: &Recipe, work: &Work, mut out: Vec<u8>) -> Result<Vec<u8>> {
-    out.reserve(work.plain.len() / 2);
+    let job = &work.job;
+    out.reserve((job.to - job.from) as usize / 2);
     let mut trailers = work.trailers.iter();
-    let (mut history, mut rest) = work.plain.split_at(work.job.history as usize);
-    let last = work.job.parts.len() - 1;
-    for (index, &part) in work.job.parts.iter().enumerate() {
+    let mut history = work.plain.range(job.from - job.history, job.from);
+    let mut rest = work.plain.range(job.from, job.to + job.overshoot);
+    let last = job.parts.len() - 1;
+    for (index, &part) in job.parts.iter().enumerate() {
         let mut running = Running::start(recipe, part, history, &mut out);
         history = &[];
         // The last part also gets what lies beyond its end.

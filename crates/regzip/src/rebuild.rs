@@ -26,7 +26,8 @@ pub fn rebuild<P: Read, W: Write>(recipe: &Recipe, plain: P, out: W) -> Result<u
 
 /// As [`rebuild`], on several threads where the recipe has checkpoints or several members.
 ///
-/// Holds some MiB for each thread. The output does not depend on their number.
+/// The caller's thread is one of them. Holds some MiB for each; the output does not depend on their
+/// number.
 pub fn rebuild_with<P: Read, W: Write>(
     recipe: &Recipe,
     plain: P,
@@ -53,7 +54,7 @@ impl<P: Read> RebuildReader<P> {
         Self::with_threads(recipe, plain, 1)
     }
 
-    /// Rebuilds on several threads; the plain content is read on the reader's thread.
+    /// Rebuilds on several threads, of which the reader's is one; the plain content is read on that.
     pub fn with_threads(recipe: impl Into<Arc<Recipe>>, plain: P, threads: usize) -> Self {
         Self {
             rebuilder: Rebuilder::new(recipe.into(), plain, threads),
@@ -130,7 +131,7 @@ impl<P: Read> Rebuilder<P> {
         let parts = recipe.members.len() + recipe.checkpoints();
         let large = recipe.plain_len() > PIECE;
         let pool =
-            (threads > 1 && parts > 1 && large).then(|| Pool::new(&recipe, threads.min(parts)));
+            (threads > 1 && parts > 1 && large).then(|| Pool::new(&recipe, threads.min(parts) - 1));
         let pool = pool.filter(|pool| pool.len() > 0);
         Self {
             feed: Feed::new(recipe.clone(), plain),
@@ -156,8 +157,7 @@ impl<P: Read> Rebuilder<P> {
         if self.done {
             return Ok(None);
         }
-        let more = self.work()?;
-        self.crc.update(&self.piece);
+        let more = self.take_done()? || self.work()?;
         self.written += self.piece.len() as u64;
         if self.written > self.recipe.stream_len {
             return Err(Error::WrongContent("the stream comes out longer"));
@@ -172,17 +172,34 @@ impl<P: Read> Rebuilder<P> {
         Ok(Some(&self.piece))
     }
 
-    fn work(&mut self) -> Result<bool> {
-        if let Some(inline) = self.inline.take() {
-            return self.go_on(inline);
+    /// The output of the next job that was given to the pool.
+    fn take_done(&mut self) -> Result<bool> {
+        if self.inline.is_some() {
+            return Ok(false);
         }
         self.fill_pool()?;
-        if let Some(pending) = self.pending.pop_front() {
-            let done = pending.wait()?;
-            let piece = std::mem::replace(&mut self.piece, done.out?);
-            self.spare.extend([piece, done.plain]);
-            return Ok(true);
-        }
+        let Some((pool, pending)) = self.pool.as_ref().zip(self.pending.pop_front()) else {
+            return Ok(false);
+        };
+        let done = pool.wait(&pending)?;
+        let out = done.out?;
+        self.crc.combine(&out.crc);
+        let piece = std::mem::replace(&mut self.piece, out.bytes);
+        self.spare.extend([piece, done.plain]);
+        Ok(true)
+    }
+
+    /// Goes on with what this thread does alone.
+    fn work(&mut self) -> Result<bool> {
+        let more = match self.inline.take() {
+            Some(inline) => self.go_on(inline)?,
+            None => self.begin()?,
+        };
+        self.crc.update(&self.piece);
+        Ok(more)
+    }
+
+    fn begin(&mut self) -> Result<bool> {
         let job = match self.held.take() {
             None if self.pool.is_none() => self.planner.next_member(&self.recipe),
             held => held,
@@ -193,12 +210,13 @@ impl<P: Read> Rebuilder<P> {
         }
     }
 
-    /// Starts jobs until every thread has one and one waits.
+    /// Starts jobs until every thread, this one too, has one and another waits for it: some take much
+    /// longer than others.
     fn fill_pool(&mut self) -> Result<()> {
         let Some(pool) = &self.pool else {
             return Ok(());
         };
-        while self.held.is_none() && self.pending.len() <= pool.len() {
+        while self.held.is_none() && self.pending.len() < 2 * (pool.len() + 1) {
             let Some(job) = self.planner.next_job(&self.recipe) else {
                 return Ok(());
             };
@@ -207,17 +225,15 @@ impl<P: Read> Rebuilder<P> {
                 return Ok(());
             }
             self.feed.read_to(job.to + job.overshoot)?;
-            let range = (job.from - job.history, job.to + job.overshoot);
+            let ends = job.parts.iter().filter(|part| part.to.is_none());
+            let trailers = ends.map(|_| self.feed.trailer()).collect::<Result<_>>()?;
             let mut buffer = || {
                 let mut buffer = self.spare.pop().unwrap_or_default();
                 buffer.clear();
                 buffer
             };
-            let (mut plain, out) = (buffer(), buffer());
-            plain.extend_from_slice(self.feed.range(range.0, range.1));
-            let ends = job.parts.iter().filter(|part| part.to.is_none());
-            let trailers = ends.map(|_| self.feed.trailer()).collect::<Result<_>>()?;
-            self.feed.discard(job.to.saturating_sub(self.history));
+            let (next, out) = (buffer(), buffer());
+            let plain = self.feed.take(job.to.saturating_sub(self.history), next);
             self.pending.push_back(pool.start(Work {
                 job,
                 plain,

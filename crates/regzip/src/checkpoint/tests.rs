@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Write};
 
-use super::{Checkpoint, OpenBlock, State};
+use super::{Checkpoint, Mend, OpenBlock, State};
 use crate::analyse::{Memory, analyse_with};
 use crate::encoder::Encoder;
 use crate::recipe::{Event, EventKind, Recipe};
@@ -154,6 +154,16 @@ fn change(checkpoint: &mut Checkpoint, random: &mut Random) {
             }
             _ => state.warm = random.next(10) as u8,
         },
+        (_, State::Table(state)) => match random.next(3) {
+            0 => state.warm = random.next(10) as u8,
+            1 => state.mends = mends(random),
+            _ => {
+                let empty = random.next(2) == 0;
+                for mend in &mut state.mends {
+                    mend.empty ^= empty;
+                }
+            }
+        },
         (_, State::Piece(state)) => match random.next(3) {
             0 => state.warm = random.next(10) as u8,
             1 => {
@@ -172,6 +182,16 @@ fn change(checkpoint: &mut Checkpoint, random: &mut Random) {
             _ => state.open = None,
         },
     }
+}
+
+fn mends(random: &mut Random) -> Vec<Mend> {
+    let mut distance = 0;
+    let mut next = |_| {
+        distance += random.number(200) as u16 % 1000;
+        let empty = random.next(2) == 0;
+        Mend { distance, empty }
+    };
+    (0..20).map(&mut next).collect()
 }
 
 /// Bytes of a recipe whose checkpoints need not be in order.
@@ -228,4 +248,34 @@ fn no_checkpoint_makes_a_thread_panic() {
     // A few need more content before a checkpoint is good.
     assert!(without < 4, "{without} encoders without checkpoints");
     assert!(read > 100, "nearly all are refused: {read}");
+}
+
+/// A name with a number, as many files have them.
+fn words(random: &mut Random) -> Vec<u8> {
+    let number = random.next(1_000) * random.next(1_000);
+    format!("entry{}: {number}\n", random.next(300)).into_bytes()
+}
+
+#[test]
+fn what_a_short_search_leaves_wrong_in_a_table_is_mended() {
+    let mut random = Random(2);
+    let plain: Vec<u8> = std::iter::repeat_with(|| words(&mut random))
+        .take(100_000)
+        .flatten()
+        .collect();
+    let stream = stream(Encoder::Go { level: 1 }, &plain);
+    let honest = recipe(Encoder::Go { level: 1 }, &stream);
+    let mut without = honest.clone();
+    let mut mends = 0;
+    for checkpoint in &mut without.members[0].checkpoints {
+        let State::Table(state) = &mut checkpoint.state else {
+            panic!("{checkpoint:?}");
+        };
+        mends += state.mends.len();
+        state.mends.clear();
+    }
+    assert!(mends > 0, "this content needs none");
+    let rebuilt = |recipe: &Recipe| rebuild_with(recipe, plain.as_slice(), std::io::sink(), 2);
+    assert!(rebuilt(&honest).is_ok());
+    assert!(rebuilt(&without).is_err());
 }

@@ -2,7 +2,7 @@
 
 use super::block::{self, MAX_STORED, Tokens};
 use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, PieceState, State};
+use crate::checkpoint::{Checkpoint, Mend, State, TableState};
 use crate::encoder::Encode;
 use crate::matching::{common_prefix, load32, load64, zeros};
 use crate::past::Past;
@@ -13,6 +13,8 @@ const TABLE_BITS: u32 = 14;
 const MARGIN: usize = 15;
 /// Go rebases its offsets here; the table is swept at the same age.
 const SWEEP: u32 = 1 << 30;
+/// No match reaches an entry so far back.
+const FORGOTTEN: u32 = WINDOW as u32 + 1;
 
 #[derive(Clone, Copy, Default)]
 struct Entry {
@@ -67,14 +69,60 @@ impl Fast {
             new.tokenize::<false>();
             new.next_piece(MAX_STORED);
         }
+        if let State::Table(state) = &checkpoint.state {
+            new.mend(&state.mends);
+        }
         new
+    }
+
+    /// Makes the table what it was, after a search that began too late.
+    fn mend(&mut self, mends: &[Mend]) {
+        for mend in mends {
+            let distance = u32::from(mend.distance);
+            let Some(from) = self.start.checked_sub(distance as usize) else {
+                continue;
+            };
+            let value = load32(&self.buffer, from);
+            let distance = if mend.empty { FORGOTTEN } else { distance };
+            self.table[hash(value)] = Entry {
+                value,
+                at: self.current.wrapping_sub(distance),
+            };
+        }
+    }
+
+    /// How far before the next piece an entry lies, if a match can still reach it.
+    fn distance(&self, entry: Entry) -> Option<u32> {
+        let distance = self.current.wrapping_sub(entry.at);
+        (distance <= WINDOW as u32).then_some(distance)
+    }
+
+    /// What makes the other's table find what this one finds from here on, if it is worth it.
+    fn mends(&self, other: &Self) -> Option<Vec<Mend>> {
+        let mut mends = Vec::new();
+        for (&mine, &theirs) in self.table.iter().zip(other.table.iter()) {
+            let (mine, theirs) = (self.distance(mine), other.distance(theirs));
+            if mine == theirs {
+                continue;
+            }
+            let distance = mine.or(theirs).filter(|d| Mend::DISTANCES.contains(d))?;
+            mends.push(Mend {
+                distance: distance as u16,
+                empty: mine.is_none(),
+            });
+            if mends.len() > TableState::MOST {
+                return None;
+            }
+        }
+        mends.sort_unstable_by_key(|mend| mend.distance);
+        Some(mends)
     }
 
     /// Whether both find the same from here on.
     fn agrees(&self, other: &Self) -> bool {
-        let seen = |encoder: &Self, entry: &Entry| {
-            let distance = encoder.current.wrapping_sub(entry.at);
-            (distance <= WINDOW as u32).then_some((distance, entry.value))
+        let seen = |encoder: &Self, &entry: &Entry| {
+            let distance = encoder.distance(entry)?;
+            Some((distance, entry.value))
         };
         let mut entries = self.table.iter().zip(other.table.iter());
         entries.all(|(a, b)| seen(self, a) == seen(other, b))
@@ -86,10 +134,19 @@ impl Fast {
             let Some(history) = self.past.pieces(warm) else {
                 return;
             };
-            let state = State::Piece(PieceState { warm, open: None });
-            let checkpoint = Checkpoint::new(self.past.plain(), &self.bits, state);
-            if self.agrees(&Self::resume(&checkpoint, history)) {
-                self.past.take(checkpoint);
+            let mut state = TableState {
+                warm,
+                ..TableState::default()
+            };
+            let at = |state| Checkpoint::new(self.past.plain(), &self.bits, State::Table(state));
+            let mut other = Self::resume(&at(state.clone()), history);
+            let Some(mends) = self.mends(&other) else {
+                continue;
+            };
+            other.mend(&mends);
+            if self.agrees(&other) {
+                state.mends = mends;
+                self.past.take(at(state));
                 return;
             }
         }
@@ -110,7 +167,7 @@ impl Fast {
         self.swept = self.current;
         for entry in self.table.iter_mut() {
             if self.current.wrapping_sub(entry.at) > WINDOW as u32 {
-                entry.at = self.current.wrapping_sub(WINDOW as u32 + 1);
+                entry.at = self.current.wrapping_sub(FORGOTTEN);
             }
         }
     }
