@@ -10,6 +10,7 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::input::Input;
+use crate::opening::Opening;
 use crate::probe::fitting;
 use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
 use crate::replay::{Conditions, Outcome, replay};
@@ -278,13 +279,17 @@ impl<R: Read + Seek> Analyser<'_, R> {
             }
         }
         let steady = self.corrected >= STEADY;
-        let groups = if steady {
-            Vec::new()
+        let (groups, opening) = if steady {
+            (Vec::new(), None)
         } else {
-            let signs = Signs::of(self.input(at)?.peek(PROBES[1])?);
-            candidates(wrapper, &header, signs)
+            let mut input = self.input(at)?;
+            let start = input.peek(PROBES[1])?;
+            let groups = candidates(wrapper, &header, Signs::of(start));
+            (groups, Opening::of(start))
         };
-        for group in groups {
+        for mut group in groups {
+            let opens = |&encoder: &Encoder| opening.as_ref().is_none_or(|o| o.fits(encoder));
+            group.retain(opens);
             for encoder in self.shortlist(group, wrapper, at)? {
                 if recent.contains(&encoder) {
                     continue;
@@ -374,13 +379,15 @@ impl<R: Read + Seek> Analyser<'_, R> {
         wrapper: Wrapper,
         at: u64,
     ) -> Result<Vec<Encoder>> {
-        for size in PROBES {
-            let start = self.input(at)?.peek(size)?.to_vec();
-            let start = &start[..start.len().min(size)];
+        let [short, long] = PROBES;
+        let start = self.input(at)?.peek(long)?.to_vec();
+        let start = &start[..start.len().min(long)];
+        // Of a stream that ends so soon all is looked at once.
+        if start.len() == long {
+            list = fitting(list, wrapper, &start[..short])?;
+        }
+        if list.len() > 1 || start.len() < long {
             list = fitting(list, wrapper, start)?;
-            if list.len() <= 1 || start.len() < size {
-                break;
-            }
         }
         Ok(list)
     }

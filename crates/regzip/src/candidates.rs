@@ -12,6 +12,7 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8], signs: Signs) -> Vec<V
     let levels = likely_levels(wrapper, header);
     let zlib = zlib(wrapper, header, levels, signs.mem_level());
     let gnu = levels.iter().map(|&level| Encoder::GnuGzip { level });
+    let gnu = gnu.collect();
     let (go, new_go) = (go(levels), new_go(levels));
     let (default, others) = klauspost(levels);
     let mut groups = match (wrapper, header) {
@@ -19,27 +20,36 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8], signs: Signs) -> Vec<V
         (Wrapper::Gzip, [_, _, _, _, 0x00, 0x09, 0x6e, 0x88, ..]) => {
             let mut groups = vec![default];
             groups.extend(others);
-            groups.extend([go, zlib]);
+            groups.push(go);
+            groups.extend(zlib);
             groups
         }
         // "Unknown" is what Go, klauspost and Python say; Unix is what gzip and pigz say.
         (Wrapper::Gzip, [.., 0xff]) => {
-            let mut groups = vec![go, new_go, zlib, default, gnu.collect()];
+            let mut groups = vec![go, new_go];
+            groups.extend(zlib);
+            groups.extend([default, gnu]);
             groups.extend(others);
             groups
         }
         (Wrapper::Gzip, _) => {
-            let mut unix: Vec<_> = gnu.collect();
-            unix.extend(busybox(levels, signs));
-            unix.extend(pigz(levels, signs));
-            unix.extend(zlib);
-            let mut groups = vec![unix, go, default];
+            let mut groups = vec![gnu, busybox(levels, signs), pigz(levels, signs)];
+            groups.extend(zlib);
+            groups.extend([go, default]);
             groups.extend(others);
             groups
         }
         // Go's linker compresses debug information at its fastest level.
-        (Wrapper::Zlib, [0x78, 0x01, ..]) => vec![[go, new_go].concat(), zlib],
-        _ => vec![zlib, [go, new_go].concat()],
+        (Wrapper::Zlib, [0x78, 0x01, ..]) => {
+            let mut groups = vec![go, new_go];
+            groups.extend(zlib);
+            groups
+        }
+        _ => {
+            let mut groups = zlib;
+            groups.extend([go, new_go]);
+            groups
+        }
     };
     groups.push(
         [false, true]
@@ -160,39 +170,45 @@ fn new_go(levels: &[u8]) -> Vec<Encoder> {
 }
 
 /// zlib with its defaults at all levels, then with more memory and the other strategies.
-fn zlib(wrapper: Wrapper, header: &[u8], levels: &[u8], mem_level: Option<u8>) -> Vec<Encoder> {
+fn zlib(
+    wrapper: Wrapper,
+    header: &[u8],
+    levels: &[u8],
+    mem_level: Option<u8>,
+) -> Vec<Vec<Encoder>> {
     let window_bits = match (wrapper, header) {
         (Wrapper::Zlib, [cmf, ..]) => (cmf >> 4).clamp(1, 7) + 8,
         _ => 15,
     };
-    let mut list = zlib_with(window_bits, levels, mem_level);
+    let mut groups = zlib_with(window_bits, levels, mem_level);
     // Writers of pictures state a smaller window than they compressed with.
     if window_bits != 15 {
-        list.extend(zlib_with(15, levels, mem_level));
+        groups.extend(zlib_with(15, levels, mem_level));
     }
-    list
+    groups
 }
 
-fn zlib_with(window_bits: u8, levels: &[u8], mem_level: Option<u8>) -> Vec<Encoder> {
-    let mut list = Vec::new();
-    let mut add = |mem_levels: &[u8], levels: &[u8], strategy| {
-        for &mem_level in mem_levels {
-            list.extend(levels.iter().map(|&level| Encoder::Zlib {
+fn zlib_with(window_bits: u8, levels: &[u8], mem_level: Option<u8>) -> Vec<Vec<Encoder>> {
+    let with = |mem_levels: &[u8], levels: &[u8], strategy| {
+        let at = |mem_level| {
+            levels.iter().map(move |&level| Encoder::Zlib {
                 level,
                 window_bits,
                 mem_level,
                 strategy,
-            }));
-        }
+            })
+        };
+        mem_levels.iter().copied().flat_map(at).collect()
     };
     // Short streams look the same with most.
     let known = mem_level.as_slice();
     let or = |usual: &'static [u8]| if known.is_empty() { usual } else { known };
-    add(or(&[8, 9, 7]), levels, Strategy::Default);
-    add(or(&[8, 9]), levels, Strategy::Filtered);
-    // These are the same at all levels.
-    add(or(&[8, 9]), &[6], Strategy::Rle);
-    add(or(&[8, 9]), &[6], Strategy::HuffmanOnly);
-    add(or(&[8, 9]), levels, Strategy::Fixed);
-    list
+    vec![
+        with(or(&[8, 9, 7]), levels, Strategy::Default),
+        with(or(&[8, 9]), levels, Strategy::Filtered),
+        // These are the same at all levels.
+        with(or(&[8, 9]), &[6], Strategy::Rle),
+        with(or(&[8, 9]), &[6], Strategy::HuffmanOnly),
+        with(or(&[8, 9]), levels, Strategy::Fixed),
+    ]
 }

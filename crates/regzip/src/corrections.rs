@@ -15,7 +15,7 @@ mod coder;
 mod codes;
 mod finder;
 pub(crate) mod make;
-mod parse;
+pub(crate) mod parse;
 #[cfg(test)]
 mod tests;
 mod tokens;

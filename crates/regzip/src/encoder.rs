@@ -11,6 +11,7 @@ use crate::klauspost::pgzip::{Pgzip, TAIL};
 use crate::klauspost::stream;
 use crate::klauspost::version::Version;
 use crate::stored::Stored;
+use crate::token::Token;
 use crate::varint::{self, Fields};
 use crate::zlib::deflate::{Deflate, Family, Settings, Strategy};
 use crate::zlib::pigz::{Cut, DICTIONARY, Pigz};
@@ -39,6 +40,10 @@ pub(crate) trait Encode: Send {
     /// The checkpoint, if it was taken since the last call; its bits count from what was drained
     /// last from the output.
     fn checkpoint(&mut self) -> Option<Checkpoint> {
+        None
+    }
+    /// Tokens of the block at work that are decided, if no write's end could have changed them.
+    fn tokens(&self) -> Option<&[Token]> {
         None
     }
     /// Compressed bytes so far, for the caller to drain.
@@ -263,6 +268,20 @@ impl Encoder {
                 version,
                 block_size,
             } => Some((Self::Klauspost { level, version }, u64::from(block_size))),
+            Self::Pigz {
+                level,
+                block_size,
+                rsyncable: false,
+                ..
+            } => {
+                let same = Self::Zlib {
+                    level,
+                    window_bits: 15,
+                    mem_level: 8,
+                    strategy: Strategy::Default,
+                };
+                Some((same, u64::from(block_size)))
+            }
             _ => None,
         }
     }

@@ -47,6 +47,7 @@ mod klauspost;
 mod matching;
 pub mod nested;
 mod open;
+mod opening;
 mod part;
 mod past;
 mod pool;

@@ -9,16 +9,33 @@ use crate::input::Input;
 use crate::replay::{Conditions, Outcome, replay};
 use crate::wrapper::Wrapper;
 
-/// Those of the encoders that may have written the stream that begins with `start`.
+/// Those of the encoders that may have written the stream that begins with `start`, up to the first that
+/// wrote it, if it ends there.
 pub(crate) fn fitting(list: Vec<Encoder>, wrapper: Wrapper, start: &[u8]) -> Result<Vec<Encoder>> {
     let mut left = Vec::new();
     let mut openings = Vec::new();
     for encoder in list {
-        if opens(encoder, wrapper, start, &mut openings)? && fits(encoder, wrapper, start)? {
-            left.push(encoder);
+        if !opens(encoder, wrapper, start, &mut openings)? {
+            continue;
+        }
+        match fits(encoder, wrapper, start)? {
+            Fit::Not => {}
+            Fit::Perhaps => left.push(encoder),
+            Fit::Whole => {
+                left.push(encoder);
+                break;
+            }
         }
     }
     Ok(left)
+}
+
+/// How an encoder fits the beginning of a stream.
+enum Fit {
+    Not,
+    Perhaps,
+    /// It wrote the stream, which ends there.
+    Whole,
 }
 
 fn probe(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Outcome> {
@@ -26,14 +43,21 @@ fn probe(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Outcome> {
     replay(&mut inflater, encoder, wrapper, Conditions::default())
 }
 
-fn fits(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<bool> {
+fn fits(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Fit> {
     Ok(match probe(encoder, wrapper, start)? {
         // Content that fills no block is told as of the usual size.
-        Outcome::Equal { sums, .. } => !encoder.has_unusual_blocks(sums.len),
-        Outcome::Undecided => true,
+        Outcome::Equal { sums, .. } if encoder.has_unusual_blocks(sums.len) => Fit::Not,
+        Outcome::Equal { .. } => Fit::Whole,
+        Outcome::Undecided => Fit::Perhaps,
         Outcome::Differs {
             sensitive, flushed, ..
-        } => !sensitive.is_empty() || (flushed && encoder.flushes_fully()),
+        } => {
+            if !sensitive.is_empty() || (flushed && encoder.flushes_fully()) {
+                Fit::Perhaps
+            } else {
+                Fit::Not
+            }
+        }
     })
 }
 

@@ -23,6 +23,15 @@ impl Token {
         self.0 & MATCH != 0
     }
 
+    /// Plain bytes that it stands for.
+    pub(crate) const fn plain_len(self) -> usize {
+        if self.is_match() {
+            self.length_index() + MIN_MATCH as usize
+        } else {
+            1
+        }
+    }
+
     /// The byte of a literal.
     pub(crate) const fn byte(self) -> u8 {
         self.0 as u8

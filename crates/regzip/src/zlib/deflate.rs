@@ -10,7 +10,7 @@ use crate::bits::BitWriter;
 use crate::chain::{Chain, ORIGIN};
 use crate::checkpoint::Checkpoint;
 use crate::encoder::Encode;
-use crate::token::MAX_MATCH;
+use crate::token::{MAX_MATCH, Token};
 use settings::{Effort, effort};
 
 pub use settings::Strategy;
@@ -236,6 +236,11 @@ impl Encode for Deflate {
 
     fn checkpoint(&mut self) -> Option<Checkpoint> {
         self.taken.take()
+    }
+
+    /// Ends of writes make a difference only near the end of a window, where zlib asks for input.
+    fn tokens(&self) -> Option<&[Token]> {
+        Some(&self.block.tokens)
     }
 
     fn output(&mut self) -> &mut Vec<u8> {
