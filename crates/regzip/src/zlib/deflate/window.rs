@@ -2,7 +2,7 @@
 
 use super::settings::Family;
 use super::{Deflate, KEPT, LOOKAHEAD, MIN_MATCH, Rest};
-use crate::matching::common_prefix;
+use crate::matching::{common_prefix, load32};
 use crate::token::MAX_MATCH;
 
 impl Deflate {
@@ -127,11 +127,10 @@ impl Deflate {
         }
         let absolute = self.origin.wrapping_add(pos as u32);
         let mut found = None;
-        let pair = |at: usize| buffer.get(at..at + 2);
-        let mut tail = pair(pos + best - 1);
+        let mut probe = Probe::new(buffer, pos, best);
         loop {
             let candidate = pos - distance;
-            if pair(candidate + best - 1) == tail {
+            if probe.hits(buffer, candidate) {
                 let n = common_prefix(buffer, candidate, pos, longest);
                 if n > best {
                     best = n;
@@ -139,7 +138,7 @@ impl Deflate {
                     if n >= nice {
                         break;
                     }
-                    tail = pair(pos + best - 1);
+                    probe = Probe::new(buffer, pos, best);
                 }
             }
             let step = self.chain.step(absolute, distance);
@@ -150,5 +149,42 @@ impl Deflate {
             }
         }
         found
+    }
+}
+
+/// The last bytes that a candidate has to share to be better than what was found.
+struct Probe {
+    /// Where they are, from the candidate on.
+    offset: usize,
+    mask: u32,
+    word: u32,
+}
+
+impl Probe {
+    /// For more than `best` bytes, two at least, at `pos`; so many are in the buffer.
+    #[inline]
+    fn new(buffer: &[u8], pos: usize, best: usize) -> Self {
+        if let Some(offset) = best.checked_sub(3) {
+            let word = load32(buffer, pos + offset);
+            return Self {
+                offset,
+                mask: u32::MAX,
+                word,
+            };
+        }
+        let word = match buffer.get(pos..pos + 3) {
+            Some(&[a, b, c]) => u32::from_le_bytes([a, b, c, 0]),
+            _ => 0,
+        };
+        Self {
+            offset: 0,
+            mask: 0xff_ffff,
+            word,
+        }
+    }
+
+    #[inline]
+    fn hits(&self, buffer: &[u8], candidate: usize) -> bool {
+        load32(buffer, candidate + self.offset) & self.mask == self.word
     }
 }
