@@ -4,5 +4,4 @@ pub(crate) mod block;
 pub(crate) mod fast;
 mod greedy;
 pub(crate) mod lazy;
-mod links;
 pub(crate) mod simple;

@@ -44,6 +44,7 @@ mod huffman;
 mod inflate;
 mod input;
 mod klauspost;
+mod links;
 mod matching;
 pub mod nested;
 mod open;

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use super::block::{self, Tokens};
 use super::greedy::Greedy;
-use super::links::{Limits, Links};
 use crate::bits::BitWriter;
 use crate::chain::ORIGIN;
 use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
+use crate::links::{Limits, Links, START, Strings};
+use crate::matching::load32;
 use crate::token::{MAX_MATCH, Token, WINDOW};
 
 /// How hard a lazy level tries.
@@ -54,11 +55,35 @@ const KEPT: usize = 4 * WINDOW;
 /// How many sensitive places are remembered: more than one block can pass.
 const SENSITIVE: usize = 32;
 
+/// Strings of four bytes.
+#[derive(Clone)]
+pub(crate) struct Fours;
+
+/// Places for their hashes.
+const FOURS: usize = 1 << 17;
+
+impl Strings for Fours {
+    const MIN: u16 = 4;
+    const SECOND: u16 = 5;
+    const NEAR: u16 = 4096;
+
+    #[inline]
+    fn hash(&self, bytes: u32) -> usize {
+        const SHIFT: u32 = u32::BITS - FOURS.trailing_zeros();
+        (bytes.swap_bytes().wrapping_mul(0x1e35_a7bd) >> SHIFT) as usize
+    }
+
+    #[inline]
+    fn part(bytes: u32) -> u32 {
+        bytes
+    }
+}
+
 /// Levels 2 and 3 enter strings as they go, the others all of them and ahead.
 #[derive(Clone)]
 enum Search {
     Greedy(Greedy),
-    Lazy(Effort, Links),
+    Lazy(Effort, Links<Fours, FOURS>),
 }
 
 /// The encoder of levels 2 to 9.
@@ -107,7 +132,7 @@ impl Lazy {
     pub(crate) fn new(level: u8) -> Self {
         let origin = match level {
             2 | 3 => ORIGIN,
-            _ => u32::from(Links::START),
+            _ => u32::from(START),
         };
         Self::new_at(level, origin)
     }
@@ -115,7 +140,7 @@ impl Lazy {
     fn new_at(level: u8, origin: u32) -> Self {
         let search = match level {
             2 | 3 => Search::Greedy(Greedy::new(level, origin)),
-            _ => Search::Lazy(effort(level), Links::new()),
+            _ => Search::Lazy(effort(level), Links::new(Fours)),
         };
         Self {
             level,
@@ -174,7 +199,7 @@ impl Lazy {
             self.pos = target;
             self.known = target.saturating_sub(WINDOW);
             self.entered = self.known;
-            self.origin = u32::from(Links::START).wrapping_sub(self.entered as u32);
+            self.origin = u32::from(START).wrapping_sub(self.entered as u32);
         }
         self.tokens.clear();
         self.bits = checkpoint.writer();
@@ -375,7 +400,7 @@ impl Lazy {
         }
         for index in self.entered..end {
             if index + MIN_MATCH <= end {
-                links.enter_short(at(index));
+                links.enter_short(load32(&self.buffer, index), at(index));
             } else {
                 links.skip(at(index));
             }
@@ -412,7 +437,7 @@ impl Lazy {
                     longest: longest as u16,
                     nice: effort.nice.min(longest) as u16,
                     chain: effort.chain,
-                    four_only: (self.short.0..self.short.1).contains(&pos),
+                    base_only: (self.short.0..self.short.1).contains(&pos),
                 };
                 if let Some(found) = links.find(at, before as u16, &limits) {
                     (length, distance) = (usize::from(found.0), usize::from(found.1));

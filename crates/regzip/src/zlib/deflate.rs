@@ -1,16 +1,18 @@
 //! zlib's `deflate` and GNU gzip's: hash chains over three bytes, lazy from level 4 on.
 
 mod resume;
+mod search;
 mod settings;
 mod steps;
 mod window;
 
 use super::trees::{self, Block};
 use crate::bits::BitWriter;
-use crate::chain::{Chain, ORIGIN};
+use crate::chain::ORIGIN;
 use crate::checkpoint::Checkpoint;
 use crate::encoder::Encode;
 use crate::token::{MAX_MATCH, Token};
+use search::Search;
 use settings::{Effort, effort};
 
 pub use settings::Strategy;
@@ -57,9 +59,7 @@ pub(crate) struct Deflate {
     length: usize,
     distance: usize,
     window: usize,
-    hash_shift: u32,
-    hash_mask: usize,
-    chain: Chain,
+    search: Search,
     /// Positions before `pos` that lacked bytes for a hash at the last flush.
     uninserted: usize,
     rest: Rest,
@@ -76,7 +76,7 @@ pub(crate) struct Deflate {
 
 impl Deflate {
     pub(crate) fn new(settings: Settings) -> Self {
-        let hash_bits = settings.hash_bits();
+        let search = Search::new(settings);
         let window = 1 << settings.window_bits;
         Self {
             settings,
@@ -85,7 +85,7 @@ impl Deflate {
             block: Block::new(),
             max_tokens: settings.max_tokens(),
             buffer: Vec::with_capacity(BUFFER),
-            origin: ORIGIN,
+            origin: search.origin(),
             dropped: 0,
             pos: 0,
             base: 0,
@@ -95,9 +95,7 @@ impl Deflate {
             length: MIN_MATCH - 1,
             distance: 0,
             window,
-            hash_shift: hash_bits.div_ceil(3),
-            hash_mask: (1 << hash_bits) - 1,
-            chain: Chain::new(hash_bits),
+            search,
             uninserted: 0,
             rest: Rest::More,
             beyond: 0,
@@ -110,11 +108,19 @@ impl Deflate {
 
     /// Starts over with another stream, after a dictionary; the output goes on.
     pub(crate) fn restart(&mut self, dictionary: &[u8]) {
-        // So far on that nothing entered before is in reach.
-        let skipped = self.buffer.len() as u32 + ORIGIN;
-        self.origin = self.origin.wrapping_add(skipped);
-        self.chain.sweep(self.origin);
-        self.dropped += self.buffer.len() as u64;
+        let len = self.buffer.len();
+        match &mut self.search {
+            Search::Chain(_, chain) => {
+                // So far on that nothing entered before is in reach.
+                self.origin = self.origin.wrapping_add(len as u32 + ORIGIN);
+                chain.sweep(self.origin);
+            }
+            Search::Links(ahead) => {
+                ahead.start_over(len, self.origin);
+                self.origin = self.origin.wrapping_add(len as u32);
+            }
+        }
+        self.dropped += len as u64;
         self.buffer.clear();
         self.beyond = 0;
         self.buffer.extend_from_slice(dictionary);
@@ -128,8 +134,8 @@ impl Deflate {
         self.uninserted = self.pos.min(MIN_MATCH - 1);
         self.rest = Rest::More;
         self.fresh = false;
-        for index in 0..self.pos - self.uninserted {
-            self.insert(index);
+        if let Search::Chain(..) = self.search {
+            self.insert_all(0..self.pos - self.uninserted);
         }
     }
 
@@ -158,8 +164,17 @@ impl Deflate {
                 self.take_checkpoint();
             }
             self.slide();
+            self.enter_ahead();
             self.insert_late();
             self.step();
+        }
+    }
+
+    #[inline]
+    fn enter_ahead(&mut self) {
+        let end = self.end();
+        if let Search::Links(ahead) = &mut self.search {
+            ahead.enter(&self.buffer[..end], self.pos, self.origin);
         }
     }
 

@@ -1,9 +1,12 @@
 //! Checkpoints: taken at the start of a block, and gone on from.
 
+use super::search::Search;
 use super::settings::Settings;
 use super::{Deflate, MIN_MATCH};
 use crate::chain::ORIGIN;
 use crate::checkpoint::{Checkpoint, State, WindowState};
+use crate::links::START;
+use crate::token::WINDOW;
 
 /// How many windows are searched again at a checkpoint by levels that do not enter every string.
 const WARM: [u8; 3] = [1, 2, 4];
@@ -12,8 +15,10 @@ impl Deflate {
     /// Goes on from a checkpoint, after `history`, whose first byte has the position `origin`.
     fn resume_at(settings: Settings, checkpoint: &Checkpoint, history: &[u8], origin: u32) -> Self {
         let mut new = Self::new(settings);
-        new.origin = origin;
-        new.chain = new.chain.starting_at(origin);
+        if let Search::Chain(strings, chain) = new.search {
+            new.origin = origin;
+            new.search = Search::Chain(strings, chain.starting_at(origin));
+        }
         new.dropped = checkpoint.plain - history.len() as u64;
         new.buffer.extend_from_slice(history);
         new.resuming = Some(Box::new((checkpoint.clone(), history.len())));
@@ -36,10 +41,10 @@ impl Deflate {
                 self.slide();
                 self.step();
             }
-        } else if self.settings.is_lazy() {
-            for index in 0..target {
-                self.insert(index);
-            }
+        } else if let Search::Links(ahead) = &mut self.search {
+            let first = target.saturating_sub(WINDOW);
+            self.origin = u32::from(START).wrapping_sub(first as u32);
+            ahead.start_at(first);
         }
         // A made-up checkpoint need not lie where the search comes by.
         self.pos = target;
@@ -63,39 +68,45 @@ impl Deflate {
         if self.wanted.is_none_or(|at| plain < at) || self.uninserted > 0 {
             return;
         }
-        let attempts = if self.settings.enters_all() {
-            &[0]
+        // Where every string is entered, what the tables say depends on nothing but the content.
+        let taken = if self.settings.enters_all() {
+            Some(self.checkpoint_here(0))
         } else {
-            &WARM[..]
+            WARM.iter().find_map(|&warm| self.warm_checkpoint(warm))
         };
-        let matched = self.available && self.length >= MIN_MATCH;
-        for &warm in attempts {
-            let Some(from) = self.base.checked_sub(usize::from(warm) * self.window) else {
-                continue;
-            };
-            let state = WindowState {
-                back: (self.pos - self.base) as u32,
-                pending: self.available,
-                length: if self.available {
-                    self.length as u16
-                } else {
-                    0
-                },
-                distance: if matched { self.distance as u16 } else { 0 },
-                warm,
-            };
-            let checkpoint = Checkpoint::new(plain, &self.bits, State::Window(state));
-            let origin = self.origin.wrapping_add(from as u32);
-            let history = &self.buffer[from..self.pos];
-            let mut other = Self::resume_at(self.settings, &checkpoint, history, origin);
-            other.buffer.extend_from_slice(&self.buffer[self.pos..]);
-            other.warm_up(&checkpoint, self.pos - from);
-            if self.agrees(&other, from) {
-                self.taken = Some(checkpoint);
-                self.wanted = None;
-                return;
-            }
+        if taken.is_some() {
+            self.taken = taken;
+            self.wanted = None;
         }
+    }
+
+    fn checkpoint_here(&self, warm: u8) -> Checkpoint {
+        let matched = self.available && self.length >= MIN_MATCH;
+        let state = WindowState {
+            back: (self.pos - self.base) as u32,
+            pending: self.available,
+            length: if self.available {
+                self.length as u16
+            } else {
+                0
+            },
+            distance: if matched { self.distance as u16 } else { 0 },
+            warm,
+        };
+        let plain = self.dropped + self.pos as u64;
+        Checkpoint::new(plain, &self.bits, State::Window(state))
+    }
+
+    /// The checkpoint here if it is enough to search so many windows again.
+    fn warm_checkpoint(&self, warm: u8) -> Option<Checkpoint> {
+        let from = self.base.checked_sub(usize::from(warm) * self.window)?;
+        let checkpoint = self.checkpoint_here(warm);
+        let origin = self.origin.wrapping_add(from as u32);
+        let history = &self.buffer[from..self.pos];
+        let mut other = Self::resume_at(self.settings, &checkpoint, history, origin);
+        other.buffer.extend_from_slice(&self.buffer[self.pos..]);
+        other.warm_up(&checkpoint, self.pos - from);
+        self.agrees(&other, from).then_some(checkpoint)
     }
 
     fn agrees(&self, other: &Self, from: usize) -> bool {
@@ -104,6 +115,9 @@ impl Deflate {
         self.pos == other.pos + from
             && self.base == other.base + from
             && (!self.available || self.length == other.length)
-            && self.chain.agrees(&other.chain, base, at)
+            && match (&self.search, &other.search) {
+                (Search::Chain(_, chain), Search::Chain(_, other)) => chain.agrees(other, base, at),
+                _ => false,
+            }
     }
 }

@@ -54,9 +54,7 @@ impl Deflate {
             self.block.add_match(length, previous);
             // Until here zlib stands at the match's second byte.
             let full = self.is_full(self.block_len + 1);
-            for index in self.pos + 1..self.pos + length - 1 {
-                self.insert(index);
-            }
+            self.insert_all(self.pos + 1..self.pos + length - 1);
             self.pos += length - 1;
             self.block_len += length;
             self.available = false;
@@ -96,9 +94,7 @@ impl Deflate {
             && length <= self.effort.lazy
             && (rest >= MIN_MATCH || self.settings.is_gzip())
         {
-            for index in self.pos + 1..self.pos + length {
-                self.insert(index);
-            }
+            self.insert_all(self.pos + 1..self.pos + length);
         }
         self.advance(length, full);
     }

@@ -1,7 +1,11 @@
 //! The window: when it slides, what is in reach, and the search in it.
 
+use std::ops::Range;
+
+use super::search::{Ahead, Search};
 use super::settings::Family;
 use super::{Deflate, KEPT, LOOKAHEAD, MIN_MATCH, Rest};
+use crate::links::{Limits, Strings};
 use crate::matching::{common_prefix, load32};
 use crate::token::MAX_MATCH;
 
@@ -20,7 +24,10 @@ impl Deflate {
         self.dropped += drop as u64;
         self.start = self.start.and_then(|s| s.checked_sub(drop));
         self.origin = self.origin.wrapping_add(drop as u32);
-        self.chain.sweep(self.origin);
+        match &mut self.search {
+            Search::Chain(_, chain) => chain.sweep(self.origin),
+            Search::Links(ahead) => ahead.drop_front(drop),
+        }
     }
 
     #[inline]
@@ -93,25 +100,90 @@ impl Deflate {
         let Some(&[a, b, c]) = self.buffer.get(pos..pos + 3).and_then(|s| s.first_chunk()) else {
             return 0;
         };
-        let hash = (usize::from(a) << (2 * self.hash_shift))
-            ^ (usize::from(b) << self.hash_shift)
-            ^ usize::from(c);
-        let absolute = self.origin.wrapping_add(pos as u32);
-        let distance = self.chain.insert(hash & self.hash_mask, absolute);
+        let distance = match &mut self.search {
+            Search::Chain(strings, chain) => {
+                let hash = strings.hash(u32::from_le_bytes([a, b, c, 0]));
+                chain.insert(hash, self.origin.wrapping_add(pos as u32))
+            }
+            Search::Links(ahead) => ahead.insert(&self.buffer, pos, self.origin),
+        };
         if distance <= self.window { distance } else { 0 }
+    }
+
+    /// Enters all strings that begin in the range.
+    #[inline]
+    pub(super) fn insert_all(&mut self, range: Range<usize>) {
+        if let Search::Links(ahead) = &self.search
+            && ahead.is_past(range.end)
+        {
+            return;
+        }
+        for pos in range {
+            self.insert(pos);
+        }
     }
 
     /// The longest match above `best` bytes; the caller checked the first distance.
     #[inline]
     pub(super) fn find(
         &self,
+        distance: usize,
+        best: usize,
+        lookahead: usize,
+    ) -> Option<(usize, usize)> {
+        // The window's first byte is never matched: its index stands for "none".
+        let reach = (self.max_distance() - 1).min((self.pos - self.base).saturating_sub(1));
+        match &self.search {
+            // The first candidate may be a byte further away than the others.
+            Search::Links(ahead) if distance <= reach && ahead.serves(self.pos) => {
+                self.find_ahead(ahead, best, reach)
+            }
+            Search::Links(ahead) => {
+                let at = self.origin.wrapping_add(self.pos as u32) as u16;
+                let step = |distance: usize| ahead.links.step(at, distance as u16);
+                self.find_along(distance, best, lookahead, reach, step)
+            }
+            Search::Chain(_, chain) => {
+                let at = self.origin.wrapping_add(self.pos as u32);
+                let step = |distance| chain.step(at, distance);
+                self.find_along(distance, best, lookahead, reach, step)
+            }
+        }
+    }
+
+    /// As `find`, with the help of the links.
+    #[inline]
+    fn find_ahead(&self, ahead: &Ahead, best: usize, reach: usize) -> Option<(usize, usize)> {
+        if best >= MAX_MATCH {
+            return None;
+        }
+        let mut tries = self.effort.chain;
+        if best >= self.effort.good {
+            tries >>= 2;
+        }
+        let limits = Limits {
+            reach: reach as u16,
+            longest: MAX_MATCH as u16,
+            nice: self.effort.nice as u16,
+            chain: tries as u16,
+            base_only: false,
+        };
+        let at = self.origin.wrapping_add(self.pos as u32) as u16;
+        let (length, distance) = ahead.links.find(at, best as u16, &limits)?;
+        Some((length.into(), distance.into()))
+    }
+
+    /// As `find`, along a chain, whose steps are told.
+    #[inline]
+    fn find_along(
+        &self,
         mut distance: usize,
         mut best: usize,
         lookahead: usize,
+        reach: usize,
+        step: impl Fn(usize) -> usize,
     ) -> Option<(usize, usize)> {
         let (pos, buffer) = (self.pos, self.buffer.as_slice());
-        // The window's first byte is never matched: its index stands for "none".
-        let reach = (self.max_distance() - 1).min((pos - self.base).saturating_sub(1));
         let longest = if self.settings.is_gzip() {
             MAX_MATCH.min(buffer.len() - pos)
         } else {
@@ -125,7 +197,6 @@ impl Deflate {
         if best >= self.effort.good {
             tries >>= 2;
         }
-        let absolute = self.origin.wrapping_add(pos as u32);
         let mut found = None;
         let mut probe = Probe::new(buffer, pos, best);
         loop {
@@ -141,7 +212,7 @@ impl Deflate {
                     probe = Probe::new(buffer, pos, best);
                 }
             }
-            let step = self.chain.step(absolute, distance);
+            let step = step(distance);
             distance += step;
             tries -= 1;
             if step == 0 || distance > reach || tries == 0 {

@@ -1,13 +1,13 @@
-//! The search of Go's levels 4 to 9, over strings that are entered long before they are looked for.
+//! The search of encoders that enter every string, over chains that are filled long before they are
+//! looked along: Go's levels 4 to 9, zlib's and GNU gzip's.
 //!
-//! These levels enter every string, so what the tables say does not depend on the matches taken. They
-//! are filled in stretches, ahead of the search: a stretch is one loop without surprises, while a
-//! search is full of them.
+//! What the tables say does not depend on the matches taken. They are filled in stretches, ahead of
+//! the search: a stretch is one loop without surprises, while a search is full of them.
 //!
-//! Beside Go's chains of strings that share the hash of four bytes there are chains of more bytes.
-//! Once only a longer match is of use, they have far fewer candidates. Go counts the candidates that
-//! it looks at: every string has a number in its chain of four bytes, and the difference of two
-//! tells how many Go would have looked at.
+//! Beside the encoder's chains, of strings that share the hash of a few bytes, there are chains of
+//! more bytes. Once only a longer match is of use, they have far fewer candidates. An encoder counts
+//! the candidates that it looks at: every string has a number in its own chain, and the difference of
+//! two tells how many it would have looked at.
 //!
 //! Positions are 16 bits wide and wrap. Text and links lie in rings of 65,536 places, so that no index
 //! can be out of bounds. The tables are small enough for the second cache: with wider positions
@@ -18,36 +18,49 @@ use crate::token::WINDOW;
 
 /// Places in a ring.
 const RING: usize = 1 << 16;
-const FOUR_BITS: u32 = 17;
-const FIVE_BITS: u32 = 16;
+const SECOND_BITS: u32 = 16;
 const LONG_BITS: u32 = 16;
 /// The long chains join strings with so many equal bytes.
 const LONG: u16 = 7;
-/// A match of the shortest length is not taken from further away.
-const NEAR: u16 = 4096;
 /// The largest distance, less one.
 const FAR: u16 = (WINDOW - 1) as u16;
 
 /// Heads are told apart from those a ring older if they are moved after so many positions.
 const SWEEP: usize = WINDOW - 1;
 
+/// The strings that an encoder looks up.
+pub(crate) trait Strings: Clone {
+    /// Their bytes: the shortest match.
+    const MIN: u16;
+    /// The next longer chains join strings with so many equal bytes.
+    const SECOND: u16;
+    /// A match of the shortest length is not taken from further away.
+    const NEAR: u16;
+
+    /// The hash of the first bytes.
+    fn hash(&self, bytes: u32) -> usize;
+
+    /// The first bytes alone.
+    fn part(bytes: u32) -> u32;
+}
+
 /// How a search is limited.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// The furthest distance, at most [`WINDOW`].
-    pub(super) reach: u16,
+    pub(crate) reach: u16,
     /// The longest match.
-    pub(super) longest: u16,
+    pub(crate) longest: u16,
     /// A match this long ends the search.
-    pub(super) nice: u16,
-    /// How many candidates Go looks at.
-    pub(super) chain: u16,
+    pub(crate) nice: u16,
+    /// How many candidates the encoder looks at.
+    pub(crate) chain: u16,
     /// The longer chains lack some strings.
-    pub(super) four_only: bool,
+    pub(crate) base_only: bool,
 }
 
 /// A match: length and distance.
-pub(super) type Found = Option<(u16, u16)>;
+pub(crate) type Found = Option<(u16, u16)>;
 
 /// Chains of one kind: for every hash the newest position, for every position the one before it.
 #[derive(Clone)]
@@ -96,8 +109,8 @@ fn back(at: u16, to: u16) -> u16 {
 const FACTOR: u64 = 0x9e37_79b1_85eb_ca87;
 
 #[inline]
-fn five_hash(bytes: u64) -> usize {
-    ((bytes << 24).wrapping_mul(FACTOR) >> (64 - FIVE_BITS)) as usize
+fn second_hash<S: Strings>(bytes: u64) -> usize {
+    ((bytes << (64 - 8 * S::SECOND)).wrapping_mul(FACTOR) >> (64 - SECOND_BITS)) as usize
 }
 
 #[inline]
@@ -105,30 +118,32 @@ fn long_hash(bytes: u64) -> usize {
     ((bytes << (64 - 8 * LONG)).wrapping_mul(FACTOR) >> (64 - LONG_BITS)) as usize
 }
 
-/// Text, and where its strings were before.
+/// Text, and where its strings were before. `HEADS` is more than the largest hash.
 #[derive(Clone)]
-pub(super) struct Links {
+pub(crate) struct Links<S, const HEADS: usize> {
+    strings: S,
     /// The ring, and its first bytes once more so that a load may begin anywhere.
     text: Box<[u8; RING + 8]>,
-    four: Chains<{ 1 << FOUR_BITS }>,
-    five: Chains<{ 1 << FIVE_BITS }>,
+    base: Chains<HEADS>,
+    second: Chains<{ 1 << SECOND_BITS }>,
     long: Chains<{ 1 << LONG_BITS }>,
-    /// Numbers in the chains of four bytes.
+    /// Numbers in the encoder's chains.
     number: Box<[u16; RING]>,
     /// Positions that may be entered before the heads alias.
     fresh: usize,
 }
 
-impl Links {
-    /// The first position: zeros in the tables are out of its reach.
-    pub(super) const START: u16 = FAR + 2;
+/// The first position: zeros in the tables are out of its reach.
+pub(crate) const START: u16 = FAR + 2;
 
+impl<S: Strings, const HEADS: usize> Links<S, HEADS> {
     /// Empty tables.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new(strings: S) -> Self {
         Self {
+            strings,
             text: zeros(),
-            four: Chains::new(),
-            five: Chains::new(),
+            base: Chains::new(),
+            second: Chains::new(),
             long: Chains::new(),
             number: zeros(),
             fresh: SWEEP,
@@ -136,7 +151,7 @@ impl Links {
     }
 
     /// Puts text in the ring.
-    pub(super) fn put(&mut self, mut text: &[u8], mut at: u16) {
+    pub(crate) fn put(&mut self, mut text: &[u8], mut at: u16) {
         while !text.is_empty() {
             let from = usize::from(at);
             let (now, later) = text.split_at(text.len().min(RING - from));
@@ -163,14 +178,13 @@ impl Links {
 
     /// The byte at a position.
     #[inline]
-    pub(super) fn byte(&self, at: u16) -> u8 {
+    pub(crate) fn byte(&self, at: u16) -> u8 {
         self.text[usize::from(at)]
     }
 
     #[inline]
-    fn enter_four(&mut self, bytes: u32, at: u16) {
-        let hash = bytes.swap_bytes().wrapping_mul(0x1e35_a7bd) >> (32 - FOUR_BITS);
-        let before = self.four.enter(hash as usize, at);
+    fn enter_base(&mut self, bytes: u32, at: u16) {
+        let before = self.base.enter(self.strings.hash(bytes), at);
         // Past the end of a chain any number will do.
         let number = self.number[usize::from(before)].wrapping_add(1);
         self.number[usize::from(at)] = number;
@@ -179,15 +193,15 @@ impl Links {
     #[inline]
     fn enter_one(&mut self, at: u16) {
         let bytes = self.load64(at);
-        self.enter_four(bytes as u32, at);
-        self.five.enter(five_hash(bytes), at);
+        self.enter_base(bytes as u32, at);
+        self.second.enter(second_hash::<S>(bytes), at);
         self.long.enter(long_hash(bytes), at);
     }
 
     /// Enters `count` strings from `at` on; eight bytes of each are in the ring. Positions are
     /// entered or skipped one after the other.
     #[inline(never)]
-    pub(super) fn enter(&mut self, mut at: u16, mut count: usize) {
+    pub(crate) fn enter(&mut self, mut at: u16, mut count: usize) {
         while count > 0 {
             let now = count.min(self.fresh);
             for next in (0..now).map(|n| at.wrapping_add(n as u16)) {
@@ -199,18 +213,18 @@ impl Links {
         }
     }
 
-    /// Enters a string of which no more than four bytes are known.
-    pub(super) fn enter_short(&mut self, at: u16) {
-        self.enter_four(self.load32(at), at);
-        self.five.skip(at);
+    /// Enters a string of which no more bytes are known than the shortest match has.
+    pub(crate) fn enter_short(&mut self, bytes: u32, at: u16) {
+        self.enter_base(bytes, at);
+        self.second.skip(at);
         self.long.skip(at);
         self.grow_old(1, at.wrapping_add(1));
     }
 
     /// Leaves a position out of all chains.
-    pub(super) fn skip(&mut self, at: u16) {
-        self.four.skip(at);
-        self.five.skip(at);
+    pub(crate) fn skip(&mut self, at: u16) {
+        self.base.skip(at);
+        self.second.skip(at);
         self.long.skip(at);
         self.grow_old(1, at.wrapping_add(1));
     }
@@ -220,10 +234,26 @@ impl Links {
         self.fresh -= count;
         if self.fresh == 0 {
             self.fresh = SWEEP;
-            self.four.sweep(next);
-            self.five.sweep(next);
+            self.base.sweep(next);
+            self.second.sweep(next);
             self.long.sweep(next);
         }
+    }
+
+    /// From the candidate that lies `distance` before `at` to the next one along the encoder's chain; 0 at
+    /// its end.
+    #[inline]
+    pub(crate) fn step(&self, at: u16, distance: u16) -> usize {
+        let candidate = at.wrapping_sub(distance);
+        let next = usize::from(back(at, self.base.before[usize::from(candidate)])) + 1;
+        next.saturating_sub(distance.into())
+    }
+
+    /// The distance from an entered string to the one before it with the same hash, less one; more than a
+    /// window if there is none.
+    #[inline]
+    pub(crate) fn before(&self, at: u16) -> u16 {
+        back(at, self.base.before[usize::from(at)])
     }
 
     /// How many bytes from `candidate` and `at` on are equal, `longest` at most.
@@ -243,29 +273,30 @@ impl Links {
         }
     }
 
-    /// The longest match at `at` above `best` bytes (three at least), the nearest of equals.
+    /// The longest match at `at` above `best` bytes (one less than the shortest match at least), the
+    /// nearest of equals.
     ///
     /// Go starts at three bytes and drops a result that is not longer than the pending match;
     /// starting there gives the same and rejects more.
     #[inline]
-    pub(super) fn find(&self, at: u16, best: u16, limits: &Limits) -> Found {
-        if limits.four_only {
+    pub(crate) fn find(&self, at: u16, best: u16, limits: &Limits) -> Found {
+        if limits.base_only {
             return self.find_slowly(at, best, limits);
         }
-        if best > 3 {
+        if best >= S::MIN {
             return self.find_longer(at, best, limits);
         }
-        let near = limits.reach.min(NEAR);
-        let mut candidate = self.four.before[usize::from(at)];
+        let near = limits.reach.min(S::NEAR);
+        let mut candidate = self.base.before[usize::from(at)];
         let mut distance = back(at, candidate);
         if distance >= limits.reach {
             return None;
         }
-        let here = self.load32(at);
+        let here = S::part(self.load32(at));
         let mut tries = limits.chain;
         while distance < near {
-            if self.load32(candidate) == here {
-                // None that is nearer shares four bytes.
+            if S::part(self.load32(candidate)) == here {
+                // None that is nearer is a match.
                 let length = self.common_prefix(candidate, at, limits.longest);
                 let found = Some((length, distance + 1));
                 if length >= limits.nice {
@@ -273,7 +304,7 @@ impl Links {
                 }
                 return self.find_longer(at, length, limits).or(found);
             }
-            candidate = self.four.before[usize::from(candidate)];
+            candidate = self.base.before[usize::from(candidate)];
             let next = back(at, candidate);
             tries -= 1;
             if next <= distance || tries == 0 {
@@ -281,10 +312,13 @@ impl Links {
             }
             distance = next;
         }
-        self.find_longer(at, 4, limits)
+        if near == limits.reach {
+            return None;
+        }
+        self.find_longer(at, S::MIN, limits)
     }
 
-    /// As `find`, with at least four bytes to beat.
+    /// As `find`, with at least the shortest match to beat.
     #[inline]
     fn find_longer(&self, at: u16, mut best: u16, limits: &Limits) -> Found {
         let start = best;
@@ -313,7 +347,7 @@ impl Links {
     #[inline]
     fn find_next(&self, at: u16, best: u16, limits: &Limits) -> Next {
         let (before, offset) = if best < LONG - 1 {
-            (&self.five.before, best - 4)
+            (&self.second.before, best + 1 - S::SECOND)
         } else {
             (&self.long.before, best - (LONG - 1))
         };
@@ -345,7 +379,7 @@ impl Links {
             left -= 1;
             if left == 0 {
                 let from = candidate.wrapping_sub(offset);
-                let shared = self.load32(at) == self.load32(from);
+                let shared = S::part(self.load32(at)) == S::part(self.load32(from));
                 if shared && self.tried(at, from) >= limits.chain {
                     return Next::None;
                 }
@@ -363,32 +397,32 @@ impl Links {
         }
     }
 
-    /// How many candidates Go would have looked at, `from` included, which shares four bytes.
+    /// How many candidates the encoder would have looked at, `from` included, which is one of them.
     #[inline]
     fn tried(&self, at: u16, from: u16) -> u16 {
         self.number[usize::from(at)].wrapping_sub(self.number[usize::from(from)])
     }
 
-    /// As `find`, along the chain of four bytes alone, as Go does it.
+    /// As `find`, along the encoder's own chain alone, as it does it.
     #[cold]
     #[inline(never)]
     fn find_slowly(&self, at: u16, mut best: u16, limits: &Limits) -> Found {
         let mut found = None;
-        let mut candidate = self.four.before[usize::from(at)];
+        let mut candidate = self.base.before[usize::from(at)];
         let mut distance = back(at, candidate);
         for _ in 0..limits.chain {
             if distance >= limits.reach {
                 break;
             }
             let length = self.common_prefix(candidate, at, limits.longest);
-            if length > best && (length > 4 || distance < NEAR) {
+            if length > best && (length > S::MIN || distance < S::NEAR) {
                 best = length;
                 found = Some((length, distance + 1));
                 if length >= limits.nice {
                     break;
                 }
             }
-            candidate = self.four.before[usize::from(candidate)];
+            candidate = self.base.before[usize::from(candidate)];
             let next = back(at, candidate);
             if next <= distance {
                 break;
@@ -403,7 +437,7 @@ impl Links {
 enum Next {
     /// Length and distance.
     Found(u16, u16),
-    /// Nothing better is among those that Go looks at.
+    /// Nothing better is among those that the encoder looks at.
     None,
     /// Too many candidates only share the string's hash.
     Lost,
@@ -412,6 +446,7 @@ enum Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::go::lazy::Fours;
 
     /// Bytes of a small alphabet, with stretches in which few strings repeat.
     fn content(len: usize) -> Vec<u8> {
@@ -434,8 +469,8 @@ mod tests {
     #[test]
     fn chains_lead_to_the_newest_of_the_window() {
         let text = content(300_000);
-        let mut links = Links::new();
-        let at = |index: usize| Links::START.wrapping_add(index as u16);
+        let mut links = Links::<_, { 1 << 17 }>::new(Fours);
+        let at = |index: usize| START.wrapping_add(index as u16);
         let mut newest = vec![usize::MAX; 1 << LONG_BITS];
         for from in (0..text.len() - 8).step_by(4096) {
             let to = (from + 4096).min(text.len() - 8);
