@@ -33,7 +33,7 @@ pub(crate) fn candidates(wrapper: Wrapper, header: &[u8], signs: Signs) -> Vec<V
             groups
         }
         (Wrapper::Gzip, _) => {
-            let mut groups = vec![gnu, busybox(levels, signs), pigz(levels, signs)];
+            let mut groups = vec![gnu, pigz(levels, signs), busybox(levels, signs)];
             groups.extend(zlib);
             groups.extend([go, default]);
             groups.extend(others);
