@@ -99,12 +99,23 @@ impl Checkpoint {
 
     /// Plain bytes before the checkpoint that the encoder wants to see again.
     pub(crate) fn history(&self, encoder: Encoder) -> usize {
-        let wanted = match &self.state {
-            State::Window(s) => s.back as usize + usize::from(s.warm) * encoder.window(),
-            State::Piece(s) => encoder.dictionary() + usize::from(s.warm) * MAX_STORED,
-            State::Table(s) => usize::from(s.warm) * MAX_STORED,
+        let before = match &self.state {
+            State::Window(s) => s.back as usize,
+            State::Piece(_) => encoder.dictionary(),
+            State::Table(_) => 0,
         };
+        let wanted = before + self.again(encoder);
         wanted.min(usize::try_from(self.plain).unwrap_or(usize::MAX))
+    }
+
+    /// Plain bytes before the checkpoint that the encoder searches again.
+    pub(crate) fn again(&self, encoder: Encoder) -> usize {
+        match &self.state {
+            State::Window(s) => usize::from(s.warm) * encoder.window(),
+            State::Piece(PieceState { warm, .. }) | State::Table(TableState { warm, .. }) => {
+                usize::from(*warm) * MAX_STORED
+            }
+        }
     }
 
     /// Appends the checkpoint; positions are relative to the one before.

@@ -102,7 +102,7 @@ impl<'a> Replay<'a> {
         Self {
             encoder,
             conditions,
-            taken: Taken::new(running.as_mut(), conditions.spacing),
+            taken: Taken::new(encoder, running.as_mut(), conditions.spacing),
             running,
             sums: Sums::new(wrapper),
             events: Vec::new(),
@@ -173,8 +173,12 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// For a byte that is searched again before a checkpoint, so many are not before the next.
+const SPARED: u64 = 10;
+
 /// Checkpoints on their way into the recipe.
 struct Taken {
+    encoder: Encoder,
     list: Vec<Checkpoint>,
     spacing: Option<u64>,
     /// Bytes drained from the encoder's output so far.
@@ -182,22 +186,26 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(encoder: &mut dyn Encode, spacing: Option<u64>) -> Self {
+    fn new(encoder: Encoder, running: &mut dyn Encode, spacing: Option<u64>) -> Self {
         let spacing = spacing.map(|n| n.max(MIN_SPACING));
         if let Some(spacing) = spacing {
-            encoder.want_checkpoint(spacing);
+            running.want_checkpoint(spacing);
         }
         Self {
+            encoder,
             list: Vec::new(),
             spacing,
             drained: 0,
         }
     }
 
-    fn collect(&mut self, encoder: &mut dyn Encode) {
-        if let Some(mut checkpoint) = encoder.checkpoint() {
+    /// Where much is searched again before a checkpoint, the next is further away.
+    fn collect(&mut self, running: &mut dyn Encode) {
+        if let Some(mut checkpoint) = running.checkpoint() {
             checkpoint.bits += self.drained * 8;
-            encoder.want_checkpoint(checkpoint.plain + self.spacing.unwrap_or(0));
+            let again = checkpoint.again(self.encoder) as u64;
+            let spacing = self.spacing.unwrap_or(0).max(SPARED * again);
+            running.want_checkpoint(checkpoint.plain + spacing);
             self.list.push(checkpoint);
         }
     }
