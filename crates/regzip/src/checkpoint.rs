@@ -18,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use table::{Mend, TableState};
+pub(crate) use table::{Mend, SlotMend, TableState};
 
 /// Checkpoints are further apart than this: each costs the bytes before it once more.
 pub(crate) const MIN_SPACING: u64 = 1 << 16;
@@ -67,6 +67,8 @@ pub(crate) struct WindowState {
 pub(crate) struct PieceState {
     /// Pieces that are searched again.
     pub(crate) warm: u8,
+    /// What is still wrong in the tables after that, if anything was searched.
+    pub(crate) mends: Vec<SlotMend>,
     /// The block that is still open, whose codes the next piece may use.
     pub(crate) open: Option<Box<OpenBlock>>,
 }
@@ -137,6 +139,9 @@ impl Checkpoint {
             }
             State::Piece(s) => {
                 out.push(s.warm << 1 | u8::from(s.open.is_some()));
+                if s.warm > 0 {
+                    SlotMend::put_all(&s.mends, out);
+                }
                 if let Some(open) = &s.open {
                     varint::put(
                         out,
@@ -206,8 +211,13 @@ fn get_state(fields: &mut Fields<'_>, encoder: Encoder, plain: u64) -> Result<St
     Ok(if encoder.is_windowed() {
         State::Window(get_window(fields, encoder, plain, warm, flag)?)
     } else {
+        let mends = if warm > 0 {
+            SlotMend::get_all(fields)?
+        } else {
+            Vec::new()
+        };
         let open = if flag { Some(get_open(fields)?) } else { None };
-        State::Piece(PieceState { warm, open })
+        State::Piece(PieceState { warm, mends, open })
     })
 }
 

@@ -28,6 +28,70 @@ impl Mend {
     pub(crate) const DISTANCES: std::ops::RangeInclusive<u32> = 4..=WINDOW as u32;
 }
 
+/// One entry of a table that is not at the place that its string says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SlotMend {
+    /// The index in the encoder's tables.
+    pub(crate) slot: u32,
+    /// Plain bytes from the entry's place to the checkpoint, less than a window; 0 if there is none.
+    pub(crate) distance: u16,
+}
+
+impl SlotMend {
+    /// More are not worth their bytes.
+    const MOST: usize = 128;
+
+    /// What makes one table's distances the other's, if it is worth it.
+    pub(crate) fn between(wrong: &[u16], right: &[u16]) -> Option<Vec<Self>> {
+        let mut mends = Vec::new();
+        for (slot, (wrong, &distance)) in (0..).zip(wrong.iter().zip(right)) {
+            if *wrong == distance {
+                continue;
+            }
+            if mends.len() == Self::MOST {
+                return None;
+            }
+            mends.push(Self { slot, distance });
+        }
+        Some(mends)
+    }
+
+    /// Appends mends, in the order of their slots, which are relative to the one before.
+    pub(super) fn put_all(mends: &[Self], out: &mut Vec<u8>) {
+        varint::put(out, mends.len() as u64);
+        let mut next = 0;
+        for mend in mends {
+            varint::put(out, u64::from(mend.slot - next));
+            varint::put(out, mend.distance.into());
+            next = mend.slot + 1;
+        }
+    }
+
+    /// Reads what [`SlotMend::put_all`] wrote.
+    pub(super) fn get_all(fields: &mut Fields<'_>) -> Result<Vec<Self>> {
+        let bad = Error::BadRecipe("impossible checkpoint");
+        let count = fields.number()?;
+        if count > Self::MOST as u64 {
+            return Err(bad);
+        }
+        let mut mends = Vec::with_capacity(count as usize);
+        let mut next = 0u64;
+        for _ in 0..count {
+            let slot = next.saturating_add(fields.number()?);
+            let distance = fields.number()?;
+            if slot >= u32::MAX.into() || distance >= WINDOW as u64 {
+                return Err(bad);
+            }
+            mends.push(Self {
+                slot: slot as u32,
+                distance: distance as u16,
+            });
+            next = slot + 1;
+        }
+        Ok(mends)
+    }
+}
+
 impl TableState {
     /// More are not worth their bytes: another piece that is searched again saves most of them.
     pub(crate) const MOST: usize = 512;

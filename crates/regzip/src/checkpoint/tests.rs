@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Write};
 
-use super::{Checkpoint, Mend, OpenBlock, State};
+use super::{Checkpoint, Mend, OpenBlock, SlotMend, State};
 use crate::analyse::{Memory, analyse_with};
 use crate::encoder::Encoder;
 use crate::recipe::{Event, EventKind, Recipe};
@@ -164,8 +164,9 @@ fn change(checkpoint: &mut Checkpoint, random: &mut Random) {
                 }
             }
         },
-        (_, State::Piece(state)) => match random.next(3) {
+        (_, State::Piece(state)) => match random.next(4) {
             0 => state.warm = random.next(10) as u8,
+            3 => state.mends = slot_mends(random),
             1 => {
                 let mut open = OpenBlock {
                     header: random.number(100) as u16,
@@ -182,6 +183,17 @@ fn change(checkpoint: &mut Checkpoint, random: &mut Random) {
             _ => state.open = None,
         },
     }
+}
+
+fn slot_mends(random: &mut Random) -> Vec<SlotMend> {
+    let mut next = 0;
+    let mut mend = |_| {
+        let slot = next + random.next(20_000) as u32;
+        next = slot + 1;
+        let distance = random.number(200).min(u64::from(u16::MAX)) as u16;
+        SlotMend { slot, distance }
+    };
+    (0..20).map(&mut mend).collect()
 }
 
 fn mends(random: &mut Random) -> Vec<Mend> {

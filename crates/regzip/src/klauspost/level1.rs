@@ -147,7 +147,7 @@ impl Search for Level1 {
         }
     }
 
-    fn positions(&self, each: &mut dyn FnMut(u32)) {
-        self.table.iter().for_each(|&at| each(at));
+    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
+        self.table.iter_mut().for_each(each);
     }
 }

@@ -202,10 +202,10 @@ impl Search for Level3 {
         }
     }
 
-    fn positions(&self, each: &mut dyn FnMut(u32)) {
-        for pair in &self.table {
-            each(pair.newest);
-            each(pair.before);
+    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
+        for pair in &mut self.table {
+            each(&mut pair.newest);
+            each(&mut pair.before);
         }
     }
 }

@@ -129,7 +129,7 @@ impl Search for Level4 {
         }
     }
 
-    fn positions(&self, each: &mut dyn FnMut(u32)) {
-        self.short.iter().chain(&self.long).for_each(|&at| each(at));
+    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
+        self.short.iter_mut().chain(&mut self.long).for_each(each);
     }
 }

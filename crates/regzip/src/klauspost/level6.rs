@@ -210,11 +210,11 @@ impl Search for Level6 {
         }
     }
 
-    fn positions(&self, each: &mut dyn FnMut(u32)) {
-        self.short.iter().for_each(|&at| each(at));
-        for pair in &self.long {
-            each(pair.newest);
-            each(pair.before);
+    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
+        self.short.iter_mut().for_each(&mut *each);
+        for pair in &mut self.long {
+            each(&mut pair.newest);
+            each(&mut pair.before);
         }
     }
 }

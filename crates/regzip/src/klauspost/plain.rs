@@ -37,7 +37,10 @@ impl HuffmanOnly {
     #[cold]
     fn take_checkpoint(&mut self) {
         let open = self.writer.open_block().map(Box::new);
-        let state = State::Piece(PieceState { warm: 0, open });
+        let state = State::Piece(PieceState {
+            open,
+            ..PieceState::default()
+        });
         self.past
             .take(Checkpoint::new(self.past.plain(), &self.writer.bits, state));
     }

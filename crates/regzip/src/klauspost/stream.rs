@@ -12,7 +12,7 @@ use super::tokens::Tokens;
 use super::version::Version;
 use super::writer::{BlockWriter, Plain};
 use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, PieceState, State};
+use crate::checkpoint::{Checkpoint, PieceState, SlotMend, State};
 use crate::encoder::Encode;
 use crate::go::block::MAX_STORED;
 use crate::past::Past;
@@ -104,8 +104,8 @@ pub(crate) trait Search: Send {
     fn encode(&mut self, history: &History, start: usize, tokens: &mut Tokens);
     /// Lowers all positions in the tables; those up to `oldest` become 0.
     fn rebase(&mut self, by: u32, oldest: u32);
-    /// Calls `each` with all positions in the tables, in the same order every time.
-    fn positions(&self, each: &mut dyn FnMut(u32));
+    /// Calls `each` with all positions in the tables, in the same order every time; it may change them.
+    fn positions(&mut self, each: &mut dyn FnMut(&mut u32));
 }
 
 fn search(level: i8, habits: &Habits) -> Box<dyn Search> {
@@ -190,22 +190,41 @@ impl Stream {
             self.search.encode(&self.history, start, &mut self.tokens);
             self.tokens.reset();
         }
+        if let State::Piece(state) = &checkpoint.state {
+            self.mend(&state.mends);
+        }
         self.writer.resume(checkpoint);
         self.past.skip_to(checkpoint.plain);
         self
     }
 
-    /// Distances from here to what the tables hold, where that is in reach.
-    fn distances(&self) -> Vec<u32> {
+    /// Makes the tables what they were, after a search that began too late.
+    fn mend(&mut self, mends: &[SlotMend]) {
+        if mends.is_empty() {
+            return;
+        }
+        let end = self.history.absolute(self.history.bytes.len());
+        let mut mends = mends.iter().peekable();
+        let mut slot = 0;
+        self.search.positions(&mut |at| {
+            if let Some(mend) = mends.next_if(|mend| mend.slot == slot) {
+                *at = match mend.distance {
+                    0 => 0,
+                    distance => end.wrapping_sub(distance.into()),
+                };
+            }
+            slot += 1;
+        });
+    }
+
+    /// Distances from here to what the tables hold, 0 where that is not in reach.
+    fn distances(&mut self) -> Vec<u16> {
         let end = self.history.absolute(self.history.bytes.len());
         let mut all = Vec::new();
         self.search.positions(&mut |at| {
-            let distance = end.wrapping_sub(at);
-            all.push(if i64::from(distance) < REACH {
-                distance
-            } else {
-                0
-            });
+            let distance = end.wrapping_sub(*at);
+            let reached = i64::from(distance) < REACH;
+            all.push(if reached { distance as u16 } else { 0 });
         });
         all
     }
@@ -213,20 +232,38 @@ impl Stream {
     #[cold]
     fn take_checkpoint(&mut self) {
         let mine = self.distances();
-        for warm in Past::WARM {
-            // Level 4 looks at places that depend on when the history was moved.
-            let moved = History::len_after(warm) != self.history.bytes.len();
-            if moved && self.level == 4 && self.habits.level4_misses {
+        // Level 4 looks at places that depend on when the history was moved.
+        let moves = self.level == 4 && self.habits.level4_misses;
+        // What two pieces do not bring about, more do not either, as a rule.
+        let attempts = if moves {
+            &Past::WARM[..]
+        } else {
+            &Past::WARM[..2]
+        };
+        for &warm in attempts {
+            if moves && History::len_after(warm) != self.history.bytes.len() {
                 continue;
             }
             let Some(history) = self.past.pieces(warm) else {
                 return;
             };
             let open = self.writer.open_block().map(Box::new);
-            let state = State::Piece(PieceState { warm, open });
-            let checkpoint = Checkpoint::new(self.past.plain(), &self.writer.bits, state);
-            let other = Self::new(self.level, self.habits.version).resume(&checkpoint, history);
+            let mut state = PieceState {
+                warm,
+                mends: Vec::new(),
+                open,
+            };
+            let plain = self.past.plain();
+            let at = |state| Checkpoint::new(plain, &self.writer.bits, State::Piece(state));
+            let other = Self::new(self.level, self.habits.version);
+            let mut other = other.resume(&at(state.clone()), history);
+            let Some(mends) = SlotMend::between(&other.distances(), &mine) else {
+                continue;
+            };
+            other.mend(&mends);
             if other.distances() == mine {
+                state.mends = mends;
+                let checkpoint = at(state);
                 self.past.take(checkpoint);
                 return;
             }
