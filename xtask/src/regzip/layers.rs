@@ -24,16 +24,17 @@ pub(crate) fn rows(programs: &Programs, corpus: &Corpus) -> Result<Vec<Row>, Box
         return Ok(Vec::new());
     };
     let mut layers = maker.all();
-    if let Some(program) = &programs.layer {
-        let path = maker.archive();
+    if let Some([old, new]) = &programs.layers {
         let archive = Content {
             name: "archive".to_owned(),
             bytes: Vec::new(),
-            path,
+            path: maker.archive(),
         };
-        for (made_by, arguments) in [
-            ("a builder in Go, level 6", ["builder", "6"]),
-            ("eStargz, level 9", ["estargz", "9"]),
+        for (program, made_by, arguments) in [
+            (old, "a builder in Go, level 6", ["builder", "6"]),
+            (new, "a builder in Go 1.27, level 6", ["builder", "6"]),
+            (new, "a builder in Go 1.27, level 1", ["builder", "1"]),
+            (old, "eStargz, level 9", ["estargz", "9"]),
         ] {
             let setting = Setting {
                 program: program.clone(),

@@ -25,7 +25,8 @@ pub(crate) struct Programs {
     pub(crate) new_go: Option<PathBuf>,
     /// Releases of klauspost/compress, and the writer with each.
     pub(crate) klauspost: Vec<(&'static str, PathBuf)>,
-    pub(crate) layer: Option<PathBuf>,
+    /// Writers of layers, with both of Go's encoders.
+    pub(crate) layers: Option<[PathBuf; 2]>,
     pub(crate) python: Option<PathBuf>,
     pub(crate) gzip: Option<PathBuf>,
     pub(crate) pigz: Option<PathBuf>,
@@ -38,7 +39,7 @@ impl Programs {
             old_go: None,
             new_go: None,
             klauspost: Vec::new(),
-            layer: None,
+            layers: None,
             python: require("python3"),
             gzip: require("gzip"),
             pigz: require("pigz"),
@@ -50,7 +51,10 @@ impl Programs {
         fs::create_dir(&folder)?;
         programs.old_go = Some(build("go", OLD_GO, &folder, &[])?);
         programs.new_go = Some(build("go", NEW_GO, &folder, &[])?);
-        programs.layer = Some(build("layer", OLD_GO, &folder, &[])?);
+        programs.layers = Some([
+            build("layer", OLD_GO, &folder, &[])?,
+            build("layer", NEW_GO, &folder, &[])?,
+        ]);
         for release in KLAUSPOST {
             let writer = klauspost(release, &folder)?;
             programs.klauspost.push((release, writer));
