@@ -39,6 +39,19 @@ pub(crate) struct Output {
 /// Where the output of a job will arrive.
 pub(crate) struct Pending(Receiver<Done>);
 
+impl Pending {
+    /// Waits for the output.
+    pub(crate) fn wait(&self) -> Result<Done> {
+        self.0.recv().map_err(|_| gone())
+    }
+}
+
+fn gone() -> Error {
+    Error::Io(std::io::Error::other(
+        "a thread that rebuilt a part is gone",
+    ))
+}
+
 type Item = (Work, SyncSender<Done>);
 
 /// Jobs that nobody has begun.
@@ -88,7 +101,7 @@ impl Queue {
     }
 }
 
-/// Threads that end when the pool is dropped. Whoever waits for a job works as well.
+/// Threads that end when the pool is dropped. Whoever polls for a job works as well.
 pub(crate) struct Pool {
     recipe: Arc<Recipe>,
     queue: Arc<Queue>,
@@ -129,22 +142,17 @@ impl Pool {
         Pending(pending)
     }
 
-    /// Waits for the output of a job, and does others meanwhile.
-    pub(crate) fn wait(&self, pending: &Pending) -> Result<Done> {
-        let gone = || {
-            Error::Io(std::io::Error::other(
-                "a thread that rebuilt a part is gone",
-            ))
-        };
+    /// The output of a job; until it is there, does others that wait, `None` when none does.
+    pub(crate) fn poll(&self, pending: &Pending) -> Result<Option<Done>> {
         loop {
             match pending.0.try_recv() {
-                Ok(done) => return Ok(done),
+                Ok(done) => return Ok(Some(done)),
                 Err(TryRecvError::Disconnected) => return Err(gone()),
                 Err(TryRecvError::Empty) => {}
             }
             match self.queue.try_pop() {
                 Some(item) => work(&self.recipe, item),
-                None => return pending.0.recv().map_err(|_| gone()),
+                None => return Ok(None),
             }
         }
     }
@@ -154,7 +162,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.queue.close();
         for thread in self.threads.drain(..) {
-            // A panic was reported by `Pool::wait` already.
+            // A panic was reported already, to whoever wanted the output.
             drop(thread.join());
         }
     }

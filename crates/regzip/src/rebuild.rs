@@ -15,6 +15,9 @@ const PIECE: u64 = 1 << 16;
 /// Jobs with more plain bytes are not held in memory: they run on the caller's thread, piece by
 /// piece.
 const MAX_JOB: u64 = 16 << 20;
+/// Jobs for each thread that are under way or wait: as a rule, and where one takes long.
+const USUAL: usize = 2;
+const MOST: usize = 6;
 
 /// Writes the stream to `out` on one thread; returns its length.
 ///
@@ -177,11 +180,28 @@ impl<P: Read> Rebuilder<P> {
         if self.inline.is_some() {
             return Ok(false);
         }
-        self.fill_pool()?;
-        let Some((pool, pending)) = self.pool.as_ref().zip(self.pending.pop_front()) else {
+        let Some(threads) = self.pool.as_ref().map(|pool| pool.len() + 1) else {
             return Ok(false);
         };
-        let done = pool.wait(&pending)?;
+        self.fill_pool(USUAL * threads)?;
+        let done = loop {
+            let Some((pool, next)) = self.pool.as_ref().zip(self.pending.front()) else {
+                return Ok(false);
+            };
+            if let Some(done) = pool.poll(next)? {
+                break done;
+            }
+            // A job that takes long must not keep the others waiting.
+            let started = self.pending.len();
+            self.fill_pool((started + 1).min(MOST * threads))?;
+            if self.pending.len() > started {
+                continue;
+            }
+            if let Some(next) = self.pending.front() {
+                break next.wait()?;
+            }
+        };
+        self.pending.pop_front();
         let out = done.out?;
         self.crc.combine(&out.crc);
         let piece = std::mem::replace(&mut self.piece, out.bytes);
@@ -210,13 +230,12 @@ impl<P: Read> Rebuilder<P> {
         }
     }
 
-    /// Starts jobs until every thread, this one too, has one and another waits for it: some take much
-    /// longer than others.
-    fn fill_pool(&mut self) -> Result<()> {
+    /// Starts jobs until so many are under way or wait.
+    fn fill_pool(&mut self, count: usize) -> Result<()> {
         let Some(pool) = &self.pool else {
             return Ok(());
         };
-        while self.held.is_none() && self.pending.len() < 2 * (pool.len() + 1) {
+        while self.held.is_none() && self.pending.len() < count {
             let Some(job) = self.planner.next_job(&self.recipe) else {
                 return Ok(());
             };
