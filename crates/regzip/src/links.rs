@@ -133,6 +133,10 @@ pub(crate) struct Links<S, const HEADS: usize> {
     fresh: usize,
 }
 
+/// Bytes that a string must have to be in all tables.
+pub(crate) const STRING: usize = 8;
+/// Strings are best entered so far ahead of the search; the rings bear up to a window.
+pub(crate) const STRETCH: usize = 1 << 12;
 /// The first position: zeros in the tables are out of its reach.
 pub(crate) const START: u16 = FAR + 2;
 

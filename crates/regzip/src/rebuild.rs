@@ -15,9 +15,10 @@ const PIECE: u64 = 1 << 16;
 /// Jobs with more plain bytes are not held in memory: they run on the caller's thread, piece by
 /// piece.
 const MAX_JOB: u64 = 16 << 20;
-/// Jobs for each thread that are under way or wait: as a rule, and where one takes long.
-const USUAL: usize = 2;
-const MOST: usize = 6;
+/// Jobs for each thread that are under way or wait.
+const JOBS: usize = 2;
+/// Where one takes long there may be more, up to so many plain bytes for each thread.
+const AHEAD: u64 = 4 << 20;
 
 /// Writes the stream to `out` on one thread; returns its length.
 ///
@@ -103,7 +104,8 @@ struct Rebuilder<P> {
     feed: Feed<P>,
     planner: Planner,
     pool: Option<Pool>,
-    pending: VecDeque<Pending>,
+    /// What was given to the pool, and its plain bytes.
+    pending: VecDeque<(Pending, u64)>,
     /// Buffers of jobs that are done: new ones would cost more than filling them.
     spare: Vec<Vec<u8>>,
     /// Plain bytes before the next job that are kept.
@@ -183,9 +185,9 @@ impl<P: Read> Rebuilder<P> {
         let Some(threads) = self.pool.as_ref().map(|pool| pool.len() + 1) else {
             return Ok(false);
         };
-        self.fill_pool(USUAL * threads)?;
+        self.fill_pool(JOBS * threads)?;
         let done = loop {
-            let Some((pool, next)) = self.pool.as_ref().zip(self.pending.front()) else {
+            let Some((pool, (next, _))) = self.pool.as_ref().zip(self.pending.front()) else {
                 return Ok(false);
             };
             if let Some(done) = pool.poll(next)? {
@@ -193,11 +195,14 @@ impl<P: Read> Rebuilder<P> {
             }
             // A job that takes long must not keep the others waiting.
             let started = self.pending.len();
-            self.fill_pool((started + 1).min(MOST * threads))?;
+            let held: u64 = self.pending.iter().map(|(_, len)| len).sum();
+            if held < AHEAD * threads as u64 {
+                self.fill_pool(started + 1)?;
+            }
             if self.pending.len() > started {
                 continue;
             }
-            if let Some(next) = self.pending.front() {
+            if let Some((next, _)) = self.pending.front() {
                 break next.wait()?;
             }
         };
@@ -253,12 +258,14 @@ impl<P: Read> Rebuilder<P> {
             };
             let (next, out) = (buffer(), buffer());
             let plain = self.feed.take(job.to.saturating_sub(self.history), next);
-            self.pending.push_back(pool.start(Work {
+            let len = job.to - job.from;
+            let pending = pool.start(Work {
                 job,
                 plain,
                 trailers,
                 out,
-            }));
+            });
+            self.pending.push_back((pending, len));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::bits::BitWriter;
 use crate::chain::ORIGIN;
 use crate::checkpoint::{Checkpoint, State, WindowState};
 use crate::encoder::Encode;
-use crate::links::{Limits, Links, START, Strings};
+use crate::links::{Limits, Links, START, STRETCH, STRING, Strings};
 use crate::matching::load32;
 use crate::token::{MAX_MATCH, Token, WINDOW};
 
@@ -40,14 +40,10 @@ const MIN_MATCH: usize = 4;
 const MAX_TOKENS: usize = 1 << 14;
 /// Work needs this much input ahead, except at a flush.
 const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
-/// Bytes that a string must have to be in all tables.
-const STRING: usize = 8;
 /// From here on in its window of 64 KiB, Go shifts before it takes more input.
 const SHIFT_AT: usize = 2 * WINDOW - LOOKAHEAD;
 /// Size of the buffer that holds the window and what is not processed yet.
 const BUFFER: usize = 1 << 20;
-/// Strings are entered so far ahead of the search; the rings of the links bear up to a window.
-const STRETCH: usize = 1 << 12;
 /// How many windows are searched again at a checkpoint: what levels that do not enter every string
 /// try, and what is kept in the buffer for it.
 const WARM: [u8; 3] = [1, 2, 4];

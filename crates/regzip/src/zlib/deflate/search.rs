@@ -2,13 +2,8 @@
 
 use super::settings::Settings;
 use crate::chain::{Chain, ORIGIN};
-use crate::links::{Links, START, Strings};
+use crate::links::{Links, START, STRETCH, STRING, Strings};
 use crate::token::{MAX_MATCH, WINDOW};
-
-/// Bytes that a string must have to be in all tables of the links.
-const STRING: usize = 8;
-/// Strings are entered so far ahead of the search; the rings of the links bear up to a window.
-const STRETCH: usize = 1 << 12;
 
 /// Strings of three bytes, with zlib's hash.
 #[derive(Clone)]

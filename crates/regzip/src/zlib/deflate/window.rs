@@ -151,21 +151,23 @@ impl Deflate {
         }
     }
 
+    /// How many candidates are looked at for more than `best` bytes.
+    #[inline]
+    fn tries(&self, best: usize) -> u32 {
+        self.effort.chain >> if best >= self.effort.good { 2 } else { 0 }
+    }
+
     /// As `find`, with the help of the links.
     #[inline]
     fn find_ahead(&self, ahead: &Ahead, best: usize, reach: usize) -> Option<(usize, usize)> {
         if best >= MAX_MATCH {
             return None;
         }
-        let mut tries = self.effort.chain;
-        if best >= self.effort.good {
-            tries >>= 2;
-        }
         let limits = Limits {
             reach: reach as u16,
             longest: MAX_MATCH as u16,
             nice: self.effort.nice as u16,
-            chain: tries as u16,
+            chain: self.tries(best) as u16,
             base_only: false,
         };
         let at = self.origin.wrapping_add(self.pos as u32) as u16;
@@ -193,10 +195,7 @@ impl Deflate {
             return None;
         }
         let nice = self.effort.nice.min(longest);
-        let mut tries = self.effort.chain;
-        if best >= self.effort.good {
-            tries >>= 2;
-        }
+        let mut tries = self.tries(best);
         let mut found = None;
         let mut probe = Probe::new(buffer, pos, best);
         loop {
