@@ -174,7 +174,7 @@ impl<'a> Replay<'a> {
 }
 
 /// For a byte that is searched again before a checkpoint, so many are not before the next.
-const SPARED: u64 = 10;
+const SPARED: u64 = 4;
 
 /// Checkpoints on their way into the recipe.
 struct Taken {
