@@ -60,7 +60,7 @@ fn the_output_does_not_depend_on_the_number_of_threads() {
     for (name, stream) in streams(&plain) {
         let recipe = recipe(&stream, 200_000);
         assert!(
-            recipe.checkpoints() >= 5,
+            recipe.checkpoints() >= if name == "pgzip" { 5 } else { 10 },
             "{name}: only {} checkpoints",
             recipe.checkpoints()
         );
