@@ -84,7 +84,7 @@ impl Default for Options {
             wrapper: None,
             single: false,
             literal_limit: 256,
-            checkpoints: Some(3 << 18),
+            checkpoints: Some(1 << 20),
             corrections: 125,
         }
     }

@@ -5,20 +5,20 @@
 //! from the plain bytes before it. Whether that gives the same tables is compared when the
 //! checkpoint is taken.
 
+use std::ops::RangeInclusive;
+
 use crate::bits::BitWriter;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::go::block::MAX_STORED;
 use crate::huffman::{Code, canonical};
-use crate::past::Past;
-use crate::token::{DISTANCES, LITERALS, MAX_MATCH};
+use crate::token::{DISTANCES, LITERALS, MAX_MATCH, WINDOW};
 use crate::varint::{self, Fields};
 
-mod table;
+mod mend;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use table::{Mend, SlotMend, TableState};
+pub(crate) use mend::Mend;
 
 /// Checkpoints are further apart than this: each costs the bytes before it once more.
 pub(crate) const MIN_SPACING: u64 = 1 << 16;
@@ -46,8 +46,6 @@ pub(crate) enum State {
     Window(WindowState),
     /// For encoders that work on pieces of a fixed size, at the start of one.
     Piece(PieceState),
-    /// For Go's level 1, which works on pieces too.
-    Table(TableState),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -65,10 +63,11 @@ pub(crate) struct WindowState {
 
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct PieceState {
-    /// Pieces that are searched again.
-    pub(crate) warm: u8,
-    /// What is still wrong in the tables after that, if anything was searched.
-    pub(crate) mends: Vec<SlotMend>,
+    /// Bytes before the position that the encoder holds, if its pieces refer to earlier ones. The last
+    /// window of them is searched again.
+    pub(crate) back: u32,
+    /// What is still wrong in the tables after that.
+    pub(crate) mends: Vec<Mend>,
     /// The block that is still open, whose codes the next piece may use.
     pub(crate) open: Option<Box<OpenBlock>>,
 }
@@ -102,21 +101,17 @@ impl Checkpoint {
     /// Plain bytes before the checkpoint that the encoder wants to see again.
     pub(crate) fn history(&self, encoder: Encoder) -> usize {
         let before = match &self.state {
-            State::Window(s) => s.back as usize,
-            State::Piece(_) => encoder.dictionary(),
-            State::Table(_) => 0,
+            State::Window(s) => s.back as usize + self.again(encoder),
+            State::Piece(s) => encoder.dictionary() + s.back as usize,
         };
-        let wanted = before + self.again(encoder);
-        wanted.min(usize::try_from(self.plain).unwrap_or(usize::MAX))
+        before.min(usize::try_from(self.plain).unwrap_or(usize::MAX))
     }
 
     /// Plain bytes before the checkpoint that the encoder searches again.
     pub(crate) fn again(&self, encoder: Encoder) -> usize {
         match &self.state {
             State::Window(s) => usize::from(s.warm) * encoder.window(),
-            State::Piece(PieceState { warm, .. }) | State::Table(TableState { warm, .. }) => {
-                usize::from(*warm) * MAX_STORED
-            }
+            State::Piece(s) => WINDOW.min(s.back as usize),
         }
     }
 
@@ -138,9 +133,9 @@ impl Checkpoint {
                 }
             }
             State::Piece(s) => {
-                out.push(s.warm << 1 | u8::from(s.open.is_some()));
-                if s.warm > 0 {
-                    SlotMend::put_all(&s.mends, out);
+                varint::put(out, u64::from(s.back) << 1 | u64::from(s.open.is_some()));
+                if s.back > 0 {
+                    Mend::put_all(&s.mends, out);
                 }
                 if let Some(open) = &s.open {
                     varint::put(
@@ -150,10 +145,6 @@ impl Checkpoint {
                     put_lengths(out, &open.literals);
                     put_lengths(out, &open.distances);
                 }
-            }
-            State::Table(s) => {
-                out.push(s.warm);
-                s.put_mends(out);
             }
         }
     }
@@ -198,68 +189,65 @@ impl Checkpoint {
 }
 
 fn get_state(fields: &mut Fields<'_>, encoder: Encoder, plain: u64) -> Result<State> {
-    let bad = Error::BadRecipe("impossible checkpoint");
-    if encoder == (Encoder::Go { level: 1 }) {
-        return get_table(fields, plain).map(State::Table);
-    }
-    let flags = fields.byte()?;
-    let (warm, flag) = (flags >> 1, flags & 1 != 0);
     let limits = Limits::of(encoder);
-    if warm > limits.warm || (flag && !limits.pending && !limits.open) {
-        return Err(bad);
-    }
-    Ok(if encoder.is_windowed() {
-        State::Window(get_window(fields, encoder, plain, warm, flag)?)
+    if encoder.is_windowed() {
+        get_window(fields, encoder, &limits, plain).map(State::Window)
     } else {
-        let mends = if warm > 0 {
-            SlotMend::get_all(fields)?
-        } else {
-            Vec::new()
-        };
-        let open = if flag { Some(get_open(fields)?) } else { None };
-        State::Piece(PieceState { warm, mends, open })
-    })
+        get_piece(fields, &limits, plain).map(State::Piece)
+    }
 }
 
-fn get_table(fields: &mut Fields<'_>, plain: u64) -> Result<TableState> {
-    let warm = fields.byte()?;
-    let history = u64::from(warm) * MAX_STORED as u64;
-    if !Past::WARM.contains(&warm) || history > plain {
+fn get_piece(fields: &mut Fields<'_>, limits: &Limits, plain: u64) -> Result<PieceState> {
+    let field = fields.number()?;
+    let (back, open) = (field >> 1, field & 1 != 0);
+    let possible = back <= plain && limits.back.contains(&back);
+    if !possible || (open && !limits.open) {
         return Err(Error::BadRecipe("impossible checkpoint"));
     }
-    Ok(TableState {
-        warm,
-        mends: TableState::get_mends(fields)?,
+    Ok(PieceState {
+        back: back as u32,
+        mends: if back > 0 {
+            Mend::get_all(fields)?
+        } else {
+            Vec::new()
+        },
+        open: if open { Some(get_open(fields)?) } else { None },
     })
 }
 
 /// What the checkpoints of an encoder can say: all else has been tampered with.
 struct Limits {
-    /// Windows or pieces that are searched again to fill the tables.
+    /// Windows that are searched again to fill the tables.
     warm: u8,
     /// Whether a byte may be pending, with the match found there.
     pending: bool,
+    /// Bytes that an encoder that works on pieces may hold.
+    back: RangeInclusive<u64>,
     /// Whether a block may be open.
     open: bool,
 }
 
 impl Limits {
     fn of(encoder: Encoder) -> Self {
-        let (warm, pending, open) = match encoder {
-            Encoder::Go { level: 2 | 3 } => (4, false, false),
-            Encoder::Go { level: 4.. } => (0, true, false),
-            Encoder::Klauspost { level: -2, .. } => (0, false, true),
-            Encoder::Klauspost { .. } => (8, false, true),
+        const NOTHING: RangeInclusive<u64> = 0..=0;
+        const HISTORY: RangeInclusive<u64> = WINDOW as u64..=MAX_HISTORY as u64;
+        let (warm, pending, back, open) = match encoder {
+            Encoder::Go { level: 1 } => (0, false, HISTORY, false),
+            Encoder::Go { level: 2 | 3 } => (4, false, NOTHING, false),
+            Encoder::Go { level: 4.. } => (0, true, NOTHING, false),
+            Encoder::Klauspost { level: -2, .. } => (0, false, NOTHING, true),
+            Encoder::Klauspost { .. } => (0, false, HISTORY, true),
             Encoder::Zlib { .. } | Encoder::GnuGzip { .. } | Encoder::BusyBox { .. } => {
                 let settings = encoder.settings();
                 let warm = if settings.enters_all() { 0 } else { 4 };
-                (warm, settings.is_lazy(), false)
+                (warm, settings.is_lazy(), NOTHING, false)
             }
-            _ => (0, false, false),
+            _ => (0, false, NOTHING, false),
         };
         Self {
             warm,
             pending,
+            back,
             open,
         }
     }
@@ -268,10 +256,14 @@ impl Limits {
 fn get_window(
     fields: &mut Fields<'_>,
     encoder: Encoder,
+    limits: &Limits,
     plain: u64,
-    warm: u8,
-    pending: bool,
 ) -> Result<WindowState> {
+    let flags = fields.byte()?;
+    let (warm, pending) = (flags >> 1, flags & 1 != 0);
+    if warm > limits.warm || (pending && !limits.pending) {
+        return Err(Error::BadRecipe("impossible checkpoint"));
+    }
     let back = fields.number()?;
     let (length, distance) = if pending {
         (fields.number()?, fields.number()?)

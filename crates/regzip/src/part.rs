@@ -207,6 +207,9 @@ impl Running {
             self.at += data.len() as u64;
             return;
         };
+        let before = out.len();
+        // The encoder appends to what there is, so that nothing is copied.
+        std::mem::swap(encoder.output(), out);
         while let Some((position, kind)) = self.events.peek(events)
             && position <= self.at + data.len() as u64
         {
@@ -219,24 +222,12 @@ impl Running {
         }
         encoder.write(data);
         self.at += data.len() as u64;
-        self.drain(out);
-    }
-
-    fn drain(&mut self, out: &mut Vec<u8>) {
-        let Some(encoder) = &mut self.encoder else {
-            return;
-        };
-        let Some(left) = &mut self.left else {
-            out.append(encoder.output());
-            return;
-        };
-        let bytes = encoder.output();
-        let n = bytes
-            .len()
-            .min(usize::try_from(*left).unwrap_or(usize::MAX));
-        out.extend_from_slice(&bytes[..n]);
-        *left -= n as u64;
-        bytes.clear();
+        std::mem::swap(encoder.output(), out);
+        if let Some(left) = &mut self.left {
+            let room = usize::try_from(*left).unwrap_or(usize::MAX);
+            out.truncate(before.saturating_add(room));
+            *left -= (out.len() - before) as u64;
+        }
     }
 
     /// Ends the part; the trailer follows where the member ends with it.

@@ -175,6 +175,9 @@ impl<'a> Replay<'a> {
 
 /// For a byte that is searched again before a checkpoint, so many are not before the next.
 const SPARED: u64 = 4;
+/// Bytes that a checkpoint may take. A larger one has to be further from the one before, so that it takes
+/// no greater part of the content.
+const WORTH: u64 = 700;
 
 /// Checkpoints on their way into the recipe.
 struct Taken {
@@ -201,13 +204,22 @@ impl Taken {
 
     /// Where much is searched again before a checkpoint, the next is further away.
     fn collect(&mut self, running: &mut dyn Encode) {
-        if let Some(mut checkpoint) = running.checkpoint() {
-            checkpoint.bits += self.drained * 8;
-            let again = checkpoint.again(self.encoder) as u64;
-            let spacing = self.spacing.unwrap_or(0).max(SPARED * again);
-            running.want_checkpoint(checkpoint.plain + spacing);
-            self.list.push(checkpoint);
+        let Some((mut checkpoint, spacing)) = running.checkpoint().zip(self.spacing) else {
+            return;
+        };
+        checkpoint.bits += self.drained * 8;
+        let last = self.list.last();
+        let mut bytes = Vec::new();
+        checkpoint.put(&mut bytes, last);
+        let distance = checkpoint.plain - last.map_or(0, |last| last.plain);
+        if spacing.saturating_mul(bytes.len() as u64) > distance.saturating_mul(WORTH) {
+            // Another place may come cheaper.
+            running.want_checkpoint(checkpoint.plain + spacing / 8);
+            return;
         }
+        let again = checkpoint.again(self.encoder) as u64;
+        running.want_checkpoint(checkpoint.plain + spacing.max(SPARED * again));
+        self.list.push(checkpoint);
     }
 
     /// The checkpoints that are followed by enough content to write all that comes before them.

@@ -40,7 +40,7 @@ impl Stored {
     fn end_block(&mut self, last: bool) {
         self.bits.stored_header(self.block.len() as u16, last);
         self.bits.bytes(&self.block);
-        self.past.add(&self.block);
+        self.past.add(self.block.len());
         self.block.clear();
     }
 }

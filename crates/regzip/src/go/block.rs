@@ -42,7 +42,7 @@ impl Histogram {
 /// The tokens of a block and the counts of their symbols.
 #[derive(Clone)]
 pub(super) struct Tokens {
-    list: Vec<Token>,
+    pub(super) list: Vec<Token>,
     histogram: Histogram,
 }
 

@@ -42,7 +42,7 @@ impl Simple {
         } else {
             block::write_stored(&mut self.bits, &self.piece);
         }
-        self.past.add(&self.piece);
+        self.past.add(self.piece.len());
         self.piece.clear();
     }
 }

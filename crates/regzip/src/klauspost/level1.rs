@@ -3,34 +3,36 @@
 
 use super::habits::Habits;
 use super::hasher::Hasher;
+use super::history::{History, REACH};
 use super::level5::{Found, MARGIN};
-use super::stream::{History, REACH, Search, near};
+use super::place::Place;
+use super::stream::Search;
 use super::tokens::Tokens;
 use crate::matching::{load32, load64};
 
 /// The table of levels 1 and 2.
 #[derive(Clone)]
-pub(crate) struct Level1 {
-    table: Box<[u32]>,
+pub(crate) struct Level1<P> {
+    table: Box<[P]>,
     hasher: Hasher,
     /// It is level 2.
     second: bool,
 }
 
-impl Level1 {
+impl<P: Place> Level1<P> {
     /// Level 1 or 2.
     pub(crate) fn new(level: i8, habits: &Habits) -> Self {
         let hasher = Hasher::new(level, habits);
         Self {
-            table: vec![0; 1 << hasher.bits].into_boxed_slice(),
+            table: vec![P::default(); 1 << hasher.bits].into_boxed_slice(),
             hasher,
             second: level == 2,
         }
     }
 
     #[inline]
-    fn replace(&mut self, bytes: u64, at: u32) -> u32 {
-        std::mem::replace(&mut self.table[self.hasher.hash(bytes)], at)
+    fn replace(&mut self, bytes: u64, at: u32) -> P {
+        std::mem::replace(&mut self.table[self.hasher.hash(bytes)], P::new(at))
     }
 
     /// Enters every second position inside a match, leaving one of four out.
@@ -57,7 +59,7 @@ impl Level1 {
             let mut ahead = load64(buffer, next);
             for second in [false, true] {
                 let candidate = self.replace(bytes, h.absolute(pos));
-                let from = near(h, pos, candidate);
+                let from = candidate.near(h, pos);
                 if let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) {
                     if !second {
                         self.replace(ahead, h.absolute(next));
@@ -84,7 +86,7 @@ impl Level1 {
     }
 }
 
-impl Search for Level1 {
+impl<P: Place> Search<P> for Level1<P> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -118,19 +120,16 @@ impl Search for Level1 {
                 }
                 bytes = before >> 16;
                 let candidate = self.replace(bytes, h.absolute(pos));
-                let from = i64::from(h.relative(candidate));
                 // Unlike elsewhere, the full distance is allowed here.
-                if from < 0
-                    || pos as i64 - from > REACH
-                    || load32(buffer, from as usize) != bytes as u32
-                {
+                let from = candidate.within(h, pos, REACH + 1);
+                let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) else {
                     bytes >>= 8;
                     pos += 1;
                     break;
-                }
+                };
                 found = Found {
                     pos,
-                    from: from as usize,
+                    from,
                     length: 0,
                     next: found.next,
                 };
@@ -141,13 +140,11 @@ impl Search for Level1 {
         }
     }
 
-    fn rebase(&mut self, by: u32, oldest: u32) {
-        for at in &mut self.table {
-            *at = if *at <= oldest { 0 } else { *at - by };
-        }
+    fn slots(&self) -> usize {
+        self.table.len()
     }
 
-    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
-        self.table.iter_mut().for_each(each);
+    fn place(&mut self, slot: usize) -> Option<&mut P> {
+        self.table.get_mut(slot)
     }
 }

@@ -2,15 +2,17 @@
 
 use super::habits::{FastHash, Habits, Level3Habit};
 use super::hasher::Hasher;
+use super::history::{History, REACH};
 use super::level5::{Found, Pair};
-use super::stream::{History, REACH, Search};
+use super::place::Place;
+use super::stream::Search;
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 
 /// The table of level 3.
 #[derive(Clone)]
-pub(crate) struct Level3 {
-    table: Box<[Pair]>,
+pub(crate) struct Level3<P> {
+    table: Box<[Pair<P>]>,
     hasher: Hasher,
     habit: Level3Habit,
     /// No search starts in the last bytes of a block.
@@ -21,7 +23,7 @@ pub(crate) struct Level3 {
     every: Option<usize>,
 }
 
-impl Level3 {
+impl<P: Place> Level3<P> {
     pub(crate) fn new(habits: &Habits) -> Self {
         let hasher = Hasher::new(3, habits);
         let five = habits.fast_hash == FastHash::Five;
@@ -53,7 +55,7 @@ impl Level3 {
 
     /// Enters a position; what was there before.
     #[inline]
-    fn push(&mut self, bytes: u64, at: u32) -> Pair {
+    fn push(&mut self, bytes: u64, at: u32) -> Pair<P> {
         let slot = &mut self.table[self.hasher.hash(bytes)];
         let before = *slot;
         slot.push(at);
@@ -76,7 +78,9 @@ impl Level3 {
             let pair = self.push(bytes, h.absolute(pos));
             let ahead = self.hasher.load(buffer, next);
             let oldest = self.oldest(h, pos);
-            if i64::from(pair.newest) >= oldest {
+            let newest = pair.newest.get(h, pos);
+            if i64::from(newest) >= oldest {
+                let before = pair.before.get(h, pos);
                 let same = |at: u32| {
                     let from = usize::try_from(h.relative(at)).ok()?;
                     (load32(buffer, from) == bytes as u32).then_some(from)
@@ -87,8 +91,8 @@ impl Level3 {
                     length: 0,
                     next,
                 };
-                if let Some(from) = same(pair.newest) {
-                    let second = same(pair.before).filter(|_| i64::from(pair.before) >= oldest);
+                if let Some(from) = same(newest) {
+                    let second = same(before).filter(|_| i64::from(before) >= oldest);
                     let better = second.filter(|&second| {
                         let len = |from| {
                             let rest = buffer.len() - pos - 4;
@@ -99,7 +103,7 @@ impl Level3 {
                     return Some(found(better.unwrap_or(from)));
                 }
                 let limit = if either { oldest } else { oldest + 1 };
-                let second = same(pair.before).filter(|_| i64::from(pair.before) >= limit);
+                let second = same(before).filter(|_| i64::from(before) >= limit);
                 if let Some(from) = second {
                     return Some(found(from));
                 }
@@ -121,6 +125,7 @@ impl Level3 {
         // The older one is looked at only if the newer one is in reach.
         let mut near = [pair.newest, pair.before]
             .into_iter()
+            .map(|place| place.get(h, pos))
             .take_while(|&at| i64::from(at) >= limit)
             .filter_map(|at| usize::try_from(h.relative(at)).ok())
             .map(|from| (from, load32(&h.bytes, from) == bytes as u32));
@@ -149,7 +154,7 @@ impl Level3 {
     }
 }
 
-impl Search for Level3 {
+impl<P: Place> Search<P> for Level3<P> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -194,18 +199,13 @@ impl Search for Level3 {
         }
     }
 
-    fn rebase(&mut self, by: u32, oldest: u32) {
-        let shift = |at: &mut u32| *at = if *at <= oldest { 0 } else { *at - by };
-        for pair in &mut self.table {
-            shift(&mut pair.newest);
-            shift(&mut pair.before);
-        }
+    fn slots(&self) -> usize {
+        2 * self.table.len()
     }
 
-    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
-        for pair in &mut self.table {
-            each(&mut pair.newest);
-            each(&mut pair.before);
-        }
+    fn place(&mut self, slot: usize) -> Option<&mut P> {
+        self.table
+            .get_mut(slot / 2)
+            .map(|pair| pair.place(slot % 2))
     }
 }

@@ -1,36 +1,38 @@
 //! Level 4: candidates by hashes of four and of seven bytes, one of each.
 
 use super::habits::Habits;
+use super::history::History;
 use super::level5::{Found, MARGIN};
-use super::stream::{History, Search, hash4, hash7, near};
+use super::place::Place;
+use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 
 /// The tables of level 4.
 #[derive(Clone)]
-pub(crate) struct Level4 {
-    short: Box<[u32]>,
-    long: Box<[u32]>,
+pub(crate) struct Level4<P> {
+    short: Box<[P]>,
+    long: Box<[P]>,
     bits: u32,
     /// A match at the next position is measured at the wrong place.
     misses: bool,
 }
 
-impl Level4 {
+impl<P: Place> Level4<P> {
     pub(crate) fn new(habits: &Habits) -> Self {
         let bits = habits.table_bits;
         Self {
             bits,
             misses: habits.level4_misses,
-            short: vec![0; 1 << bits].into_boxed_slice(),
-            long: vec![0; 1 << bits].into_boxed_slice(),
+            short: vec![P::default(); 1 << bits].into_boxed_slice(),
+            long: vec![P::default(); 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = at;
-        self.long[hash7(bytes, self.bits)] = at;
+        self.short[hash4(bytes, self.bits)] = P::new(at);
+        self.long[hash7(bytes, self.bits)] = P::new(at);
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -46,7 +48,7 @@ impl Level4 {
             if next > limit {
                 return None;
             }
-            let at = h.absolute(pos);
+            let at = P::new(h.absolute(pos));
             let short = std::mem::replace(&mut self.short[hash4(bytes, self.bits)], at);
             let long = std::mem::replace(&mut self.long[hash7(bytes, self.bits)], at);
             let ahead = load64(buffer, next);
@@ -59,12 +61,13 @@ impl Level4 {
                     next,
                 })
             };
-            if let Some(from) = near(h, pos, long).filter(same) {
+            if let Some(from) = long.near(h, pos).filter(same) {
                 return found(pos, from);
             }
-            if let Some(from) = near(h, pos, short).filter(same) {
+            if let Some(from) = short.near(h, pos).filter(same) {
                 let candidate = self.long[hash7(ahead, self.bits)];
-                let other = near(h, next, candidate)
+                let other = candidate
+                    .near(h, next)
                     .filter(|&other| load32(buffer, other) == ahead as u32)
                     .filter(|&other| {
                         let measured = if self.misses { next - other } else { other };
@@ -83,7 +86,7 @@ impl Level4 {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(3) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, self.bits)] = h.absolute(at);
+            self.long[hash7(bytes, self.bits)] = P::new(h.absolute(at));
             self.insert(bytes >> 8, h.absolute(at + 1));
         }
     }
@@ -94,7 +97,7 @@ fn rest(buffer: &[u8], pos: usize, from: usize) -> usize {
     common_prefix(buffer, from + 4, pos + 4, buffer.len() - pos - 4)
 }
 
-impl Search for Level4 {
+impl<P: Place> Search<P> for Level4<P> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -123,13 +126,14 @@ impl Search for Level4 {
         }
     }
 
-    fn rebase(&mut self, by: u32, oldest: u32) {
-        for at in self.short.iter_mut().chain(&mut self.long) {
-            *at = if *at <= oldest { 0 } else { *at - by };
-        }
+    fn slots(&self) -> usize {
+        self.short.len() + self.long.len()
     }
 
-    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
-        self.short.iter_mut().chain(&mut self.long).for_each(each);
+    fn place(&mut self, slot: usize) -> Option<&mut P> {
+        match slot.checked_sub(self.short.len()) {
+            None => self.short.get_mut(slot),
+            Some(slot) => self.long.get_mut(slot),
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Level 5, the default: candidates by hashes of four and of seven bytes, two of the latter.
 
 use super::habits::Habits;
-use super::stream::{History, Search, hash4, hash7, near};
+use super::history::{History, REACH};
+use super::place::Place;
+use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 use crate::token::MAX_MATCH;
@@ -11,24 +13,38 @@ pub(super) const MARGIN: usize = 11;
 
 /// The two newest positions with the same hash of seven bytes.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Pair {
-    pub(super) newest: u32,
-    pub(super) before: u32,
+pub(super) struct Pair<P> {
+    pub(super) newest: P,
+    pub(super) before: P,
 }
 
-impl Pair {
+impl<P: Place> Pair<P> {
     #[inline]
     pub(super) fn push(&mut self, at: u32) {
         self.before = self.newest;
-        self.newest = at;
+        self.newest = P::new(at);
+    }
+
+    /// The newer one or the other.
+    pub(super) fn place(&mut self, index: usize) -> &mut P {
+        match index {
+            0 => &mut self.newest,
+            _ => &mut self.before,
+        }
+    }
+
+    /// The indexes of the two, if the newer one is in reach.
+    #[inline]
+    pub(super) fn near(self, h: &History, pos: usize) -> Option<(usize, Option<usize>)> {
+        P::both_near(self.newest, self.before, h, pos)
     }
 }
 
 /// The tables of level 5.
 #[derive(Clone)]
-pub(crate) struct Level5 {
-    short: Box<[u32]>,
-    long: Box<[Pair]>,
+pub(crate) struct Level5<P> {
+    short: Box<[P]>,
+    long: Box<[Pair<P>]>,
     bits: u32,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
@@ -66,20 +82,20 @@ impl Found {
     }
 }
 
-impl Level5 {
+impl<P: Place> Level5<P> {
     pub(crate) fn new(habits: &Habits) -> Self {
         let bits = habits.table_bits;
         Self {
             bits,
             skip: habits.improves,
-            short: vec![0; 1 << bits].into_boxed_slice(),
+            short: vec![P::default(); 1 << bits].into_boxed_slice(),
             long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = at;
+        self.short[hash4(bytes, self.bits)] = P::new(at);
         self.long[hash7(bytes, self.bits)].push(at);
     }
 
@@ -98,7 +114,7 @@ impl Level5 {
             }
             let value = bytes as u32;
             let short_slot = &mut self.short[hash4(bytes, self.bits)];
-            let short = std::mem::replace(short_slot, h.absolute(pos));
+            let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
             let long_slot = &mut self.long[hash7(bytes, self.bits)];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
@@ -113,8 +129,8 @@ impl Level5 {
                 })
             };
 
-            if let Some(from) = near(h, pos, long.newest) {
-                let second = near(h, pos, long.before).filter(same);
+            if let Some((from, second)) = long.near(h, pos) {
+                let second = second.filter(same);
                 if same(&from) {
                     self.insert(ahead, h.absolute(next));
                     if let Some(second) = second {
@@ -132,7 +148,7 @@ impl Level5 {
                     return found(second, 0);
                 }
             }
-            if let Some(from) = near(h, pos, short).filter(same) {
+            if let Some(from) = short.near(h, pos).filter(same) {
                 return Some(self.try_next(h, pos, from, ahead, next));
             }
             bytes = ahead;
@@ -145,11 +161,8 @@ impl Level5 {
         let length = short_match(buffer, pos, from);
         let long = self.long[hash7(ahead, self.bits)];
         self.insert(ahead, h.absolute(next));
-        if let Some(first) = near(h, next, long.newest) {
-            for from in [Some(first), near(h, next, long.before)]
-                .into_iter()
-                .flatten()
-            {
+        if let Some((first, second)) = long.near(h, next) {
+            for from in [Some(first), second].into_iter().flatten() {
                 if load32(buffer, from) == ahead as u32 {
                     let n = short_match(buffer, next, from);
                     if n > length {
@@ -180,10 +193,10 @@ impl Level5 {
             return;
         }
         let candidate = self.long[hash7(load64(buffer, end), self.bits)].newest;
-        let from = i64::from(h.relative(candidate)) - found.length as i64 + skip as i64;
+        let from = i64::from(h.relative(candidate.get(h, end))) - found.length as i64 + skip as i64;
         let pos = found.pos + skip;
         let distance = pos as i64 - from;
-        if from >= 0 && distance > 0 && distance < super::stream::REACH {
+        if from >= 0 && distance > 0 && distance < REACH {
             let from = from as usize;
             let n = common_prefix(buffer, from, pos, buffer.len() - pos);
             if n > found.length {
@@ -207,12 +220,12 @@ impl Level5 {
         let bytes = load64(buffer, at);
         self.insert(bytes, h.absolute(at));
         self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
-        self.short[hash4(bytes >> 16, self.bits)] = h.absolute(at + 2);
+        self.short[hash4(bytes >> 16, self.bits)] = P::new(h.absolute(at + 2));
         at += 4;
         while at < end - 1 {
             let bytes = load64(buffer, at);
             self.long[hash7(bytes, self.bits)].push(h.absolute(at));
-            self.short[hash4(bytes >> 8, self.bits)] = h.absolute(at + 1);
+            self.short[hash4(bytes >> 8, self.bits)] = P::new(h.absolute(at + 1));
             at += 3;
         }
     }
@@ -229,7 +242,7 @@ pub(super) fn short_match(buffer: &[u8], pos: usize, from: usize) -> usize {
     )
 }
 
-impl Search for Level5 {
+impl<P: Place> Search<P> for Level5<P> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -266,20 +279,14 @@ impl Search for Level5 {
         }
     }
 
-    fn rebase(&mut self, by: u32, oldest: u32) {
-        let shift = |at: &mut u32| *at = if *at <= oldest { 0 } else { *at - by };
-        self.short.iter_mut().for_each(shift);
-        for pair in &mut self.long {
-            shift(&mut pair.newest);
-            shift(&mut pair.before);
-        }
+    fn slots(&self) -> usize {
+        self.short.len() + 2 * self.long.len()
     }
 
-    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
-        self.short.iter_mut().for_each(&mut *each);
-        for pair in &mut self.long {
-            each(&mut pair.newest);
-            each(&mut pair.before);
+    fn place(&mut self, slot: usize) -> Option<&mut P> {
+        match slot.checked_sub(self.short.len()) {
+            None => self.short.get_mut(slot),
+            Some(slot) => self.long.get_mut(slot / 2).map(|pair| pair.place(slot % 2)),
         }
     }
 }

@@ -1,35 +1,37 @@
 //! Level 6: as level 5, with the last distance tried again and more positions entered.
 
 use super::habits::Habits;
+use super::history::{History, REACH};
 use super::level5::{Found, MARGIN, Pair, short_match};
-use super::stream::{History, REACH, Search, hash4, hash7, near};
+use super::place::Place;
+use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64};
 
 /// The tables of level 6.
 #[derive(Clone)]
-pub(crate) struct Level6 {
-    short: Box<[u32]>,
-    long: Box<[Pair]>,
+pub(crate) struct Level6<P> {
+    short: Box<[P]>,
+    long: Box<[Pair<P>]>,
     bits: u32,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
 }
 
-impl Level6 {
+impl<P: Place> Level6<P> {
     pub(crate) fn new(habits: &Habits) -> Self {
         let bits = habits.table_bits;
         Self {
             bits,
             skip: habits.improves,
-            short: vec![0; 1 << bits].into_boxed_slice(),
+            short: vec![P::default(); 1 << bits].into_boxed_slice(),
             long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = at;
+        self.short[hash4(bytes, self.bits)] = P::new(at);
         self.long[hash7(bytes, self.bits)].push(at);
     }
 
@@ -48,7 +50,7 @@ impl Level6 {
             }
             let value = bytes as u32;
             let short_slot = &mut self.short[hash4(bytes, self.bits)];
-            let short = std::mem::replace(short_slot, h.absolute(pos));
+            let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
             let long_slot = &mut self.long[hash7(bytes, self.bits)];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
@@ -60,8 +62,8 @@ impl Level6 {
                 length,
                 next,
             };
-            if let Some(first) = near(h, pos, long.newest) {
-                let second = near(h, pos, long.before).filter(same);
+            if let Some((first, second)) = long.near(h, pos) {
+                let second = second.filter(same);
                 if same(&first) {
                     self.insert(ahead, h.absolute(next));
                     let Some(second) = second else {
@@ -79,7 +81,7 @@ impl Level6 {
                     return Some(found(second, 0));
                 }
             }
-            if let Some(from) = near(h, pos, short).filter(same) {
+            if let Some(from) = short.near(h, pos).filter(same) {
                 let found = found(from, short_match(buffer, pos, from));
                 return Some(self.try_next(h, found, bytes, ahead, repeat));
             }
@@ -114,8 +116,7 @@ impl Level6 {
             }
         }
         let mut best = found;
-        if let Some(first) = near(h, next, long.newest) {
-            let second = near(h, next, long.before);
+        if let Some((first, second)) = long.near(h, next) {
             for from in [Some(first), second].into_iter().flatten() {
                 if load32(buffer, from) == ahead as u32 {
                     let length = short_match(buffer, next, from);
@@ -144,7 +145,8 @@ impl Level6 {
         let start = found.pos + skip;
         // Only if the newest is in reach, the one before is looked at.
         for candidate in [pair.newest, pair.before] {
-            let from = i64::from(h.relative(candidate)) - found.length as i64 + skip as i64;
+            let from =
+                i64::from(h.relative(candidate.get(h, end))) - found.length as i64 + skip as i64;
             let distance = start as i64 - from;
             if distance >= REACH {
                 return;
@@ -166,12 +168,12 @@ impl Level6 {
             let bytes = load64(&h.bytes, at);
             self.long[hash7(bytes, self.bits)].push(h.absolute(at));
             self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
-            self.short[hash4(bytes, self.bits)] = h.absolute(at);
+            self.short[hash4(bytes, self.bits)] = P::new(h.absolute(at));
         }
     }
 }
 
-impl Search for Level6 {
+impl<P: Place> Search<P> for Level6<P> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -201,20 +203,14 @@ impl Search for Level6 {
         }
     }
 
-    fn rebase(&mut self, by: u32, oldest: u32) {
-        let shift = |at: &mut u32| *at = if *at <= oldest { 0 } else { *at - by };
-        self.short.iter_mut().for_each(shift);
-        for pair in &mut self.long {
-            shift(&mut pair.newest);
-            shift(&mut pair.before);
-        }
+    fn slots(&self) -> usize {
+        self.short.len() + 2 * self.long.len()
     }
 
-    fn positions(&mut self, each: &mut dyn FnMut(&mut u32)) {
-        self.short.iter_mut().for_each(&mut *each);
-        for pair in &mut self.long {
-            each(&mut pair.newest);
-            each(&mut pair.before);
+    fn place(&mut self, slot: usize) -> Option<&mut P> {
+        match slot.checked_sub(self.short.len()) {
+            None => self.short.get_mut(slot),
+            Some(slot) => self.long.get_mut(slot / 2).map(|pair| pair.place(slot % 2)),
         }
     }
 }

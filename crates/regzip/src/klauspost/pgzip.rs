@@ -50,7 +50,7 @@ impl Pgzip {
         self.stream.restart(&self.tail);
         self.stream.write(&self.block);
         self.stream.flush();
-        self.past.add(&self.block);
+        self.past.add(self.block.len());
         self.long = self.block.len() > TAIL;
         self.tail.clear();
         if self.block.len() > TAIL {

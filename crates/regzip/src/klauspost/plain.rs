@@ -48,7 +48,7 @@ impl HuffmanOnly {
     fn write_piece(&mut self, sync: bool) {
         if !self.piece.is_empty() {
             self.writer.huffman(&self.piece, sync);
-            self.past.pass(self.piece.len());
+            self.past.add(self.piece.len());
             self.piece.clear();
         }
     }

@@ -108,7 +108,7 @@ impl Pigz {
                 mark(&mut self.deflate.bits, self.cut.independent);
             }
         }
-        self.past.add(&self.block[..len]);
+        self.past.add(len);
         if !self.cut.independent {
             self.dictionary.extend_from_slice(&self.block[..len]);
             let from = self.dictionary.len().saturating_sub(DICTIONARY);

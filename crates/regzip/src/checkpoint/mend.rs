@@ -1,0 +1,55 @@
+//! What searching again leaves wrong in a search table.
+
+use crate::error::{Error, Result};
+use crate::token::WINDOW;
+use crate::varint::{self, Fields};
+
+/// One entry of an encoder's search table that is not what a search from further on makes it, where that
+/// matters to what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mend {
+    /// The index in the encoder's tables.
+    pub(crate) slot: u32,
+    /// Plain bytes from the entry's place to the checkpoint, a window at most; 0 if there is none.
+    pub(crate) distance: u16,
+}
+
+impl Mend {
+    /// More are not worth their bytes.
+    pub(crate) const MOST: usize = 1024;
+
+    /// Appends mends, in the order of their slots, which are relative to the one before.
+    pub(super) fn put_all(mends: &[Self], out: &mut Vec<u8>) {
+        varint::put(out, mends.len() as u64);
+        let mut next = 0;
+        for mend in mends {
+            varint::put(out, u64::from(mend.slot - next));
+            out.extend_from_slice(&mend.distance.to_le_bytes());
+            next = mend.slot + 1;
+        }
+    }
+
+    /// Reads what [`Mend::put_all`] wrote.
+    pub(super) fn get_all(fields: &mut Fields<'_>) -> Result<Vec<Self>> {
+        let bad = Error::BadRecipe("impossible checkpoint");
+        let count = fields.number()?;
+        if count > Self::MOST as u64 {
+            return Err(bad);
+        }
+        let mut mends = Vec::with_capacity(count as usize);
+        let mut next = 0u64;
+        for _ in 0..count {
+            let slot = next.saturating_add(fields.number()?);
+            let distance = u16::from_le_bytes([fields.byte()?, fields.byte()?]);
+            if slot >= u32::MAX.into() || usize::from(distance) > WINDOW {
+                return Err(bad);
+            }
+            mends.push(Self {
+                slot: slot as u32,
+                distance,
+            });
+            next = slot + 1;
+        }
+        Ok(mends)
+    }
+}
