@@ -64,7 +64,7 @@ impl<P: Read> Feed<P> {
                 return Ok(());
             }
             let old = self.buffer.len();
-            self.buffer.reserve_exact((end - have) as usize);
+            self.reserve((end - have) as usize);
             let wanted = (end - have).min(PIECE);
             // Unlike `read_exact` this needs no buffer that was filled before.
             let read = self
@@ -77,6 +77,13 @@ impl<P: Read> Feed<P> {
             }
             self.sum(old)?;
         }
+    }
+
+    /// Makes room for so much more, a little generously: buffers are used again, for stretches of about
+    /// the same length.
+    fn reserve(&mut self, more: usize) {
+        let wanted = (self.buffer.len() + more).next_multiple_of(PIECE as usize);
+        self.buffer.reserve_exact(wanted - self.buffer.len());
     }
 
     /// Adds what was read from `from` on to the checksums of the members it belongs to.

@@ -94,10 +94,30 @@ pub(crate) struct Job {
     pub(crate) overshoot: u64,
 }
 
+impl Job {
+    /// Bytes of output to make room for.
+    pub(crate) fn output(&self, recipe: &Recipe) -> usize {
+        let between = |part: &Part| {
+            let from = part.start(recipe).map_or(0, |start| start.bits);
+            Some((part.end(recipe)?.bits - from) / 8)
+        };
+        let plain = self.to - self.from;
+        let known = match self.parts.as_slice() {
+            [part] => between(part),
+            _ => None,
+        };
+        // A recipe may say anything.
+        let len = known.unwrap_or(plain / 2).min(plain) + SLACK;
+        len as usize
+    }
+}
+
 /// Small members are put together until a job has this many bytes, or this many parts. Those count
 /// that are in the recipe: a thousand members may share one long literal.
 const JOB: u64 = 1 << 20;
 const PARTS: usize = 1 << 10;
+/// What an encoder writes beyond the end of a part, at most as a rule.
+const SLACK: u64 = 3 << 15;
 
 impl Planner {
     /// The next whole member.

@@ -183,7 +183,7 @@ fn work(recipe: &Recipe, (mut work, reply): Item) {
 /// Writes all parts of a job.
 fn run(recipe: &Recipe, work: &Work, mut out: Vec<u8>) -> Result<Vec<u8>> {
     let job = &work.job;
-    out.reserve((job.to - job.from) as usize / 2);
+    out.reserve_exact(job.output(recipe));
     let mut trailers = work.trailers.iter();
     let mut history = work.plain.range(job.from - job.history, job.from);
     let mut rest = work.plain.range(job.from, job.to + job.overshoot);
