@@ -14,10 +14,12 @@ use crate::huffman::{Code, canonical};
 use crate::token::{DISTANCES, LITERALS, MAX_MATCH, WINDOW};
 use crate::varint::{self, Fields};
 
+mod beside;
 mod mend;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beside::{Beside, search_with_checkpoint};
 pub(crate) use mend::Mend;
 
 /// Checkpoints are further apart than this: each costs the bytes before it once more.

@@ -18,6 +18,17 @@ impl Mend {
     /// More are not worth their bytes.
     pub(crate) const MOST: usize = 1024;
 
+    /// The mends of slots, which may be named more than once, out of the distances of all slots.
+    pub(crate) fn of(mut slots: Vec<u32>, distances: &[u16]) -> Vec<Self> {
+        slots.sort_unstable();
+        slots.dedup();
+        let mend = |slot| Self {
+            slot,
+            distance: distances[slot as usize],
+        };
+        slots.into_iter().map(mend).collect()
+    }
+
     /// Appends mends, in the order of their slots, which are relative to the one before.
     pub(super) fn put_all(mends: &[Self], out: &mut Vec<u8>) {
         varint::put(out, mends.len() as u64);

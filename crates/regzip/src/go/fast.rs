@@ -2,7 +2,7 @@
 
 use super::block::{self, MAX_STORED, Tokens};
 use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, State};
+use crate::checkpoint::{Beside, Checkpoint, State, search_with_checkpoint};
 use crate::encoder::Encode;
 use crate::past::Past;
 use crate::token::WINDOW;
@@ -93,7 +93,9 @@ impl Fast {
         }
         self.sweep();
         if self.past.wants() && len.min(self.start) >= WINDOW {
-            self.tokenize_beside_another();
+            if let Some(checkpoint) = search_with_checkpoint(self) {
+                self.past.take(checkpoint);
+            }
         } else {
             self.tokenize::<true>();
         }

@@ -89,11 +89,8 @@ impl History {
         self.noted.borrow_mut().push(slot);
     }
 
-    /// The slots that were noted, in order.
+    /// The slots that were noted.
     pub(super) fn noted(&self) -> Vec<u32> {
-        let mut noted = self.noted.take();
-        noted.sort_unstable();
-        noted.dedup();
-        noted
+        self.noted.take()
     }
 }

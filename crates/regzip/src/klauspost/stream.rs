@@ -14,7 +14,7 @@ use super::tokens::Tokens;
 use super::version::Version;
 use super::writer::{BlockWriter, Plain};
 use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, State};
+use crate::checkpoint::{Beside, Checkpoint, State, search_with_checkpoint};
 use crate::encoder::Encode;
 use crate::go::block::MAX_STORED;
 use crate::past::Past;
@@ -170,7 +170,9 @@ impl Stream {
         }
         self.rebase();
         if self.past.wants() && len.min(self.history.before().len()) >= WINDOW {
-            self.search_beside_another();
+            if let Some(checkpoint) = search_with_checkpoint(self) {
+                self.past.take(checkpoint);
+            }
         } else {
             self.search_block();
         }

@@ -1,42 +1,12 @@
-//! Checkpoints of levels 1 to 6: a search that knows the last window only goes on beside the real one for
-//! a block, which shows what of the difference between their tables counts.
-//!
-//! A window behind the checkpoint nothing before it is in reach. If the tokens were the same by then, and
-//! what the tables hold, both write the same for ever.
+//! Checkpoints of levels 1 to 6.
 
 use super::{Stream, search};
-use crate::checkpoint::{Checkpoint, Mend, PieceState, State};
+use crate::checkpoint::{Beside, Checkpoint, Mend, PieceState, State};
 use crate::klauspost::history::REACH;
 use crate::klauspost::place::Twin;
 use crate::token::WINDOW;
 
-impl Stream {
-    /// Searches the block, and takes a checkpoint before it if that comes cheap. Block and history are a
-    /// window long at least.
-    #[cold]
-    pub(super) fn search_beside_another(&mut self) {
-        let (mut checkpoint, mut other) = self.another();
-        let mine = self.distances(self.history.before().len());
-        let theirs = other.distances(other.history.before().len());
-        let slots = self.search_beside(&mine, &theirs);
-        if slots.len() > Mend::MOST {
-            return;
-        }
-        let mend = |slot| Mend {
-            slot,
-            distance: mine[slot as usize],
-        };
-        let mends: Vec<_> = slots.into_iter().map(mend).collect();
-        other.mend(&mends);
-        if self.agrees(&mut other) {
-            if let State::Piece(state) = &mut checkpoint.state {
-                state.mends = mends;
-            }
-            self.past.take(checkpoint);
-        }
-    }
-
-    /// A checkpoint here, without mends, and an encoder that went on from it.
+impl Beside for Stream {
     fn another(&self) -> (Checkpoint, Self) {
         let before = self.history.before();
         // Level 4 looks at places that depend on when the history was moved.
@@ -56,12 +26,12 @@ impl Stream {
         (checkpoint, other)
     }
 
-    /// Searches the block, before which the tables hold what is at the distances `mine`; the slots that
-    /// a search has to be told of whose tables hold `theirs`.
-    fn search_beside(&mut self, mine: &[u16], theirs: &[u16]) -> Vec<u32> {
+    fn search_beside(&mut self, other: &mut Self) -> Vec<Mend> {
+        let mine = self.distances(self.history.before().len());
+        let theirs = other.distances(other.history.before().len());
         let start = self.history.settle();
         let mut twins = search::<Twin>(self.level, &self.habits);
-        for (slot, (mine, theirs)) in mine.iter().zip(theirs).enumerate() {
+        for (slot, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
             if let Some((at, twin)) = self.search.place(slot).zip(twins.place(slot)) {
                 let other = if mine == theirs {
                     *at
@@ -77,21 +47,10 @@ impl Stream {
                 *at = twin.mine;
             }
         }
-        self.history.noted()
+        Mend::of(self.history.noted(), &mine)
     }
 
-    /// Whether the other, which has not seen the block, finds the same in it and from there on. This one
-    /// has searched it.
-    fn agrees(&mut self, other: &mut Self) -> bool {
-        other.history.bytes.extend_from_slice(self.history.block());
-        other.search_block();
-        other.tokens.list == self.tokens.list
-            && other.distances(other.history.bytes.len())
-                == self.distances(self.history.bytes.len())
-    }
-
-    /// Makes the tables what they were, after a search that began too late.
-    pub(super) fn mend(&mut self, mends: &[Mend]) {
+    fn mend(&mut self, mends: &[Mend]) {
         for mend in mends {
             if let Some(at) = self.search.place(mend.slot as usize) {
                 *at = self.history.absolute_before(mend.distance);
@@ -99,6 +58,16 @@ impl Stream {
         }
     }
 
+    fn agrees(&mut self, other: &mut Self) -> bool {
+        other.history.bytes.extend_from_slice(self.history.block());
+        other.search_block();
+        other.tokens.list == self.tokens.list
+            && other.distances(other.history.bytes.len())
+                == self.distances(self.history.bytes.len())
+    }
+}
+
+impl Stream {
     /// Distances from an index to what the tables hold, 0 where that is not in reach.
     fn distances(&mut self, index: usize) -> Vec<u16> {
         let end = self.history.absolute(index);
