@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use crate::bits::BitWriter;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::huffman::{Code, canonical};
+use crate::huffman::{Code, ROOM, canonical, room_taken};
 use crate::token::{DISTANCES, LITERALS, MAX_MATCH, WINDOW};
 use crate::varint::{self, Fields};
 
@@ -305,20 +305,11 @@ fn get_open(fields: &mut Fields<'_>) -> Result<Box<OpenBlock>> {
     });
     get_lengths(fields, &mut open.literals)?;
     get_lengths(fields, &mut open.distances)?;
-    if open.header == 0 || !complete(&open.literals) || !complete(&open.distances) {
+    let taken = room_taken(&open.literals).max(room_taken(&open.distances));
+    if open.header == 0 || taken > ROOM {
         return Err(Error::BadRecipe("impossible checkpoint"));
     }
     Ok(open)
-}
-
-/// Whether the lengths are no more than a prefix code can have.
-fn complete(lengths: &[u8]) -> bool {
-    let used: u32 = lengths
-        .iter()
-        .filter(|&&l| l > 0)
-        .map(|&l| 1 << (15 - l))
-        .sum();
-    used <= 1 << 15
 }
 
 /// Runs of equal code lengths: the length in the low four bits, the run above it.

@@ -173,6 +173,15 @@ fn assign(leaves: &mut [(u32, u16)], per_length: &[usize], codes: &mut [Code]) {
     }
 }
 
+/// All the room that there is for codes.
+pub(crate) const ROOM: u32 = 1 << 15;
+
+/// The room that codes of these lengths, 15 at most, take.
+pub(crate) fn room_taken(lengths: &[u8]) -> u32 {
+    let used = lengths.iter().filter(|&&length| length > 0);
+    used.map(|&length| ROOM >> length).sum()
+}
+
 /// The canonical code with these lengths.
 pub(crate) fn canonical<const N: usize>(lengths: &[u8; N]) -> [Code; N] {
     let mut per_length = [0u16; MAX_BITS + 1];

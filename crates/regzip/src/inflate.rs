@@ -6,16 +6,21 @@
 
 use std::io::Read;
 
-use self::quick::{Bits, Out};
+use self::coded::Coded;
+pub(crate) use self::codes::Codes;
 pub(crate) use self::reader::{BitReader, fixed_codes};
 pub(crate) use self::table::Table;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::token::{CODE_LENGTH_ORDER, WINDOW};
+use crate::token::WINDOW;
 
+mod coded;
+mod codes;
 mod quick;
 mod reader;
 mod table;
+#[cfg(test)]
+mod tests;
 
 /// How a block is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +55,6 @@ impl Block {
 
 /// Plain bytes a step yields at most (plus one match).
 const STEP: usize = 1 << 16;
-/// The quick way needs so many compressed bytes.
-const AT_HAND: usize = 256;
-
 /// Decodes one deflate stream after the other from an [`Input`].
 pub(crate) struct Inflater<R> {
     pub(crate) bits: BitReader<R>,
@@ -144,41 +146,12 @@ impl<R: Read> Inflater<R> {
         match kind {
             BlockKind::Stored => self.state = State::Stored(self.bits.stored_len()?),
             BlockKind::Fixed => fixed_codes(&mut self.literals, &mut self.distances)?,
-            BlockKind::Dynamic => self.dynamic_header()?,
-        }
-        Ok(())
-    }
-
-    fn dynamic_header(&mut self) -> Result<()> {
-        let literals = self.bits.bits(5)? as usize + 257;
-        let distances = self.bits.bits(5)? as usize + 1;
-        let count = self.bits.bits(4)? as usize + 4;
-        let mut code_lengths = [0u8; 19];
-        for &symbol in &CODE_LENGTH_ORDER[..count] {
-            code_lengths[symbol] = self.bits.bits(3)? as u8;
-        }
-        let mut table = std::mem::take(&mut self.distances);
-        table.build(&code_lengths)?;
-        let mut lengths = [0u8; 320];
-        let mut at = 0;
-        while at < literals + distances {
-            let symbol = self.bits.symbol(&table)?;
-            let (value, run) = match symbol {
-                16 if at == 0 => return Err(Error::BadStream("repeat without a length")),
-                16 => (lengths[at - 1], 3 + self.bits.bits(2)? as usize),
-                17 => (0, 3 + self.bits.bits(3)? as usize),
-                18 => (0, 11 + self.bits.bits(7)? as usize),
-                _ => (symbol as u8, 1),
-            };
-            if at + run > literals + distances {
-                return Err(Error::BadStream("too many code lengths"));
+            BlockKind::Dynamic => {
+                let codes = self.bits.codes()?;
+                self.literals.build(&codes.literals)?;
+                self.distances.build(&codes.distances)?;
             }
-            lengths[at..at + run].fill(value);
-            at += run;
         }
-        self.literals.build(&lengths[..literals])?;
-        table.build(&lengths[literals..literals + distances])?;
-        self.distances = table;
         Ok(())
     }
 
@@ -191,93 +164,13 @@ impl<R: Read> Inflater<R> {
     }
 
     fn coded(&mut self) -> Result<bool> {
-        let literals = std::mem::take(&mut self.literals);
-        let distances = std::mem::take(&mut self.distances);
-        let result = self.coded_with(&literals, &distances);
-        self.literals = literals;
-        self.distances = distances;
-        result
-    }
-
-    fn coded_with(&mut self, literals: &Table, distances: &Table) -> Result<bool> {
-        let end = self.fresh + STEP;
-        while self.window.len() < end {
-            if let Some(ended) = self.coded_quickly(literals, distances, end)? {
-                return Ok(ended);
-            }
-            let symbol = self.bits.symbol(literals)?;
-            if symbol == 256 {
-                return Ok(true);
-            }
-            self.block.tokens += 1;
-            if symbol < 256 {
-                self.window.push(symbol as u8);
-                continue;
-            }
-            let length = self.bits.length(symbol)?;
-            let distance = self.bits.distance(distances)?;
-            self.copy(length, distance)?;
-        }
-        Ok(false)
-    }
-
-    /// Decodes as long as there is plenty of input and room; whether the block ended or the room
-    /// did, `None` if the input came near its end.
-    fn coded_quickly(
-        &mut self,
-        literals: &Table,
-        distances: &Table,
-        end: usize,
-    ) -> Result<Option<bool>> {
-        let data = self.bits.input.peek(AT_HAND)?;
-        if data.len() < AT_HAND {
-            return Ok(None);
-        }
-        let mut out = Out::new(&mut self.window, end);
-        let mut bits = Bits {
-            acc: self.bits.acc,
-            count: self.bits.count,
-            data,
-            at: 0,
+        let mut coded = Coded {
+            bits: &mut self.bits,
+            window: &mut self.window,
+            tokens: &mut self.block.tokens,
+            literals: &self.literals,
+            distances: &self.distances,
         };
-        let result = loop {
-            if out.len >= end {
-                break Ok(Some(false));
-            }
-            // One symbol fills up twice at most.
-            if bits.at + 16 > data.len() {
-                break Ok(None);
-            }
-            bits.refill();
-            match quick::symbols(&mut bits, &mut out, literals, distances) {
-                Ok(false) => {}
-                Ok(true) => break Ok(Some(true)),
-                Err(e) => break Err(e),
-            }
-        };
-        let (acc, count, at) = (bits.acc, bits.count, bits.at);
-        let len = out.len;
-        self.block.tokens += out.tokens;
-        self.window.truncate(len);
-        // Bits above `count` would be read twice.
-        self.bits.acc = acc & ((1 << count) - 1);
-        self.bits.count = count;
-        self.bits.input.advance(at);
-        result
-    }
-
-    fn copy(&mut self, length: usize, distance: usize) -> Result<()> {
-        let len = self.window.len();
-        let from = len
-            .checked_sub(distance)
-            .ok_or(Error::BadStream("distance too far"))?;
-        if distance >= length {
-            self.window.extend_from_within(from..from + length);
-        } else {
-            for index in from..from + length {
-                self.window.push(self.window[index]);
-            }
-        }
-        Ok(())
+        coded.run(self.fresh + STEP)
     }
 }

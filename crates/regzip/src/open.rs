@@ -2,38 +2,61 @@
 
 use std::io::{Read, Write};
 
+use flate2::{Decompress, FlushDecompress, Status};
+
 use crate::error::{Error, Result};
-use crate::inflate::Inflater;
 use crate::input::Input;
-use crate::recipe::Recipe;
+use crate::recipe::{Member, Recipe};
+
+/// Plain bytes that are written at a time.
+const PIECE: usize = 1 << 16;
+const OTHER: Error = Error::BadStream("not the stream that the recipe was made from");
 
 /// Writes the plain content of a stream that `recipe` describes; returns its length.
 pub fn open<R: Read, W: Write>(recipe: &Recipe, stream: R, mut plain: W) -> Result<u64> {
-    let mut inflater = Inflater::new(Input::new(stream, 0));
-    let mut total = 0;
+    let mut input = Input::new(stream, 0);
+    let mut inflater = Decompress::new(false);
+    let mut piece = vec![0; PIECE];
     for member in &recipe.members {
-        inflater.bits.input.take(member.header.len())?;
-        inflater.restart();
-        let mut crc = flate2::Crc::new();
-        let mut len = 0u64;
-        loop {
-            let ended = inflater.step()?;
-            let bytes = inflater.plain();
-            crc.update(bytes);
-            len += bytes.len() as u64;
-            plain.write_all(bytes)?;
-            inflater.bits.input.skip_comparison();
-            if ended.is_some_and(|b| b.last) {
-                break;
-            }
-        }
-        if len != member.plain_len || crc.sum() != member.plain_crc {
-            return Err(Error::BadStream(
-                "not the stream that the recipe was made from",
-            ));
-        }
-        inflater.bits.input.take(member.wrapper.trailer_len())?;
-        total += len;
+        input.take(member.header.len())?;
+        inflater.reset(false);
+        open_member(member, &mut inflater, &mut input, &mut piece, &mut plain)?;
+        input.take(member.wrapper.trailer_len())?;
     }
-    Ok(total)
+    Ok(recipe.plain_len())
+}
+
+fn open_member<R: Read, W: Write>(
+    member: &Member,
+    inflater: &mut Decompress,
+    input: &mut Input<R>,
+    piece: &mut [u8],
+    plain: &mut W,
+) -> Result<()> {
+    let mut crc = flate2::Crc::new();
+    let mut ended = false;
+    while !ended {
+        let (read, written) = (inflater.total_in(), inflater.total_out());
+        let data = input.peek(1)?;
+        let status = inflater
+            .decompress(data, piece, FlushDecompress::None)
+            .map_err(|_| OTHER)?;
+        ended = status == Status::StreamEnd;
+        let read = (inflater.total_in() - read) as usize;
+        let bytes = &piece[..(inflater.total_out() - written) as usize];
+        if !ended && read == 0 && bytes.is_empty() {
+            return Err(Error::BadStream("cut short"));
+        }
+        if inflater.total_out() > member.plain_len {
+            return Err(OTHER);
+        }
+        crc.update(bytes);
+        plain.write_all(bytes)?;
+        input.advance(read);
+        input.skip_comparison();
+    }
+    if inflater.total_out() != member.plain_len || crc.sum() != member.plain_crc {
+        return Err(OTHER);
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::coder::{Chance, Coder, Number};
 use crate::bits::BitWriter;
 use crate::huffman::{self, Code, canonical};
+use crate::inflate::Codes;
 use crate::token::{
     CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCES, END_OF_BLOCK, LENGTH_CODE, LITERALS, Token,
     distance_code,
@@ -11,20 +12,6 @@ use crate::zlib::trees;
 
 const LONGEST: u8 = 15;
 const LONGEST_OF_LENGTHS: u8 = 7;
-
-/// All that the header of a dynamic block says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Codes {
-    pub(crate) literals: [u8; LITERALS],
-    pub(crate) distances: [u8; DISTANCES],
-    /// How many lengths of each are listed.
-    pub(crate) listed: [usize; 2],
-    /// The list: symbols, with the value of their extra bits.
-    pub(crate) runs: Vec<(u8, u8)>,
-    pub(crate) lengths: [u8; CODE_LENGTHS],
-    /// How many of `lengths` are listed.
-    pub(crate) lengths_listed: usize,
-}
 
 /// How often each symbol occurs in a block.
 #[derive(Clone)]
@@ -312,18 +299,6 @@ impl Lengths {
 }
 
 impl Codes {
-    /// What a reader passes, who does not know them.
-    pub(crate) fn unknown() -> Self {
-        Self {
-            literals: [0; LITERALS],
-            distances: [0; DISTANCES],
-            listed: [0; 2],
-            runs: Vec::new(),
-            lengths: [0; CODE_LENGTHS],
-            lengths_listed: 0,
-        }
-    }
-
     /// The header after the block's type, and the codes.
     pub(crate) fn write(&self, bits: &mut BitWriter) -> ([Code; LITERALS], [Code; DISTANCES]) {
         bits.put(self.listed[0] as u64 - 257, 5);

@@ -3,11 +3,10 @@
 use std::io::Read;
 
 use super::blocks::PIECE_TOKENS;
-use super::codes::Codes;
 use crate::error::{Error, Result};
-use crate::inflate::{BitReader, BlockKind, Table, fixed_codes};
+use crate::inflate::{BitReader, BlockKind, Codes, Table, fixed_codes};
 use crate::input::Input;
-use crate::token::{CODE_LENGTH_ORDER, DISTANCES, LITERALS, MAX_MATCH, Token};
+use crate::token::{MAX_MATCH, Token};
 
 /// A piece ends after so many plain bytes, if its block does not end before.
 const PIECE_PLAIN: usize = 1 << 19;
@@ -96,58 +95,13 @@ impl<R: Read> Parser<R> {
             BlockKind::Stored => self.stored = self.bits.stored_len()?,
             BlockKind::Fixed => fixed_codes(&mut self.literals, &mut self.distances)?,
             BlockKind::Dynamic => {
-                let codes = self.codes()?;
+                let codes = self.bits.codes()?;
                 self.literals.build(&codes.literals)?;
                 self.distances.build(&codes.distances)?;
                 self.codes = Some(Box::new(codes));
             }
         }
         Ok((kind, last))
-    }
-
-    fn codes(&mut self) -> Result<Codes> {
-        let mut codes = Codes::unknown();
-        let first = self.bits.bits(5)? as usize + 257;
-        let second = self.bits.bits(5)? as usize + 1;
-        if first > LITERALS || second > DISTANCES {
-            return Err(Error::BadStream("unknown symbols"));
-        }
-        codes.listed = [first, second];
-        codes.lengths_listed = self.bits.bits(4)? as usize + 4;
-        for &symbol in &CODE_LENGTH_ORDER[..codes.lengths_listed] {
-            codes.lengths[symbol] = self.bits.bits(3)? as u8;
-        }
-        let mut table = Table::default();
-        table.build(&codes.lengths)?;
-        let mut list = Vec::with_capacity(first + second);
-        while list.len() < first + second {
-            let symbol = self.bits.symbol(&table)?;
-            let (value, extra, run) = match symbol {
-                16 => {
-                    let before = list.last().copied();
-                    let before = before.ok_or(Error::BadStream("repeat without a length"))?;
-                    let extra = self.bits.bits(2)?;
-                    (before, extra, extra + 3)
-                }
-                17 => {
-                    let extra = self.bits.bits(3)?;
-                    (0, extra, extra + 3)
-                }
-                18 => {
-                    let extra = self.bits.bits(7)?;
-                    (0, extra, extra + 11)
-                }
-                _ => (symbol as u8, 0, 1),
-            };
-            codes.runs.push((symbol as u8, extra as u8));
-            list.resize(list.len() + run as usize, value);
-        }
-        if list.len() > first + second {
-            return Err(Error::BadStream("too many code lengths"));
-        }
-        codes.literals[..first].copy_from_slice(&list[..first]);
-        codes.distances[..second].copy_from_slice(&list[first..]);
-        Ok(codes)
     }
 
     /// Reads tokens up to the block's or the piece's end; whether it is the block's.

@@ -4,13 +4,13 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 
-use super::codes::{Codes, Counts, build, greedy, span};
+use super::codes::{Counts, build, greedy, span};
 use super::make::make;
 use super::{Corrections, MEASURES};
 use crate::bits::BitWriter;
 use crate::go::block::write_symbols;
 use crate::huffman::{fixed_distances, fixed_literals};
-use crate::inflate::Inflater;
+use crate::inflate::{Codes, Inflater};
 use crate::input::Input;
 use crate::matching::common_prefix;
 use crate::replay::prove;
@@ -83,7 +83,7 @@ fn codes(choice: &mut Choice, tokens: &[Token]) -> Codes {
         *count = *count * (spread + 1) + u32::from(spread == 2);
     }
     let merged = choice.below(2) == 0;
-    let mut codes = Codes::unknown();
+    let mut codes = Codes::empty();
     codes.literals = build(&counts.literals, 15, merged);
     codes.distances = build(&counts.distances, 15, merged);
     let used = |lengths: &[u8]| lengths.iter().rposition(|&l| l != 0).unwrap_or(0) + 1;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::blocks::{Extent, Model, Start};
 use super::coder::Reader;
-use super::codes::{Codes, Counts};
+use super::codes::Counts;
 use super::finder::{Effort, LOOKAHEAD};
 use crate::bits::BitWriter;
 use crate::encoder::Encode;
 use crate::go::block::write_symbols;
 use crate::huffman::{Code, fixed_distances, fixed_literals};
-use crate::inflate::BlockKind;
+use crate::inflate::{BlockKind, Codes};
 use crate::token::{DISTANCES, END_OF_BLOCK, LITERALS, Token};
 
 /// Follows the corrections. Those that cannot be followed end the output early, which whoever
@@ -180,7 +180,7 @@ impl Corrected {
             counts.add(token);
         }
         let headers = &mut self.model.headers;
-        let codes = headers.code(&mut self.reader, &counts, &Codes::unknown())?;
+        let codes = headers.code(&mut self.reader, &counts, &Codes::empty())?;
         (self.literals, self.distances) = codes.write(&mut self.bits);
         Some(())
     }

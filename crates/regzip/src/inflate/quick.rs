@@ -5,9 +5,10 @@ use crate::error::{Error, Result};
 use crate::matching::load64;
 use crate::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA, MAX_MATCH};
 
-/// Plain bytes that may follow a step: literals of a bit each, a match, and what a copy in pieces of
-/// eight writes too much.
-const SLACK: usize = 64 + MAX_MATCH + 8;
+/// A match is copied in pieces of so many bytes.
+const COPY: usize = 16;
+/// Plain bytes that may follow a step: literals of a bit each, a match, and what a copy writes too much.
+const SLACK: usize = 64 + MAX_MATCH + COPY;
 
 /// Compressed bits at hand.
 pub(super) struct Bits<'a> {
@@ -82,10 +83,9 @@ impl<'a> Out<'a> {
             .ok_or(Error::BadStream("distance too far"))?;
         self.len += length;
         self.tokens += 1;
-        if distance >= 8 {
-            for n in (0..length).step_by(8) {
-                let bytes = load64(self.window, from + n).to_le_bytes();
-                self.window[to + n..to + n + 8].copy_from_slice(&bytes);
+        if distance >= COPY {
+            for n in (0..length).step_by(COPY) {
+                self.window.copy_within(from + n..from + n + COPY, to + n);
             }
         } else {
             for n in 0..length {

@@ -1,21 +1,31 @@
 //! Tables that decode canonical codes.
 
 use crate::error::{Error, Result};
+use crate::matching::zeros;
 
 /// Bits of a code that are looked up at once.
 const PRIMARY: u32 = 10;
 
 /// A canonical code: a look-up of the first ten bits, longer codes by counting.
-#[derive(Default)]
 pub(crate) struct Table {
     /// Symbol and length of every code of at most ten bits; length 0 for others.
-    primary: Vec<(u16, u8)>,
+    primary: Box<[(u16, u8); 1 << PRIMARY]>,
     counts: [u16; 16],
     symbols: Vec<u16>,
 }
 
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            primary: zeros(),
+            counts: [0; 16],
+            symbols: Vec::new(),
+        }
+    }
+}
+
 impl Table {
-    /// Codes that leave room are accepted: Go writes such for blocks without matches.
+    /// Codes that leave room are accepted.
     pub(crate) fn build(&mut self, lengths: &[u8]) -> Result<()> {
         self.counts = [0; 16];
         for &len in lengths {
@@ -35,8 +45,7 @@ impl Table {
         }
         self.symbols.clear();
         self.symbols.resize(lengths.len(), 0);
-        self.primary.clear();
-        self.primary.resize(1 << PRIMARY, (0, 0));
+        self.primary.fill((0, 0));
         for (symbol, &len) in lengths.iter().enumerate().filter(|&(_, &len)| len != 0) {
             let l = usize::from(len);
             self.symbols[usize::from(offsets[l])] = symbol as u16;
@@ -55,13 +64,14 @@ impl Table {
 
     #[inline]
     pub(crate) fn decode(&self, acc: u64) -> Option<(usize, u32)> {
-        let (symbol, len) = *self.primary.get(acc as usize & ((1 << PRIMARY) - 1))?;
+        let (symbol, len) = self.primary[acc as usize & ((1 << PRIMARY) - 1)];
         if len != 0 {
             return Some((usize::from(symbol), u32::from(len)));
         }
         self.decode_long(acc)
     }
 
+    #[cold]
     fn decode_long(&self, acc: u64) -> Option<(usize, u32)> {
         let (mut code, mut first, mut index) = (0u32, 0u32, 0u32);
         for len in 1..16u32 {
