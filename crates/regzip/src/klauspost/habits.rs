@@ -6,8 +6,7 @@ use super::version::Version;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
     pub(crate) version: Version,
-    /// Index bits of most tables; those of level 2 have two more.
-    pub(crate) table_bits: u32,
+    pub(crate) tables: Tables,
     /// Levels 1 to 6 make use of a dictionary.
     pub(crate) dictionary: bool,
     /// Bytes in a block of level -2.
@@ -26,6 +25,15 @@ pub(crate) struct Habits {
     /// How levels 7 to 9 choose.
     pub(crate) lazy: LazyHabit,
     pub(crate) blocks: BlockHabits,
+}
+
+/// How large the tables of levels 1 to 6 are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// 2^16 entries, four times as many for level 2.
+    Large,
+    /// Half as many.
+    Small,
 }
 
 /// How blocks are written.
@@ -135,7 +143,11 @@ impl Version {
         Habits {
             version: self,
             // 1.10.2, #227
-            table_bits: if since(Self::From1_10_2) { 15 } else { 16 },
+            tables: if since(Self::From1_10_2) {
+                Tables::Small
+            } else {
+                Tables::Large
+            },
             // 1.10.1, #224
             dictionary: since(Self::From1_10_1),
             // 1.11.13, #338

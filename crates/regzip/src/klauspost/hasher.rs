@@ -9,7 +9,6 @@ pub(super) struct Hasher {
     factor: u64,
     /// Drops the bytes that are not hashed.
     shift: u32,
-    pub(super) bits: u32,
 }
 
 const FOUR: u64 = 2_654_435_761;
@@ -19,27 +18,18 @@ const FIVE: u64 = 889_523_592_379;
 impl Hasher {
     /// Of level 1, 2 or 3.
     pub(super) fn new(level: i8, habits: &Habits) -> Self {
-        let wide = habits.fast_hash != FastHash::Four;
-        let bits = match level {
-            2 => habits.table_bits + 2,
-            3 if wide => habits.table_bits + 1,
-            _ => habits.table_bits,
-        };
         let (factor, shift) = match (habits.fast_hash, level) {
             (FastHash::Five, _) => (FIVE, 24),
             (_, 2) | (FastHash::FourWide, 3) => (FOUR, 32),
             _ => (FOUR_AS_SNAPPY, 32),
         };
-        Self {
-            factor,
-            shift,
-            bits,
-        }
+        Self { factor, shift }
     }
 
+    /// So many bits of hash.
     #[inline]
-    pub(super) fn hash(self, bytes: u64) -> usize {
-        ((bytes << self.shift).wrapping_mul(self.factor) >> (64 - self.bits)) as usize
+    pub(super) fn hash(self, bytes: u64, bits: u32) -> usize {
+        ((bytes << self.shift).wrapping_mul(self.factor) >> (64 - bits)) as usize
     }
 
     /// Bytes that have to follow where a position is entered at the end of a block.

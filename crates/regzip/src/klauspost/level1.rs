@@ -8,23 +8,23 @@ use super::level5::{Found, MARGIN};
 use super::place::Place;
 use super::stream::Search;
 use super::tokens::Tokens;
-use crate::matching::{load32, load64};
+use crate::matching::{load64, zeros};
 
 /// The table of levels 1 and 2.
 #[derive(Clone)]
-pub(crate) struct Level1<P> {
-    table: Box<[P]>,
+pub(crate) struct Level1<P, const N: usize> {
+    table: Box<[P; N]>,
     hasher: Hasher,
     /// It is level 2.
     second: bool,
 }
 
-impl<P: Place> Level1<P> {
+impl<P: Place, const N: usize> Level1<P, N> {
     /// Level 1 or 2.
     pub(crate) fn new(level: i8, habits: &Habits) -> Self {
         let hasher = Hasher::new(level, habits);
         Self {
-            table: vec![P::default(); 1 << hasher.bits].into_boxed_slice(),
+            table: zeros(),
             hasher,
             second: level == 2,
         }
@@ -32,7 +32,10 @@ impl<P: Place> Level1<P> {
 
     #[inline]
     fn replace(&mut self, bytes: u64, at: u32) -> P {
-        std::mem::replace(&mut self.table[self.hasher.hash(bytes)], P::new(at))
+        std::mem::replace(
+            &mut self.table[self.hasher.hash(bytes, N.ilog2())],
+            P::new(at),
+        )
     }
 
     /// Enters every second position inside a match, leaving one of four out.
@@ -59,8 +62,7 @@ impl<P: Place> Level1<P> {
             let mut ahead = load64(buffer, next);
             for second in [false, true] {
                 let candidate = self.replace(bytes, h.absolute(pos));
-                let from = candidate.near(h, pos);
-                if let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) {
+                if let Some(from) = candidate.matching(h, pos, bytes as u32, REACH) {
                     if !second {
                         self.replace(ahead, h.absolute(next));
                     } else if !self.second {
@@ -86,7 +88,7 @@ impl<P: Place> Level1<P> {
     }
 }
 
-impl<P: Place> Search<P> for Level1<P> {
+impl<P: Place, const N: usize> Search<P> for Level1<P, N> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();
@@ -121,8 +123,7 @@ impl<P: Place> Search<P> for Level1<P> {
                 bytes = before >> 16;
                 let candidate = self.replace(bytes, h.absolute(pos));
                 // Unlike elsewhere, the full distance is allowed here.
-                let from = candidate.within(h, pos, REACH + 1);
-                let Some(from) = from.filter(|&from| load32(buffer, from) == bytes as u32) else {
+                let Some(from) = candidate.matching(h, pos, bytes as u32, REACH + 1) else {
                     bytes >>= 8;
                     pos += 1;
                     break;

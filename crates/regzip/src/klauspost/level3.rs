@@ -7,12 +7,12 @@ use super::level5::{Found, Pair};
 use super::place::Place;
 use super::stream::Search;
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64};
+use crate::matching::{common_prefix, load32, load64, zeros};
 
 /// The table of level 3.
 #[derive(Clone)]
-pub(crate) struct Level3<P> {
-    table: Box<[Pair<P>]>,
+pub(crate) struct Level3<P, const N: usize> {
+    table: Box<[Pair<P>; N]>,
     hasher: Hasher,
     habit: Level3Habit,
     /// No search starts in the last bytes of a block.
@@ -23,12 +23,12 @@ pub(crate) struct Level3<P> {
     every: Option<usize>,
 }
 
-impl<P: Place> Level3<P> {
+impl<P: Place, const N: usize> Level3<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
         let hasher = Hasher::new(3, habits);
         let five = habits.fast_hash == FastHash::Five;
         Self {
-            table: vec![Pair::default(); 1 << hasher.bits].into_boxed_slice(),
+            table: zeros(),
             hasher,
             habit: habits.level3,
             margin: if five { 11 } else { 7 },
@@ -56,7 +56,7 @@ impl<P: Place> Level3<P> {
     /// Enters a position; what was there before.
     #[inline]
     fn push(&mut self, bytes: u64, at: u32) -> Pair<P> {
-        let slot = &mut self.table[self.hasher.hash(bytes)];
+        let slot = &mut self.table[self.hasher.hash(bytes, N.ilog2())];
         let before = *slot;
         slot.push(at);
         before
@@ -154,7 +154,7 @@ impl<P: Place> Level3<P> {
     }
 }
 
-impl<P: Place> Search<P> for Level3<P> {
+impl<P: Place, const N: usize> Search<P> for Level3<P, N> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();

@@ -1,38 +1,35 @@
 //! Level 4: candidates by hashes of four and of seven bytes, one of each.
 
 use super::habits::Habits;
-use super::history::History;
+use super::history::{History, REACH};
 use super::level5::{Found, MARGIN};
 use super::place::Place;
 use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64};
+use crate::matching::{common_prefix, load64, zeros};
 
 /// The tables of level 4.
 #[derive(Clone)]
-pub(crate) struct Level4<P> {
-    short: Box<[P]>,
-    long: Box<[P]>,
-    bits: u32,
+pub(crate) struct Level4<P, const N: usize> {
+    short: Box<[P; N]>,
+    long: Box<[P; N]>,
     /// A match at the next position is measured at the wrong place.
     misses: bool,
 }
 
-impl<P: Place> Level4<P> {
+impl<P: Place, const N: usize> Level4<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
-        let bits = habits.table_bits;
         Self {
-            bits,
             misses: habits.level4_misses,
-            short: vec![P::default(); 1 << bits].into_boxed_slice(),
-            long: vec![P::default(); 1 << bits].into_boxed_slice(),
+            short: zeros(),
+            long: zeros(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = P::new(at);
-        self.long[hash7(bytes, self.bits)] = P::new(at);
+        self.short[hash4(bytes, N.ilog2())] = P::new(at);
+        self.long[hash7(bytes, N.ilog2())] = P::new(at);
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -49,10 +46,10 @@ impl<P: Place> Level4<P> {
                 return None;
             }
             let at = P::new(h.absolute(pos));
-            let short = std::mem::replace(&mut self.short[hash4(bytes, self.bits)], at);
-            let long = std::mem::replace(&mut self.long[hash7(bytes, self.bits)], at);
+            let short = std::mem::replace(&mut self.short[hash4(bytes, N.ilog2())], at);
+            let long = std::mem::replace(&mut self.long[hash7(bytes, N.ilog2())], at);
             let ahead = load64(buffer, next);
-            let same = |from: &usize| load32(buffer, *from) == bytes as u32;
+            let value = bytes as u32;
             let found = |pos, from| {
                 Some(Found {
                     pos,
@@ -61,14 +58,13 @@ impl<P: Place> Level4<P> {
                     next,
                 })
             };
-            if let Some(from) = long.near(h, pos).filter(same) {
+            if let Some(from) = long.matching(h, pos, value, REACH) {
                 return found(pos, from);
             }
-            if let Some(from) = short.near(h, pos).filter(same) {
-                let candidate = self.long[hash7(ahead, self.bits)];
+            if let Some(from) = short.matching(h, pos, value, REACH) {
+                let candidate = self.long[hash7(ahead, N.ilog2())];
                 let other = candidate
-                    .near(h, next)
-                    .filter(|&other| load32(buffer, other) == ahead as u32)
+                    .matching(h, next, ahead as u32, REACH)
                     .filter(|&other| {
                         let measured = if self.misses { next - other } else { other };
                         rest(buffer, next, measured) > rest(buffer, pos, from)
@@ -86,7 +82,7 @@ impl<P: Place> Level4<P> {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(3) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, self.bits)] = P::new(h.absolute(at));
+            self.long[hash7(bytes, N.ilog2())] = P::new(h.absolute(at));
             self.insert(bytes >> 8, h.absolute(at + 1));
         }
     }
@@ -97,7 +93,7 @@ fn rest(buffer: &[u8], pos: usize, from: usize) -> usize {
     common_prefix(buffer, from + 4, pos + 4, buffer.len() - pos - 4)
 }
 
-impl<P: Place> Search<P> for Level4<P> {
+impl<P: Place, const N: usize> Search<P> for Level4<P, N> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();

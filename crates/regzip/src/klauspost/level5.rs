@@ -5,7 +5,7 @@ use super::history::{History, REACH};
 use super::place::Place;
 use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64};
+use crate::matching::{common_prefix, load32, load64, zeros};
 use crate::token::MAX_MATCH;
 
 /// No search starts in the last bytes of a block.
@@ -42,10 +42,9 @@ impl<P: Place> Pair<P> {
 
 /// The tables of level 5.
 #[derive(Clone)]
-pub(crate) struct Level5<P> {
-    short: Box<[P]>,
-    long: Box<[Pair<P>]>,
-    bits: u32,
+pub(crate) struct Level5<P, const N: usize> {
+    short: Box<[P; N]>,
+    long: Box<[Pair<P>; N]>,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
 }
@@ -82,21 +81,19 @@ impl Found {
     }
 }
 
-impl<P: Place> Level5<P> {
+impl<P: Place, const N: usize> Level5<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
-        let bits = habits.table_bits;
         Self {
-            bits,
             skip: habits.improves,
-            short: vec![P::default(); 1 << bits].into_boxed_slice(),
-            long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
+            short: zeros(),
+            long: zeros(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = P::new(at);
-        self.long[hash7(bytes, self.bits)].push(at);
+        self.short[hash4(bytes, N.ilog2())] = P::new(at);
+        self.long[hash7(bytes, N.ilog2())].push(at);
     }
 
     /// Looks for a match from `pos` on, in steps that grow with the distance from `emitted`.
@@ -113,12 +110,19 @@ impl<P: Place> Level5<P> {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, self.bits)];
+            let short_slot = &mut self.short[hash4(bytes, N.ilog2())];
             let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
-            let long_slot = &mut self.long[hash7(bytes, self.bits)];
+            let long_slot = &mut self.long[hash7(bytes, N.ilog2())];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
+            let may_match = long.newest.may_match(h, pos, value)
+                | long.before.may_match(h, pos, value)
+                | short.may_match(h, pos, value);
+            if !may_match {
+                bytes = ahead;
+                continue;
+            }
             let same = |from: &usize| load32(buffer, *from) == value;
             let found = |from, length| {
                 Some(Found {
@@ -148,7 +152,7 @@ impl<P: Place> Level5<P> {
                     return found(second, 0);
                 }
             }
-            if let Some(from) = short.near(h, pos).filter(same) {
+            if let Some(from) = short.matching(h, pos, value, REACH) {
                 return Some(self.try_next(h, pos, from, ahead, next));
             }
             bytes = ahead;
@@ -159,7 +163,7 @@ impl<P: Place> Level5<P> {
     fn try_next(&mut self, h: &History, pos: usize, from: usize, ahead: u64, next: usize) -> Found {
         let buffer = h.bytes.as_slice();
         let length = short_match(buffer, pos, from);
-        let long = self.long[hash7(ahead, self.bits)];
+        let long = self.long[hash7(ahead, N.ilog2())];
         self.insert(ahead, h.absolute(next));
         if let Some((first, second)) = long.near(h, next) {
             for from in [Some(first), second].into_iter().flatten() {
@@ -192,7 +196,7 @@ impl<P: Place> Level5<P> {
         if found.length >= 30 || end >= buffer.len() - MARGIN {
             return;
         }
-        let candidate = self.long[hash7(load64(buffer, end), self.bits)].newest;
+        let candidate = self.long[hash7(load64(buffer, end), N.ilog2())].newest;
         let from = i64::from(h.relative(candidate.get(h, end))) - found.length as i64 + skip as i64;
         let pos = found.pos + skip;
         let distance = pos as i64 - from;
@@ -219,13 +223,13 @@ impl<P: Place> Level5<P> {
         }
         let bytes = load64(buffer, at);
         self.insert(bytes, h.absolute(at));
-        self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
-        self.short[hash4(bytes >> 16, self.bits)] = P::new(h.absolute(at + 2));
+        self.long[hash7(bytes >> 8, N.ilog2())].push(h.absolute(at + 1));
+        self.short[hash4(bytes >> 16, N.ilog2())] = P::new(h.absolute(at + 2));
         at += 4;
         while at < end - 1 {
             let bytes = load64(buffer, at);
-            self.long[hash7(bytes, self.bits)].push(h.absolute(at));
-            self.short[hash4(bytes >> 8, self.bits)] = P::new(h.absolute(at + 1));
+            self.long[hash7(bytes, N.ilog2())].push(h.absolute(at));
+            self.short[hash4(bytes >> 8, N.ilog2())] = P::new(h.absolute(at + 1));
             at += 3;
         }
     }
@@ -242,7 +246,7 @@ pub(super) fn short_match(buffer: &[u8], pos: usize, from: usize) -> usize {
     )
 }
 
-impl<P: Place> Search<P> for Level5<P> {
+impl<P: Place, const N: usize> Search<P> for Level5<P, N> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();

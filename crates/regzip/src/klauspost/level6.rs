@@ -6,33 +6,30 @@ use super::level5::{Found, MARGIN, Pair, short_match};
 use super::place::Place;
 use super::stream::{Search, hash4, hash7};
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64};
+use crate::matching::{common_prefix, load32, load64, zeros};
 
 /// The tables of level 6.
 #[derive(Clone)]
-pub(crate) struct Level6<P> {
-    short: Box<[P]>,
-    long: Box<[Pair<P>]>,
-    bits: u32,
+pub(crate) struct Level6<P, const N: usize> {
+    short: Box<[P; N]>,
+    long: Box<[Pair<P>; N]>,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
 }
 
-impl<P: Place> Level6<P> {
+impl<P: Place, const N: usize> Level6<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
-        let bits = habits.table_bits;
         Self {
-            bits,
             skip: habits.improves,
-            short: vec![P::default(); 1 << bits].into_boxed_slice(),
-            long: vec![Pair::default(); 1 << bits].into_boxed_slice(),
+            short: zeros(),
+            long: zeros(),
         }
     }
 
     #[inline]
     fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, self.bits)] = P::new(at);
-        self.long[hash7(bytes, self.bits)].push(at);
+        self.short[hash4(bytes, N.ilog2())] = P::new(at);
+        self.long[hash7(bytes, N.ilog2())].push(at);
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -49,12 +46,19 @@ impl<P: Place> Level6<P> {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, self.bits)];
+            let short_slot = &mut self.short[hash4(bytes, N.ilog2())];
             let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
-            let long_slot = &mut self.long[hash7(bytes, self.bits)];
+            let long_slot = &mut self.long[hash7(bytes, N.ilog2())];
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
+            let may_match = long.newest.may_match(h, pos, value)
+                | long.before.may_match(h, pos, value)
+                | short.may_match(h, pos, value);
+            if !may_match {
+                bytes = ahead;
+                continue;
+            }
             let same = |from: &usize| load32(buffer, *from) == value;
             let found = |from, length| Found {
                 pos,
@@ -81,7 +85,7 @@ impl<P: Place> Level6<P> {
                     return Some(found(second, 0));
                 }
             }
-            if let Some(from) = short.near(h, pos).filter(same) {
+            if let Some(from) = short.matching(h, pos, value, REACH) {
                 let found = found(from, short_match(buffer, pos, from));
                 return Some(self.try_next(h, found, bytes, ahead, repeat));
             }
@@ -101,7 +105,7 @@ impl<P: Place> Level6<P> {
     ) -> Found {
         let buffer = h.bytes.as_slice();
         let next = found.next;
-        let long = self.long[hash7(ahead, self.bits)];
+        let long = self.long[hash7(ahead, N.ilog2())];
         self.insert(ahead, h.absolute(next));
         let again = found.pos + 1 - repeat;
         if load32(buffer, again) == (bytes >> 8) as u32 {
@@ -141,7 +145,7 @@ impl<P: Place> Level6<P> {
         let Some(skip) = self.skip.filter(|_| end < buffer.len() - MARGIN) else {
             return;
         };
-        let pair = self.long[hash7(load64(buffer, end), self.bits)];
+        let pair = self.long[hash7(load64(buffer, end), N.ilog2())];
         let start = found.pos + skip;
         // Only if the newest is in reach, the one before is looked at.
         for candidate in [pair.newest, pair.before] {
@@ -166,14 +170,14 @@ impl<P: Place> Level6<P> {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(2) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, self.bits)].push(h.absolute(at));
-            self.long[hash7(bytes >> 8, self.bits)].push(h.absolute(at + 1));
-            self.short[hash4(bytes, self.bits)] = P::new(h.absolute(at));
+            self.long[hash7(bytes, N.ilog2())].push(h.absolute(at));
+            self.long[hash7(bytes >> 8, N.ilog2())].push(h.absolute(at + 1));
+            self.short[hash4(bytes, N.ilog2())] = P::new(h.absolute(at));
         }
     }
 }
 
-impl<P: Place> Search<P> for Level6<P> {
+impl<P: Place, const N: usize> Search<P> for Level6<P, N> {
     fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
         let buffer = h.bytes.as_slice();
         let end = buffer.len();

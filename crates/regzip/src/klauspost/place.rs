@@ -11,26 +11,31 @@ pub(crate) trait Place: Copy + Default + Send + 'static {
     /// The position's count, of whatever use it is to a search at the index `pos`.
     fn get(self, h: &History, pos: usize) -> u32;
 
-    /// The index of the position if it is nearer than `reach` to `pos`, to compare what is there with what
-    /// is at `pos`.
-    fn within(self, h: &History, pos: usize, reach: i64) -> Option<usize>;
+    /// The index of the position if it is nearer than `reach` to `pos` and has the same four bytes,
+    /// `value`.
+    fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize>;
 
-    /// The same, as near as most searches want it.
-    #[inline]
-    fn near(self, h: &History, pos: usize) -> Option<usize> {
-        self.within(h, pos, REACH)
-    }
+    /// Whether a closer look may find that it matches.
+    fn may_match(self, h: &History, pos: usize, value: u32) -> bool;
 
-    /// The same for a pair, whose older position counts only if the newer one is in reach.
-    #[inline]
+    /// The indexes of a pair of positions, to compare what is there with what is at `pos`, if the newer
+    /// one is in reach.
     fn both_near(
         newest: Self,
         before: Self,
         h: &History,
         pos: usize,
-    ) -> Option<(usize, Option<usize>)> {
-        let first = newest.near(h, pos)?;
-        Some((first, before.near(h, pos)))
+    ) -> Option<(usize, Option<usize>)>;
+}
+
+/// The index of a position if it is nearer than `reach` to `pos`.
+#[inline]
+fn within(at: u32, h: &History, pos: usize, reach: i64) -> Option<usize> {
+    let distance = h.absolute(pos).wrapping_sub(at) as usize;
+    if distance < reach as usize {
+        pos.checked_sub(distance)
+    } else {
+        None
     }
 }
 
@@ -46,9 +51,30 @@ impl Place for u32 {
     }
 
     #[inline]
-    fn within(self, h: &History, pos: usize, reach: i64) -> Option<usize> {
-        let from = i64::from(h.relative(self));
-        (pos as i64 - from < reach && from >= 0).then_some(from as usize)
+    fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize> {
+        // One branch for both conditions: each by itself is met or missed without a pattern.
+        let distance = h.absolute(pos).wrapping_sub(self) as usize;
+        let near = distance < reach as usize;
+        let from = pos.wrapping_sub(if near { distance } else { 0 });
+        debug_assert!(from <= pos, "what is in reach is in the history");
+        let equal = load32(&h.bytes, from) == value;
+        (equal & near).then_some(from)
+    }
+
+    #[inline]
+    fn may_match(self, h: &History, pos: usize, value: u32) -> bool {
+        self.matching(h, pos, value, REACH).is_some()
+    }
+
+    #[inline]
+    fn both_near(
+        newest: Self,
+        before: Self,
+        h: &History,
+        pos: usize,
+    ) -> Option<(usize, Option<usize>)> {
+        let first = within(newest, h, pos, REACH)?;
+        Some((first, within(before, h, pos, REACH)))
     }
 }
 
@@ -72,33 +98,30 @@ impl Twin {
     }
 }
 
-/// Only a place with the same four bytes is of use.
-fn useful(h: &History, pos: usize, from: Option<usize>) -> Option<usize> {
-    from.filter(|&from| load32(&h.bytes, from) == load32(&h.bytes, pos))
-}
-
 impl Place for Twin {
     fn new(at: u32) -> Self {
         Self::of(0, at, at)
     }
 
     fn get(self, h: &History, pos: usize) -> u32 {
-        let in_reach = |at: u32| at.within(h, pos, REACH + 1).is_some();
+        let in_reach = |at| within(at, h, pos, REACH + 1).is_some();
         if self.differs() && (in_reach(self.mine) || in_reach(self.theirs)) {
             h.note(self.slot);
         }
         self.mine
     }
 
-    fn within(self, h: &History, pos: usize, reach: i64) -> Option<usize> {
-        let found = self.mine.within(h, pos, reach);
-        if self.differs() {
-            let other = self.theirs.within(h, pos, reach);
-            if useful(h, pos, found) != useful(h, pos, other) {
-                h.note(self.slot);
-            }
+    fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize> {
+        let found = self.mine.matching(h, pos, value, reach);
+        if self.differs() && found != self.theirs.matching(h, pos, value, reach) {
+            h.note(self.slot);
         }
         found
+    }
+
+    /// The closer look notes what there is to note.
+    fn may_match(self, _: &History, _: usize, _: u32) -> bool {
+        true
     }
 
     fn both_near(
@@ -110,9 +133,12 @@ impl Place for Twin {
         let found = u32::both_near(newest.mine, before.mine, h, pos);
         if newest.differs() || before.differs() {
             let other = u32::both_near(newest.theirs, before.theirs, h, pos);
+            // Only places with the same four bytes are of use.
+            let value = load32(&h.bytes, pos);
+            let useful = |from: Option<usize>| from.filter(|&at| load32(&h.bytes, at) == value);
             let of_use = |pair: Option<(usize, Option<usize>)>| {
                 let (first, second) = pair.unzip();
-                (useful(h, pos, first), useful(h, pos, second.flatten()))
+                (useful(first), useful(second.flatten()))
             };
             if of_use(found) != of_use(other) {
                 for place in [newest, before].into_iter().filter(|place| place.differs()) {

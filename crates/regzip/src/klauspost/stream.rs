@@ -1,6 +1,6 @@
 //! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
 
-use super::habits::Habits;
+use super::habits::{FastHash, Habits, Tables};
 use super::history::History;
 use super::lazy::Lazy;
 use super::level1::Level1;
@@ -49,12 +49,27 @@ pub(crate) trait Search<P>: Send {
 }
 
 fn search<P: Place>(level: i8, habits: &Habits) -> Box<dyn Search<P>> {
+    match (habits.tables, habits.fast_hash) {
+        (Tables::Large, _) => sized::<P, { 1 << 16 }, { 1 << 18 }, { 1 << 16 }>(level, habits),
+        (Tables::Small, FastHash::Four) => {
+            sized::<P, { 1 << 15 }, { 1 << 17 }, { 1 << 15 }>(level, habits)
+        }
+        (Tables::Small, _) => sized::<P, { 1 << 15 }, { 1 << 17 }, { 1 << 16 }>(level, habits),
+    }
+}
+
+/// With tables of so many entries, those of levels 2 and 3 of their own size.
+fn sized<P: Place, const N: usize, const N2: usize, const N3: usize>(
+    level: i8,
+    habits: &Habits,
+) -> Box<dyn Search<P>> {
     match level {
-        1 | 2 => Box::new(Level1::new(level, habits)),
-        3 => Box::new(Level3::new(habits)),
-        4 => Box::new(Level4::new(habits)),
-        6 => Box::new(Level6::new(habits)),
-        _ => Box::new(Level5::new(habits)),
+        1 => Box::new(Level1::<P, N>::new(level, habits)),
+        2 => Box::new(Level1::<P, N2>::new(level, habits)),
+        3 => Box::new(Level3::<P, N3>::new(habits)),
+        4 => Box::new(Level4::<P, N>::new(habits)),
+        6 => Box::new(Level6::<P, N>::new(habits)),
+        _ => Box::new(Level5::<P, N>::new(habits)),
     }
 }
 
