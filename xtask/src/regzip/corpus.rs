@@ -41,7 +41,7 @@ pub(crate) struct Corpus {
     pub(crate) contents: Vec<Content>,
     /// Half program, half text: what speeds are measured with.
     pub(crate) measured: Content,
-    /// How often each speed is measured.
+    /// How often each speed is measured at least.
     pub(crate) runs: usize,
     pub(crate) quick: bool,
     /// The Go toolchain, or the folder that was given.

@@ -23,7 +23,12 @@ pub(crate) struct Speeds {
     pub(crate) encoder: f64,
 }
 
-/// Runs the encoder, the analysis and the rebuild in turn, `corpus.runs` times, over the measured content.
+/// What an encoder has to work for so that hundredths of a second matter little, and the most runs for it.
+const ENOUGH: Duration = Duration::from_millis(700);
+const MOST_RUNS: usize = 20;
+
+/// Runs the encoder, the analysis and the rebuild in turn, `corpus.runs` times or more, over the measured
+/// content.
 pub(crate) fn speeds(
     setting: &Setting,
     stream: &[u8],
@@ -35,7 +40,9 @@ pub(crate) fn speeds(
     let [mut real, mut start, mut analysis, mut rebuild] = [Duration::ZERO; 4];
     let mut options = Options::default();
     options.wrapper = setting.wrapper;
-    for _ in 0..corpus.runs {
+    let mut runs = 0;
+    while runs < corpus.runs || (!corpus.quick && real < ENOUGH && runs < MOST_RUNS) {
+        runs += 1;
         real += children(|| discard(setting, content))?;
         if let Some(empty) = empty {
             start += children(|| discard(setting, empty))?;
@@ -49,7 +56,7 @@ pub(crate) fn speeds(
     // The program's start is none of the encoder's work.
     let real = real.saturating_sub(start).max(TICK);
     let ratio = |ours: Duration| real.as_secs_f64() / ours.max(TICK).as_secs_f64();
-    let megabytes = corpus.runs as f64 * content.bytes.len() as f64 / 1e6;
+    let megabytes = runs as f64 * content.bytes.len() as f64 / 1e6;
     Ok(Speeds {
         analysis: ratio(analysis),
         rebuild: ratio(rebuild),
@@ -57,11 +64,17 @@ pub(crate) fn speeds(
     })
 }
 
+/// A fast layer is rebuilt again and again for so long.
+const LONG_ENOUGH: Duration = Duration::from_secs(4);
+
 /// How many times as fast as one thread two are, by the clock: the best of some runs each, in turn, since what
 /// else the machine does only adds to them.
 pub(crate) fn gain(recipe: &Recipe, plain: &[u8], runs: usize) -> Result<f64, Box<dyn Error>> {
     let [mut one, mut two] = [Duration::MAX; 2];
-    for _ in 0..2 * runs {
+    let start = Instant::now();
+    let mut done = 0;
+    while done < 2 * runs || start.elapsed() < LONG_ENOUGH {
+        done += 1;
         for (threads, best) in [(1, &mut one), (2, &mut two)] {
             let begun = Instant::now();
             rebuilt(recipe, plain, threads)?;
