@@ -38,7 +38,7 @@ pub(crate) fn hash7(bytes: u64, bits: u32) -> usize {
 }
 
 /// A level's way to find matches.
-pub(crate) trait Search<P>: Send {
+pub(crate) trait Search<P: Place>: Send {
     /// Adds the tokens of the block that starts at `start` and ends with the history. Without a
     /// match it adds none.
     fn encode(&mut self, history: &History, start: usize, tokens: &mut Tokens);
@@ -46,6 +46,21 @@ pub(crate) trait Search<P>: Send {
     fn slots(&self) -> usize;
     /// An entry; where it lies among all is the same at every time.
     fn place(&mut self, slot: usize) -> Option<&mut P>;
+
+    /// All entries.
+    fn places(&mut self) -> Vec<P> {
+        let slots = 0..self.slots();
+        slots.map_while(|slot| self.place(slot).copied()).collect()
+    }
+
+    /// Puts other entries in the place of all.
+    fn replace_all(&mut self, places: &[P]) {
+        for (slot, &new) in places.iter().enumerate() {
+            if let Some(place) = self.place(slot) {
+                *place = new;
+            }
+        }
+    }
 }
 
 fn search<P: Place>(level: i8, habits: &Habits) -> Box<dyn Search<P>> {
@@ -161,11 +176,11 @@ impl Stream {
             let by = self.history.current - WINDOW as u32;
             let end = self.history.absolute(self.history.before().len());
             let oldest = end - WINDOW as u32;
-            for slot in 0..self.search.slots() {
-                if let Some(at) = self.search.place(slot) {
-                    *at = if *at <= oldest { 0 } else { *at - by };
-                }
+            let mut places = self.search.places();
+            for at in &mut places {
+                *at = if *at <= oldest { 0 } else { *at - by };
             }
+            self.search.replace_all(&places);
             self.history.current = WINDOW as u32;
         }
     }

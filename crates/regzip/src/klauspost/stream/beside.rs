@@ -30,23 +30,21 @@ impl Beside for Stream {
         let mine = self.distances(self.history.before().len());
         let theirs = other.distances(other.history.before().len());
         let start = self.history.settle();
+        let places = self.search.places();
+        let twin = |slot: usize| {
+            let other = if mine[slot] == theirs[slot] {
+                places[slot]
+            } else {
+                self.history.absolute_before(theirs[slot])
+            };
+            Twin::of(slot as u32, places[slot], other)
+        };
+        let places: Vec<_> = (0..places.len()).map(twin).collect();
         let mut twins = search::<Twin>(self.level, &self.habits);
-        for (slot, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
-            if let Some((at, twin)) = self.search.place(slot).zip(twins.place(slot)) {
-                let other = if mine == theirs {
-                    *at
-                } else {
-                    self.history.absolute_before(*theirs)
-                };
-                *twin = Twin::of(slot as u32, *at, other);
-            }
-        }
+        twins.replace_all(&places);
         twins.encode(&self.history, start, &mut self.tokens);
-        for slot in 0..mine.len() {
-            if let Some((at, twin)) = self.search.place(slot).zip(twins.place(slot)) {
-                *at = twin.mine;
-            }
-        }
+        let places: Vec<_> = twins.places().iter().map(|twin| twin.mine).collect();
+        self.search.replace_all(&places);
         Mend::of(self.history.noted(), &mine)
     }
 
@@ -71,13 +69,11 @@ impl Stream {
     /// Distances from an index to what the tables hold, 0 where that is not in reach.
     fn distances(&mut self, index: usize) -> Vec<u16> {
         let end = self.history.absolute(index);
-        let mut distances = Vec::with_capacity(self.search.slots());
-        for slot in 0..self.search.slots() {
-            let at = self.search.place(slot).map_or(0, |at| *at);
+        let distance = |&at: &u32| {
             let distance = end.wrapping_sub(at);
             let reached = i64::from(distance) < REACH;
-            distances.push(if reached { distance as u16 } else { 0 });
-        }
-        distances
+            if reached { distance as u16 } else { 0 }
+        };
+        self.search.places().iter().map(distance).collect()
     }
 }
