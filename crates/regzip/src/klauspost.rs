@@ -18,6 +18,7 @@ pub(crate) mod pgzip;
 mod place;
 mod plain;
 pub(crate) mod stream;
+mod tables;
 mod tokens;
 pub(crate) mod version;
 mod writer;

@@ -6,7 +6,7 @@ use super::version::Version;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
     pub(crate) version: Version,
-    pub(crate) tables: Tables,
+    pub(crate) tables: TableSize,
     /// Levels 1 to 6 make use of a dictionary.
     pub(crate) dictionary: bool,
     /// Bytes in a block of level -2.
@@ -29,7 +29,7 @@ pub(crate) struct Habits {
 
 /// How large the tables of levels 1 to 6 are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tables {
+pub(crate) enum TableSize {
     /// 2^16 entries, four times as many for level 2.
     Large,
     /// Half as many.
@@ -144,9 +144,9 @@ impl Version {
             version: self,
             // 1.10.2, #227
             tables: if since(Self::From1_10_2) {
-                Tables::Small
+                TableSize::Small
             } else {
-                Tables::Large
+                TableSize::Large
             },
             // 1.10.1, #224
             dictionary: since(Self::From1_10_1),

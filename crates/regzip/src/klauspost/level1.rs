@@ -11,7 +11,6 @@ use super::tokens::Tokens;
 use crate::matching::{load64, zeros};
 
 /// The table of levels 1 and 2.
-#[derive(Clone)]
 pub(crate) struct Level1<P, const N: usize> {
     table: Box<[P; N]>,
     hasher: Hasher,

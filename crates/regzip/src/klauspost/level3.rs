@@ -3,14 +3,14 @@
 use super::habits::{FastHash, Habits, Level3Habit};
 use super::hasher::Hasher;
 use super::history::{History, REACH};
-use super::level5::{Found, Pair};
+use super::level5::Found;
 use super::place::Place;
 use super::stream::Search;
+use super::tables::Pair;
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64, zeros};
 
 /// The table of level 3.
-#[derive(Clone)]
 pub(crate) struct Level3<P, const N: usize> {
     table: Box<[Pair<P>; N]>,
     hasher: Hasher,

@@ -9,7 +9,6 @@ use super::tokens::Tokens;
 use crate::matching::{common_prefix, load64, zeros};
 
 /// The tables of level 4.
-#[derive(Clone)]
 pub(crate) struct Level4<P, const N: usize> {
     short: Box<[P; N]>,
     long: Box<[P; N]>,

@@ -3,48 +3,18 @@
 use super::habits::Habits;
 use super::history::{History, REACH};
 use super::place::Place;
-use super::stream::{Search, hash4, hash7};
+use super::stream::Search;
+use super::tables::Tables;
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64, zeros};
+use crate::matching::{common_prefix, load32, load64};
 use crate::token::MAX_MATCH;
 
 /// No search starts in the last bytes of a block.
 pub(super) const MARGIN: usize = 11;
 
-/// The two newest positions with the same hash of seven bytes.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Pair<P> {
-    pub(super) newest: P,
-    pub(super) before: P,
-}
-
-impl<P: Place> Pair<P> {
-    #[inline]
-    pub(super) fn push(&mut self, at: u32) {
-        self.before = self.newest;
-        self.newest = P::new(at);
-    }
-
-    /// The newer one or the other.
-    pub(super) fn place(&mut self, index: usize) -> &mut P {
-        match index {
-            0 => &mut self.newest,
-            _ => &mut self.before,
-        }
-    }
-
-    /// The indexes of the two, if the newer one is in reach.
-    #[inline]
-    pub(super) fn near(self, h: &History, pos: usize) -> Option<(usize, Option<usize>)> {
-        P::both_near(self.newest, self.before, h, pos)
-    }
-}
-
 /// The tables of level 5.
-#[derive(Clone)]
 pub(crate) struct Level5<P, const N: usize> {
-    short: Box<[P; N]>,
-    long: Box<[Pair<P>; N]>,
+    tables: Tables<P, N>,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
 }
@@ -85,15 +55,8 @@ impl<P: Place, const N: usize> Level5<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
         Self {
             skip: habits.improves,
-            short: zeros(),
-            long: zeros(),
+            tables: Tables::new(),
         }
-    }
-
-    #[inline]
-    fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, N.ilog2())] = P::new(at);
-        self.long[hash7(bytes, N.ilog2())].push(at);
     }
 
     /// Looks for a match from `pos` on, in steps that grow with the distance from `emitted`.
@@ -110,9 +73,9 @@ impl<P: Place, const N: usize> Level5<P, N> {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, N.ilog2())];
+            let short_slot = self.tables.short(bytes);
             let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
-            let long_slot = &mut self.long[hash7(bytes, N.ilog2())];
+            let long_slot = self.tables.long(bytes);
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
@@ -136,7 +99,7 @@ impl<P: Place, const N: usize> Level5<P, N> {
             if let Some((from, second)) = long.near(h, pos) {
                 let second = second.filter(same);
                 if same(&from) {
-                    self.insert(ahead, h.absolute(next));
+                    self.tables.insert(ahead, h.absolute(next));
                     if let Some(second) = second {
                         let first_length = short_match(buffer, pos, from);
                         let second_length = short_match(buffer, pos, second);
@@ -148,7 +111,7 @@ impl<P: Place, const N: usize> Level5<P, N> {
                     return found(from, 0);
                 }
                 if let Some(second) = second {
-                    self.insert(ahead, h.absolute(next));
+                    self.tables.insert(ahead, h.absolute(next));
                     return found(second, 0);
                 }
             }
@@ -163,8 +126,8 @@ impl<P: Place, const N: usize> Level5<P, N> {
     fn try_next(&mut self, h: &History, pos: usize, from: usize, ahead: u64, next: usize) -> Found {
         let buffer = h.bytes.as_slice();
         let length = short_match(buffer, pos, from);
-        let long = self.long[hash7(ahead, N.ilog2())];
-        self.insert(ahead, h.absolute(next));
+        let long = *self.tables.long(ahead);
+        self.tables.insert(ahead, h.absolute(next));
         if let Some((first, second)) = long.near(h, next) {
             for from in [Some(first), second].into_iter().flatten() {
                 if load32(buffer, from) == ahead as u32 {
@@ -189,14 +152,14 @@ impl<P: Place, const N: usize> Level5<P, N> {
     }
 
     /// Where the match ends, another may have begun earlier and go on longer.
-    fn improve(&self, h: &History, found: &mut Found) {
+    fn improve(&mut self, h: &History, found: &mut Found) {
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
         let Some(skip) = self.skip else { return };
         if found.length >= 30 || end >= buffer.len() - MARGIN {
             return;
         }
-        let candidate = self.long[hash7(load64(buffer, end), N.ilog2())].newest;
+        let candidate = self.tables.long(load64(buffer, end)).newest;
         let from = i64::from(h.relative(candidate.get(h, end))) - found.length as i64 + skip as i64;
         let pos = found.pos + skip;
         let distance = pos as i64 - from;
@@ -222,14 +185,14 @@ impl<P: Place, const N: usize> Level5<P, N> {
             return;
         }
         let bytes = load64(buffer, at);
-        self.insert(bytes, h.absolute(at));
-        self.long[hash7(bytes >> 8, N.ilog2())].push(h.absolute(at + 1));
-        self.short[hash4(bytes >> 16, N.ilog2())] = P::new(h.absolute(at + 2));
+        self.tables.insert(bytes, h.absolute(at));
+        self.tables.long(bytes >> 8).push(h.absolute(at + 1));
+        *self.tables.short(bytes >> 16) = P::new(h.absolute(at + 2));
         at += 4;
         while at < end - 1 {
             let bytes = load64(buffer, at);
-            self.long[hash7(bytes, N.ilog2())].push(h.absolute(at));
-            self.short[hash4(bytes >> 8, N.ilog2())] = P::new(h.absolute(at + 1));
+            self.tables.long(bytes).push(h.absolute(at));
+            *self.tables.short(bytes >> 8) = P::new(h.absolute(at + 1));
             at += 3;
         }
     }
@@ -276,7 +239,7 @@ impl<P: Place, const N: usize> Search<P> for Level5<P, N> {
             }
             self.insert_inside(h, inside.0, inside.1);
             let bytes = load64(buffer, pos - 1);
-            self.insert(bytes, h.absolute(pos - 1));
+            self.tables.insert(bytes, h.absolute(pos - 1));
         }
         if !tokens.list.is_empty() {
             tokens.add_literals(&buffer[emitted..]);
@@ -284,13 +247,10 @@ impl<P: Place, const N: usize> Search<P> for Level5<P, N> {
     }
 
     fn slots(&self) -> usize {
-        self.short.len() + 2 * self.long.len()
+        self.tables.slots()
     }
 
     fn place(&mut self, slot: usize) -> Option<&mut P> {
-        match slot.checked_sub(self.short.len()) {
-            None => self.short.get_mut(slot),
-            Some(slot) => self.long.get_mut(slot / 2).map(|pair| pair.place(slot % 2)),
-        }
+        self.tables.place(slot)
     }
 }

@@ -2,17 +2,16 @@
 
 use super::habits::Habits;
 use super::history::{History, REACH};
-use super::level5::{Found, MARGIN, Pair, short_match};
+use super::level5::{Found, MARGIN, short_match};
 use super::place::Place;
-use super::stream::{Search, hash4, hash7};
+use super::stream::Search;
+use super::tables::Tables;
 use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64, zeros};
+use crate::matching::{common_prefix, load32, load64};
 
 /// The tables of level 6.
-#[derive(Clone)]
 pub(crate) struct Level6<P, const N: usize> {
-    short: Box<[P; N]>,
-    long: Box<[Pair<P>; N]>,
+    tables: Tables<P, N>,
     /// Bytes at a match's beginning that a better one may lack at first, if such are looked for.
     skip: Option<usize>,
 }
@@ -21,15 +20,8 @@ impl<P: Place, const N: usize> Level6<P, N> {
     pub(crate) fn new(habits: &Habits) -> Self {
         Self {
             skip: habits.improves,
-            short: zeros(),
-            long: zeros(),
+            tables: Tables::new(),
         }
-    }
-
-    #[inline]
-    fn insert(&mut self, bytes: u64, at: u32) {
-        self.short[hash4(bytes, N.ilog2())] = P::new(at);
-        self.long[hash7(bytes, N.ilog2())].push(at);
     }
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
@@ -46,9 +38,9 @@ impl<P: Place, const N: usize> Level6<P, N> {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = &mut self.short[hash4(bytes, N.ilog2())];
+            let short_slot = self.tables.short(bytes);
             let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
-            let long_slot = &mut self.long[hash7(bytes, N.ilog2())];
+            let long_slot = self.tables.long(bytes);
             let long = *long_slot;
             long_slot.push(h.absolute(pos));
             let ahead = load64(buffer, next);
@@ -69,7 +61,7 @@ impl<P: Place, const N: usize> Level6<P, N> {
             if let Some((first, second)) = long.near(h, pos) {
                 let second = second.filter(same);
                 if same(&first) {
-                    self.insert(ahead, h.absolute(next));
+                    self.tables.insert(ahead, h.absolute(next));
                     let Some(second) = second else {
                         return Some(found(first, 0));
                     };
@@ -81,7 +73,7 @@ impl<P: Place, const N: usize> Level6<P, N> {
                     return Some(found(first, length));
                 }
                 if let Some(second) = second {
-                    self.insert(ahead, h.absolute(next));
+                    self.tables.insert(ahead, h.absolute(next));
                     return Some(found(second, 0));
                 }
             }
@@ -105,8 +97,8 @@ impl<P: Place, const N: usize> Level6<P, N> {
     ) -> Found {
         let buffer = h.bytes.as_slice();
         let next = found.next;
-        let long = self.long[hash7(ahead, N.ilog2())];
-        self.insert(ahead, h.absolute(next));
+        let long = *self.tables.long(ahead);
+        self.tables.insert(ahead, h.absolute(next));
         let again = found.pos + 1 - repeat;
         if load32(buffer, again) == (bytes >> 8) as u32 {
             let length = short_match(buffer, found.pos + 1, again);
@@ -139,13 +131,13 @@ impl<P: Place, const N: usize> Level6<P, N> {
     }
 
     /// Where the match ends, others may have begun earlier and go on longer.
-    fn improve(&self, h: &History, found: &mut Found) {
+    fn improve(&mut self, h: &History, found: &mut Found) {
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
         let Some(skip) = self.skip.filter(|_| end < buffer.len() - MARGIN) else {
             return;
         };
-        let pair = self.long[hash7(load64(buffer, end), N.ilog2())];
+        let pair = *self.tables.long(load64(buffer, end));
         let start = found.pos + skip;
         // Only if the newest is in reach, the one before is looked at.
         for candidate in [pair.newest, pair.before] {
@@ -170,9 +162,9 @@ impl<P: Place, const N: usize> Level6<P, N> {
     fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
         for at in (start..end.saturating_sub(1)).step_by(2) {
             let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, N.ilog2())].push(h.absolute(at));
-            self.long[hash7(bytes >> 8, N.ilog2())].push(h.absolute(at + 1));
-            self.short[hash4(bytes, N.ilog2())] = P::new(h.absolute(at));
+            self.tables.long(bytes).push(h.absolute(at));
+            self.tables.long(bytes >> 8).push(h.absolute(at + 1));
+            *self.tables.short(bytes) = P::new(h.absolute(at));
         }
     }
 }
@@ -196,7 +188,7 @@ impl<P: Place, const N: usize> Search<P> for Level6<P, N> {
             pos = emitted.max(found.next + 1);
             if pos >= end - MARGIN {
                 for at in (found.next + 1..end.saturating_sub(8)).step_by(2) {
-                    self.insert(load64(buffer, at), h.absolute(at));
+                    self.tables.insert(load64(buffer, at), h.absolute(at));
                 }
                 break;
             }
@@ -208,13 +200,10 @@ impl<P: Place, const N: usize> Search<P> for Level6<P, N> {
     }
 
     fn slots(&self) -> usize {
-        self.short.len() + 2 * self.long.len()
+        self.tables.slots()
     }
 
     fn place(&mut self, slot: usize) -> Option<&mut P> {
-        match slot.checked_sub(self.short.len()) {
-            None => self.short.get_mut(slot),
-            Some(slot) => self.long.get_mut(slot / 2).map(|pair| pair.place(slot % 2)),
-        }
+        self.tables.place(slot)
     }
 }

@@ -15,7 +15,8 @@ pub(crate) trait Place: Copy + Default + Send + 'static {
     /// `value`.
     fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize>;
 
-    /// Whether a closer look may find that it matches.
+    /// Whether a closer look may find that it matches; without a branch, since few entries do, and which
+    /// cannot be foreseen.
     fn may_match(self, h: &History, pos: usize, value: u32) -> bool;
 
     /// The indexes of a pair of positions, to compare what is there with what is at `pos`, if the newer

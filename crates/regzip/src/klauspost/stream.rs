@@ -1,6 +1,6 @@
 //! Levels 1 to 6 as a stream: blocks of 65,535 bytes over a common history.
 
-use super::habits::{FastHash, Habits, Tables};
+use super::habits::{FastHash, Habits, TableSize};
 use super::history::History;
 use super::lazy::Lazy;
 use super::level1::Level1;
@@ -65,11 +65,11 @@ pub(crate) trait Search<P: Place>: Send {
 
 fn search<P: Place>(level: i8, habits: &Habits) -> Box<dyn Search<P>> {
     match (habits.tables, habits.fast_hash) {
-        (Tables::Large, _) => sized::<P, { 1 << 16 }, { 1 << 18 }, { 1 << 16 }>(level, habits),
-        (Tables::Small, FastHash::Four) => {
+        (TableSize::Large, _) => sized::<P, { 1 << 16 }, { 1 << 18 }, { 1 << 16 }>(level, habits),
+        (TableSize::Small, FastHash::Four) => {
             sized::<P, { 1 << 15 }, { 1 << 17 }, { 1 << 15 }>(level, habits)
         }
-        (Tables::Small, _) => sized::<P, { 1 << 15 }, { 1 << 17 }, { 1 << 16 }>(level, habits),
+        (TableSize::Small, _) => sized::<P, { 1 << 15 }, { 1 << 17 }, { 1 << 16 }>(level, habits),
     }
 }
 
