@@ -38,16 +38,9 @@ impl<P: Place, const N: usize> Level6<P, N> {
                 return None;
             }
             let value = bytes as u32;
-            let short_slot = self.tables.short(bytes);
-            let short = std::mem::replace(short_slot, P::new(h.absolute(pos)));
-            let long_slot = self.tables.long(bytes);
-            let long = *long_slot;
-            long_slot.push(h.absolute(pos));
+            let (short, long) = self.tables.replace(bytes, h.absolute(pos));
             let ahead = load64(buffer, next);
-            let may_match = long.newest.may_match(h, pos, value)
-                | long.before.may_match(h, pos, value)
-                | short.may_match(h, pos, value);
-            if !may_match {
+            if !(short.may_match(h, pos, value) | long.may_match(h, pos, value)) {
                 bytes = ahead;
                 continue;
             }

@@ -27,6 +27,12 @@ impl<P: Place> Pair<P> {
         }
     }
 
+    /// Whether one of the two may match.
+    #[inline]
+    pub(super) fn may_match(self, h: &History, pos: usize, value: u32) -> bool {
+        self.newest.may_match(h, pos, value) | self.before.may_match(h, pos, value)
+    }
+
     /// The indexes of the two, if the newer one is in reach.
     #[inline]
     pub(super) fn near(self, h: &History, pos: usize) -> Option<(usize, Option<usize>)> {
@@ -58,6 +64,16 @@ impl<P: Place, const N: usize> Tables<P, N> {
     #[inline]
     pub(super) fn long(&mut self, bytes: u64) -> &mut Pair<P> {
         &mut self.long[hash7(bytes, N.ilog2())]
+    }
+
+    /// Enters a position in both tables; what was there before.
+    #[inline]
+    pub(super) fn replace(&mut self, bytes: u64, at: u32) -> (P, Pair<P>) {
+        let short = std::mem::replace(self.short(bytes), P::new(at));
+        let slot = self.long(bytes);
+        let long = *slot;
+        slot.push(at);
+        (short, long)
     }
 
     /// Enters a position in both tables.
