@@ -70,8 +70,9 @@ pub struct Options {
     pub literal_limit: usize,
     /// Plain bytes from one checkpoint to the next (64 KiB at least); `None` for no checkpoints. Each
     /// costs some bytes of the recipe and, with some encoders, some blocks that are searched once more:
-    /// four times as much lies before the next. The further apart they are, the longer all threads but
-    /// one wait for the last part.
+    /// four times as much lies before the next. One that takes many bytes waits until it takes no greater
+    /// part of the content than others. The further apart they are, the longer all threads but one wait
+    /// for the last part.
     pub checkpoints: Option<u64>,
     /// A deflate stream that no known encoder writes is met by corrections to one if they take at
     /// most so many thousandths of it, and no more than 16 MiB; 0 for never.

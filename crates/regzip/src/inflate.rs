@@ -55,6 +55,7 @@ impl Block {
 
 /// Plain bytes a step yields at most (plus one match).
 const STEP: usize = 1 << 16;
+
 /// Decodes one deflate stream after the other from an [`Input`].
 pub(crate) struct Inflater<R> {
     pub(crate) bits: BitReader<R>,

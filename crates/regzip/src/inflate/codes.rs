@@ -64,11 +64,12 @@ impl<R: Read> BitReader<R> {
         for &symbol in &CODE_LENGTH_ORDER[..codes.lengths_listed] {
             codes.lengths[symbol] = self.bits(3)? as u8;
         }
-        let mut table = Table::default();
-        table.build(&codes.lengths)?;
+        // Most of what only looks like a header ends here, before a table is made.
         if room_taken(&codes.lengths) < ROOM {
             return Err(Error::BadStream("codes that leave room"));
         }
+        let mut table = Table::default();
+        table.build(&codes.lengths)?;
         let mut list = [0; LITERALS + DISTANCES];
         let list = &mut list[..first + second];
         let mut at = 0;

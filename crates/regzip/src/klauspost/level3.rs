@@ -4,9 +4,8 @@ use super::habits::{FastHash, Habits, Level3Habit};
 use super::hasher::Hasher;
 use super::history::{History, REACH};
 use super::level5::Found;
-use super::place::Place;
+use super::place::{Pair, Place};
 use super::stream::Search;
-use super::tables::Pair;
 use super::tokens::Tokens;
 use crate::matching::{common_prefix, load32, load64, zeros};
 

@@ -3,6 +3,9 @@
 use super::history::{History, REACH};
 use crate::matching::load32;
 
+/// The indexes of a pair of positions, the older one only if it is in reach.
+pub(crate) type Both = (usize, Option<usize>);
+
 /// An entry of a search table.
 pub(crate) trait Place: Copy + Default + Send + 'static {
     /// An entry for a position's count.
@@ -21,12 +24,42 @@ pub(crate) trait Place: Copy + Default + Send + 'static {
 
     /// The indexes of a pair of positions, to compare what is there with what is at `pos`, if the newer
     /// one is in reach.
-    fn both_near(
-        newest: Self,
-        before: Self,
-        h: &History,
-        pos: usize,
-    ) -> Option<(usize, Option<usize>)>;
+    fn both_near(pair: Pair<Self>, h: &History, pos: usize) -> Option<Both>;
+}
+
+/// The two newest positions with the same hash.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Pair<P> {
+    pub(crate) newest: P,
+    pub(crate) before: P,
+}
+
+impl<P: Place> Pair<P> {
+    #[inline]
+    pub(super) fn push(&mut self, at: u32) {
+        self.before = self.newest;
+        self.newest = P::new(at);
+    }
+
+    /// The newer one or the other.
+    pub(super) fn place(&mut self, index: usize) -> &mut P {
+        match index {
+            0 => &mut self.newest,
+            _ => &mut self.before,
+        }
+    }
+
+    /// Whether one of the two may match.
+    #[inline]
+    pub(super) fn may_match(self, h: &History, pos: usize, value: u32) -> bool {
+        self.newest.may_match(h, pos, value) | self.before.may_match(h, pos, value)
+    }
+
+    /// The indexes of the two, if the newer one is in reach.
+    #[inline]
+    pub(super) fn near(self, h: &History, pos: usize) -> Option<Both> {
+        P::both_near(self, h, pos)
+    }
 }
 
 /// The index of a position if it is nearer than `reach` to `pos`.
@@ -68,14 +101,9 @@ impl Place for u32 {
     }
 
     #[inline]
-    fn both_near(
-        newest: Self,
-        before: Self,
-        h: &History,
-        pos: usize,
-    ) -> Option<(usize, Option<usize>)> {
-        let first = within(newest, h, pos, REACH)?;
-        Some((first, within(before, h, pos, REACH)))
+    fn both_near(pair: Pair<Self>, h: &History, pos: usize) -> Option<Both> {
+        let first = within(pair.newest, h, pos, REACH)?;
+        Some((first, within(pair.before, h, pos, REACH)))
     }
 }
 
@@ -125,19 +153,16 @@ impl Place for Twin {
         true
     }
 
-    fn both_near(
-        newest: Self,
-        before: Self,
-        h: &History,
-        pos: usize,
-    ) -> Option<(usize, Option<usize>)> {
-        let found = u32::both_near(newest.mine, before.mine, h, pos);
+    fn both_near(pair: Pair<Self>, h: &History, pos: usize) -> Option<Both> {
+        let Pair { newest, before } = pair;
+        let of = |newest, before| u32::both_near(Pair { newest, before }, h, pos);
+        let found = of(newest.mine, before.mine);
         if newest.differs() || before.differs() {
-            let other = u32::both_near(newest.theirs, before.theirs, h, pos);
+            let other = of(newest.theirs, before.theirs);
             // Only places with the same four bytes are of use.
             let value = load32(&h.bytes, pos);
             let useful = |from: Option<usize>| from.filter(|&at| load32(&h.bytes, at) == value);
-            let of_use = |pair: Option<(usize, Option<usize>)>| {
+            let of_use = |pair: Option<Both>| {
                 let (first, second) = pair.unzip();
                 (useful(first), useful(second.flatten()))
             };

@@ -1,44 +1,8 @@
-//! The tables of levels 5 and 6, and pairs of entries as level 3 has them too.
+//! The tables of levels 5 and 6.
 
-use super::history::History;
-use super::place::Place;
+use super::place::{Pair, Place};
 use super::stream::{hash4, hash7};
 use crate::matching::zeros;
-
-/// The two newest positions with the same hash.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Pair<P> {
-    pub(super) newest: P,
-    pub(super) before: P,
-}
-
-impl<P: Place> Pair<P> {
-    #[inline]
-    pub(super) fn push(&mut self, at: u32) {
-        self.before = self.newest;
-        self.newest = P::new(at);
-    }
-
-    /// The newer one or the other.
-    pub(super) fn place(&mut self, index: usize) -> &mut P {
-        match index {
-            0 => &mut self.newest,
-            _ => &mut self.before,
-        }
-    }
-
-    /// Whether one of the two may match.
-    #[inline]
-    pub(super) fn may_match(self, h: &History, pos: usize, value: u32) -> bool {
-        self.newest.may_match(h, pos, value) | self.before.may_match(h, pos, value)
-    }
-
-    /// The indexes of the two, if the newer one is in reach.
-    #[inline]
-    pub(super) fn near(self, h: &History, pos: usize) -> Option<(usize, Option<usize>)> {
-        P::both_near(self.newest, self.before, h, pos)
-    }
-}
 
 /// Positions by hashes of four and of seven bytes, two of the latter.
 pub(super) struct Tables<P, const N: usize> {
