@@ -1,0 +1,27 @@
+//! Names and versions of codecs.
+
+use std::fmt;
+
+/// Defines what streams mean. A decoder refuses a codec or version that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Codec {
+    /// Which codec: 1 is matching, 2 is program.
+    pub id: u8,
+    /// The version of its rules.
+    pub version: u8,
+}
+
+impl Codec {
+    /// Approximate matching: copies with differences, and literals.
+    pub const MATCHING: Self = Self { id: 1, version: 1 };
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id {
+            1 => write!(f, "matching {}", self.version),
+            2 => write!(f, "program {}", self.version),
+            id => write!(f, "codec {id} version {}", self.version),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where seeds were seen: a hash table of bounded size.
+
+/// Seeds are sampled by their hash: one in this many is entered.
+const SAMPLE: u64 = 4;
+const MAX_BITS: u32 = 26;
+/// How many positions share a bucket.
+const WAYS: usize = 2;
+
+/// Positions of seeds, the two latest of each bucket.
+pub(super) struct Table {
+    /// A position plus one; zero if empty.
+    entries: Vec<u32>,
+    shift: u32,
+    seed: usize,
+}
+
+impl Table {
+    /// A table for `len` positions and seeds of `seed` bytes, a multiple of 8.
+    pub(super) fn new(len: usize, seed: usize) -> Self {
+        let wanted = (len as u64 / SAMPLE * 2).max(1 << 10).next_power_of_two();
+        let bits = wanted.trailing_zeros().min(MAX_BITS);
+        Self {
+            entries: vec![0; 1 << bits],
+            shift: 64 - bits,
+            seed,
+        }
+    }
+
+    /// The bucket of the seed at the front of `bytes`, if it is sampled.
+    fn bucket(&self, bytes: &[u8]) -> Option<usize> {
+        let mut hash = 0u64;
+        for word in bytes.get(..self.seed)?.chunks_exact(8) {
+            let word = word.try_into().map_or(0, u64::from_le_bytes);
+            hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+        hash ^= hash >> 32;
+        hash = hash.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let sampled = (hash & 0xff).is_multiple_of(SAMPLE);
+        sampled.then(|| (hash >> self.shift) as usize & !(WAYS - 1))
+    }
+
+    /// Enters the seed at `position`.
+    pub(super) fn enter(&mut self, data: &[u8], position: usize) {
+        if let Some(bucket) = self.bucket(&data[position..]) {
+            self.entries[bucket + 1] = self.entries[bucket];
+            self.entries[bucket] = position as u32 + 1;
+        }
+    }
+
+    /// Positions where the seed at `position` was seen, or one with the same hash.
+    pub(super) fn candidates(&self, data: &[u8], position: usize) -> [Option<usize>; WAYS] {
+        let Some(bucket) = self.bucket(&data[position..]) else {
+            return [None; WAYS];
+        };
+        let entry = |way: usize| (self.entries[bucket + way] as usize).checked_sub(1);
+        [entry(0), entry(1)]
+    }
+}

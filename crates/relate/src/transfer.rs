@@ -1,0 +1,258 @@
+//! The walk over a piece that encoder and decoder share: both come to the same bytes in the same order,
+//! the encoder knowing the truth and the decoder reading it from the streams.
+
+use crate::channel::{Readers, Sinks};
+use crate::content::Content;
+use crate::copies::{Copy, Piece};
+use crate::error::DecodeError;
+use crate::output::Output;
+use crate::stream::{Class, Kind};
+
+/// How many bytes are worked on at a time.
+const CHUNK: u64 = 64 << 10;
+
+/// One side of the streams. Positions are relative to the new content.
+pub(crate) trait Side {
+    /// Sets `buf` to the literals at `at`.
+    fn literals(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
+
+    /// Changes `buf` from the copied bytes to the bytes at `at`.
+    fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
+
+    /// Reads bytes of the new content that were passed before.
+    fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
+
+    /// Passes finished bytes.
+    fn write(&mut self, at: u64, buf: &[u8]) -> Result<(), DecodeError>;
+}
+
+/// The bases and the new content as one range of positions.
+pub(crate) struct Space<'a> {
+    bases: &'a [&'a dyn Content],
+    /// Where each base ends.
+    pub(crate) boundaries: Vec<u64>,
+}
+
+impl<'a> Space<'a> {
+    /// An error if the positions of the bases and of `len` new bytes do not fit 62 bits.
+    pub(crate) fn new(bases: &'a [&'a dyn Content], len: u64) -> Result<Self, DecodeError> {
+        let mut boundaries = Vec::with_capacity(bases.len());
+        let mut end = 0u64;
+        for base in bases {
+            end = end.saturating_add(base.len());
+            boundaries.push(end);
+        }
+        if end.saturating_add(len) >= 1 << 62 {
+            return Err(DecodeError::BasesTooLong);
+        }
+        Ok(Self { bases, boundaries })
+    }
+
+    /// The position of the new content's first byte.
+    pub(crate) fn new_start(&self) -> u64 {
+        self.boundaries.last().copied().unwrap_or(0)
+    }
+
+    fn read(&self, side: &mut impl Side, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        let index = self.boundaries.partition_point(|end| *end <= at);
+        let Some(base) = self.bases.get(index) else {
+            return side.read_back(at - self.new_start(), buf);
+        };
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.boundaries[before]);
+        let read = base.read_at(buf, at - start);
+        read.map_err(|source| DecodeError::Base { index, source })
+    }
+}
+
+/// Passes a piece: literals and copies in turn. `next` gives the copies.
+pub(crate) fn piece<S: Side>(
+    side: &mut S,
+    space: &Space<'_>,
+    piece: Piece,
+    mut next: impl FnMut() -> Result<Option<Copy>, DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut buf = Vec::new();
+    let mut position = piece.start;
+    loop {
+        let copy = next()?;
+        let until = copy.map_or(piece.end, |copy| copy.at);
+        literals(side, space, piece.kind, position..until, &mut buf)?;
+        let Some(copy) = copy else {
+            return Ok(());
+        };
+        copied(side, space, piece.kind, copy, &mut buf)?;
+        position = copy.at + copy.len;
+    }
+}
+
+fn literals<S: Side>(
+    side: &mut S,
+    space: &Space<'_>,
+    kind: Kind,
+    range: std::ops::Range<u64>,
+    buf: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    let mut at = range.start - space.new_start();
+    let end = range.end - space.new_start();
+    while at < end {
+        buf.resize((end - at).min(CHUNK) as usize, 0);
+        side.literals(kind, at, buf)?;
+        side.write(at, buf)?;
+        at += buf.len() as u64;
+    }
+    Ok(())
+}
+
+fn copied<S: Side>(
+    side: &mut S,
+    space: &Space<'_>,
+    kind: Kind,
+    copy: Copy,
+    buf: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    // A copy may repeat bytes that it has itself brought.
+    let step = CHUNK.min(copy.at - copy.source);
+    let mut done = 0;
+    while done < copy.len {
+        buf.resize((copy.len - done).min(step) as usize, 0);
+        space.read(side, copy.source + done, buf)?;
+        let at = copy.at + done - space.new_start();
+        side.differences(kind, at, buf)?;
+        side.write(at, buf)?;
+        done += buf.len() as u64;
+    }
+    Ok(())
+}
+
+/// The encoder's side.
+pub(crate) struct Encoding<'a> {
+    truth: &'a [u8],
+    pub(crate) sinks: Sinks,
+    /// Equal bytes since the last that was not, by kind.
+    gaps: Vec<u64>,
+}
+
+impl<'a> Encoding<'a> {
+    pub(crate) fn new(truth: &'a [u8]) -> Self {
+        Self {
+            truth,
+            sinks: Sinks::new(),
+            gaps: vec![0; Kind::ALL.len()],
+        }
+    }
+
+    fn truth(&self, at: u64, len: usize) -> &'a [u8] {
+        &self.truth[at as usize..at as usize + len]
+    }
+}
+
+impl Side for Encoding<'_> {
+    fn literals(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        buf.copy_from_slice(self.truth(at, buf.len()));
+        let sink = self.sinks.stream(Class::Literals, kind as u8);
+        sink.extend_from_slice(buf);
+        Ok(())
+    }
+
+    fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        let truth = self.truth(at, buf.len());
+        let mut start = 0;
+        while start < buf.len() {
+            let equal = crate::matching::common_prefix(&buf[start..], &truth[start..]);
+            self.gaps[kind as usize] += equal as u64;
+            start += equal;
+            if start < buf.len() {
+                let gap = std::mem::take(&mut self.gaps[kind as usize]);
+                self.sinks.number(Class::Gaps, kind, gap);
+                let difference = truth[start].wrapping_sub(buf[start]);
+                let sink = self.sinks.stream(Class::Differences, kind as u8);
+                sink.push(difference);
+                buf[start] = truth[start];
+                start += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        buf.copy_from_slice(self.truth(at, buf.len()));
+        Ok(())
+    }
+
+    fn write(&mut self, _at: u64, _buf: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+/// The decoder's side.
+pub(crate) struct Decoding<'a, 'b> {
+    readers: Readers<'a>,
+    output: Output<'b>,
+    /// Equal bytes before the next that is not, by kind; `None` if not read yet.
+    gaps: Vec<Option<u64>>,
+}
+
+impl<'a, 'b> Decoding<'a, 'b> {
+    pub(crate) fn new(readers: Readers<'a>, output: Output<'b>) -> Self {
+        Self {
+            readers,
+            output,
+            gaps: vec![None; Kind::ALL.len()],
+        }
+    }
+
+    /// Writes what is left and checks that the streams are used up.
+    pub(crate) fn finish(mut self) -> Result<(), DecodeError> {
+        self.output.flush()?;
+        self.readers.finish()
+    }
+
+    /// Equal bytes before the next that is not. After the last difference all bytes are equal.
+    fn gap(&mut self, kind: Kind) -> Result<u64, DecodeError> {
+        if let Some(gap) = self.gaps[kind as usize] {
+            return Ok(gap);
+        }
+        let reader = self.readers.reader(Class::Gaps, kind as u8);
+        let gap = if reader.is_at_end()? {
+            u64::MAX
+        } else {
+            reader.number()?
+        };
+        self.gaps[kind as usize] = Some(gap);
+        Ok(gap)
+    }
+}
+
+impl Side for Decoding<'_, '_> {
+    fn literals(&mut self, kind: Kind, _at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        self.readers.reader(Class::Literals, kind as u8).read(buf)
+    }
+
+    fn differences(&mut self, kind: Kind, _at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        let mut start = 0;
+        while start < buf.len() {
+            let gap = self.gap(kind)?;
+            let left = (buf.len() - start) as u64;
+            if gap >= left {
+                self.gaps[kind as usize] = Some(gap - left);
+                return Ok(());
+            }
+            start += gap as usize;
+            self.gaps[kind as usize] = None;
+            let reader = self.readers.reader(Class::Differences, kind as u8);
+            buf[start] = buf[start].wrapping_add(reader.byte()?);
+            start += 1;
+        }
+        Ok(())
+    }
+
+    fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        self.output.read(buf, at)
+    }
+
+    fn write(&mut self, at: u64, buf: &[u8]) -> Result<(), DecodeError> {
+        self.output.write(buf, at)
+    }
+}
