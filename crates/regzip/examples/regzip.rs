@@ -13,15 +13,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regzip::nested::{self, Map};
-use regzip::{Analysis, Options, Recipe};
+use regzip::{Analysis, Options, Recipe, Workers};
 use serde_json::{Value, json};
 
 struct Settings {
     json: bool,
-    threads: usize,
+    workers: Workers,
     depth: usize,
     files: Vec<String>,
 }
@@ -55,10 +56,11 @@ fn main() -> ExitCode {
 fn settings() -> Result<Settings, String> {
     let mut settings = Settings {
         json: false,
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        workers: Workers::none(),
         depth: 4,
         files: Vec::new(),
     };
+    let mut threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || -> Result<usize, String> {
@@ -69,10 +71,14 @@ fn settings() -> Result<Settings, String> {
         };
         match argument.as_str() {
             "--json" => settings.json = true,
-            "--threads" => settings.threads = number()?,
+            "--threads" => threads = number()?,
             "--depth" => settings.depth = number()?,
             _ => settings.files.push(argument),
         }
+    }
+    if threads > 1 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        settings.workers = Arc::new(pool.map_err(|error| error.to_string())?).into();
     }
     Ok(settings)
 }
@@ -148,7 +154,7 @@ fn prove(
     plain.rewind()?;
     let mut compare = Compare::new(file);
     let start = Instant::now();
-    regzip::rebuild_with(&recipe, &plain, &mut compare, settings.threads)?;
+    regzip::rebuild_with(&recipe, &plain, &mut compare, &settings.workers)?;
     let rebuild = start.elapsed();
     let mut encoders: Vec<String> = Vec::new();
     for encoder in recipe.encoders() {
@@ -192,7 +198,7 @@ fn look_inside(mut content: File, settings: &Settings) -> Result<Nested, regzip:
         &map,
         BufReader::new(expanded),
         &mut compare,
-        settings.threads,
+        &settings.workers,
     )?;
     Ok(Nested {
         map,

@@ -14,7 +14,7 @@
 //! let options = regzip::nested::Options::default();
 //! let map = regzip::nested::open(Cursor::new(&content), &mut expanded, &options)?.map;
 //! let mut again = Vec::new();
-//! regzip::nested::close(&map, expanded.as_slice(), &mut again, 1)?;
+//! regzip::nested::close(&map, expanded.as_slice(), &mut again, &regzip::Workers::none())?;
 //! assert_eq!(again, content);
 //! # Ok(())
 //! # }

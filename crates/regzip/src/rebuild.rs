@@ -5,10 +5,18 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::feed::Feed;
-use crate::part::{Job, Planner, Running, longest_history};
-use crate::pool::{Pending, Pool, Work};
 use crate::recipe::{Recipe, Tail};
+use feed::Feed;
+use part::{Job, Planner, Running, longest_history};
+use queue::{Pending, Queue, Work};
+pub use workers::Workers;
+#[cfg(test)]
+pub(crate) use workers::workers;
+
+mod feed;
+mod part;
+mod queue;
+mod workers;
 
 /// Plain bytes that an encoder is given at a time.
 const PIECE: u64 = 1 << 16;
@@ -25,20 +33,19 @@ const AHEAD: u64 = 4 << 20;
 /// The stream's checksum is compared at the end: after an error, what was written so far must not
 /// be used.
 pub fn rebuild<P: Read, W: Write>(recipe: &Recipe, plain: P, out: W) -> Result<u64> {
-    rebuild_with(recipe, plain, out, 1)
+    rebuild_with(recipe, plain, out, &Workers::none())
 }
 
 /// As [`rebuild`], on several threads where the recipe has checkpoints or several members.
 ///
-/// The caller's thread is one of them. Holds some MiB for each; the output does not depend on their
-/// number.
+/// Holds some MiB for each thread; the output does not depend on their number.
 pub fn rebuild_with<P: Read, W: Write>(
     recipe: &Recipe,
     plain: P,
     mut out: W,
-    threads: usize,
+    workers: &Workers,
 ) -> Result<u64> {
-    let mut rebuilder = Rebuilder::new(Arc::new(recipe.clone()), plain, threads);
+    let mut rebuilder = Rebuilder::new(Arc::new(recipe.clone()), plain, workers);
     while let Some(bytes) = rebuilder.next_piece()? {
         out.write_all(bytes)?;
     }
@@ -55,13 +62,13 @@ pub struct RebuildReader<P> {
 impl<P: Read> RebuildReader<P> {
     /// Rebuilds while it is read from, on the reader's thread.
     pub fn new(recipe: impl Into<Arc<Recipe>>, plain: P) -> Self {
-        Self::with_threads(recipe, plain, 1)
+        Self::with_workers(recipe, plain, &Workers::none())
     }
 
-    /// Rebuilds on several threads, of which the reader's is one; the plain content is read on that.
-    pub fn with_threads(recipe: impl Into<Arc<Recipe>>, plain: P, threads: usize) -> Self {
+    /// Rebuilds on several threads; the plain content is read on the reader's.
+    pub fn with_workers(recipe: impl Into<Arc<Recipe>>, plain: P, workers: &Workers) -> Self {
         Self {
-            rebuilder: Rebuilder::new(recipe.into(), plain, threads),
+            rebuilder: Rebuilder::new(recipe.into(), plain, workers),
             at: 0,
             ended: false,
         }
@@ -103,14 +110,15 @@ struct Rebuilder<P> {
     recipe: Arc<Recipe>,
     feed: Feed<P>,
     planner: Planner,
-    pool: Option<Pool>,
-    /// What was given to the pool, and its plain bytes.
+    /// Where jobs are handed to other threads.
+    queue: Option<Queue>,
+    /// What was handed over, and its plain bytes.
     pending: VecDeque<(Pending, u64)>,
     /// Buffers of jobs that are done: new ones would cost more than filling them.
     spare: Vec<Vec<u8>>,
     /// Plain bytes before the next job that are kept.
     history: u64,
-    /// A job too large for the pool, until all before it are done.
+    /// A job too large to be handed over, until all before it are done.
     held: Option<Job>,
     inline: Option<Inline>,
     tail: Option<u64>,
@@ -132,18 +140,17 @@ struct Inline {
 }
 
 impl<P: Read> Rebuilder<P> {
-    fn new(recipe: Arc<Recipe>, plain: P, threads: usize) -> Self {
-        let parts = recipe.members.len() + recipe.checkpoints();
+    fn new(recipe: Arc<Recipe>, plain: P, workers: &Workers) -> Self {
+        let several = recipe.members.len() + recipe.checkpoints() > 1;
         let large = recipe.plain_len() > PIECE;
-        let pool =
-            (threads > 1 && parts > 1 && large).then(|| Pool::new(&recipe, threads.min(parts) - 1));
-        let pool = pool.filter(|pool| pool.len() > 0);
+        let queue = (workers.count() > 0 && several && large)
+            .then(|| Queue::new(recipe.clone(), workers.clone()));
         Self {
             feed: Feed::new(recipe.clone(), plain),
             planner: Planner::default(),
-            history: pool.as_ref().map_or(0, |_| longest_history(&recipe)),
+            history: queue.as_ref().map_or(0, |_| longest_history(&recipe)),
             recipe,
-            pool,
+            queue,
             pending: VecDeque::new(),
             spare: Vec::new(),
             held: None,
@@ -177,27 +184,27 @@ impl<P: Read> Rebuilder<P> {
         Ok(Some(&self.piece))
     }
 
-    /// The output of the next job that was given to the pool.
+    /// The output of the next job that was handed to another thread.
     fn take_done(&mut self) -> Result<bool> {
         if self.inline.is_some() {
             return Ok(false);
         }
-        let Some(threads) = self.pool.as_ref().map(|pool| pool.len() + 1) else {
+        let Some(threads) = self.queue.as_ref().map(Queue::threads) else {
             return Ok(false);
         };
-        self.fill_pool(JOBS * threads)?;
+        self.fill_queue(JOBS * threads)?;
         let done = loop {
-            let Some((pool, (next, _))) = self.pool.as_ref().zip(self.pending.front()) else {
+            let Some((queue, (next, _))) = self.queue.as_ref().zip(self.pending.front()) else {
                 return Ok(false);
             };
-            if let Some(done) = pool.poll(next)? {
+            if let Some(done) = queue.poll(next)? {
                 break done;
             }
             // A job that takes long must not keep the others waiting.
             let started = self.pending.len();
             let held: u64 = self.pending.iter().map(|(_, len)| len).sum();
             if held < AHEAD * threads as u64 {
-                self.fill_pool(started + 1)?;
+                self.fill_queue(started + 1)?;
             }
             if self.pending.len() > started {
                 continue;
@@ -226,7 +233,7 @@ impl<P: Read> Rebuilder<P> {
 
     fn begin(&mut self) -> Result<bool> {
         let job = match self.held.take() {
-            None if self.pool.is_none() => self.planner.next_member(&self.recipe),
+            None if self.queue.is_none() => self.planner.next_member(&self.recipe),
             held => held,
         };
         match job {
@@ -236,8 +243,8 @@ impl<P: Read> Rebuilder<P> {
     }
 
     /// Starts jobs until so many are under way or wait.
-    fn fill_pool(&mut self, count: usize) -> Result<()> {
-        let Some(pool) = &self.pool else {
+    fn fill_queue(&mut self, count: usize) -> Result<()> {
+        let Some(queue) = &self.queue else {
             return Ok(());
         };
         while self.held.is_none() && self.pending.len() < count {
@@ -259,7 +266,7 @@ impl<P: Read> Rebuilder<P> {
             let (next, out) = (buffer(), buffer());
             let plain = self.feed.take(job.to.saturating_sub(self.history), next);
             let len = job.to - job.from;
-            let pending = pool.start(Work {
+            let pending = queue.start(Work {
                 job,
                 plain,
                 trailers,

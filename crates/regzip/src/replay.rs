@@ -6,7 +6,6 @@ use crate::checkpoint::{Checkpoint, MIN_SPACING, OVERSHOOT};
 use crate::encoder::{Encode, Encoder};
 use crate::error::{Error, Result};
 use crate::inflate::{Block, Inflater};
-use crate::part::apply;
 use crate::recipe::{Event, EventKind, push_event};
 use crate::wrapper::{Sums, Wrapper};
 
@@ -125,7 +124,7 @@ impl<'a> Replay<'a> {
         // A block writer flushes before it ends the stream, which is no event.
         let at_the_end = last && data.is_empty() && self.encoder.flushes_at_the_end();
         if std::mem::take(&mut self.pending) && !at_the_end {
-            apply(self.running.as_mut(), self.conditions.flush);
+            self.conditions.flush.apply(self.running.as_mut());
             self.note(self.conditions.flush, at);
             self.flushed = true;
         }

@@ -139,7 +139,13 @@ fn rebuilt(recipe: &Recipe, mut stream: File, threads: usize) {
         at: 0,
         buffer: Vec::new(),
     };
-    regzip::rebuild_with(recipe, Sparse::new(), &mut compare, threads).unwrap();
+    regzip::rebuild_with(
+        recipe,
+        Sparse::new(),
+        &mut compare,
+        &support::workers(threads),
+    )
+    .unwrap();
     assert_eq!(compare.at, len);
 }
 

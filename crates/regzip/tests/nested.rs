@@ -17,7 +17,7 @@ fn there_and_back(what: &str, content: &[u8]) -> usize {
     assert!(opened.kept.is_empty(), "{what}: {:?}", opened.kept);
     let map = Map::from_bytes(&opened.map.to_bytes()).unwrap();
     let mut again = Vec::new();
-    nested::close(&map, expanded.as_slice(), &mut again, 2).unwrap();
+    nested::close(&map, expanded.as_slice(), &mut again, &support::workers(2)).unwrap();
     assert!(again == content, "{what}: it differs");
     again.clear();
     let mut reader = CloseReader::new(map.clone(), expanded.as_slice());

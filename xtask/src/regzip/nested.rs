@@ -12,6 +12,7 @@ use sealift_testkit::layers::{archive, files_below};
 use sealift_testkit::real::require;
 use serde_json::{Value, json};
 
+use super::measure::pool;
 use super::programs::{NEW_GO, OLD_GO, Programs, go};
 use super::trial::Compare;
 
@@ -174,7 +175,7 @@ fn row(name: &str, content: &[u8], known: Option<usize>) -> Result<Nested, Box<d
     let bytes = opened.map.to_bytes();
     let map = Map::from_bytes(&bytes)?;
     let mut compare = Compare(content);
-    let closed = nested::close(&map, expanded.as_slice(), &mut compare, 2);
+    let closed = nested::close(&map, expanded.as_slice(), &mut compare, &pool(2)?);
     Ok(Nested {
         name: name.to_owned(),
         content: content.len(),

@@ -6,11 +6,11 @@ use std::io::{self, Cursor, Write};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use regzip::{Analysis, Options, Recipe, Wrapper};
+use regzip::{Analysis, Options, Recipe, Workers, Wrapper};
 
 use super::corpus::{Content, Corpus};
 use super::encoders::{Family, Setting};
-use super::measure::{Speeds, compress, speeds};
+use super::measure::{Speeds, compress, pool, speeds};
 
 /// One row of the table.
 #[derive(Default)]
@@ -142,11 +142,14 @@ pub(crate) fn prove(
         regzip::open(&recipe, stream, &mut opened)?;
         &opened
     };
-    for threads in [1, 2] {
+    for workers in [Workers::none(), pool(2)?] {
         let mut compare = Compare(stream);
-        let result = regzip::rebuild_with(&recipe, plain, &mut compare, threads);
+        let result = regzip::rebuild_with(&recipe, plain, &mut compare, &workers);
         if let Err(error) = result {
-            return Ok(Outcome::Different(format!("{threads} threads: {error}")));
+            return Ok(Outcome::Different(format!(
+                "{} workers: {error}",
+                workers.count()
+            )));
         }
         if !compare.0.is_empty() {
             return Ok(Outcome::Different("it is too short".to_owned()));

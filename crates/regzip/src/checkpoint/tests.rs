@@ -6,6 +6,7 @@ use std::io::{Cursor, Write};
 use super::{Checkpoint, Mend, OpenBlock, State};
 use crate::analyse::{Memory, analyse_with};
 use crate::encoder::Encoder;
+use crate::rebuild::workers;
 use crate::recipe::{Event, EventKind, Recipe};
 use crate::zlib::deflate::Strategy;
 use crate::{Analysis, Compressor, Error, Options, Version, Wrapper, rebuild_with};
@@ -230,7 +231,7 @@ fn no_checkpoint_makes_a_thread_panic() {
             };
             read += 1;
             let mut again = Vec::new();
-            match rebuild_with(&changed, plain.as_slice(), &mut again, 2) {
+            match rebuild_with(&changed, plain.as_slice(), &mut again, &workers(2)) {
                 Ok(_) => assert!(again == stream, "{encoder}: other bytes"),
                 Err(Error::Io(error)) => panic!("{encoder}: {error}: {changed:?}"),
                 Err(_) => {}
@@ -270,7 +271,8 @@ fn what_a_short_search_leaves_wrong_in_a_table_is_mended() {
             state.mends.clear();
         }
         assert!(mends > 0, "{encoder}: this content needs none");
-        let rebuilt = |recipe: &Recipe| rebuild_with(recipe, plain.as_slice(), std::io::sink(), 2);
+        let rebuilt =
+            |recipe: &Recipe| rebuild_with(recipe, plain.as_slice(), std::io::sink(), &workers(2));
         assert!(rebuilt(&honest).is_ok(), "{encoder}");
         assert!(rebuilt(&without).is_err(), "{encoder}");
     }

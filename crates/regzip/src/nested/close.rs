@@ -4,7 +4,7 @@ use std::io::{self, Read, Take, Write};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::rebuild::RebuildReader;
+use crate::rebuild::{RebuildReader, Workers};
 
 use super::map::{Entry, Map};
 use super::png::Framer;
@@ -14,15 +14,15 @@ const PIECE: u64 = 1 << 16;
 
 /// Writes the content to `content`; returns its length.
 ///
-/// Reads the expansion once, from start to end, and holds some MiB for each thread. The content's
+/// Reads the expansion once, from start to end, and holds some MiB for each thread of the workers. The content's
 /// checksum is compared at the end: after an error, what was written so far must not be used.
 pub fn close<R: Read, W: Write>(
     map: &Map,
     expanded: R,
     mut content: W,
-    threads: usize,
+    workers: &Workers,
 ) -> Result<u64> {
-    let mut reader = CloseReader::with_threads(map.clone(), expanded, threads);
+    let mut reader = CloseReader::with_workers(map.clone(), expanded, workers);
     while reader.next_piece()? {
         content.write_all(&reader.piece)?;
     }
@@ -35,7 +35,7 @@ pub struct CloseReader<R: Read> {
     /// The next entry.
     index: usize,
     state: State<R>,
-    threads: usize,
+    workers: Workers,
     piece: Vec<u8>,
     at: usize,
     written: u64,
@@ -78,11 +78,11 @@ impl<R: Read> Read for Plain<R> {
 impl<R: Read> CloseReader<R> {
     /// Closes while it is read from, on the reader's thread.
     pub fn new(map: impl Into<Arc<Map>>, expanded: R) -> Self {
-        Self::with_threads(map, expanded, 1)
+        Self::with_workers(map, expanded, &Workers::none())
     }
 
     /// Closes on several threads; the expansion is read on the reader's thread.
-    pub fn with_threads(map: impl Into<Arc<Map>>, expanded: R, threads: usize) -> Self {
+    pub fn with_workers(map: impl Into<Arc<Map>>, expanded: R, workers: &Workers) -> Self {
         let map = map.into();
         let left = gap(&map, 0, 0);
         Self {
@@ -92,7 +92,7 @@ impl<R: Read> CloseReader<R> {
                 source: expanded,
                 left,
             },
-            threads,
+            workers: workers.clone(),
             piece: Vec::new(),
             at: 0,
             written: 0,
@@ -149,13 +149,13 @@ impl<R: Read> CloseReader<R> {
     fn start(&self, entry: &Entry, source: R) -> Active<R> {
         let plain = match &entry.inner {
             Some(inner) => {
-                let reader = Self::with_threads(inner.clone(), source, self.threads);
+                let reader = Self::with_workers(inner.clone(), source, &self.workers);
                 Plain::Inner(Box::new(reader))
             }
             None => Plain::Direct(source.take(entry.recipe.plain_len())),
         };
         Active {
-            reader: RebuildReader::with_threads(entry.recipe.clone(), plain, self.threads),
+            reader: RebuildReader::with_workers(entry.recipe.clone(), plain, &self.workers),
             framer: entry.chunks.clone().map(Framer::new),
         }
     }

@@ -1,5 +1,6 @@
 //! What the original writer did besides writing, and when.
 
+use crate::encoder::Encode;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
 
@@ -21,6 +22,17 @@ pub(crate) enum EventKind {
     Boundary,
     /// A flush after which nothing before is referred to.
     FullFlush,
+}
+
+impl EventKind {
+    /// Does what the original writer did.
+    pub(crate) fn apply(self, encoder: &mut dyn Encode) {
+        match self {
+            Self::Flush => encoder.flush(),
+            Self::FullFlush => encoder.full_flush(),
+            Self::Boundary => encoder.boundary(),
+        }
+    }
 }
 
 /// A place in a list of events, which are expanded one at a time.

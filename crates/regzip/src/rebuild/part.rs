@@ -3,7 +3,7 @@
 use crate::checkpoint::{Checkpoint, OVERSHOOT};
 use crate::encoder::Encode;
 use crate::error::{Error, Result};
-use crate::recipe::{EventCursor, EventKind, Member, Method, Recipe};
+use crate::recipe::{EventCursor, Member, Method, Recipe};
 
 /// A part of one member: from its start or a checkpoint to a checkpoint or its end.
 #[derive(Clone, Copy, Debug)]
@@ -235,7 +235,7 @@ impl Running {
         {
             let (now, later) = data.split_at((position - self.at) as usize);
             encoder.write(now);
-            apply(encoder.as_mut(), kind);
+            kind.apply(encoder.as_mut());
             self.at = position;
             data = later;
             self.events.advance(events);
@@ -274,14 +274,6 @@ impl Running {
         }
         out.extend_from_slice(trailer);
         Ok(())
-    }
-}
-
-pub(crate) fn apply(encoder: &mut dyn Encode, kind: EventKind) {
-    match kind {
-        EventKind::Flush => encoder.flush(),
-        EventKind::FullFlush => encoder.full_flush(),
-        EventKind::Boundary => encoder.boundary(),
     }
 }
 

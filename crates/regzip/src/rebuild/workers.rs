@@ -1,0 +1,71 @@
+//! Threads that rebuild parts of streams, given by the caller.
+
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+
+/// Where the parts of a stream are rebuilt: on the threads of a rayon pool that the caller made and may
+/// share with other work, or on the reader's own thread.
+///
+/// A reader that runs outside the pool only reads content and checksums; one that runs on a thread of the
+/// pool rebuilds parts itself while it waits, so that it never waits for work that nobody can take up.
+/// Whatever the number of threads, the output is the same.
+///
+/// ```
+/// use std::sync::Arc;
+/// # fn main() -> Result<(), rayon::ThreadPoolBuildError> {
+/// let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build()?;
+/// let workers = regzip::Workers::from(Arc::new(pool));
+/// assert_eq!(workers.count(), 2);
+/// assert_eq!(regzip::Workers::none().count(), 0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Workers {
+    pool: Option<Arc<ThreadPool>>,
+}
+
+impl From<Arc<ThreadPool>> for Workers {
+    fn from(pool: Arc<ThreadPool>) -> Self {
+        Self { pool: Some(pool) }
+    }
+}
+
+impl Workers {
+    /// No threads besides the reader's own.
+    pub const fn none() -> Self {
+        Self { pool: None }
+    }
+
+    /// How many threads there are besides a reader that runs outside the pool.
+    pub fn count(&self) -> usize {
+        self.pool
+            .as_ref()
+            .map_or(0, |pool| pool.current_num_threads())
+    }
+
+    /// Whether the calling thread is one of them.
+    pub(super) fn include_caller(&self) -> bool {
+        let index = |pool: &Arc<ThreadPool>| pool.current_thread_index();
+        self.pool.as_ref().and_then(index).is_some()
+    }
+
+    /// Runs the task on one of the threads, some time; drops it if there are none.
+    pub(super) fn spawn(&self, task: impl FnOnce() + Send + 'static) {
+        if let Some(pool) = &self.pool {
+            pool.spawn(task);
+        }
+    }
+}
+
+/// So many threads besides the caller's.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn workers(threads: usize) -> Workers {
+    if threads == 0 {
+        return Workers::none();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    Arc::new(pool.unwrap()).into()
+}
