@@ -3,7 +3,7 @@ use std::fmt;
 use sealift_archive::{Fault, PlacementError, Problem};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
-use sealift_registry::RegistryError;
+use sealift_registry::{RegistryError, SpecCode};
 
 use crate::receipt::Moved;
 
@@ -189,14 +189,11 @@ fn problems(damaged: &[Problem]) -> String {
     words.join("; ")
 }
 
-/// Registries say "too large" in many ways, few of them clear.
+/// Registries say "too large" in many ways, few of them clear: the size decides where they do not.
 fn too_large(size: u64, source: &RegistryError) -> &'static str {
-    use sealift_registry::Problem::Status;
-    let large = match &source.problem {
-        Status { status: 413, .. } => true,
-        Status { message, .. } => message.contains("too large"),
-        _ => false,
-    };
+    let large = source
+        .refusal()
+        .is_some_and(|it| it.status == 413 || it.is(&SpecCode::SizeInvalid));
     if large || size > sealift_oci::MAX_MANIFEST_BYTES as u64 {
         " (the manifest is larger than the registry, or a proxy before it, allows; raise that limit)"
     } else {

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use sealift_archive::Bundle;
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
-use sealift_registry::{Client, Problem, RegistryError};
+use sealift_registry::{Client, ErrorKind, RegistryError};
 
 use crate::error::LoadError;
 use crate::execute::failures::Failures;
@@ -90,9 +90,7 @@ impl Run<'_> {
     /// Whether a failure ends the whole load: always, unless it was asked to keep going and the failure
     /// is of one blob or manifest. Without an answer from the registry nothing else would succeed.
     fn is_fatal(&self, error: &LoadError) -> bool {
-        let dead = |error: &RegistryError| {
-            matches!(error.problem, Problem::Transport(_) | Problem::Cancelled(_))
-        };
+        let dead = |error: &RegistryError| error.is_unreachable() || error.is_cancelled();
         !self.plan.keep_going
             || match error {
                 LoadError::Cancelled(_) | LoadError::Bundle { .. } => true,
@@ -107,8 +105,8 @@ impl Run<'_> {
         if source.was_stopped() {
             return Cancelled.into();
         }
-        match &error.problem {
-            Problem::Source(fault) => {
+        match &error.kind {
+            ErrorKind::Source(fault) => {
                 let digest = source.digest();
                 let extent = self.bundle.extent(&digest);
                 LoadError::Damaged {

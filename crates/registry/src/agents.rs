@@ -16,7 +16,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 use crate::client::ClientOptions;
-use crate::error::Problem;
+use crate::error::ErrorKind;
 use crate::origin::{Origin, stays_inside};
 use crate::proxy::is_excepted;
 use crate::tls::HostTrust;
@@ -63,7 +63,7 @@ impl Agents {
         self: &Arc<Self>,
         registry: &Origin,
         origin: &Origin,
-    ) -> Result<Agent, Problem> {
+    ) -> Result<Agent, ErrorKind> {
         self.options.cancel.check()?;
         let guarded = origin.host() != registry.host() && !registry.is_loopback();
         let key = (origin.clone(), guarded);
@@ -83,7 +83,7 @@ impl Agents {
     }
 
     /// Connections of their own for what is still to be said after stopping was asked for.
-    pub(crate) fn last(&self, origin: &Origin) -> Result<Agent, Problem> {
+    pub(crate) fn last(&self, origin: &Origin) -> Result<Agent, ErrorKind> {
         self.agent(origin, false, Some(LAST_TIMEOUT))
     }
 
@@ -92,14 +92,14 @@ impl Agents {
         origin: &Origin,
         guarded: bool,
         total: Option<Duration>,
-    ) -> Result<Agent, Problem> {
+    ) -> Result<Agent, ErrorKind> {
         let options = &self.options;
         let trust = HostTrust::read(
             &origin.authority,
             options.ca_file.as_deref(),
             &options.certificate_folders,
         )
-        .map_err(Problem::Refused)?;
+        .map_err(ErrorKind::Refused)?;
         let proxy = self.proxy(origin)?;
         // Through a proxy, names are the proxy's to look up.
         let guarded = guarded && proxy.is_none();
@@ -130,7 +130,7 @@ impl Agents {
     }
 
     /// The proxy for `origin`; loopback is never reached through one.
-    fn proxy(&self, origin: &Origin) -> Result<Option<ureq::Proxy>, Problem> {
+    fn proxy(&self, origin: &Origin) -> Result<Option<ureq::Proxy>, ErrorKind> {
         let options = &self.options;
         let url = if origin.https {
             &options.https_proxy
@@ -145,7 +145,7 @@ impl Agents {
             Some(url) if !excepted && !origin.is_loopback() => ureq::Proxy::new(url)
                 .map(Some)
                 // The URL may carry a password.
-                .map_err(|_| Problem::Refused("the proxy's URL is malformed".to_owned())),
+                .map_err(|_| ErrorKind::Refused("the proxy's URL is malformed".to_owned())),
             _ => Ok(None),
         }
     }

@@ -7,7 +7,7 @@ use ureq::http::HeaderMap;
 use ureq::{Body, BodyReader};
 
 use crate::body::Steady;
-use crate::error::Problem;
+use crate::error::{ErrorCode, ErrorKind, Refusal};
 use crate::origin::Origin;
 use crate::retry::retry_after;
 
@@ -49,7 +49,7 @@ impl Answer {
     }
 
     /// Reads the whole body, which may not have more than `limit` bytes.
-    pub(crate) fn bytes(self, limit: u64) -> Result<Vec<u8>, Problem> {
+    pub(crate) fn bytes(self, limit: u64) -> Result<Vec<u8>, ErrorKind> {
         if let Some(encoding) = self.encoding() {
             return Err(encoded(encoding));
         }
@@ -57,15 +57,15 @@ impl Answer {
             .number("content-length")
             .is_some_and(|length| length > limit)
         {
-            return Err(Problem::TooLarge { limit });
+            return Err(ErrorKind::TooLarge { limit });
         }
         let mut bytes = Vec::new();
         let mut reader = self.into_reader().take(limit + 1);
         reader
             .read_to_end(&mut bytes)
-            .map_err(|error| Problem::Transport(format!("the answer broke off: {error}")))?;
+            .map_err(|error| ErrorKind::Transport(format!("the answer broke off: {error}")))?;
         if bytes.len() as u64 > limit {
-            return Err(Problem::TooLarge { limit });
+            return Err(ErrorKind::TooLarge { limit });
         }
         Ok(bytes)
     }
@@ -79,8 +79,8 @@ impl Answer {
         );
     }
 
-    /// The problem that an unexpected answer stands for.
-    pub(crate) fn problem(self, with_credentials: bool) -> Problem {
+    /// The error that an unexpected answer stands for.
+    pub(crate) fn kind(self, with_credentials: bool) -> ErrorKind {
         let status = self.status;
         let retry_after = self.header("retry-after").and_then(retry_after);
         let mut body = Vec::new();
@@ -89,48 +89,40 @@ impl Answer {
             .into_reader()
             .take(MAX_ERROR_BYTES)
             .read_to_end(&mut body);
-        let (code, message) = error_words(&body);
+        let (code, message) = first_error(&body);
+        let refusal = Refusal {
+            status,
+            code,
+            message,
+            retry_after,
+        };
         match status {
-            401 | 403 => Problem::Denied {
-                status,
-                message,
+            401 if with_credentials => ErrorKind::CredentialsRejected(refusal),
+            401 => ErrorKind::LoginRequired(refusal),
+            403 => ErrorKind::Forbidden {
+                refusal,
                 with_credentials,
             },
-            404 if !is_lost_session(&code) => Problem::NotFound(message),
-            _ => Problem::Status {
-                status,
-                code,
-                message,
-                retry_after,
-            },
+            404 if !refusal.is_lost_session() => ErrorKind::NotFound(refusal),
+            _ => ErrorKind::Status(refusal),
         }
     }
 }
 
-/// Whether an error's code says that the upload session is gone, which says nothing about the blob.
-pub(crate) fn is_lost_session(code: &str) -> bool {
-    matches!(code, "BLOB_UPLOAD_UNKNOWN" | "BLOB_UPLOAD_INVALID")
-}
-
-/// The problem of a body that is encoded though plain bytes were asked for: they would not have the digest.
-pub(crate) fn encoded(encoding: &str) -> Problem {
+/// The error of a body that is encoded though plain bytes were asked for: they would not have the digest.
+pub(crate) fn encoded(encoding: &str) -> ErrorKind {
     let encoding: String = encoding.chars().take(40).collect();
-    Problem::Protocol(format!(
+    ErrorKind::Protocol(format!(
         "the body is encoded as {encoding:?}, though plain bytes were asked for; look for a proxy that compresses"
     ))
 }
 
-/// Code and message of the first error in a body of the specification's form, cut to a line.
-fn error_words(body: &[u8]) -> (String, String) {
+/// Code and message of the first error in a body of the specification's form; the message cut to a line.
+fn first_error(body: &[u8]) -> (Option<ErrorCode>, String) {
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let first = &json["errors"][0];
-    let text = |name: &str| plain_words(first[name].as_str().unwrap_or_default());
-    let (code, message) = (text("code"), text("message"));
-    let words = match (code.is_empty(), message.is_empty()) {
-        (false, false) => format!("{code}: {message}"),
-        _ => format!("{code}{message}"),
-    };
-    (code, words)
+    let text = |name: &str| first[name].as_str().unwrap_or_default();
+    (ErrorCode::parse(text("code")), plain_words(text("message")))
 }
 
 /// `text` from outside as it can be shown: no control characters, and not too much.
@@ -148,8 +140,8 @@ mod tests {
     #[test]
     fn an_error_is_its_first_code_and_message() {
         let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[2J\nway"},{"code":"B"}]}"#;
-        let expected = ("DENIED".to_owned(), "DENIED: no[2Jway".to_owned());
-        assert_eq!(error_words(body), expected);
+        let expected = (ErrorCode::parse("DENIED"), "no[2Jway".to_owned());
+        assert_eq!(first_error(body), expected);
         for other in [
             &b"<html>"[..],
             b"",
@@ -157,7 +149,7 @@ mod tests {
             b"[1]",
             b"{\"errors\":{}}",
         ] {
-            assert_eq!(error_words(other), (String::new(), String::new()));
+            assert_eq!(first_error(other), (None, String::new()));
         }
     }
 }

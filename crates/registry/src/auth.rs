@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::error::Problem;
+use crate::error::ErrorKind;
 use crate::keychain::Credential;
 use crate::secret::Secret;
 
@@ -104,14 +104,14 @@ impl AuthState {
         scope: &str,
         answer: TokenAnswer,
         service: TokenService,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ErrorKind> {
         let value = [answer.token, answer.access_token]
             .into_iter()
             .flatten()
             .find(|token| !token.is_empty());
         let value = value
             .filter(|token| token.bytes().all(|c| (0x21..0x7f).contains(&c)))
-            .ok_or_else(|| Problem::Protocol("the token service gave no token".to_owned()))?;
+            .ok_or_else(|| ErrorKind::Protocol("the token service gave no token".to_owned()))?;
         let token = Token {
             value: Secret::new(value),
             until: Instant::now() + lifetime(answer.expires_in),
@@ -131,8 +131,8 @@ impl AuthState {
     pub(crate) fn credential(
         &self,
         repository: &str,
-        look_up: impl FnOnce() -> Result<Option<Credential>, Problem>,
-    ) -> Result<Option<Credential>, Problem> {
+        look_up: impl FnOnce() -> Result<Option<Credential>, ErrorKind>,
+    ) -> Result<Option<Credential>, ErrorKind> {
         let mut credentials = self
             .credentials
             .lock()

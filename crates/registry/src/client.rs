@@ -8,7 +8,7 @@ use sealift_pipeline::{Cancel, Cancelled, NoObserver, Observer};
 
 use crate::agents::Agents;
 use crate::auth::AuthState;
-use crate::error::{Problem, RegistryError};
+use crate::error::{ErrorKind, RegistryError, TlsError};
 use crate::keychain::Keychain;
 use crate::origin::{Origin, is_loopback_authority};
 use crate::repository::Repository;
@@ -187,16 +187,16 @@ impl Client {
         if let Some(host) = hosts.get(registry) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(self.new_host(registry).map_err(|problem| RegistryError {
+        let host = Arc::new(self.new_host(registry).map_err(|kind| RegistryError {
             host: registry.to_owned(),
             what: "preparing the connection".to_owned(),
-            problem,
+            kind,
         })?);
         hosts.insert(registry.to_owned(), Arc::clone(&host));
         Ok(host)
     }
 
-    fn new_host(&self, registry: &str) -> Result<Host, Problem> {
+    fn new_host(&self, registry: &str) -> Result<Host, ErrorKind> {
         let name = registry.to_ascii_lowercase();
         let authority = if name == "docker.io" {
             "registry-1.docker.io".to_owned()
@@ -242,8 +242,8 @@ impl Client {
         };
         let answer = agent.get(format!("{origin}/v2/")).call();
         matches!(
-            answer.map_err(Problem::from),
-            Err(Problem::Tls(words)) if words.contains("corrupt message")
+            answer.map_err(ErrorKind::from),
+            Err(ErrorKind::Tls(TlsError::NotTls))
         )
     }
 }

@@ -1,89 +1,119 @@
+//! What can go wrong with a request: typed here, worded once. What a person can do about it is the command
+//! line's to say.
+
+mod code;
+
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::Cancelled;
 
-use crate::answer::{is_lost_session, plain_words};
+pub use code::{ErrorCode, SpecCode};
 
-/// What a registry was asked, and what went wrong.
+/// A request to a registry that failed, retries included.
 #[derive(Debug, thiserror::Error)]
-#[error("{host}: {what}: {problem}")]
+#[error("{host}: {what}: {kind}")]
 pub struct RegistryError {
     /// The registry, with its port where one was given.
     pub host: String,
-    /// What was asked of it, in words: "manifest v1 of calico/node".
+    /// What was requested, in words: "manifest v1 of calico/node".
     pub what: String,
-    /// What went wrong.
+    /// Why it failed.
     #[source]
-    pub problem: Problem,
+    pub kind: ErrorKind,
 }
 
-/// What went wrong with one request, all retries included.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
-    /// No answer: no such host, no connection, TLS, a reset, a timeout.
+pub enum ErrorKind {
+    /// No complete response: unknown host, refused connection, reset, early end.
     #[error("{0}")]
     Transport(String),
-    /// No trust: the certificate is not accepted, or the other side does not speak TLS.
-    #[error("no trusted connection: {0}")]
-    Tls(String),
+    /// Connected, but too few bytes came through for too long.
+    #[error("{0}")]
+    Stalled(String),
+    /// The other side cannot be trusted, or does not speak TLS, or nothing else.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The registry does not know the name, the tag or the digest.
     #[error("not found{}", in_parentheses(.0))]
-    NotFound(String),
-    /// It wants other credentials, or any.
-    #[error("access denied (status {status}){}", in_parentheses(.message))]
-    Denied {
-        /// 401 or 403.
-        status: u16,
+    NotFound(Refusal),
+    /// The registry wants credentials, and there are none for it.
+    #[error("login required (status 401){}", in_parentheses(.0))]
+    LoginRequired(Refusal),
+    /// The registry or its token service does not accept the user name and password or token.
+    #[error("the user name or password was rejected (status {}){}", .0.status, in_parentheses(.0))]
+    CredentialsRejected(Refusal),
+    /// The account, or everybody without one, may not do this.
+    #[error("access denied (status {}){}", .refusal.status, in_parentheses(.refusal))]
+    Forbidden {
         /// What the registry says.
-        message: String,
+        refusal: Refusal,
         /// Whether credentials were sent.
         with_credentials: bool,
     },
-    /// Any other answer that was not expected.
-    #[error("unexpected status {status}{}", in_parentheses(.message))]
-    Status {
-        /// The status.
-        status: u16,
-        /// The first error code of the answer's body: `MANIFEST_INVALID`.
-        code: String,
+    /// The registry does not accept content of this media type.
+    #[error("the registry does not accept the media type {media_type} (status {}){}", .refusal.status, in_parentheses(.refusal))]
+    UnsupportedType {
+        /// The media type that was sent.
+        media_type: String,
         /// What the registry says.
-        message: String,
-        /// How long it asks to wait.
-        retry_after: Option<Duration>,
+        refusal: Refusal,
     },
-    /// The answer is not what the protocol says.
-    #[error("the registry's answer makes no sense: {0}")]
+    /// The registry asks to wait for longer than anyone would.
+    #[error("the registry asks to wait {} before the next request (status {}, at most {} are accepted)", in_words(.wait), .refusal.status, in_words(.limit))]
+    WaitTooLong {
+        /// How long it asks to wait.
+        wait: Duration,
+        /// The longest wait that is accepted.
+        limit: Duration,
+        /// What the registry says.
+        refusal: Refusal,
+    },
+    /// Any other response that was not expected.
+    #[error("unexpected status {}{}", .0.status, in_parentheses(.0))]
+    Status(Refusal),
+    /// The response breaks the protocol.
+    #[error("invalid response from the registry: {0}")]
     Protocol(String),
-    /// The answer has more bytes than any right one.
-    #[error("the answer has more than {limit} bytes")]
+    /// The response is larger than any valid one.
+    #[error("the response has more than {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The manifest is none that can be carried, or another than asked for.
+    /// The manifest is invalid, or another than requested.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The registry takes no manifests whose layers name URLs; no retry changes that.
-    #[error("the registry refuses manifests whose layers are kept elsewhere (layers with urls){}", in_parentheses(.0))]
-    ForeignLayers(String),
+    /// The registry accepts no manifests whose layers name URLs; no retry changes that.
+    #[error("the registry refuses manifests whose layers are stored elsewhere (layers with urls){}", in_parentheses(.0))]
+    ForeignLayers(Refusal),
     /// The registry stored or served something else.
     #[error("the registry has {actual} where {expected} was expected")]
     OtherContent {
-        /// What was asked for or sent.
+        /// What was requested or sent.
         expected: Digest,
         /// What the registry says it has.
         actual: String,
     },
-    /// What was to be sent cannot be read, or is not what its digest says.
-    #[error("the content to send is damaged or unreadable: {0}")]
+    /// What was to be sent cannot be read, or does not match its digest.
+    #[error("the content to send is corrupt or unreadable: {0}")]
     Source(#[source] io::Error),
-    /// An answer tries to lead the client, or its credentials, elsewhere.
+    /// A response tries to lead the client, or its credentials, elsewhere; or an option is invalid.
     #[error("{0}")]
     Refused(String),
-    /// Credentials cannot be had.
+    /// The registry wants its credentials sent to a host that nobody named.
+    #[error("the registry wants its credentials sent to {realm}, which is not the registry")]
+    TokenHost {
+        /// The token service: scheme, host and port.
+        realm: String,
+        /// Host and port, as they would be named to allow it.
+        authority: String,
+    },
+    /// The credentials cannot be read.
     #[error(transparent)]
     Keychain(#[from] crate::keychain::KeychainError),
     /// It was asked to stop.
@@ -91,124 +121,242 @@ pub enum Problem {
     Cancelled(#[from] Cancelled),
 }
 
-fn is_blob_unknown(code: &str) -> bool {
-    matches!(code, "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN")
+/// Why a connection is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The other side does not speak TLS.
+    #[error("the registry does not speak TLS")]
+    NotTls,
+    /// The other side speaks only TLS, and was addressed in plain HTTP.
+    #[error("the registry speaks TLS, not plain HTTP")]
+    TlsOnly,
+    /// The certificate is for other names.
+    #[error("TLS verification failed: the certificate is not valid for {expected}{}", valid_for(.presented))]
+    WrongName {
+        /// The name that was connected to.
+        expected: String,
+        /// The names that the certificate is for.
+        presented: Vec<String>,
+    },
+    /// Nobody who is trusted has signed the certificate.
+    #[error("TLS verification failed: the certificate is signed by an unknown authority")]
+    UnknownIssuer,
+    /// The certificate has expired, or is not valid yet.
+    #[error("TLS verification failed: the certificate {0}")]
+    Validity(String),
+    /// Anything else.
+    #[error("TLS failed: {0}")]
+    Other(String),
 }
 
-fn in_parentheses(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(" ({text})")
+/// An error response: what the registry says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status.
+    pub status: u16,
+    /// The first error code of the body, if it has one.
+    pub code: Option<ErrorCode>,
+    /// The first message of the body, cut to a line and safe to show.
+    pub message: String,
+    /// How long it asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Whether the code is this one.
+    pub fn is(&self, code: &SpecCode) -> bool {
+        matches!(&self.code, Some(ErrorCode::Spec(own)) if own == code)
+    }
+
+    /// Whether the upload session no longer exists.
+    pub(crate) fn is_lost_session(&self) -> bool {
+        self.code.as_ref().is_some_and(ErrorCode::is_lost_session)
     }
 }
 
-impl Problem {
-    /// Whether the same request may succeed a little later (facts: registries answer these in passing).
+/// Code and message, as far as there are any.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.code, self.message.as_str()) {
+            (Some(code), "") => write!(f, "{code}"),
+            (Some(code), message) => write!(f, "{code}: {message}"),
+            (None, message) => f.write_str(message),
+        }
+    }
+}
+
+fn in_parentheses(refusal: &Refusal) -> String {
+    let words = refusal.to_string();
+    if words.is_empty() {
+        words
+    } else {
+        format!(" ({words})")
+    }
+}
+
+fn valid_for(names: &[String]) -> String {
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" (only for {})", names.join(", "))
+    }
+}
+
+/// A duration in the largest unit that has at least two of it.
+fn in_words(duration: &Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        172_800.. => format!("{} days", seconds / 86_400),
+        7200.. => format!("{} hours", seconds / 3600),
+        120.. => format!("{} minutes", seconds / 60),
+        _ => format!("{} s", duration.as_secs_f64()),
+    }
+}
+
+impl ErrorKind {
+    /// The error response, if the registry gave one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::NotFound(refusal)
+            | Self::LoginRequired(refusal)
+            | Self::CredentialsRejected(refusal)
+            | Self::Forbidden { refusal, .. }
+            | Self::UnsupportedType { refusal, .. }
+            | Self::WaitTooLong { refusal, .. }
+            | Self::ForeignLayers(refusal)
+            | Self::Status(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(_) => true,
-            Self::Status { status, code, .. } => {
-                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504) || is_lost_session(code)
+            Self::Transport(_) | Self::Stalled(_) => true,
+            Self::Status(refusal) => {
+                matches!(refusal.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+                    || refusal.is_lost_session()
             }
             _ => false,
         }
     }
-}
-
-impl From<ureq::Error> for Problem {
-    /// Sorts what may pass from what will not. The words repeat no header and no proxy's password.
-    fn from(error: ureq::Error) -> Self {
-        use ureq::{Error, Timeout};
-        match error {
-            Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-                Self::Transport("no byte came through for too long".to_owned())
-            }
-            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-                Self::Transport("no connection in time".to_owned())
-            }
-            Error::HostNotFound => Self::Transport("no such host".to_owned()),
-            Error::Io(error) if is_about_trust(&error.to_string()) => Self::Tls(error.to_string()),
-            Error::Io(error) => Self::Transport(error.to_string()),
-            Error::Rustls(error) => Self::Tls(error.to_string()),
-            Error::Tls(words) => Self::Tls(words.to_owned()),
-            Error::LargeResponseHeader(_, limit) => {
-                Self::Protocol(format!("its header has more than {limit} bytes"))
-            }
-            Error::Protocol(error) => Self::Protocol(error.to_string()),
-            Error::Http(error) => Self::Protocol(error.to_string()),
-            Error::BadUri(_) => Self::Refused("the host's name is no name".to_owned()),
-            Error::Other(words) => Self::Refused(words.to_string()),
-            Error::ConnectProxyFailed(words) => {
-                Self::Transport(format!("the proxy refused: {}", plain_words(&words)))
-            }
-            other => Self::Transport(other.to_string()),
-        }
-    }
-}
-
-/// Whether a connection ended for a reason that another attempt would meet again (the words are those of
-/// rustls; what they do not name is tried again, which costs time and harms nothing).
-fn is_about_trust(words: &str) -> bool {
-    [
-        "invalid peer certificate",
-        "corrupt message",
-        "peer is incompatible",
-        "received fatal alert",
-    ]
-    .iter()
-    .any(|known| words.contains(known))
 }
 
 impl RegistryError {
-    /// Whether the registry refused a manifest since something that it names is not there; that a blob was
-    /// mounted or was there a moment ago is no proof against garbage collection.
+    /// The error response, if the registry gave one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.kind.refusal()
+    }
+
+    /// Whether the registry refused a manifest because something that it refers to does not exist; that a
+    /// blob was mounted or was there a moment ago is no proof against garbage collection.
     pub fn is_blob_unknown(&self) -> bool {
-        match &self.problem {
-            Problem::Status { code, .. } => is_blob_unknown(code),
-            Problem::NotFound(words) => {
-                is_blob_unknown(words.split(':').next().unwrap_or_default())
-            }
-            _ => false,
-        }
+        self.refusal()
+            .and_then(|refusal| refusal.code.as_ref())
+            .is_some_and(ErrorCode::is_blob_unknown)
     }
 
     /// Whether the registry says that it has no such thing.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.problem, Problem::NotFound(_))
+        matches!(self.kind, ErrorKind::NotFound(_))
+    }
+
+    /// Whether the registry does not allow this: login required, credentials rejected, or access denied.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::LoginRequired(_)
+                | ErrorKind::CredentialsRejected(_)
+                | ErrorKind::Forbidden { .. }
+        )
+    }
+
+    /// Whether there was no complete response, so that other requests to the host would fail as well.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self.kind, ErrorKind::Transport(_) | ErrorKind::Stalled(_))
     }
 
     /// Whether it was stopped on purpose.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.problem, Problem::Cancelled(_))
+        matches!(self.kind, ErrorKind::Cancelled(_))
     }
 
     /// What a person can try.
     pub fn hint(&self) -> Option<String> {
-        match &self.problem {
-            Problem::Denied { with_credentials: false, .. } => Some(format!(
-                "log in first (skopeo login {0}, podman login {0} or docker login {0}), or give --username and --password-stdin",
-                self.host
-            )),
-            Problem::Denied { with_credentials: true, .. } => Some(
-                "the credentials were refused: check the account's rights, and whether the project exists".to_owned(),
+        let host = &self.host;
+        let refusal = self.refusal();
+        Some(match &self.kind {
+            ErrorKind::LoginRequired(_) | ErrorKind::Forbidden { with_credentials: false, .. } => format!(
+                "log in first (skopeo login {host}, podman login {host} or docker login {host}), or use --username and --password-stdin"
             ),
-            Problem::Tls(words) if words.contains("corrupt message") => Some(format!(
-                "{0} does not speak TLS; if it speaks plain HTTP, say --plain-http {0}",
-                self.host
-            )),
-            Problem::Tls(_) => Some(format!(
-                "if the certificate of {} is private, give its authority with --ca-file, or put both in a certs.d folder",
-                self.host
-            )),
-            Problem::ForeignLayers(_) => Some(
-                "allow the URLs in the registry's configuration (distribution: validation.manifests.urls.allow), or leave the image out".to_owned(),
+            ErrorKind::CredentialsRejected(_) => {
+                format!("check the user name and password, or log in to {host} again")
+            }
+            ErrorKind::Forbidden { .. } => {
+                "check what the account may do, and whether the project exists".to_owned()
+            }
+            ErrorKind::TokenHost { authority, .. } => {
+                format!("if {authority} is the registry's token service, use --token-host {authority}")
+            }
+            ErrorKind::Tls(TlsError::NotTls) => {
+                format!("if {host} speaks plain HTTP, use --plain-http {host}")
+            }
+            ErrorKind::Tls(TlsError::TlsOnly) => {
+                format!("leave out --plain-http {host}")
+            }
+            ErrorKind::Tls(TlsError::UnknownIssuer) => format!(
+                "if the certificate of {host} is private, use --ca-file with its certificate authority, or put it into a certs.d folder"
             ),
-            Problem::NotFound(words) if words.starts_with("NAME_UNKNOWN") => Some(
-                "some registries need the project or repository to be made beforehand: check its name, or make it".to_owned(),
-            ),
-            Problem::Transport(_) => Some("check the host's name, the network and the proxy; then run the same command again, it goes on where it stopped".to_owned()),
-            _ => None,
+            ErrorKind::Tls(TlsError::WrongName { presented, .. }) if !presented.is_empty() => {
+                "use a name that the certificate is valid for".to_owned()
+            }
+            ErrorKind::UnsupportedType { .. } => {
+                "the registry may be too old for OCI types, or configured to refuse them".to_owned()
+            }
+            ErrorKind::ForeignLayers(_) => {
+                "allow the URLs in the registry's configuration (distribution: validation.manifests.urls.allow), or leave the image out".to_owned()
+            }
+            ErrorKind::NotFound(_) if refusal.is_some_and(|it| it.is(&SpecCode::NameUnknown)) => {
+                "some registries need the project or repository to be created first: check its name, or create it".to_owned()
+            }
+            ErrorKind::Transport(_) | ErrorKind::Stalled(_) => {
+                "check the host's name, the network and the proxy; then run the same command again: it resumes".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_worded_by_what_it_has() {
+        let mut refusal = Refusal {
+            status: 400,
+            ..Refusal::default()
+        };
+        let words = |refusal: &Refusal| ErrorKind::Status(refusal.clone()).to_string();
+        assert_eq!(words(&refusal), "unexpected status 400");
+        refusal.code = ErrorCode::parse("NAME_INVALID");
+        assert_eq!(words(&refusal), "unexpected status 400 (NAME_INVALID)");
+        refusal.message = "no".to_owned();
+        assert_eq!(words(&refusal), "unexpected status 400 (NAME_INVALID: no)");
+        refusal.code = None;
+        assert_eq!(words(&refusal), "unexpected status 400 (no)");
+    }
+
+    #[test]
+    fn a_wait_is_worded_in_a_unit_that_fits_it() {
+        for (seconds, words) in [
+            (90, "90 s"),
+            (600, "10 minutes"),
+            (7200, "2 hours"),
+            (300_000, "3 days"),
+        ] {
+            assert_eq!(in_words(&Duration::from_secs(seconds)), words);
         }
     }
 }

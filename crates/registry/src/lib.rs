@@ -15,6 +15,7 @@ mod body;
 mod challenge;
 mod client;
 mod error;
+mod failure;
 mod keychain;
 mod origin;
 mod proxy;
@@ -28,7 +29,7 @@ mod token;
 mod upload;
 
 pub use client::{Client, ClientOptions};
-pub use error::{Problem, RegistryError};
+pub use error::{ErrorCode, ErrorKind, Refusal, RegistryError, SpecCode, TlsError};
 pub use keychain::{Credential, Keychain, KeychainError};
 pub use repository::{BlobBody, Repository};
 pub use retry::RetryPolicy;

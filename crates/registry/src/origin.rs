@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::error::Problem;
+use crate::error::ErrorKind;
 
 /// Scheme and authority of a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,15 +132,15 @@ pub(crate) fn stays_inside(address: IpAddr) -> bool {
 }
 
 /// A registry on https does not lead to http, and one elsewhere does not lead to this machine.
-pub(crate) fn check_lead(registry: &Origin, to: &Origin) -> Result<(), Problem> {
+pub(crate) fn check_lead(registry: &Origin, to: &Origin) -> Result<(), ErrorKind> {
     if registry.https && !to.https {
-        return Err(Problem::Refused(format!(
+        return Err(ErrorKind::Refused(format!(
             "the registry leads from https to {to}, which is not encrypted"
         )));
     }
     let inside = is_loopback(to.host()) || to.host().parse().is_ok_and(stays_inside);
     if inside && !registry.is_loopback() && to.host() != registry.host() {
-        return Err(Problem::Refused(format!(
+        return Err(ErrorKind::Refused(format!(
             "the registry leads to {to}, an address of this machine or link"
         )));
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use serde_json::{Value, json};
 
-use crate::error::{Problem, RegistryError};
+use crate::error::{ErrorKind, RegistryError, SpecCode};
 use crate::repository::Repository;
 
 /// No subject has more referrers that are followed.
@@ -50,7 +50,7 @@ impl Repository {
             let index = Manifest::parse(bytes, Some(media_type::OCI_INDEX))?;
             found.extend_from_slice(index.children());
             if found.len() > MAX_REFERRERS {
-                return Err(Problem::Protocol(format!(
+                return Err(ErrorKind::Protocol(format!(
                     "more than {MAX_REFERRERS} referrers"
                 )));
             }
@@ -78,7 +78,7 @@ impl Repository {
         let what = || format!("the referrers tag of {subject} in {}", self.name);
         let there = self.fallback(subject)?;
         let Some(bytes) = merged(there.as_ref(), referrers)
-            .map_err(|reason| self.fail(what(), Problem::Protocol(reason)))?
+            .map_err(|reason| self.fail(what(), ErrorKind::Protocol(reason)))?
         else {
             return Ok(false);
         };
@@ -91,12 +91,12 @@ impl Repository {
 
 /// Whether an answer says that there is no such API, rather than that there is nothing to list.
 fn has_no_api(error: &RegistryError) -> bool {
-    match &error.problem {
-        Problem::NotFound(words) => !["NAME_UNKNOWN", "MANIFEST_UNKNOWN"]
-            .iter()
-            .any(|code| words.starts_with(code)),
+    match &error.kind {
+        ErrorKind::NotFound(refusal) => {
+            !refusal.is(&SpecCode::NameUnknown) && !refusal.is(&SpecCode::ManifestUnknown)
+        }
         // Some registries answer what they do not know so.
-        Problem::Status { status, .. } => matches!(status, 400 | 405 | 501),
+        ErrorKind::Status(refusal) => matches!(refusal.status, 400 | 405 | 501),
         _ => false,
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::answer::{Answer, encoded, plain_words};
 use crate::body::BlobReader;
 use crate::client::{Client, Host};
-use crate::error::{Problem, RegistryError};
+use crate::error::{ErrorKind, Refusal, RegistryError};
 use crate::request::{Call, encode};
 
 /// No page of tags is larger.
@@ -76,12 +76,12 @@ impl Repository {
     pub(crate) fn fail(
         &self,
         what: impl Into<String>,
-        problem: impl Into<Problem>,
+        kind: impl Into<ErrorKind>,
     ) -> RegistryError {
         RegistryError {
             host: self.host.name.clone(),
             what: what.into(),
-            problem: problem.into(),
+            kind: kind.into(),
         }
     }
 
@@ -163,7 +163,7 @@ impl Repository {
         let what = || format!("blob {} of {}", descriptor.digest, self.name);
         let answer = self.send(&self.blob_call(descriptor), &what)?;
         self.blob_body(answer, descriptor, 0)
-            .map_err(|problem| self.fail(what(), problem))
+            .map_err(|kind| self.fail(what(), kind))
     }
 
     fn blob_call(&self, descriptor: &Descriptor) -> Call<'static> {
@@ -184,7 +184,7 @@ impl Repository {
         let answer = match self.send(&call, &what) {
             Ok(answer) => answer,
             Err(RegistryError {
-                problem: Problem::Status { status: 416, .. },
+                kind: ErrorKind::Status(Refusal { status: 416, .. }),
                 ..
             }) => return Ok(None),
             Err(error) => return Err(error),
@@ -201,7 +201,7 @@ impl Repository {
         };
         self.blob_body(answer, descriptor, offset)
             .map(Some)
-            .map_err(|problem| self.fail(what(), problem))
+            .map_err(|kind| self.fail(what(), kind))
     }
 
     fn blob_body(
@@ -209,9 +209,9 @@ impl Repository {
         answer: Answer,
         descriptor: &Descriptor,
         offset: u64,
-    ) -> Result<BlobBody, Problem> {
+    ) -> Result<BlobBody, ErrorKind> {
         if offset == 0 && answer.status != 200 {
-            return Err(Problem::Protocol(format!(
+            return Err(ErrorKind::Protocol(format!(
                 "status {} where the whole blob was asked for",
                 answer.status
             )));
@@ -260,7 +260,7 @@ impl Repository {
         call.body = manifest.bytes();
         let answer = self.client.retrying(&self.host, &what, || {
             let answer = self.client.attempt(&self.host, &call);
-            answer.map_err(|problem| for_good(problem, manifest))
+            answer.map_err(|kind| for_good(kind, manifest))
         })?;
         let stored = answer.header("docker-content-digest").map(str::to_owned);
         if manifest.subject().is_some() {
@@ -273,7 +273,7 @@ impl Repository {
             // Registries that know SHA-256 alone answer with that digest of the same bytes.
             Some(actual) if !names_content(&actual, manifest) => Err(self.fail(
                 what(),
-                Problem::OtherContent {
+                ErrorKind::OtherContent {
                     expected: *manifest.digest(),
                     actual: plain_words(&actual),
                 },
@@ -288,7 +288,7 @@ impl Repository {
         let mut tags = Vec::new();
         self.pages(self.path("tags/list?n=1000"), &what, |bytes| {
             let page: TagPage = serde_json::from_slice(bytes)
-                .map_err(|error| Problem::Protocol(error.to_string()))?;
+                .map_err(|error| ErrorKind::Protocol(error.to_string()))?;
             tags.extend(page.tags.unwrap_or_default());
             Ok(())
         })?;
@@ -300,7 +300,7 @@ impl Repository {
         &self,
         first: String,
         what: &dyn Fn() -> String,
-        mut page: impl FnMut(&[u8]) -> Result<(), Problem>,
+        mut page: impl FnMut(&[u8]) -> Result<(), ErrorKind>,
     ) -> Result<(), RegistryError> {
         let mut next = Some(first);
         let mut left = MAX_LIST_BYTES;
@@ -316,18 +316,18 @@ impl Repository {
             })?;
             next = link;
             left -= bytes.len() as u64;
-            page(&bytes).map_err(|problem| self.fail(what(), problem))?;
+            page(&bytes).map_err(|kind| self.fail(what(), kind))?;
         }
         match next {
             None => Ok(()),
             Some(_) => Err(self.fail(
                 what(),
-                Problem::Protocol(format!("more than {MAX_PAGES} pages")),
+                ErrorKind::Protocol(format!("more than {MAX_PAGES} pages")),
             )),
         }
     }
 
-    fn next_page(&self, answer: &Answer) -> Result<Option<String>, Problem> {
+    fn next_page(&self, answer: &Answer) -> Result<Option<String>, ErrorKind> {
         let links = answer.headers.get_all("link");
         let mut links = links.iter().filter_map(|value| value.to_str().ok());
         let Some(target) = links.find_map(next_target) else {
@@ -336,10 +336,10 @@ impl Repository {
         let target = answer.origin.resolve(&answer.path, target);
         match target {
             Some((origin, path)) if origin == self.host.origin => Ok(Some(path)),
-            Some((origin, _)) => Err(Problem::Refused(format!(
+            Some((origin, _)) => Err(ErrorKind::Refused(format!(
                 "the next page is on another host, {origin}"
             ))),
-            None => Err(Problem::Protocol(
+            None => Err(ErrorKind::Protocol(
                 "the link to the next page is malformed".to_owned(),
             )),
         }
@@ -348,15 +348,13 @@ impl Repository {
 
 /// distribution answers 500 to layers that name URLs, today and tomorrow
 /// (`validation.manifests.urls`); everything else that it says may pass.
-fn for_good(problem: Problem, manifest: &Manifest) -> Problem {
+fn for_good(kind: ErrorKind, manifest: &Manifest) -> ErrorKind {
     let names_urls = || manifest.layers().iter().any(|layer| !layer.urls.is_empty());
-    match problem {
-        Problem::Status {
-            status: 500,
-            message,
-            ..
-        } if names_urls() => Problem::ForeignLayers(message),
-        problem => problem,
+    match kind {
+        ErrorKind::Status(refusal) if refusal.status == 500 && names_urls() => {
+            ErrorKind::ForeignLayers(refusal)
+        }
+        kind => kind,
     }
 }
 

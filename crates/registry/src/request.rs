@@ -10,7 +10,7 @@ use ureq::{Agent, AsSendBody, Body, SendBody};
 use crate::answer::{Answer, plain_words};
 use crate::challenge::asks_for_more;
 use crate::client::{Client, Host};
-use crate::error::{Problem, RegistryError};
+use crate::error::{ErrorKind, RegistryError};
 use crate::origin::{Origin, check_lead};
 use crate::retry::sleep;
 use crate::secret::Secret;
@@ -80,45 +80,45 @@ impl Client {
         &self,
         host: &Host,
         what: &dyn Fn() -> String,
-        mut work: impl FnMut() -> Result<T, Problem>,
+        mut work: impl FnMut() -> Result<T, ErrorKind>,
     ) -> Result<T, RegistryError> {
         let mut failures = 0;
         loop {
-            let problem = match self.hold(host).and_then(|()| work()) {
+            let kind = match self.hold(host).and_then(|()| work()) {
                 Ok(done) => return Ok(done),
-                Err(problem) => problem,
+                Err(kind) => kind,
             };
             failures += 1;
-            if let Err(problem) = self.wait_after(host, what, problem, failures) {
+            if let Err(kind) = self.wait_after(host, what, kind, failures) {
                 return Err(RegistryError {
                     host: host.name.clone(),
                     what: what(),
-                    problem,
+                    kind,
                 });
             }
         }
     }
 
-    /// Waits before the next attempt, and says so; the problem comes back where there is to be none.
+    /// Waits before the next attempt, and says so; the kind comes back where there is to be none.
     pub(crate) fn wait_after(
         &self,
         host: &Host,
         what: &dyn Fn() -> String,
-        problem: Problem,
+        kind: ErrorKind,
         failures: u32,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ErrorKind> {
         let options = &self.options;
-        let retries = match problem {
-            Problem::Transport(_) if !host.was_reached() => {
+        let retries = match kind {
+            ErrorKind::Transport(_) | ErrorKind::Stalled(_) if !host.was_reached() => {
                 options.retry.retries.min(RETRIES_OF_A_STRANGER)
             }
             _ => options.retry.retries,
         };
-        if !problem.is_transient() || failures > retries {
-            return Err(problem);
+        if !kind.is_transient() || failures > retries {
+            return Err(kind);
         }
-        let asked = match &problem {
-            Problem::Status { retry_after, .. } => *retry_after,
+        let asked = match &kind {
+            ErrorKind::Status(refusal) => refusal.retry_after,
             _ => None,
         };
         let wait = options.retry.wait(failures, asked);
@@ -126,7 +126,7 @@ impl Client {
             // The registry means all of us.
             host.pause_until(Instant::now() + wait);
         }
-        let (text, words) = (what(), problem.to_string());
+        let (text, words) = (what(), kind.to_string());
         options.observer.event(&Event::Retry {
             host: &host.name,
             what: &text,
@@ -138,14 +138,14 @@ impl Client {
     }
 
     /// Waits while the registry wants to be left alone.
-    pub(crate) fn hold(&self, host: &Host) -> Result<(), Problem> {
+    pub(crate) fn hold(&self, host: &Host) -> Result<(), ErrorKind> {
         self.options.cancel.check()?;
         let left = host.pause_left();
         Ok(sleep(left, &self.options.cancel)?)
     }
 
     /// Makes a request once; a challenge is answered, and an expired token renewed, on the way.
-    pub(crate) fn attempt(&self, host: &Host, call: &Call<'_>) -> Result<Answer, Problem> {
+    pub(crate) fn attempt(&self, host: &Host, call: &Call<'_>) -> Result<Answer, ErrorKind> {
         let sent = self.authorization(host, &call.scope)?;
         let first = self.exchange(host, call, sent.as_ref())?;
         if !is_challenge(&first) {
@@ -157,14 +157,14 @@ impl Client {
         self.judge(host, call, second)
     }
 
-    fn judge(&self, host: &Host, call: &Call<'_>, answer: Answer) -> Result<Answer, Problem> {
+    fn judge(&self, host: &Host, call: &Call<'_>, answer: Answer) -> Result<Answer, ErrorKind> {
         match answer.status {
             200..=299 => Ok(answer),
-            300..=399 => Err(Problem::Protocol(format!(
+            300..=399 => Err(ErrorKind::Protocol(format!(
                 "status {} to a {} (redirects of it are not followed)",
                 answer.status, call.method
             ))),
-            _ => Err(answer.problem(self.has_credentials(host, &call.scope))),
+            _ => Err(answer.kind(self.has_credentials(host, &call.scope))),
         }
     }
 
@@ -174,7 +174,7 @@ impl Client {
         host: &Host,
         call: &Call<'_>,
         authorization: Option<&Secret>,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, ErrorKind> {
         let mut answer = self.exchange_once(host, &host.origin, call, authorization)?;
         for _ in 0..MAX_REDIRECTS {
             let location = match (answer.status, answer.header("location")) {
@@ -185,7 +185,7 @@ impl Client {
             };
             answer.finish();
             let (origin, path) = location.ok_or_else(|| {
-                Problem::Refused("the registry redirects to something that is no URL".to_owned())
+                ErrorKind::Refused("the registry redirects to something that is no URL".to_owned())
             })?;
             check_lead(&host.origin, &origin)?;
             let authorization = authorization.filter(|_| origin == host.origin);
@@ -198,7 +198,7 @@ impl Client {
             };
             answer = self.exchange_once(host, &origin, &next, authorization)?;
         }
-        Err(Problem::Protocol(format!(
+        Err(ErrorKind::Protocol(format!(
             "more than {MAX_REDIRECTS} redirects"
         )))
     }
@@ -210,7 +210,7 @@ impl Client {
         origin: &Origin,
         call: &Call<'_>,
         authorization: Option<&Secret>,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, ErrorKind> {
         let agent = self.agents.get(&host.origin, origin)?;
         let request = builder(call, origin, authorization);
         let response = if matches!(call.method, "GET" | "HEAD" | "DELETE") {
@@ -230,7 +230,7 @@ impl Client {
         path: &str,
         request: Builder,
         body: &mut dyn Read,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, ErrorKind> {
         let agent = self.agents.get(&host.origin, origin)?;
         let request = request
             .body(SendBody::from_reader(body))
@@ -241,7 +241,7 @@ impl Client {
             .build();
         self.answer(
             host,
-            agent.run(request).map_err(Problem::from),
+            agent.run(request).map_err(ErrorKind::from),
             origin,
             path,
         )
@@ -259,14 +259,14 @@ impl Client {
     fn answer(
         &self,
         host: &Host,
-        response: Result<Response<Body>, Problem>,
+        response: Result<Response<Body>, ErrorKind>,
         origin: &Origin,
         path: &str,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, ErrorKind> {
         // What stopping does to a connection looks like a fault of it.
-        let response = response.map_err(|problem| match self.options.cancel.check() {
+        let response = response.map_err(|kind| match self.options.cancel.check() {
             Err(cancelled) => cancelled.into(),
-            Ok(()) => problem,
+            Ok(()) => kind,
         })?;
         let (parts, body) = response.into_parts();
         let answer = Answer {
@@ -334,14 +334,18 @@ fn builder(call: &Call<'_>, origin: &Origin, authorization: Option<&Secret>) -> 
     request
 }
 
-fn run(agent: &Agent, request: Builder, body: impl AsSendBody) -> Result<Response<Body>, Problem> {
+fn run(
+    agent: &Agent,
+    request: Builder,
+    body: impl AsSendBody,
+) -> Result<Response<Body>, ErrorKind> {
     let request = request.body(body).map_err(|error| cannot_be_made(&error))?;
-    agent.run(request).map_err(Problem::from)
+    agent.run(request).map_err(ErrorKind::from)
 }
 
 /// The words of `http`'s errors repeat no value.
-fn cannot_be_made(error: &ureq::http::Error) -> Problem {
-    Problem::Refused(format!("the request cannot be made: {error}"))
+fn cannot_be_made(error: &ureq::http::Error) -> ErrorKind {
+    ErrorKind::Refused(format!("the request cannot be made: {error}"))
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3).

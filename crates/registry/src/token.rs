@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::auth::{Known, TokenAnswer, TokenService, basic};
 use crate::challenge::{Challenge, choose};
 use crate::client::{Client, Host};
-use crate::error::Problem;
+use crate::error::ErrorKind;
 use crate::keychain::Credential;
 use crate::origin::{check_lead, may_have_credentials};
 use crate::request::{Call, encode};
@@ -23,7 +23,7 @@ impl Client {
         &self,
         host: &Host,
         scope: &str,
-    ) -> Result<Option<Secret>, Problem> {
+    ) -> Result<Option<Secret>, ErrorKind> {
         match host.auth.known(scope) {
             Known::Basic => Ok(self.credential(host, scope)?.as_ref().and_then(basic)),
             Known::Token(header) => Ok(Some(header)),
@@ -43,7 +43,7 @@ impl Client {
         matches!(self.credential(host, scope), Ok(Some(_)))
     }
 
-    fn credential(&self, host: &Host, scope: &str) -> Result<Option<Credential>, Problem> {
+    fn credential(&self, host: &Host, scope: &str) -> Result<Option<Credential>, ErrorKind> {
         // The repository that credentials are looked up for is the first that the scope names.
         let repository = scope
             .strip_prefix("repository:")
@@ -62,7 +62,7 @@ impl Client {
         scope: &str,
         refused: Answer,
         sent: Option<&Secret>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ErrorKind> {
         let headers = refused.headers.get_all("www-authenticate").iter();
         let challenge = choose(headers.filter_map(|value| value.to_str().ok()));
         let credential = self.credential(host, scope)?;
@@ -73,7 +73,7 @@ impl Client {
                     host.auth.use_basic();
                     Ok(())
                 }
-                _ => Err(refused.problem(credential.is_some())),
+                _ => Err(refused.kind(credential.is_some())),
             },
             Some(Challenge::Bearer {
                 realm,
@@ -89,7 +89,7 @@ impl Client {
                 };
                 self.renew(host, scope, &service, sent)
             }
-            None => Err(refused.problem(credential.is_some())),
+            None => Err(refused.kind(credential.is_some())),
         }
     }
 
@@ -100,7 +100,7 @@ impl Client {
         scope: &str,
         service: &TokenService,
         refused: Option<&Secret>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ErrorKind> {
         let renewal = host.auth.renewal(scope);
         let _one_at_a_time = renewal.lock().unwrap_or_else(PoisonError::into_inner);
         match host.auth.known(scope) {
@@ -116,13 +116,13 @@ impl Client {
         host: &Host,
         scope: &str,
         service: &TokenService,
-    ) -> Result<TokenAnswer, Problem> {
+    ) -> Result<TokenAnswer, ErrorKind> {
         let (origin, path) = host
             .origin
             .resolve("/", &service.realm)
             .filter(|_| service.realm.contains("://"))
             .ok_or_else(|| {
-                Problem::Refused(
+                ErrorKind::Refused(
                     "the registry names something as its token service that is no URL".to_owned(),
                 )
             })?;
@@ -131,10 +131,10 @@ impl Client {
         if credential.is_some()
             && !may_have_credentials(&host.origin, &origin, &self.options.token_hosts)
         {
-            return Err(Problem::Refused(format!(
-                "the registry wants its credentials sent to {origin}, another host (say --token-host {} if that is right)",
-                origin.authority
-            )));
+            return Err(ErrorKind::TokenHost {
+                realm: origin.to_string(),
+                authority: origin.authority,
+            });
         }
         let form;
         let (call, authorization) = match &credential {
@@ -149,17 +149,17 @@ impl Client {
         };
         let answer = self.exchange_once(host, &origin, &call, authorization.as_ref())?;
         if answer.status != 200 {
-            return Err(match answer.problem(credential.is_some()) {
+            return Err(match answer.kind(credential.is_some()) {
                 // A service that does not know the way is no missing image.
-                Problem::NotFound(_) => {
-                    Problem::Protocol(format!("there is no token service at {origin}"))
+                ErrorKind::NotFound(_) => {
+                    ErrorKind::Protocol(format!("there is no token service at {origin}"))
                 }
-                problem => problem,
+                kind => kind,
             });
         }
         let bytes = answer.bytes(MAX_TOKEN_BYTES)?;
         serde_json::from_slice(&bytes)
-            .map_err(|_| Problem::Protocol("the token service's answer is no JSON".to_owned()))
+            .map_err(|_| ErrorKind::Protocol("the token service's answer is no JSON".to_owned()))
     }
 }
 

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 
 use sealift_oci::Descriptor;
 
-use crate::error::{Problem, RegistryError};
+use crate::error::{ErrorKind, RegistryError};
 use crate::repository::Repository;
 use run::Upload;
 
@@ -77,7 +77,7 @@ impl Repository {
                 Ok(true) => return Ok(Pushed::Mounted { from: from.clone() }),
                 Ok(false) if upload.has_session() => break,
                 Ok(false) => {}
-                Err(problem) => return Err(self.fail(what(), problem)),
+                Err(kind) => return Err(self.fail(what(), kind)),
             }
         }
         let result = self.retry_upload(&mut upload, &what);
@@ -86,7 +86,7 @@ impl Repository {
         }
         result
             .map(|()| Pushed::Sent)
-            .map_err(|problem| self.fail(what(), problem))
+            .map_err(|kind| self.fail(what(), kind))
     }
 
     /// Tries until the blob is there, fails for good, or has failed too often without getting further.
@@ -94,12 +94,12 @@ impl Repository {
         &self,
         upload: &mut Upload<'_>,
         what: &dyn Fn() -> String,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), ErrorKind> {
         let mut failures = 0;
         loop {
             let before = upload.furthest();
             let held = self.client.hold(&self.host);
-            let Err(problem) = held.and_then(|()| upload.attempt(failures)) else {
+            let Err(kind) = held.and_then(|()| upload.attempt(failures)) else {
                 return Ok(());
             };
             failures = if upload.furthest() > before {
@@ -107,8 +107,7 @@ impl Repository {
             } else {
                 failures + 1
             };
-            self.client
-                .wait_after(&self.host, what, problem, failures)?;
+            self.client.wait_after(&self.host, what, kind, failures)?;
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sealift_archive::{PlainDescriptor, WriteError};
 use sealift_oci::Digest;
 use sealift_pipeline::{Cancel, Event, Mismatch, Outcome, mismatch_of};
-use sealift_registry::Problem;
+use sealift_registry::{ErrorKind, Refusal};
 
 use crate::context::Context;
 use crate::error::{BundleError, FetchError, ResolveError};
@@ -296,10 +296,7 @@ impl<'a> Fetcher<'a> {
     fn note_host(&self, source: SourceId, error: &FetchError) {
         let whole = match error {
             FetchError::Registry(error) => {
-                matches!(
-                    error.problem,
-                    Problem::Transport(_) | Problem::Status { .. }
-                )
+                error.is_unreachable() || matches!(error.kind, ErrorKind::Status(_))
             }
             FetchError::Broken { .. } => true,
             _ => false,
@@ -403,7 +400,10 @@ fn missing(
         }
         // Nothing begins where the next byte should.
         FetchError::Registry(registry)
-            if matches!(registry.problem, Problem::Status { status: 416, .. }) =>
+            if matches!(
+                registry.kind,
+                ErrorKind::Status(Refusal { status: 416, .. })
+            ) =>
         {
             Stop::Blob(FetchError::Mismatch {
                 host: host(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use sealift_oci::Manifest;
-use sealift_registry::{Problem, RegistryError, Repository};
+use sealift_registry::{ErrorKind, RegistryError, Repository};
 
 use crate::error::LoadError;
 use crate::execute::Run;
@@ -66,7 +66,7 @@ impl Run<'_> {
         let manifest = read_manifest(self.bundle, &node.descriptor)?;
         let repository = self.registry.repository(&site.repository)?;
         let result = match repository.put_manifest(selector, &manifest) {
-            Err(error) if is_blob_unknown(&error) => {
+            Err(error) if error.is_blob_unknown() => {
                 self.send_again(site, &repository)?;
                 repository.put_manifest(selector, &manifest)
             }
@@ -127,11 +127,8 @@ impl Run<'_> {
                 site.digest,
                 stored.digest()
             ))),
-            Err(error) if error.is_not_found() || matches!(error.problem, Problem::Manifest(_)) => {
-                Err(other(format!(
-                    "manifest {}: {}",
-                    site.digest, error.problem
-                )))
+            Err(error) if error.is_not_found() || matches!(error.kind, ErrorKind::Manifest(_)) => {
+                Err(other(format!("manifest {}: {}", site.digest, error.kind)))
             }
             Err(error) => Err(LoadError::registry(error)),
         }
@@ -151,7 +148,7 @@ impl Run<'_> {
             .children()
             .iter()
             .any(|child| self.bundle.extent(&child.digest).is_none());
-        if sparse && is_blob_unknown(&error) {
+        if sparse && error.is_blob_unknown() {
             return LoadError::SparseRefused {
                 name: self.name_of(site),
                 listed: manifest.children().len(),
@@ -174,15 +171,5 @@ impl Run<'_> {
             .into_iter()
             .next()
             .unwrap_or_else(|| site.repository.to_string())
-    }
-}
-
-/// Whether a manifest was refused for what it points at. Most registries answer 400, some 404.
-fn is_blob_unknown(error: &RegistryError) -> bool {
-    const CODES: [&str; 2] = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"];
-    match &error.problem {
-        Problem::Status { code, .. } => CODES.contains(&code.as_str()),
-        Problem::NotFound(words) => CODES.iter().any(|code| words.starts_with(code)),
-        _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use sealift_oci::{Descriptor, Digest};
 use sealift_pipeline::{Cancel, JobError, run_parallel};
-use sealift_registry::{Client, Problem, RegistryError, Repository};
+use sealift_registry::{Client, ErrorKind, RegistryError, Repository};
 
 use crate::error::LoadError;
 
@@ -103,5 +103,5 @@ impl Registry<'_> {
 }
 
 fn is_other_content(error: &RegistryError) -> bool {
-    error.is_not_found() || matches!(error.problem, Problem::Manifest(_))
+    error.is_not_found() || matches!(error.kind, ErrorKind::Manifest(_))
 }

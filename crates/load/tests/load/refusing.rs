@@ -160,7 +160,7 @@ fn wrong_credentials_are_refused_before_any_write() {
         .image("r.example/app:1", &small("app"))
         .bundle();
     let error = load(&bundle, &registry).unwrap_err();
-    assert!(error.to_string().contains("access denied"), "{error}");
+    assert!(error.to_string().contains("login required"), "{error}");
     assert!(!error.to_string().contains("canary"));
     assert_eq!(registry.traffic().count("POST", Route::Uploads), 0);
 }

@@ -3,7 +3,7 @@ use std::io::{self, Read};
 use sealift_pipeline::{Cancel, mismatch_of};
 
 use super::BlobSource;
-use crate::error::Problem;
+use crate::error::ErrorKind;
 
 /// The content of one upload on its way: holds back the piece that completes it until the end was read and
 /// found right, remembers a fault of its own, and tells how far it is.
@@ -22,9 +22,9 @@ impl<'a> Content<'a> {
         source: &'a dyn BlobSource,
         offset: u64,
         cancel: &'a Cancel,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, ErrorKind> {
         Ok(Self {
-            inner: source.open(offset).map_err(Problem::Source)?,
+            inner: source.open(offset).map_err(ErrorKind::Source)?,
             source,
             cancel,
             size: source.descriptor().size,
@@ -40,19 +40,19 @@ impl<'a> Content<'a> {
     }
 
     /// What a failure of the request comes from: the content itself, if it could not be read.
-    pub(super) fn judge(&mut self, problem: Problem) -> Problem {
+    pub(super) fn judge(&mut self, kind: ErrorKind) -> ErrorKind {
         if let Err(cancelled) = self.cancel.check() {
             return cancelled.into();
         }
         match self.fault.take() {
-            Some(fault) => Problem::Source(fault),
-            None => problem,
+            Some(fault) => ErrorKind::Source(fault),
+            None => kind,
         }
     }
 
     /// Checks that all was read and is right; nothing is committed otherwise.
-    pub(super) fn finish(&mut self) -> Result<(), Problem> {
-        self.read_end().map_err(Problem::Source)
+    pub(super) fn finish(&mut self) -> Result<(), ErrorKind> {
+        self.read_end().map_err(ErrorKind::Source)
     }
 
     fn read_end(&mut self) -> io::Result<()> {
@@ -146,8 +146,8 @@ mod tests {
                 Ok(0) => return (out, content.finish().is_ok()),
                 Ok(read) => out.extend_from_slice(&buffer[..read]),
                 Err(_) => {
-                    let problem = content.judge(Problem::Transport(String::new()));
-                    assert!(matches!(problem, Problem::Source(_)), "{problem}");
+                    let kind = content.judge(ErrorKind::Transport(String::new()));
+                    assert!(matches!(kind, ErrorKind::Source(_)), "{kind}");
                     return (out, false);
                 }
             }

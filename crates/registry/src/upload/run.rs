@@ -8,8 +8,8 @@ use super::BlobSource;
 use super::content::Content;
 use super::session::Session;
 use super::way::{Stage, Way};
-use crate::answer::{Answer, is_lost_session, plain_words};
-use crate::error::Problem;
+use crate::answer::{Answer, plain_words};
+use crate::error::{ErrorKind, Refusal};
 use crate::repository::{Repository, query_value};
 use crate::request::Call;
 
@@ -41,7 +41,7 @@ pub(super) struct Upload<'a> {
 }
 
 /// What went wrong, and at which request.
-type Failed = (Stage, Problem);
+type Failed = (Stage, ErrorKind);
 
 impl<'a> Upload<'a> {
     pub(super) fn new(repository: &'a Repository, source: &'a dyn BlobSource) -> Self {
@@ -74,7 +74,7 @@ impl<'a> Upload<'a> {
 
     /// Mounts the blob; whether that was done. Any refusal means: send it. A session that is opened
     /// instead is kept for that.
-    pub(super) fn mount(&mut self, from: &str) -> Result<bool, Problem> {
+    pub(super) fn mount(&mut self, from: &str) -> Result<bool, ErrorKind> {
         let repository = self.repository;
         if repository.host.profile().no_mounts {
             return Ok(false);
@@ -93,18 +93,19 @@ impl<'a> Upload<'a> {
                 return Ok(true);
             }
             Ok(answer) => repository.session(answer, call.scope),
-            Err(problem) => Err(problem),
+            Err(kind) => Err(kind),
         };
         match opened {
             Ok(session) => self.session = Some(session),
-            Err(problem @ (Problem::Cancelled(_) | Problem::Keychain(_))) => return Err(problem),
+            Err(kind @ (ErrorKind::Cancelled(_) | ErrorKind::Keychain(_))) => return Err(kind),
             // Whether it mounts is still open; the upload has patience enough.
             Err(
-                Problem::Transport(_)
-                | Problem::Status {
+                ErrorKind::Transport(_)
+                | ErrorKind::Stalled(_)
+                | ErrorKind::Status(Refusal {
                     status: 408 | 425 | 429 | 502..=504,
                     ..
-                },
+                }),
             ) => {}
             Err(_) => repository.host.learn(|profile| profile.no_mounts = true),
         }
@@ -112,7 +113,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Sends what is missing, and commits; after failures, only if the blob did not get there.
-    pub(super) fn attempt(&mut self, failures: u32) -> Result<(), Problem> {
+    pub(super) fn attempt(&mut self, failures: u32) -> Result<(), ErrorKind> {
         // An answer that was lost does not mean that the blob was.
         if failures > 0 && self.is_there()? {
             self.abandon();
@@ -124,7 +125,7 @@ impl<'a> Upload<'a> {
                 Way::OnePut => self.one_put(),
                 Way::Patches(chunk) => self.patches(chunk),
             };
-            let (stage, problem) = match result {
+            let (stage, kind) = match result {
                 Ok(()) => {
                     self.learn();
                     self.session = None;
@@ -132,31 +133,33 @@ impl<'a> Upload<'a> {
                 }
                 Err(failed) => failed,
             };
-            self.count(&problem);
-            match self.way.after(&problem, stage, self.size(), &self.refused) {
-                Some(_) if is_lost(&problem) && self.breaks < 2 => return Err(problem),
+            self.count(&kind);
+            match self.way.after(&kind, stage, self.size(), &self.refused) {
+                Some(_) if is_lost(&kind) && self.breaks < 2 => return Err(kind),
                 Some(way) => self.change_to(way),
-                None => return Err(self.excused(problem, stage)),
+                None => return Err(self.excused(kind, stage)),
             }
         }
     }
 
     /// A registry that lost count is asked for it, and the upload goes on from there.
-    fn excused(&mut self, problem: Problem, stage: Stage) -> Problem {
-        match problem {
-            Problem::Status { status: 416, .. } if stage != Stage::First => {
+    fn excused(&mut self, kind: ErrorKind, stage: Stage) -> ErrorKind {
+        match kind {
+            ErrorKind::Status(Refusal { status: 416, .. }) if stage != Stage::First => {
                 self.is_broken = true;
-                Problem::Transport("the registry lost count of the upload (status 416)".to_owned())
+                ErrorKind::Transport(
+                    "the registry lost count of the upload (status 416)".to_owned(),
+                )
             }
-            problem => problem,
+            kind => kind,
         }
     }
 
     /// Counts what ended without an answer, and changes the way where that goes on.
-    fn count(&mut self, problem: &Problem) {
-        let broke = match problem {
-            Problem::Transport(_) => true,
-            Problem::Status { status, .. } => *status >= 500 || is_lost(problem),
+    fn count(&mut self, kind: &ErrorKind) {
+        let broke = match kind {
+            ErrorKind::Transport(_) | ErrorKind::Stalled(_) => true,
+            ErrorKind::Status(refusal) => refusal.status >= 500 || refusal.is_lost_session(),
             _ => false,
         };
         if !broke {
@@ -188,19 +191,19 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn is_there(&self) -> Result<bool, Problem> {
+    fn is_there(&self) -> Result<bool, ErrorKind> {
         let repository = self.repository;
         let path = repository.path(&format!("blobs/{}", self.source.descriptor().digest));
         let call = Call::new("HEAD", path, repository.pull_scope());
         match repository.client.attempt(&repository.host, &call) {
             Ok(_) => Ok(true),
-            Err(Problem::NotFound(_)) => Ok(false),
-            Err(problem) => Err(problem),
+            Err(ErrorKind::NotFound(_)) => Ok(false),
+            Err(kind) => Err(kind),
         }
     }
 
     /// Makes sure that there is a session, and that it is known where it stands.
-    fn find_session(&mut self) -> Result<(), Problem> {
+    fn find_session(&mut self) -> Result<(), ErrorKind> {
         if let Some(session) = &mut self.session {
             if !self.is_broken {
                 return Ok(());
@@ -255,25 +258,25 @@ impl<'a> Upload<'a> {
             let length = chunk.min(size - self.offset);
             let answer = self
                 .request("PATCH", length, &mut content)
-                .map_err(|problem| (stage, problem))?;
+                .map_err(|kind| (stage, kind))?;
             if let Some(session) = &mut self.session {
                 self.repository
                     .moved(session, answer)
-                    .map_err(|problem| (stage, problem))?;
+                    .map_err(|kind| (stage, kind))?;
             }
             self.advance_to(self.offset + length);
             stage = Stage::Later;
         }
         self.content(&mut content)
             .and_then(Content::finish)
-            .map_err(|problem| (Stage::Commit, problem))?;
+            .map_err(|kind| (Stage::Commit, kind))?;
         let answer = self.request("PUT", 0, &mut content);
         self.committed(answer)
     }
 
     /// Judges the answer to the PUT that commits.
-    fn committed(&self, answer: Result<Answer, Problem>) -> Result<(), Failed> {
-        let answer = answer.map_err(|problem| (Stage::Commit, problem))?;
+    fn committed(&self, answer: Result<Answer, ErrorKind>) -> Result<(), Failed> {
+        let answer = answer.map_err(|kind| (Stage::Commit, kind))?;
         let expected = self.source.descriptor().digest;
         let stored = answer.header("docker-content-digest").map(plain_words);
         answer.finish();
@@ -281,7 +284,7 @@ impl<'a> Upload<'a> {
         match stored.as_ref().and_then(|stored| stored.parse().ok()) {
             Some(actual) if is_other(&expected, &actual) => Err((
                 Stage::Commit,
-                Problem::OtherContent {
+                ErrorKind::OtherContent {
                     expected,
                     actual: actual.to_string(),
                 },
@@ -294,7 +297,7 @@ impl<'a> Upload<'a> {
     fn content<'c>(
         &self,
         content: &'c mut Option<Content<'a>>,
-    ) -> Result<&'c mut Content<'a>, Problem> {
+    ) -> Result<&'c mut Content<'a>, ErrorKind> {
         let cancel = &self.repository.client.options.cancel;
         let at = self.offset;
         let kept = match content.take().filter(|content| content.position() == at) {
@@ -311,7 +314,7 @@ impl<'a> Upload<'a> {
         method: &'static str,
         length: u64,
         content: &mut Option<Content<'a>>,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, ErrorKind> {
         let host = &self.repository.host;
         let client = &self.repository.client;
         for _ in 0..MAX_FORMALITIES {
@@ -332,7 +335,7 @@ impl<'a> Upload<'a> {
             let mut body = content.take(length);
             let answer = client.exchange_stream(host, &session.origin, &path, request, &mut body);
             self.sent = self.sent.max(content.position());
-            let answer = answer.map_err(|problem| content.judge(problem))?;
+            let answer = answer.map_err(|kind| content.judge(kind))?;
             self.is_broken = false;
             match answer.status {
                 200..=204 => return Ok(answer),
@@ -342,15 +345,15 @@ impl<'a> Upload<'a> {
                     host.learn(|profile| profile.no_expect = true);
                 }
                 300..=399 => {
-                    return Err(Problem::Protocol(format!(
+                    return Err(ErrorKind::Protocol(format!(
                         "status {} to a {method} (redirects of it are not followed)",
                         answer.status
                     )));
                 }
-                _ => return Err(answer.problem(client.has_credentials(host, &session.scope))),
+                _ => return Err(answer.kind(client.has_credentials(host, &session.scope))),
             }
         }
-        Err(Problem::Protocol(
+        Err(ErrorKind::Protocol(
             "the registry asks for credentials again and again".to_owned(),
         ))
     }
@@ -380,12 +383,12 @@ impl<'a> Upload<'a> {
     }
 }
 
-fn no_session() -> Problem {
-    Problem::Protocol("there is no upload session".to_owned())
+fn no_session() -> ErrorKind {
+    ErrorKind::Protocol("there is no upload session".to_owned())
 }
 
-fn is_lost(problem: &Problem) -> bool {
-    matches!(problem, Problem::Status { code, .. } if is_lost_session(code))
+fn is_lost(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Status(refusal) if refusal.is_lost_session())
 }
 
 /// Whether two digests of one algorithm differ.

@@ -1,5 +1,5 @@
 use crate::answer::Answer;
-use crate::error::Problem;
+use crate::error::ErrorKind;
 use crate::origin::{Origin, check_lead};
 use crate::repository::Repository;
 use crate::request::Call;
@@ -16,17 +16,17 @@ pub(super) struct Session {
 }
 
 impl Repository {
-    pub(super) fn open_session(&self) -> Result<Session, Problem> {
+    pub(super) fn open_session(&self) -> Result<Session, ErrorKind> {
         let call = Call::new("POST", self.path("blobs/uploads/"), self.push_scope());
         let answer = self.client.attempt(&self.host, &call)?;
         self.session(answer, call.scope)
     }
 
     /// The session that an answer to a POST opens.
-    pub(super) fn session(&self, answer: Answer, scope: String) -> Result<Session, Problem> {
+    pub(super) fn session(&self, answer: Answer, scope: String) -> Result<Session, ErrorKind> {
         let min_chunk = answer.number("oci-chunk-min-length").unwrap_or(0);
         let (origin, path) = self.location(&answer)?.ok_or_else(|| {
-            Problem::Protocol(format!("status {} without a Location", answer.status))
+            ErrorKind::Protocol(format!("status {} without a Location", answer.status))
         })?;
         answer.finish();
         Ok(Session {
@@ -38,7 +38,7 @@ impl Repository {
     }
 
     /// Where a session goes on. Each answer names a new place; one that names none means the old.
-    pub(super) fn moved(&self, session: &mut Session, answer: Answer) -> Result<(), Problem> {
+    pub(super) fn moved(&self, session: &mut Session, answer: Answer) -> Result<(), ErrorKind> {
         if let Some((origin, path)) = self.location(&answer)? {
             (session.origin, session.path) = (origin, path);
         }
@@ -48,7 +48,7 @@ impl Repository {
 
     /// The place that a Location names. A registry behind a proxy names its own scheme or port there; one
     /// on the same host means itself.
-    fn location(&self, answer: &Answer) -> Result<Option<(Origin, String)>, Problem> {
+    fn location(&self, answer: &Answer) -> Result<Option<(Origin, String)>, ErrorKind> {
         let own = &self.host.origin;
         if !answer.headers.contains_key("location") {
             return Ok(None);
@@ -56,7 +56,7 @@ impl Repository {
         let (origin, path) = answer
             .header("location")
             .and_then(|location| answer.origin.resolve(&answer.path, location))
-            .ok_or_else(|| Problem::Protocol("the upload's Location is no URL".to_owned()))?;
+            .ok_or_else(|| ErrorKind::Protocol("the upload's Location is no URL".to_owned()))?;
         if origin.host() == own.host() {
             return Ok(Some((own.clone(), path)));
         }
@@ -66,14 +66,16 @@ impl Repository {
 
     /// How many bytes a session has, by the registry's count; nothing where it is gone or cannot say. Old
     /// registries end a broken session when they are asked: it was lost to them already.
-    pub(super) fn session_offset(&self, session: &mut Session) -> Result<Option<u64>, Problem> {
+    pub(super) fn session_offset(&self, session: &mut Session) -> Result<Option<u64>, ErrorKind> {
         if session.origin != self.host.origin {
             return Ok(None);
         }
         let call = Call::get(session.path.clone(), session.scope.clone());
         let answer = match self.client.attempt(&self.host, &call) {
             Ok(answer) => answer,
-            Err(problem @ (Problem::Transport(_) | Problem::Cancelled(_))) => return Err(problem),
+            Err(
+                kind @ (ErrorKind::Transport(_) | ErrorKind::Stalled(_) | ErrorKind::Cancelled(_)),
+            ) => return Err(kind),
             Err(_) => return Ok(None),
         };
         let offset = answer.header("range").and_then(next_offset);

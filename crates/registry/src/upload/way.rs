@@ -1,5 +1,5 @@
 use crate::client::Profile;
-use crate::error::Problem;
+use crate::error::{ErrorCode, ErrorKind, SpecCode};
 
 /// Up to this size a blob goes in one PUT: the answer to a PATCH costs more than sending it twice.
 pub(super) const ONE_PUT: u64 = 256 << 10;
@@ -48,26 +48,27 @@ impl Way {
     /// Another way where this one was refused; nothing where the refusal means the blob.
     pub(super) fn after(
         self,
-        problem: &Problem,
+        kind: &ErrorKind,
         stage: Stage,
         size: u64,
         refused: &[Self],
     ) -> Option<Self> {
-        let (status, code) = match problem {
-            Problem::Status { status, code, .. } => (*status, code.as_str()),
-            Problem::NotFound(words) => (404, words.split(':').next().unwrap_or_default()),
-            _ => return None,
+        let (ErrorKind::Status(refusal) | ErrorKind::NotFound(refusal)) = kind else {
+            return None;
         };
-        if matches!(
-            code,
-            "DIGEST_INVALID" | "NAME_INVALID" | "NAME_UNKNOWN" | "DENIED"
-        ) {
+        match &refusal.code {
             // What was sent in pieces may have been put together wrongly.
-            return (self != WHOLE && self != Self::OnePut && code == "DIGEST_INVALID")
-                .then(|| untried(&[Self::OnePut, WHOLE], refused))
-                .flatten();
+            Some(ErrorCode::Spec(SpecCode::DigestInvalid)) => {
+                return (self != WHOLE && self != Self::OnePut)
+                    .then(|| untried(&[Self::OnePut, WHOLE], refused))
+                    .flatten();
+            }
+            Some(ErrorCode::Spec(
+                SpecCode::NameInvalid | SpecCode::NameUnknown | SpecCode::Denied,
+            )) => return None,
+            _ => {}
         }
-        match (self, stage, status) {
+        match (self, stage, refusal.status) {
             (Self::Patches(chunk), Stage::First, 413 | 416) => smaller(chunk, size)
                 .map(Self::Patches)
                 .or_else(|| untried(&[Self::OnePut], refused)),
@@ -130,14 +131,14 @@ fn smaller(chunk: u64, size: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Refusal;
 
-    fn status(status: u16, code: &str) -> Problem {
-        Problem::Status {
+    fn status(status: u16, code: &str) -> ErrorKind {
+        ErrorKind::Status(Refusal {
             status,
-            code: code.to_owned(),
-            message: String::new(),
-            retry_after: None,
-        }
+            code: ErrorCode::parse(code),
+            ..Refusal::default()
+        })
     }
 
     #[test]
@@ -171,16 +172,13 @@ mod tests {
             (404, "NAME_UNKNOWN"),
             (400, "DENIED"),
         ] {
-            let problem = status(number, code);
+            let kind = status(number, code);
             assert_eq!(
-                WHOLE.after(&problem, Stage::First, 1 << 20, &[]),
+                WHOLE.after(&kind, Stage::First, 1 << 20, &[]),
                 None,
                 "{code}"
             );
-            assert_eq!(
-                Way::OnePut.after(&problem, Stage::Commit, 1 << 20, &[]),
-                None
-            );
+            assert_eq!(Way::OnePut.after(&kind, Stage::Commit, 1 << 20, &[]), None);
         }
         let pieces = Way::Patches(1 << 20);
         let together = pieces.after(

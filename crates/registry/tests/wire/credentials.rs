@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_registry::{Client, ClientOptions, Credential, Keychain, Problem, Secret};
+use sealift_registry::{Client, ClientOptions, Credential, ErrorKind, Keychain, Secret};
 use sealift_testkit::{Authorization, Bearer, Fault, Registry, Response, Route, When};
 
 use crate::support::{CANARY, Heard, heard, options};
@@ -129,14 +129,7 @@ fn a_wrong_password_is_said_and_not_tried_again() {
         image(&registry);
         let (heard, client) = with(password(CANARY));
         let error = pull(&client, &registry).unwrap_err();
-        let refused = matches!(
-            error.problem,
-            Problem::Denied {
-                status: 401,
-                with_credentials: true,
-                ..
-            }
-        );
+        let refused = matches!(error.kind, ErrorKind::CredentialsRejected(_));
         assert!(refused, "{error}");
         assert_discreet(&heard, &client, &error);
         assert_eq!(registry.traffic().authorized().len(), 1);
@@ -160,8 +153,7 @@ fn a_token_service_elsewhere_is_not_shown_the_password_unless_it_was_named() {
     image(&registry);
     let (heard, client) = with(password(CANARY));
     let error = pull(&client, &registry).unwrap_err();
-    assert!(matches!(error.problem, Problem::Refused(_)), "{error}");
-    assert!(error.to_string().contains("--token-host"), "{error}");
+    assert!(matches!(error.kind, ErrorKind::TokenHost { .. }), "{error}");
     assert_discreet(&heard, &client, &error);
     assert!(service.traffic().0.is_empty());
     // Without credentials there is nothing to lose; with leave there is.
@@ -181,7 +173,7 @@ fn a_realm_that_is_no_url_is_refused() {
         let (heard, client) = with(password(CANARY));
         let error = pull(&client, &registry).unwrap_err();
         assert!(
-            matches!(error.problem, Problem::Refused(_)),
+            matches!(error.kind, ErrorKind::Refused(_)),
             "{realm}: {error}"
         );
         assert_discreet(&heard, &client, &error);
@@ -200,7 +192,7 @@ fn a_token_service_that_answers_nonsense_is_said() {
         );
         let (heard, client) = with(password(CANARY));
         let error = pull(&client, &registry).unwrap_err();
-        assert!(matches!(error.problem, Problem::Protocol(_)), "{error}");
+        assert!(matches!(error.kind, ErrorKind::Protocol(_)), "{error}");
         assert_discreet(&heard, &client, &error);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sealift_oci::Descriptor;
 use sealift_pipeline::Cancel;
-use sealift_registry::{BlobBody, ClientOptions, Keychain, Problem};
+use sealift_registry::{BlobBody, ClientOptions, ErrorKind, Keychain};
 use sealift_testkit::{Behaviour, Fault, Registry, Response, Route, When, filler};
 
 use crate::credentials::password;
@@ -75,7 +75,7 @@ fn a_part_that_was_not_asked_for_is_refused() {
         .blob(&descriptor, 0)
         .err()
         .unwrap();
-    assert!(matches!(error.problem, Problem::Protocol(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Protocol(_)), "{error}");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_host_that_never_answers_is_given_up_soon() {
     let (heard, options) = crate::support::heard();
     let client = sealift_registry::Client::new(options);
     let error = client.ping(&host).unwrap_err();
-    assert!(matches!(error.problem, Problem::Transport(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Transport(_)), "{error}");
     assert!(error.hint().is_some());
     assert_eq!(heard.all().len(), 2);
 }

@@ -1,7 +1,7 @@
 //! Manifests, tags and referrers.
 
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
-use sealift_registry::{Client, Problem, RegistryError};
+use sealift_registry::{Client, ErrorKind, RegistryError};
 use sealift_testkit::{
     Artifact, Behaviour, Fault, Image, Profile, Registry, Response, Route, When, fallback_index,
 };
@@ -177,7 +177,7 @@ fn linked(link: &str) -> (Registry, RegistryError) {
 #[test]
 fn pages_lead_to_no_other_origin_and_have_an_end() {
     let (registry, error) = linked("<http://127.0.0.1:1/v2/a/b/tags/list?last=x>; rel=\"next\"");
-    assert!(matches!(error.problem, Problem::Refused(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Refused(_)), "{error}");
     assert_eq!(registry.traffic().0.len(), 1);
     let (_, error) = linked("</v2/a/b/tags/list?last=x>; rel=\"next\"");
     assert!(error.to_string().contains("pages"), "{error}");
@@ -192,7 +192,7 @@ fn a_body_larger_than_any_right_one_is_not_read() {
     );
     subject(&registry);
     let error = repository(&registry, "a/b").manifest("v1").unwrap_err();
-    assert!(matches!(error.problem, Problem::TooLarge { .. }), "{error}");
+    assert!(matches!(error.kind, ErrorKind::TooLarge { .. }), "{error}");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_manifest_is_what_was_asked_for() {
     for selector in ["v1".to_owned(), image.digest().to_string()] {
         registry.script(When::new("GET", Route::Manifest), Fault::FlipByte(20));
         let error = repository.manifest(&selector).unwrap_err();
-        assert!(matches!(error.problem, Problem::Manifest(_)), "{error}");
+        assert!(matches!(error.kind, ErrorKind::Manifest(_)), "{error}");
         let manifest = repository.manifest(&selector).unwrap();
         assert_eq!(*manifest.digest(), image.digest());
         let head = repository.head_manifest(&selector).unwrap().unwrap();
@@ -229,7 +229,7 @@ fn a_registry_that_stores_something_else_is_found_out() {
         .put_manifest("v2", &manifest)
         .unwrap_err();
     assert!(
-        matches!(error.problem, Problem::OtherContent { .. }),
+        matches!(error.kind, ErrorKind::OtherContent { .. }),
         "{error}"
     );
 }
@@ -267,10 +267,7 @@ fn a_500_for_layers_with_urls_is_final_and_another_passes() {
     let error = repository(&registry, "a/b")
         .put_manifest("v1", &manifest)
         .unwrap_err();
-    assert!(
-        matches!(error.problem, Problem::ForeignLayers(_)),
-        "{error}"
-    );
+    assert!(matches!(error.kind, ErrorKind::ForeignLayers(_)), "{error}");
     assert_eq!(registry.traffic().count("PUT", Route::Manifest), 1);
     let (image, _) = subject(&registry);
     registry.script(
@@ -310,7 +307,7 @@ fn a_header_beyond_all_measure_is_an_error_at_once() {
         Fault::Header("X-Huge".to_owned(), huge),
     );
     let error = repository(&registry, "a/b").manifest("v1").unwrap_err();
-    assert!(matches!(error.problem, Problem::Protocol(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Protocol(_)), "{error}");
     assert_eq!(registry.traffic().0.len(), 1);
 }
 

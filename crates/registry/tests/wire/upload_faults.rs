@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sealift_pipeline::Cancel;
-use sealift_registry::{ClientOptions, Keychain, Problem, Pushed};
+use sealift_registry::{ClientOptions, ErrorKind, Keychain, Pushed};
 use sealift_testkit::{Bearer, Fault, Gate, Location, Profile, Registry, Response, Route, When};
 
 use crate::credentials::password;
@@ -192,7 +192,7 @@ fn retries_have_an_end() {
     let error = repository_with(&registry, "a/b", options)
         .push_blob(&Blob::filled("x", LARGE), &[])
         .unwrap_err();
-    assert!(matches!(error.problem, Problem::Transport(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Transport(_)), "{error}");
     assert_eq!(heard.all().len(), 4);
     assert_eq!(registry.open_sessions(), 0);
 }
@@ -251,7 +251,7 @@ fn a_location_that_is_none_is_an_error() {
         let error = repository(&registry, "a/b")
             .push_blob(&Blob::new(*b"x"), &[])
             .unwrap_err();
-        assert!(matches!(error.problem, Problem::Protocol(_)), "{error}");
+        assert!(matches!(error.kind, ErrorKind::Protocol(_)), "{error}");
         assert_eq!(registry.traffic().count("PUT", Route::Session), 0);
     }
 }
@@ -312,7 +312,7 @@ fn damaged_content_is_never_committed_by_any_way() {
                 let error = repository(&registry, "a/b")
                     .push_blob(&Blob::filled("x", size).damaged(at), &[])
                     .unwrap_err();
-                assert!(matches!(error.problem, Problem::Source(_)), "{error}");
+                assert!(matches!(error.kind, ErrorKind::Source(_)), "{error}");
                 assert!(registry.traffic().uploads().is_empty());
                 assert_eq!(registry.open_sessions(), 0);
             }
@@ -328,7 +328,7 @@ fn damage_before_the_place_where_an_upload_goes_on_is_found() {
     let error = repository(&registry, "a/b")
         .push_blob(&Blob::filled("x", LARGE).damaged(5), &[])
         .unwrap_err();
-    assert!(matches!(error.problem, Problem::Source(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Source(_)), "{error}");
     assert!(registry.traffic().uploads().is_empty());
 }
 

@@ -1,0 +1,79 @@
+//! What a failure of the HTTP library means.
+
+use std::io;
+
+use ureq::{Error, Timeout};
+
+use crate::answer::plain_words;
+use crate::error::{ErrorKind, TlsError};
+
+impl From<Error> for ErrorKind {
+    /// Sorts what may pass from what will not. The words repeat no header and no proxy's password.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
+                Self::Stalled("no byte came through for too long".to_owned())
+            }
+            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                Self::Transport("no connection in time".to_owned())
+            }
+            Error::HostNotFound => Self::Transport("no such host".to_owned()),
+            Error::Io(error) => from_io(&error),
+            Error::Rustls(error) => tls_error(&error).into(),
+            Error::Tls(words) => TlsError::Other(words.to_owned()).into(),
+            Error::LargeResponseHeader(_, limit) => {
+                Self::Protocol(format!("its header has more than {limit} bytes"))
+            }
+            Error::Protocol(error) => Self::Protocol(error.to_string()),
+            Error::Http(error) => Self::Protocol(error.to_string()),
+            Error::BadUri(_) => Self::Refused("the host's name is invalid".to_owned()),
+            Error::Other(words) => Self::Refused(words.to_string()),
+            Error::ConnectProxyFailed(words) => {
+                Self::Transport(format!("the proxy refused: {}", plain_words(&words)))
+            }
+            other => Self::Transport(other.to_string()),
+        }
+    }
+}
+
+fn from_io(error: &io::Error) -> ErrorKind {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(error) => tls_error(error).into(),
+        None => ErrorKind::Transport(error.to_string()),
+    }
+}
+
+fn tls_error(error: &rustls::Error) -> TlsError {
+    use rustls::{CertificateError, InvalidMessage};
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsError::NotTls,
+        rustls::Error::InvalidCertificate(error) => match error {
+            // An authority of the same name with another key signed it: nobody who is trusted.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsError::UnknownIssuer
+            }
+            CertificateError::NotValidForName => TlsError::WrongName {
+                expected: "this host".to_owned(),
+                presented: Vec::new(),
+            },
+            CertificateError::NotValidForNameContext {
+                expected,
+                presented,
+            } => TlsError::WrongName {
+                expected: expected.to_str().into_owned(),
+                presented: presented.clone(),
+            },
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                TlsError::Validity("has expired".to_owned())
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                TlsError::Validity("is not valid yet (check this machine's clock)".to_owned())
+            }
+            other => TlsError::Other(other.to_string()),
+        },
+        other => TlsError::Other(other.to_string()),
+    }
+}
