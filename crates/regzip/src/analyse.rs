@@ -1,5 +1,6 @@
 //! Finding the encoder: likely ones first, on the beginning of the stream; a full replay proves it.
 
+mod seal;
 mod unknown;
 
 use std::io::{Read, Seek, SeekFrom};
@@ -16,6 +17,7 @@ use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
 use crate::replay::{Conditions, Outcome, replay};
 use crate::signs::Signs;
 use crate::wrapper::Wrapper;
+use seal::{place_members, seal};
 
 /// What is known about a stream after analysis.
 #[derive(Debug)]
@@ -210,6 +212,7 @@ const STEADY: usize = 4;
 impl<R: Read + Seek> Analyser<'_, R> {
     fn run(&mut self, start: u64) -> std::result::Result<Recipe, Stop> {
         let mut members = Vec::new();
+        let mut offsets = Vec::new();
         let mut at = start;
         let mut replayed = false;
         let options = self.options;
@@ -234,6 +237,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
             let (member, end) = self.member(wrapper, header, deflate)?;
             replayed |= !matches!(member.method, Method::Literal(_));
             members.push(member);
+            offsets.push(at - start);
             at = end;
             if self.options.single || wrapper != Wrapper::Gzip {
                 break;
@@ -250,9 +254,12 @@ impl<R: Read + Seek> Analyser<'_, R> {
         } else {
             self.tail(&mut at)?
         };
-        let stream_crc = self.checksum(start, at - start)?;
+        place_members(&mut members, &offsets, self.options.checkpoints);
+        self.stream.seek(SeekFrom::Start(start))?;
+        let stream_len = at - start;
+        let stream_crc = seal(&mut self.stream, stream_len, &mut members, &offsets)?;
         Ok(Recipe {
-            stream_len: at - start,
+            stream_len,
             stream_crc,
             members,
             tail,
@@ -345,10 +352,11 @@ impl<R: Read + Seek> Analyser<'_, R> {
                         header: header.clone(),
                         method: Method::Replay(encoder),
                         plain_len: sums.len,
-                        plain_crc: sums.crc32(),
+                        plain_sum: sums.sum(),
                         trailer,
                         events,
                         checkpoints,
+                        start: None,
                     };
                     return Ok(Some((member, end)));
                 }
@@ -426,20 +434,6 @@ impl<R: Read + Seek> Analyser<'_, R> {
             (_, false) => Tail::Bytes(bytes),
         })
     }
-
-    fn checksum(&mut self, start: u64, len: u64) -> Result<u32> {
-        self.stream.seek(SeekFrom::Start(start))?;
-        let mut crc = flate2::Crc::new();
-        let mut piece = vec![0; 1 << 16];
-        let mut source = (&mut self.stream).take(len);
-        loop {
-            let n = source.read(&mut piece)?;
-            if n == 0 {
-                return Ok(crc.sum());
-            }
-            crc.update(&piece[..n]);
-        }
-    }
 }
 
 /// Takes the trailer; `None` if it is what the content asks for. Also where it ends.
@@ -450,5 +444,8 @@ fn trailer<R: Read>(
 ) -> Result<(Option<Vec<u8>>, u64)> {
     let bytes = input.take(wrapper.trailer_len())?.to_vec();
     let end = input.offset();
-    Ok(((bytes != wrapper.trailer(sums)).then_some(bytes), end))
+    Ok((
+        (bytes != wrapper.trailer(sums.sum(), sums.len)).then_some(bytes),
+        end,
+    ))
 }

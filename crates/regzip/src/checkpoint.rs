@@ -39,6 +39,8 @@ pub(crate) struct Checkpoint {
     /// The last `bits % 8` bits, which do not fill a byte yet.
     pub(crate) partial: u8,
     pub(crate) state: State,
+    /// CRC-32 of the stream from the byte with the partial bits to its end; 0 until the stream is complete.
+    pub(crate) rest_crc: u32,
 }
 
 /// What an encoder must be told.
@@ -92,6 +94,7 @@ impl Checkpoint {
             bits: bits.position(),
             partial: bits.partial(),
             state,
+            rest_crc: 0,
         }
     }
 
@@ -125,6 +128,7 @@ impl Checkpoint {
         if !self.bits.is_multiple_of(8) {
             out.push(self.partial);
         }
+        out.extend_from_slice(&self.rest_crc.to_le_bytes());
         match &self.state {
             State::Window(s) => {
                 out.push(s.warm << 1 | u8::from(s.pending));
@@ -177,11 +181,13 @@ impl Checkpoint {
                 return Err(bad);
             }
         }
+        let rest_crc = fields.u32()?;
         let checkpoint = Self {
             plain,
             bits,
             partial,
             state: get_state(fields, encoder, plain)?,
+            rest_crc,
         };
         if checkpoint.history(encoder) > MAX_HISTORY {
             return Err(bad);

@@ -50,8 +50,7 @@ pub(crate) struct Corrections {
 impl Corrections {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.push(self.measure);
-        varint::put(out, self.bytes.len() as u64);
-        out.extend_from_slice(&self.bytes);
+        varint::put_bytes(out, &self.bytes);
     }
 
     pub(crate) fn get(fields: &mut Fields<'_>) -> Result<Self> {

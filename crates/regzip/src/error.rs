@@ -18,6 +18,14 @@ pub enum Error {
     /// The plain content is shorter or longer than the recipe says.
     #[error("plain content does not fit the recipe: {0}")]
     WrongContent(&'static str),
+    /// The stream ends before the offset that was asked for.
+    #[error("offset {offset} is beyond the end of the stream at {len}")]
+    BadOffset {
+        /// The offset.
+        offset: u64,
+        /// The stream's length.
+        len: u64,
+    },
 }
 
 /// Shorthand for results of this crate.

@@ -7,6 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::recipe::{Member, Recipe};
+use crate::wrapper::Sums;
 
 /// Plain bytes that are written at a time.
 const PIECE: usize = 1 << 16;
@@ -33,7 +34,7 @@ fn open_member<R: Read, W: Write>(
     piece: &mut [u8],
     plain: &mut W,
 ) -> Result<()> {
-    let mut crc = flate2::Crc::new();
+    let mut sums = Sums::new(member.wrapper);
     let mut ended = false;
     while !ended {
         let (read, written) = (inflater.total_in(), inflater.total_out());
@@ -50,12 +51,12 @@ fn open_member<R: Read, W: Write>(
         if inflater.total_out() > member.plain_len {
             return Err(OTHER);
         }
-        crc.update(bytes);
+        sums.update(bytes);
         plain.write_all(bytes)?;
         input.advance(read);
         input.skip_comparison();
     }
-    if inflater.total_out() != member.plain_len || crc.sum() != member.plain_crc {
+    if inflater.total_out() != member.plain_len || sums.sum() != member.plain_sum {
         return Err(OTHER);
     }
     Ok(())

@@ -2,12 +2,19 @@
 
 use crate::error::{Error, Result};
 
+/// Appends a number.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Appends a byte string with its length in front.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
 }
 
 /// Reads fields from a recipe's bytes; every read is checked.
@@ -52,10 +59,13 @@ impl<'a> Fields<'a> {
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8]> {
         let len = self.number()?;
         let len = usize::try_from(len).map_err(|_| Error::BadRecipe("length too large"))?;
-        if len > self.rest.len() {
-            return Err(Error::BadRecipe("cut short"));
-        }
-        let (head, rest) = self.rest.split_at(len);
+        self.take(len)
+    }
+
+    /// So many bytes.
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let split = self.rest.split_at_checked(len);
+        let (head, rest) = split.ok_or(Error::BadRecipe("cut short"))?;
         self.rest = rest;
         Ok(head)
     }

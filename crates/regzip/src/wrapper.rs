@@ -56,15 +56,11 @@ impl Wrapper {
         }
     }
 
-    /// The trailer that fits the content.
-    pub(crate) fn trailer(self, sums: &Sums) -> Vec<u8> {
+    /// The trailer of content with this checksum and length.
+    pub(crate) fn trailer(self, sum: u32, len: u64) -> Vec<u8> {
         match self {
-            Self::Gzip => {
-                let mut out = sums.crc32().to_le_bytes().to_vec();
-                out.extend_from_slice(&(sums.len as u32).to_le_bytes());
-                out
-            }
-            Self::Zlib => sums.adler32().to_be_bytes().to_vec(),
+            Self::Gzip => [sum.to_le_bytes(), (len as u32).to_le_bytes()].concat(),
+            Self::Zlib => sum.to_be_bytes().to_vec(),
             Self::Raw => Vec::new(),
         }
     }
@@ -103,45 +99,47 @@ fn gzip_header<R: Read>(input: &mut Input<R>) -> Result<Vec<u8>> {
     Ok(header)
 }
 
-/// Running checksums of plain content.
-#[derive(Default)]
+/// The length of plain content and the checksum that its wrapper carries: Adler-32 in zlib's, CRC-32 in
+/// gzip's and for raw deflate.
 pub(crate) struct Sums {
-    crc: flate2::Crc,
-    adler: Option<(u32, u32)>,
+    checksum: Checksum,
     pub(crate) len: u64,
+}
+
+enum Checksum {
+    Crc(flate2::Crc),
+    Adler(u32, u32),
 }
 
 impl Sums {
     pub(crate) fn new(wrapper: Wrapper) -> Self {
-        let adler = (wrapper == Wrapper::Zlib).then_some((1, 0));
-        Self {
-            crc: flate2::Crc::new(),
-            adler,
-            len: 0,
-        }
+        let checksum = match wrapper {
+            Wrapper::Zlib => Checksum::Adler(1, 0),
+            Wrapper::Gzip | Wrapper::Raw => Checksum::Crc(flate2::Crc::new()),
+        };
+        Self { checksum, len: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.crc.update(bytes);
         self.len += bytes.len() as u64;
-        if let Some((a, b)) = &mut self.adler {
+        match &mut self.checksum {
+            Checksum::Crc(crc) => crc.update(bytes),
             // 5552 is the longest run for which the sums stay below 2^32.
-            for run in bytes.chunks(5552) {
+            Checksum::Adler(a, b) => bytes.chunks(5552).for_each(|run| {
                 for &byte in run {
                     *a += u32::from(byte);
                     *b += *a;
                 }
                 *a %= 65521;
                 *b %= 65521;
-            }
+            }),
         }
     }
 
-    pub(crate) fn crc32(&self) -> u32 {
-        self.crc.sum()
-    }
-
-    fn adler32(&self) -> u32 {
-        self.adler.map_or(0, |(a, b)| b << 16 | a)
+    pub(crate) fn sum(&self) -> u32 {
+        match &self.checksum {
+            Checksum::Crc(crc) => crc.sum(),
+            Checksum::Adler(a, b) => b << 16 | a,
+        }
     }
 }

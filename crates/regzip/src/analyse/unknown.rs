@@ -48,10 +48,11 @@ impl<R: Read + Seek> Analyser<'_, R> {
             header,
             method,
             plain_len: sums.len,
-            plain_crc: sums.crc32(),
+            plain_sum: sums.sum(),
             trailer,
             events: Vec::new(),
             checkpoints: Vec::new(),
+            start: None,
         };
         Ok((member, end))
     }

@@ -192,12 +192,12 @@ fn survey<R: Read>(
             break;
         }
     }
-    let trailer = wrapper.trailer(&sums);
+    let trailer = wrapper.trailer(sums.sum(), sums.len);
     let proven = inflater.bits.input.take(trailer.len())? == trailer
         && match crc {
             None => true,
-            Some(0) => follows(&mut inflater.bits.input, sums.crc32())?,
-            Some(crc) => crc == sums.crc32(),
+            Some(0) => follows(&mut inflater.bits.input, sums.sum())?,
+            Some(crc) => crc == sums.sum(),
         };
     Ok(proven.then(|| Survey {
         len: inflater.bits.input.offset(),

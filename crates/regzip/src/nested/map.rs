@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::recipe::{Member, Recipe, Tail};
+use crate::recipe::{Member, Recipe, Tail, get_members, put_members};
 use crate::varint::{self, Fields};
 
 use super::png::Chunks;
@@ -151,11 +151,8 @@ impl Map {
             out.push(chunked | inner);
             varint::put(out, recipe.stream_len);
             out.extend_from_slice(&recipe.stream_crc.to_le_bytes());
-            varint::put(out, recipe.members.len() as u64);
-            for member in &recipe.members {
-                member.put(out, before);
-                before = Some(member);
-            }
+            put_members(out, &recipe.members, before);
+            before = recipe.members.last();
             if let Some(chunks) = &entry.chunks {
                 chunks.put(out);
             }
@@ -221,15 +218,7 @@ impl Entry {
         }
         let stream_len = fields.number()?;
         let stream_crc = fields.u32()?;
-        let count = fields.number()?;
-        if count == 0 || count > fields.remaining() as u64 / 6 {
-            return Err(Error::BadRecipe("more members than bytes"));
-        }
-        let mut members: Vec<Member> = Vec::with_capacity(count as usize);
-        for _ in 0..count {
-            let member = Member::get(fields, members.last().or(before.as_ref()))?;
-            members.push(member);
-        }
+        let members = get_members(fields, before.as_ref())?;
         *before = members.last().cloned();
         let chunks = if flags & CHUNKED != 0 {
             Some(Chunks::get(fields, stream_len)?)
@@ -247,7 +236,6 @@ impl Entry {
             members,
             tail: Tail::None,
         };
-        recipe.check_lengths()?;
         if inner
             .as_ref()
             .is_some_and(|map| map.len != recipe.plain_len() || map.is_empty())

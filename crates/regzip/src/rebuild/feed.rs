@@ -1,6 +1,5 @@
-//! Plain content on its way to the encoders, with the checksums that the trailers need.
+//! Plain content on its way to the encoders.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -18,11 +17,11 @@ pub(crate) struct Feed<P> {
     buffer: Vec<u8>,
     /// Plain position of the buffer's start, over all members.
     start: u64,
-    /// The member that is being read.
+    /// The member whose content is read next, and how much of that is left.
     member: usize,
-    sums: Sums,
-    /// Trailers of the members that were read whole.
-    trailers: VecDeque<Vec<u8>>,
+    left: u64,
+    /// Of the member's content; `None` if its beginning was not read.
+    sums: Option<Sums>,
 }
 
 /// Plain bytes that were handed out.
@@ -40,20 +39,45 @@ impl Stretch {
 }
 
 impl<P: Read> Feed<P> {
+    /// A feed whose source stands at the start of the content.
     pub(crate) fn new(recipe: Arc<Recipe>, source: P) -> Self {
-        let wrapper = recipe
-            .members
-            .first()
-            .map_or_else(Default::default, |m| m.wrapper);
-        Self {
+        let mut feed = Self {
             source,
             recipe,
             buffer: Vec::new(),
             start: 0,
             member: 0,
-            sums: Sums::new(wrapper),
-            trailers: VecDeque::new(),
+            left: 0,
+            sums: None,
+        };
+        feed.begin_member();
+        feed
+    }
+
+    /// A feed whose source stands at a plain position over all members, `inside` bytes of content into a
+    /// member.
+    pub(crate) fn resume(
+        recipe: Arc<Recipe>,
+        source: P,
+        position: u64,
+        place: (usize, u64),
+    ) -> Self {
+        let (member, inside) = place;
+        let mut feed = Self::new(recipe, source);
+        feed.start = position;
+        feed.member = member;
+        feed.begin_member();
+        if inside > 0 {
+            feed.left -= inside;
+            feed.sums = None;
         }
+        feed
+    }
+
+    fn begin_member(&mut self) {
+        let member = self.recipe.members.get(self.member);
+        self.left = member.map_or(0, |m| m.plain_len);
+        self.sums = member.map(|m| Sums::new(m.wrapper));
     }
 
     /// Makes everything up to the plain position `end` available.
@@ -79,7 +103,7 @@ impl<P: Read> Feed<P> {
         }
     }
 
-    /// Makes room for so much more, a little generously: buffers are used again, for stretches of about
+    /// Reserves space for so much more, a little generously: buffers are used again, for stretches of about
     /// the same length.
     fn reserve(&mut self, more: usize) {
         let wanted = (self.buffer.len() + more).next_multiple_of(PIECE as usize);
@@ -89,50 +113,36 @@ impl<P: Read> Feed<P> {
     /// Adds what was read from `from` on to the checksums of the members it belongs to.
     fn sum(&mut self, mut from: usize) -> Result<()> {
         while from < self.buffer.len() {
-            self.end_members(false)?;
-            let Some(member) = self.recipe.members.get(self.member) else {
-                return Ok(());
-            };
-            let left = member.plain_len - self.sums.len;
+            self.end_members()?;
             let rest = &self.buffer[from..];
-            let n = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-            self.sums.update(&rest[..n]);
-            from += n;
-        }
-        Ok(())
-    }
-
-    /// Ends the members that are complete; only the first if `one` is set.
-    fn end_members(&mut self, one: bool) -> Result<()> {
-        while let Some(member) = self.recipe.members.get(self.member)
-            && member.plain_len == self.sums.len
-        {
-            if self.sums.crc32() != member.plain_crc {
-                return Err(Error::WrongContent("its checksum differs"));
-            }
-            let trailer = match &member.trailer {
-                Some(trailer) => trailer.clone(),
-                None => member.wrapper.trailer(&self.sums),
-            };
-            self.trailers.push_back(trailer);
-            self.member += 1;
-            let next = self.recipe.members.get(self.member);
-            self.sums = Sums::new(next.map_or_else(Default::default, |m| m.wrapper));
-            if one {
+            let n = usize::try_from(self.left)
+                .unwrap_or(usize::MAX)
+                .min(rest.len());
+            if n == 0 {
                 break;
             }
+            if let Some(sums) = &mut self.sums {
+                sums.update(&rest[..n]);
+            }
+            self.left -= n as u64;
+            from += n;
         }
-        Ok(())
+        self.end_members()
     }
 
-    /// The trailer of the next member, all of which was read.
-    pub(crate) fn trailer(&mut self) -> Result<Vec<u8>> {
-        if self.trailers.is_empty() {
-            self.end_members(true)?;
+    /// Compares the checksums of members whose content was read.
+    fn end_members(&mut self) -> Result<()> {
+        while self.left == 0
+            && let Some(member) = self.recipe.members.get(self.member)
+        {
+            let sums = self.sums.as_ref();
+            if sums.is_some_and(|sums| sums.sum() != member.plain_sum) {
+                return Err(Error::WrongContent("its checksum differs"));
+            }
+            self.member += 1;
+            self.begin_member();
         }
-        self.trailers
-            .pop_front()
-            .ok_or(Error::WrongContent("it is too short"))
+        Ok(())
     }
 
     /// Plain bytes that are at hand.
@@ -162,8 +172,9 @@ impl<P: Read> Feed<P> {
         self.start += n;
     }
 
-    /// Whether the source has no more.
+    /// Whether the source has no more, after the content of all members.
     pub(crate) fn ended(&mut self) -> Result<bool> {
+        self.end_members()?;
         loop {
             match self.source.read(&mut [0]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

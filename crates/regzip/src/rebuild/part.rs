@@ -5,6 +5,8 @@ use crate::encoder::Encode;
 use crate::error::{Error, Result};
 use crate::recipe::{EventCursor, Member, Method, Recipe};
 
+use super::place::Place;
+
 /// A part of one member: from its start or a checkpoint to a checkpoint or its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
@@ -120,21 +122,31 @@ const PARTS: usize = 1 << 10;
 const SLACK: u64 = 3 << 15;
 
 impl Planner {
-    /// The next whole member.
+    /// Goes on from another place than the start.
+    pub(crate) fn resume(place: &Place) -> Self {
+        Self {
+            member: place.member,
+            from: place.checkpoint,
+            at: place.plain,
+        }
+    }
+
+    /// All that is left of the member.
     pub(crate) fn next_member(&mut self, recipe: &Recipe) -> Option<Job> {
+        recipe.members.get(self.member)?;
         let part = Part {
             member: self.member,
-            from: None,
+            from: self.from.take(),
             to: None,
         };
-        let len = recipe.members.get(self.member)?.plain_len;
+        let from = self.at;
         self.member += 1;
-        self.at += len;
+        self.at += part.len(recipe);
         Some(Job {
             parts: vec![part],
-            from: self.at - len,
+            from,
             to: self.at,
-            history: 0,
+            history: part.history(recipe) as u64,
             overshoot: 0,
         })
     }
@@ -250,13 +262,8 @@ impl Running {
         }
     }
 
-    /// Ends the part; the trailer follows where the member ends with it.
-    pub(crate) fn finish(
-        mut self,
-        recipe: &Recipe,
-        trailer: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    /// Ends the part; the trailer follows if the member ends with it.
+    pub(crate) fn finish(mut self, recipe: &Recipe, out: &mut Vec<u8>) -> Result<()> {
         if let Some(left) = self.left {
             if left > 0 {
                 return Err(Error::WrongContent("the stream comes out different"));
@@ -269,10 +276,11 @@ impl Running {
             encoder.finish();
             out.append(encoder.output());
         }
-        if let Method::Literal(bytes) = &self.part.member(recipe).method {
+        let member = self.part.member(recipe);
+        if let Method::Literal(bytes) = &member.method {
             out.extend_from_slice(bytes);
         }
-        out.extend_from_slice(trailer);
+        out.extend_from_slice(&member.trailer());
         Ok(())
     }
 }
@@ -290,10 +298,11 @@ mod tests {
             header: std::sync::Arc::default(),
             method: Method::Literal(literal.clone()),
             plain_len: 1,
-            plain_crc: 0,
+            plain_sum: 0,
             trailer: None,
             events: Vec::new(),
             checkpoints: Vec::new(),
+            start: None,
         };
         let recipe = Recipe {
             stream_len: 0,

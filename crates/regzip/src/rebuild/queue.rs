@@ -16,8 +16,6 @@ pub(crate) struct Work {
     pub(crate) job: Job,
     /// All from the history before it to the overshoot after it.
     pub(crate) plain: Stretch,
-    /// Of the members that end in it.
-    pub(crate) trailers: Vec<Vec<u8>>,
     /// An empty buffer for the output.
     pub(crate) out: Vec<u8>,
 }
@@ -149,7 +147,6 @@ impl Work {
     fn write(&self, recipe: &Recipe, mut out: Vec<u8>) -> Result<Vec<u8>> {
         let job = &self.job;
         out.reserve_exact(job.output(recipe));
-        let mut trailers = self.trailers.iter();
         let mut history = self.plain.range(job.from - job.history, job.from);
         let mut rest = self.plain.range(job.from, job.to + job.overshoot);
         let last = job.parts.len() - 1;
@@ -167,12 +164,7 @@ impl Work {
             for piece in now.chunks(1 << 16) {
                 running.feed(recipe, piece, &mut out);
             }
-            let trailer = if part.to.is_none() {
-                trailers.next()
-            } else {
-                None
-            };
-            running.finish(recipe, trailer.map_or(&[], Vec::as_slice), &mut out)?;
+            running.finish(recipe, &mut out)?;
         }
         Ok(out)
     }
