@@ -1,5 +1,6 @@
 //! Everything that can go wrong while a pack is built or read.
 
+use std::borrow::Cow;
 use std::io;
 
 use sealift_oci::Digest;
@@ -33,7 +34,7 @@ pub enum Error {
         /// Where.
         part: Part,
         /// What was found there.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// The pack needs something that this version does not have.
     #[error("{part} of the pack needs {what} {number}, which this version does not support")]
@@ -125,6 +126,9 @@ impl From<Error> for io::Error {
 }
 
 /// Damage of one part, for `ok_or_else` and `map_err`.
-pub(crate) fn damaged(part: Part, why: &'static str) -> Error {
-    Error::Damaged { part, why }
+pub(crate) fn damaged(part: Part, why: impl Into<Cow<'static, str>>) -> Error {
+    Error::Damaged {
+        part,
+        why: why.into(),
+    }
 }

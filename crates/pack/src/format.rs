@@ -4,5 +4,5 @@ mod fields;
 mod head;
 mod index;
 
-pub(crate) use head::{Coding, Head, MAX_STREAMS, StreamEntry, StreamKind, head_len};
+pub(crate) use head::{Coding, Head, StreamEntry, StreamKind, head_len};
 pub(crate) use index::{BlobEntry, Body, Index, Object, Piece, Related, Wrapping};

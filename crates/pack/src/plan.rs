@@ -67,7 +67,10 @@ pub fn plan(survey: Survey, options: &Options) -> Plan {
     let clusters = Clusters::of(&blobs, limit);
     let packs = fill(clusters.groups(), limit, |number| blobs[number].opened());
     let pack = |numbers: Vec<usize>| PackPlan {
-        blobs: numbers.into_iter().map(|number| blobs[number].clone()).collect(),
+        blobs: numbers
+            .into_iter()
+            .map(|number| blobs[number].clone())
+            .collect(),
     };
     Plan {
         packs: packs.into_iter().map(pack).collect(),
@@ -105,7 +108,11 @@ impl Clusters {
         let together = self.opened[a].saturating_add(self.opened[b]);
         if a != b && together <= limit {
             // The smaller under the larger: the way to the root stays short.
-            let (under, root) = if self.opened[a] < self.opened[b] { (a, b) } else { (b, a) };
+            let (under, root) = if self.opened[a] < self.opened[b] {
+                (a, b)
+            } else {
+                (b, a)
+            };
             self.parent[under] = root;
             self.opened[root] = together;
         }
@@ -148,7 +155,10 @@ fn fill(mut groups: Vec<Vec<usize>>, limit: u64, size: impl Fn(usize) -> u64) ->
     let mut packs: Vec<(u64, Vec<usize>)> = Vec::new();
     for group in groups {
         let len = total(&group);
-        match packs.iter_mut().find(|(filled, _)| filled.saturating_add(len) <= limit) {
+        match packs
+            .iter_mut()
+            .find(|(filled, _)| filled.saturating_add(len) <= limit)
+        {
             Some((filled, pack)) => {
                 *filled += len;
                 pack.extend(group);

@@ -9,7 +9,7 @@ const SAMPLES: usize = 256;
 /// A sample is taken on average at one of so many positions, before the smallest are chosen.
 const RATE_BITS: u32 = 9;
 
-/// The smallest hashes of some 32-byte windows of a content. Windows are chosen by their content, so
+/// The smallest hashes of some 16-byte windows of a content. Windows are chosen by their content, so
 /// that equal bytes give equal samples wherever they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sketch {
@@ -28,8 +28,8 @@ impl Sketcher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         let mut gear = self.gear;
         for &byte in bytes {
-            // Two bits a byte: after 32 bytes a byte has left the hash.
-            gear = (gear << 2).wrapping_add(GEAR[usize::from(byte)]);
+            // Four bits a byte: after 16 bytes a byte has left the hash.
+            gear = (gear << 4).wrapping_add(GEAR[usize::from(byte)]);
             if gear >> (64 - RATE_BITS) == 0 {
                 self.take(mix(gear));
             }
@@ -108,7 +108,10 @@ impl Likeness {
                 }
             }
             // Of equals, the latest: the order must not depend on the map's.
-            let best = counts.into_iter().map(|(number, count)| (count, number)).max();
+            let best = counts
+                .into_iter()
+                .map(|(number, count)| (count, number))
+                .max();
             let Some((count, number)) = best else { break };
             if count < least {
                 break;

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use sealift_oci::Digest;
 
 use crate::error::{Error, Result};
+use crate::storage::target;
 
 /// A blob that may be packed: its digest and its size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,13 +46,15 @@ impl<'a> BlobReader<'a> {
     }
 
     /// Goes back to the start.
-    pub(crate) fn rewind(&mut self) -> Result<()> {
+    pub(crate) fn restart(&mut self) -> Result<()> {
         let start = self.seek(SeekFrom::Start(0));
-        start.map(drop).map_err(|error| source_error(self.blob, error))
+        start
+            .map(drop)
+            .map_err(|error| source_error(self.blob, error))
     }
 
     /// The bytes from `from` on, at most `len`.
-    pub(crate) fn bytes(&mut self, from: u64, len: u64) -> Result<Vec<u8>> {
+    pub(crate) fn range(&mut self, from: u64, len: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.seek(SeekFrom::Start(from))
             .and_then(|_| self.take(len).read_to_end(&mut bytes))
@@ -72,7 +75,9 @@ impl Read for BlobReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let reader = match &mut self.open {
             Some(reader) => reader,
-            None => self.open.insert(self.source.open(&self.blob.digest, self.at)?),
+            None => self
+                .open
+                .insert(self.source.open(&self.blob.digest, self.at)?),
         };
         let read = reader.read(buffer)?;
         self.at += read as u64;
@@ -82,12 +87,7 @@ impl Read for BlobReader<'_> {
 
 impl Seek for BlobReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.blob.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        let at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        let at = target(to, self.at, self.blob.size)?;
         if at != self.at {
             self.open = None;
             self.at = at;

@@ -1,7 +1,7 @@
 //! Bytes at offsets: what packs are read from and what scratch space is made of.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -100,6 +100,54 @@ impl Storage for Memory {
     }
 }
 
+/// Scratch space that is created when it is first written to.
+pub(crate) struct Lazy {
+    scratch: Arc<dyn Scratch>,
+    storage: RwLock<Option<Arc<dyn Storage>>>,
+}
+
+impl Lazy {
+    pub(crate) fn new(scratch: Arc<dyn Scratch>) -> Self {
+        Self {
+            scratch,
+            storage: RwLock::new(None),
+        }
+    }
+
+    fn get(&self) -> Option<Arc<dyn Storage>> {
+        let storage = self.storage.read();
+        storage.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn get_or_create(&self) -> io::Result<Arc<dyn Storage>> {
+        let storage = self.storage.write();
+        let mut storage = storage.unwrap_or_else(PoisonError::into_inner);
+        match &*storage {
+            Some(storage) => Ok(storage.clone()),
+            None => Ok(storage.insert(self.scratch.create()?).clone()),
+        }
+    }
+}
+
+impl ReadAt for Lazy {
+    fn size(&self) -> io::Result<u64> {
+        self.get().map_or(Ok(0), |storage| storage.size())
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self.get() {
+            Some(storage) => storage.read_exact_at(buffer, offset),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+impl Storage for Lazy {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.get_or_create()?.write_all_at(bytes, offset)
+    }
+}
+
 /// A range of some storage.
 #[derive(Clone)]
 pub(crate) struct Region {
@@ -117,8 +165,18 @@ impl Region {
         }
     }
 
+    /// Where it starts in the storage.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Nothing.
+    pub(crate) fn empty() -> Self {
+        Self::new(Arc::new(Vec::new()), 0, 0)
     }
 
     /// A part of this region; what reaches outside is cut off.
@@ -133,7 +191,9 @@ impl Region {
 
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match offset.checked_add(buffer.len() as u64) {
-            Some(end) if end <= self.len => self.storage.read_exact_at(buffer, self.offset + offset),
+            Some(end) if end <= self.len => {
+                self.storage.read_exact_at(buffer, self.offset + offset)
+            }
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
@@ -169,6 +229,13 @@ pub(crate) struct RegionReader {
 }
 
 impl RegionReader {
+    /// Passes over at most `count` bytes; how many there were.
+    pub(crate) fn skip(&mut self, count: u64) -> u64 {
+        let skipped = count.min(self.region.len.saturating_sub(self.at));
+        self.at += skipped;
+        skipped
+    }
+
     /// What the buffer has from the current position on; fetches more if that is nothing.
     fn buffered(&mut self) -> io::Result<&[u8]> {
         let end = self.start + self.buffer.len() as u64;
@@ -206,51 +273,64 @@ impl Read for RegionReader {
 
 impl Seek for RegionReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.region.len.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        self.at = target(to, self.at, self.region.len)?;
         Ok(self.at)
     }
 }
 
-/// Appends to storage from an offset on.
-pub(crate) struct Appender {
+/// Scratch space with a position: what the opening of nested streams works on.
+pub(crate) struct Cursor {
     storage: Arc<dyn Storage>,
     at: u64,
+    end: u64,
 }
 
-impl Appender {
-    pub(crate) fn new(storage: Arc<dyn Storage>, at: u64) -> Self {
-        Self { storage, at }
-    }
-
-    /// Where the next byte goes.
-    pub(crate) fn position(&self) -> u64 {
-        self.at
-    }
-
-    /// Goes back to an earlier position; what follows it is written over.
-    pub(crate) fn rewind(&mut self, at: u64) {
-        self.at = self.at.min(at);
-    }
-
-    /// What was written since `from`.
-    pub(crate) fn since(&self, from: u64) -> Region {
-        Region::new(self.storage.clone(), from, self.at - from)
+impl Cursor {
+    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            at: 0,
+            end: 0,
+        }
     }
 }
 
-impl io::Write for Appender {
+impl Read for Cursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_sub(self.at);
+        let len = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.storage.read_exact_at(&mut buffer[..len], self.at)?;
+        self.at += len as u64;
+        Ok(len)
+    }
+}
+
+impl Write for Cursor {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.storage.write_all_at(bytes, self.at)?;
         self.at += bytes.len() as u64;
+        self.end = self.end.max(self.at);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+impl Seek for Cursor {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = target(to, self.at, self.end)?;
+        Ok(self.at)
+    }
+}
+
+/// Where a seek goes.
+pub(crate) fn target(to: SeekFrom, at: u64, end: u64) -> io::Result<u64> {
+    let at = match to {
+        SeekFrom::Start(at) => Some(at),
+        SeekFrom::End(by) => end.checked_add_signed(by),
+        SeekFrom::Current(by) => at.checked_add_signed(by),
+    };
+    at.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use regzip::{Analysis, Recipe};
 use sealift_oci::Digest;
 
+use crate::class::is_dense;
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::report::{Reason, Step};
@@ -30,7 +31,9 @@ impl Surveyed {
 
     /// How many bytes it has without its gzip, streams inside not opened.
     pub fn opened(&self) -> u64 {
-        self.recipe.as_ref().map_or(self.blob.size, |recipe| recipe.plain_len())
+        self.recipe
+            .as_ref()
+            .map_or(self.blob.size, |recipe| recipe.plain_len())
     }
 }
 
@@ -83,7 +86,7 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 fn look(source: &dyn Source, blob: Blob) -> Result<Look> {
     let mut reader = BlobReader::new(source, blob);
-    let start = reader.bytes(0, SAMPLE)?;
+    let start = reader.range(0, SAMPLE)?;
     if start.starts_with(&ZSTD) {
         return Ok(Look::Kept(Reason::Zstd));
     }
@@ -101,21 +104,21 @@ fn look_at_plain(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<Look> {
         return Ok(Look::Kept(Reason::Incompressible));
     }
     let blob = reader.blob();
-    reader.rewind()?;
+    reader.restart()?;
     let sketch = Sketch::of(reader).map_err(|error| source_error(blob, error))?;
     Ok(packable(blob, None, sketch))
 }
 
 fn look_at_gzip(reader: &mut BlobReader<'_>) -> Result<Look> {
     let blob = reader.blob();
-    reader.rewind()?;
+    reader.restart()?;
     let analysis = regzip::analyse(&mut *reader, &regzip::Options::default());
     let recipe = match analysis.map_err(|error| from_source(blob, error))? {
         Analysis::Recipe(recipe) => recipe,
         Analysis::Verbatim(reason) => return Ok(Look::Kept(Reason::Gzip(reason))),
         _ => return Ok(Look::Kept(Reason::NotProved)),
     };
-    reader.rewind()?;
+    reader.restart()?;
     let mut sketcher = Sketcher::default();
     let opened = regzip::open(&recipe, reader, Feed(&mut sketcher));
     opened.map_err(|error| from_source(blob, error))?;
@@ -158,8 +161,10 @@ const DENSE: u64 = 1020;
 /// nothing is gained by opening it, and the search for its encoder is saved.
 fn gains_nothing(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<bool> {
     let size = reader.blob().size;
-    let end = reader.bytes(size.saturating_sub(4), 4)?;
-    let stated = end.first_chunk::<4>().map_or(0, |end| u64::from(u32::from_le_bytes(*end)));
+    let end = reader.range(size.saturating_sub(4), 4)?;
+    let stated = end
+        .first_chunk::<4>()
+        .map_or(0, |end| u64::from(u32::from_le_bytes(*end)));
     // Only the low 32 bits are stated.
     let low = size & u64::from(u32::MAX);
     if stated < low / 8 * 7 || stated > low.saturating_mul(DENSE) / 1000 {
@@ -167,14 +172,10 @@ fn gains_nothing(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<bool> {
     }
     let mut plain = Vec::new();
     // The sample ends somewhere in the stream: what came before is enough.
-    let _ = flate2::read::GzDecoder::new(start).take(SAMPLE).read_to_end(&mut plain);
+    let _ = flate2::read::GzDecoder::new(start)
+        .take(SAMPLE)
+        .read_to_end(&mut plain);
     Ok(plain.len() + (1 << 12) < start.len() * 2 && is_dense(&plain) && !has_streams(&plain))
-}
-
-/// Whether fast compression gains less than two hundredths.
-fn is_dense(sample: &[u8]) -> bool {
-    let compressed = zstd::bulk::compress(sample, 1).map_or(0, |bytes| bytes.len());
-    compressed > sample.len() / 50 * 49
 }
 
 /// Whether something in the sample begins like a stream that could be opened.

@@ -110,7 +110,9 @@ impl Splitter {
         if self.started {
             visit(Part::Structure(&rest));
         } else {
-            visit(Part::File { name: String::new() });
+            visit(Part::File {
+                name: String::new(),
+            });
             visit(Part::Data(&rest));
         }
     }
@@ -157,7 +159,9 @@ impl Splitter {
                 self.state = State::Rest;
             }
             None => {
-                visit(Part::File { name: String::new() });
+                visit(Part::File {
+                    name: String::new(),
+                });
                 visit(Part::Data(&block));
                 self.state = State::Other;
             }

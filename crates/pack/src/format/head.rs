@@ -71,6 +71,19 @@ impl StreamKind {
     }
 }
 
+impl std::fmt::Display for StreamKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Structure => f.write_str("structure"),
+            Self::Plain(number) => write!(f, "plain objects {number}"),
+            Self::Related(number) => match relate::StreamId::from_number(*number) {
+                Some(id) => id.fmt(f),
+                None => write!(f, "codec stream {number}"),
+            },
+        }
+    }
+}
+
 /// How a stream is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
@@ -176,8 +189,10 @@ impl StreamEntry {
 
     fn get(row: &[u8]) -> Result<Self> {
         let number = u16::from_le_bytes([row[2], row[3]]);
-        let kind = StreamKind::from_numbers(row[0], number)
-            .ok_or(unsupported("stream kind", u64::from(row[0]) << 16 | u64::from(number)))?;
+        let kind = StreamKind::from_numbers(row[0], number).ok_or(unsupported(
+            "stream kind",
+            u64::from(row[0]) << 16 | u64::from(number),
+        ))?;
         let coding = match row[1] {
             0 => Coding::Raw,
             1 => Coding::Zstd,
@@ -196,7 +211,10 @@ impl StreamEntry {
             Coding::Zstd => (10..=MAX_WINDOW).contains(&entry.window),
         };
         if !plausible || row[5..8] != [0; 3] {
-            return Err(damaged(Part::Head, "a stream's fields contradict each other"));
+            return Err(damaged(
+                Part::Head,
+                "a stream's fields contradict each other",
+            ));
         }
         Ok(entry)
     }
@@ -211,7 +229,9 @@ fn unsupported(what: &'static str, number: u64) -> Error {
 }
 
 fn field<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N]> {
-    let field = bytes.get(at..at + N).and_then(|field| field.try_into().ok());
+    let field = bytes
+        .get(at..at + N)
+        .and_then(|field| field.try_into().ok());
     field.ok_or(damaged(Part::Head, "it ends early"))
 }
 

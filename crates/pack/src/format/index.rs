@@ -197,7 +197,10 @@ impl<'a> Usage<'a> {
     }
 
     fn structure(&mut self, len: u64) -> Result<()> {
-        let found = self.streams.iter().position(|s| s.kind == StreamKind::Structure);
+        let found = self
+            .streams
+            .iter()
+            .position(|s| s.kind == StreamKind::Structure);
         match found {
             Some(stream) => self.take(stream, len),
             None if len == 0 => Ok(()),
@@ -223,7 +226,7 @@ impl<'a> Usage<'a> {
 impl Object {
     fn put(&self, number: usize, out: &mut Vec<u8>) {
         let related = matches!(self.body, Body::Related(_));
-        let flags = u8::from(related) * RELATED | u8::from(self.map.is_some()) * NESTED;
+        let flags = (u8::from(related) * RELATED) | (u8::from(self.map.is_some()) * NESTED);
         out.push(flags);
         put(out, self.len);
         if let Some(map) = &self.map {
@@ -392,7 +395,10 @@ impl BlobEntry {
         let mut len = 0u64;
         for (position, piece) in self.pieces.iter().enumerate() {
             let object = match piece.object {
-                Some(number) => objects.get(number).ok_or(damaged(part, "no such object"))?.content_len(),
+                Some(number) => objects
+                    .get(number)
+                    .ok_or(damaged(part, "no such object"))?
+                    .content_len(),
                 None if position + 1 == self.pieces.len() && piece.structure > 0 => 0,
                 None => return Err(damaged(part, "a piece without an object")),
             };
