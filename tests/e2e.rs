@@ -19,10 +19,14 @@ mod interchange;
 mod interrupted;
 #[path = "e2e/lists.rs"]
 mod lists;
+#[path = "e2e/mirroring.rs"]
+mod mirroring;
 #[path = "e2e/other_products.rs"]
 mod other_products;
 #[path = "e2e/product_docs.rs"]
 mod product_docs;
+#[path = "e2e/product_list.rs"]
+mod product_list;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
 #[path = "e2e/secrets.rs"]

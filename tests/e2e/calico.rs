@@ -246,7 +246,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (&["corp"], "path on Docker Hub"),
         (
             &["r.corp", "--release", "v3.31.0"],
-            "has no image of calico v3.31.0",
+            "contains no image of calico v3.31.0",
         ),
         (&["r.corp", "--naming", "host"], "naming rule"),
         (&["r.corp", "--naming", "flat"], "needs a path"),
@@ -270,7 +270,6 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         let run = shore.run(&[write.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
-        assert!(!run.stderr.contains("a default install"), "{}", run.stderr);
         assert!(!shore.path("apply").exists(), "{arguments:?}");
     }
     let mirror = shore.run(&["mirror", "containerd", "calico.tar", "corp"]);
@@ -279,7 +278,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
     for (arguments, words) in [
         (&["--product-mirror", "corp/x"], "path on Docker Hub"),
         (&["--product-registry", "corp"], "path on Docker Hub"),
-        (&["--with=windows", "--without=windows"], "both taken"),
+        (&["--with=windows", "--without=windows"], "both included"),
     ] {
         let run = shore.run(&[release.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
@@ -320,7 +319,7 @@ fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
     assert_eq!(shore.read("apply/README.md"), whole);
     let other = shore.run(&[write.as_slice(), &["--overwrite"]].concat());
     assert_eq!(other.code, Some(0), "{}", other.stderr);
-    let said = "apply has files that this run did not write: r.yaml";
+    let said = "apply contains files that this run did not write: r.yaml";
     assert!(other.stderr.contains(said), "{}", other.stderr);
     shore.write("installation.yaml", "kind: Other\n");
     let two = shore.run(&[write.as_slice(), &["--manifest", "installation.yaml"]].concat());
@@ -329,7 +328,7 @@ fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
 }
 
 #[test]
-fn an_image_of_a_manifest_that_the_bundle_does_not_have_is_said() {
+fn an_install_whose_images_are_not_all_in_the_bundle_is_refused_unless_that_is_allowed() {
     let shore = shore_with_calico("v3.32.1");
     let manifest = include_str!("../fixtures/calico/02-tigera-operator.yaml");
     shore.write("02-tigera-operator.yaml", manifest);
@@ -338,27 +337,125 @@ fn an_image_of_a_manifest_that_the_bundle_does_not_have_is_said() {
         "calico",
         "calico.tar",
         "r.corp/m",
-        "--install",
-        "openshift",
         "--manifest",
         "02-tigera-operator.yaml",
-        "--dry-run",
+        "--out-dir",
+        "apply",
     ];
-    let run = shore.run(&write);
-    assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let said: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter(|line| line.contains("the bundle does not have quay.io"))
-        .collect();
-    assert_eq!(said.len(), 1, "{}", run.stderr);
-    let place = "02-tigera-operator.yaml:29: the bundle does not have quay.io/calico/ctl:v3.32.1;";
-    assert!(said[0].contains(place), "{}", said[0]);
+    // The manifest names it, and OpenShift needs it whatever the manifests are.
+    for install in ["openshift", "operator"] {
+        let run = shore.run(&[write.as_slice(), &["--install", install]].concat());
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        let ctl = "quay.io/calico/ctl:v3.32.1, in 02-tigera-operator.yaml line 29, which has to be at r.corp/m/calico/ctl:v3.32.1";
+        assert!(run.stderr.contains(ctl), "{}", run.stderr);
+        assert!(run.stderr.contains("--allow-missing"), "{}", run.stderr);
+        assert!(!shore.path("apply").exists());
+    }
+    let bare = ["product", "calico", "calico.tar", "r.corp/m", "--dry-run"];
+    let openshift = shore.run(&[bare.as_slice(), &["--install", "openshift"]].concat());
+    assert_eq!(openshift.code, Some(2), "{}", openshift.stderr);
+    let words = "quay.io/calico/ctl:v3.32.1, which calico v3.32.1 on OpenShift pulls";
+    assert!(openshift.stderr.contains(words), "{}", openshift.stderr);
     assert!(
-        said[0].contains("r.corp/m/calico/ctl:v3.32.1"),
+        openshift.stderr.contains("--with openshift"),
         "{}",
-        said[0]
+        openshift.stderr
     );
+    let allowed = ["--install", "openshift", "--allow-missing"];
+    let allowed = shore.run(&[write.as_slice(), &allowed].concat());
+    assert_eq!(allowed.code, Some(0), "{}", allowed.stderr);
+    let said = "warning: the bundle does not contain quay.io/calico/ctl:v3.32.1";
+    assert!(allowed.stderr.contains(said), "{}", allowed.stderr);
+}
+
+#[test]
+fn a_receipt_gives_product_the_destination_and_the_names() {
+    let shore = shore_with_calico("v3.32.1");
+    for (path, flags) in [
+        ("", [].as_slice()),
+        ("/a/b", &["--image-prefix", "corp-"]),
+        ("/imgs", &["--naming", "flat"]),
+    ] {
+        let destination = Registry::start();
+        let to = format!("{}{path}", destination.host());
+        let load = [
+            "load",
+            "calico.tar",
+            &to,
+            "--quiet",
+            "--receipt",
+            "receipt.json",
+        ];
+        let _ = fs::remove_file(shore.path("receipt.json"));
+        shore.ok(&[load.as_slice(), flags].concat());
+        let write = [
+            "product",
+            "calico",
+            "calico.tar",
+            "--receipt",
+            "receipt.json",
+        ];
+        let write = [write.as_slice(), &["--out-dir", "apply", "--overwrite"]].concat();
+        shore.ok(&write);
+        let (installation, set) = resources(&shore, "apply");
+        let has =
+            |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
+        let missing = missing(&installation, &set, &destination.host(), &has);
+        assert_eq!(missing, Vec::<String>::new(), "{to} {flags:?}");
+        let readme = String::from_utf8(shore.read("apply/README.md")).unwrap();
+        let load = [&["sealift load ../calico.tar", &to], flags]
+            .concat()
+            .join(" ")
+            + "\n";
+        assert!(readme.contains(&load), "{load}: {readme}");
+    }
+}
+
+#[test]
+fn a_receipt_of_something_else_is_refused() {
+    let (shore, destination) = (shore_with_calico("v3.32.1"), Registry::start());
+    let host = destination.host();
+    let load = [
+        "load",
+        "calico.tar",
+        &host,
+        "--quiet",
+        "--receipt",
+        "receipt.json",
+    ];
+    shore.ok(&[load.as_slice(), &["--map", "quay.io/calico/=net/"]].concat());
+    shore.write("not-a-receipt.json", "{}");
+    let text = String::from_utf8(shore.read("receipt.json")).unwrap();
+    let receipt: Value = serde_json::from_str(&text).unwrap();
+    let own = receipt["bundle"].as_str().unwrap();
+    let other = Digest::sha256(b"another bundle").to_string();
+    shore.write("other.json", text.replacen(own, &other, 1));
+    for (arguments, words) in [
+        (
+            &["--receipt", "receipt.json"][..],
+            "no naming rule explains",
+        ),
+        (
+            &["--receipt", "not-a-receipt.json"],
+            "not-a-receipt.json: missing field",
+        ),
+        (&["--receipt", "other.json"], "is the receipt of bundle"),
+        (
+            &["r.corp", "--receipt", "receipt.json"],
+            "is the receipt of a load to",
+        ),
+        (
+            &["--receipt", "receipt.json", "--naming", "flat"],
+            "cannot be used with",
+        ),
+        (&[], "REGISTRY[/PATH]"),
+    ] {
+        let write = ["product", "calico", "calico.tar", "--out-dir", "apply"];
+        let run = shore.run(&[write.as_slice(), arguments].concat());
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
+        assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
+        assert!(!shore.path("apply").exists());
+    }
 }
 
 #[test]
@@ -403,31 +500,4 @@ fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() 
     for publisher in ["quay.io", "docker.io"] {
         assert!(containerd.contains(publisher), "{containerd}");
     }
-}
-
-#[test]
-fn mirror_configuration_names_the_destination_for_the_images_of_the_bundle() {
-    let shore = shore_with_calico("v3.32.1");
-    for (format, file) in [
-        ("containerd", "hosts.toml"),
-        ("registries-conf", ".conf"),
-        ("k3s", "registries.yaml"),
-        ("openshift", ".yaml"),
-    ] {
-        let said = shore.ok(&["mirror", format, "calico.tar", "r.corp:5000/m"]);
-        assert!(
-            said.contains("r.corp:5000") && said.contains(file),
-            "{format}: {said}"
-        );
-    }
-    let flat = shore.run(&[
-        "mirror",
-        "containerd",
-        "calico.tar",
-        "r.corp:5000/m",
-        "--naming",
-        "flat",
-    ]);
-    assert_eq!(flat.code, Some(2), "{}", flat.stderr);
-    assert!(flat.stderr.contains("keep"), "{}", flat.stderr);
 }

@@ -13,7 +13,7 @@ fn a_series_is_its_newest_known_release_and_that_is_said() {
     let shore = Shore::new();
     let series = shore.run(&["images", "--product", "calico@3.30"]);
     assert_eq!(series.code, Some(0), "{}", series.stderr);
-    let said = "calico v3.30.7: the newest release of its series that is known";
+    let said = "calico v3.30.7: the newest known release of its series";
     assert!(series.stderr.contains(said), "{}", series.stderr);
     let exact = shore.run(&["images", "--product", "calico@v3.30.7"]);
     assert_eq!(series.stdout, exact.stdout);
@@ -36,7 +36,7 @@ fn the_plan_says_of_each_image_who_names_it_and_who_does_not() {
     let run = shore.run(&plan);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let line = format!(
-        "{typha} from {mirror}/calico/typha:v3.32.1: named by operator, manifests; not by chart, documentation"
+        "{typha} from {mirror}/calico/typha:v3.32.1: named by operator, manifests; omitted by chart, documentation"
     );
     assert!(run.stdout.contains(&line), "{}", run.stdout);
     let warning = format!("{typha} is pulled by a default install; documentation omits it");
@@ -132,7 +132,7 @@ fn the_releases_whose_registry_changed_take_the_operators_and_say_so() {
         );
         let said = run
             .stderr
-            .contains("manifests takes 7 images from docker.io");
+            .contains("manifests pull 7 images from docker.io");
         assert_eq!(said, quay, "{version}: {}", run.stderr);
     }
 }

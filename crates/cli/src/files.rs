@@ -27,6 +27,20 @@ pub(crate) struct NewFile {
 pub(crate) const ORDINARY: u32 = 0o644;
 pub(crate) const SECRET: u32 = 0o600;
 
+/// Refuses an output folder that is something else, before any work.
+///
+/// # Errors
+/// If there is a file under its name.
+pub(crate) fn check_folder(folder: Option<&Path>) -> Result<(), Failure> {
+    match folder {
+        Some(folder) if folder.exists() && !folder.is_dir() => {
+            let message = format!("{} is not a folder", folder.display());
+            Err(Failure::message(Exit::Usage, message).hint("choose another --out-dir"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes `files`, each under its name only when whole. Folders are made.
 ///
 /// # Errors

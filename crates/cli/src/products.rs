@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sealift_oci::{Destination, Reference};
 use sealift_products::{
-    Catalogue, Product, ProductImages, ProductSpec, RegistryChoice, Release, Selection, SetNaming,
+    Catalogue, CatalogueError, ProductImages, ProductSpec, RegistryChoice, Release, SelectError,
+    Selection, SetNaming,
 };
 
 use crate::exit::Exit;
@@ -18,15 +19,15 @@ pub(crate) use report::ProductReport;
 /// No product data file is larger.
 const MAX_DATA_BYTES: u64 = 16 << 20;
 
-/// Which product's images are meant.
+/// The products whose images are requested.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Products")]
 pub(crate) struct ProductArgs {
-    /// All images that a release of a product needs: calico@v3.32.1, or calico@3.32 for the newest
-    /// patch release that is known; for a name that is not known the products are listed [repeatable]
+    /// Include the images of a release of a product: calico@v3.32.1, or calico@3.32 for the newest known
+    /// patch release; `sealift product list` prints the products (repeatable)
     #[arg(long, value_name = "NAME@VERSION")]
     pub(crate) product: Vec<ProductSpec>,
-    /// Take an optional part of the product too: Calico's windows, Cilium's hubble, … [repeatable]
+    /// Include an optional part of the product: Calico's windows, Cilium's hubble, … (repeatable)
     #[arg(
         long,
         value_name = "FEATURE",
@@ -34,7 +35,7 @@ pub(crate) struct ProductArgs {
         value_delimiter = ','
     )]
     pub(crate) with: Vec<String>,
-    /// Leave a part of the product out that a default install has [repeatable]
+    /// Exclude a part of the product that a default install includes (repeatable)
     #[arg(
         long,
         value_name = "FEATURE",
@@ -42,12 +43,12 @@ pub(crate) struct ProductArgs {
         value_delimiter = ','
     )]
     pub(crate) without: Vec<String>,
-    /// Take the images of the release's default registry from this one, which has them under the same
-    /// names; the operator keeps its own
+    /// Pull the images of the release's default registry from this one, which serves them under the same
+    /// names; the operator keeps its own registry
     #[arg(long, value_name = "REGISTRY[/PATH]", requires = "product")]
     pub(crate) product_registry: Option<Destination>,
-    /// Pull all images of the product from this mirror, which has them below this path; they keep the
-    /// names that the release has for them
+    /// Pull all images of the product from this mirror, which serves them below this path; they keep the
+    /// names that the release gives them
     #[arg(
         long,
         value_name = "REGISTRY[/PATH]",
@@ -59,40 +60,40 @@ pub(crate) struct ProductArgs {
     pub(crate) data: ProductDataArgs,
 }
 
-/// Releases that the program does not know.
+/// Releases that are not built in.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ProductDataArgs {
-    /// Read releases from a file that are newer than this program [repeatable]
+    /// Read releases that are newer than this program from a file (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) product_data: Vec<PathBuf>,
 }
 
-/// The images of one release, as the arguments chose them.
+/// The images of one release that the arguments select.
 pub(crate) struct Chosen {
     /// `calico v3.32.1`.
     pub(crate) name: String,
-    /// The images, those left out, and what to know.
+    /// The images, those excluded, and warnings.
     pub(crate) images: ProductImages,
-    /// Whether only the series was asked for.
+    /// Whether only the series was requested.
     pub(crate) newest_of_series: bool,
     /// The naming rule that the product's own setting for a private registry follows.
     pub(crate) naming: Option<SetNaming>,
 }
 
 impl Chosen {
-    /// Whole sentences for a person.
+    /// What a person should know of the selection.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let newest = self
             .newest_of_series
-            .then(|| "the newest release of its series that is known".to_owned());
+            .then(|| "the newest known release of its series".to_owned());
         let naming = self.naming.iter().map(|naming| {
             let SetNaming { rule, because } = naming;
-            format!("load with --naming {rule}, unless nodes have a mirror: {because}")
+            format!("load with --naming {rule} unless nodes use a mirror: {because}")
         });
         let differences = self.images.warnings.iter().map(ToString::to_string);
         let refused = self.images.refused.iter().map(|refused| {
             format!(
-                "{} is left out, though {} names it: {}",
+                "{} is excluded, although {} names it: {}",
                 refused.reference, refused.source, refused.reason
             )
         });
@@ -105,19 +106,19 @@ impl Chosen {
             .collect()
     }
 
-    /// The names that the images are carried under.
+    /// The names under which the images are bundled.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
         self.images.images.iter().map(|image| &image.reference)
     }
 
-    /// A mirror's name for each image that is pulled from one.
+    /// The name at the mirror of each image that is pulled from one.
     pub(crate) fn mirrors(&self) -> impl Iterator<Item = (&Reference, &Reference)> {
         let images = self.images.images.iter();
         images.filter_map(|image| Some((&image.reference, image.mirror.as_ref()?)))
     }
 }
 
-/// All products that are known, those of the user's files included.
+/// All known products, those of the user's files included.
 pub(crate) fn catalogue(args: &ProductDataArgs) -> Result<Catalogue, Failure> {
     let usage = |error: sealift_products::DataError| Failure::new(Exit::Usage, &error);
     let mut catalogue = Catalogue::built_in().map_err(usage)?;
@@ -139,12 +140,12 @@ fn read_data(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     let size = fs::metadata(path).map_err(|error| usage(error.to_string()))?;
     if size.len() > MAX_DATA_BYTES {
-        return Err(usage(format!("it has more than {MAX_DATA_BYTES} bytes")));
+        return Err(usage(format!("it is larger than {MAX_DATA_BYTES} bytes")));
     }
     fs::read(path).map_err(|error| usage(error.to_string()))
 }
 
-/// The images that `args` ask for, release by release.
+/// The images that `args` request, release by release.
 pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
     if args.product.is_empty() {
         return Ok(Vec::new());
@@ -154,20 +155,19 @@ pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
         .iter()
         .find(|feature| args.without.contains(feature))
     {
-        let message = format!("the feature {feature:?} is both taken and left out");
-        return Err(Failure::message(Exit::Usage, message).hint("--with or --without, not both"));
+        let message = format!("the feature {feature:?} is both included and excluded");
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("name it with --with or with --without, not both"));
     }
     let catalogue = catalogue(&args.data)?;
     let selection = selection(args);
     let specs = args.product.iter();
     specs
         .map(|spec| {
-            let resolved = catalogue
-                .resolve(spec)
-                .map_err(|error| Failure::new(Exit::Usage, &error))?;
+            let resolved = catalogue.resolve(spec)?;
             Ok(Chosen {
                 name: name(resolved.release),
-                images: select(resolved.product, resolved.release, &selection)?,
+                images: resolved.release.select(resolved.product, &selection)?,
                 newest_of_series: resolved.newest_of_series,
                 naming: resolved.product.naming.clone(),
             })
@@ -175,18 +175,7 @@ pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
         .collect()
 }
 
-/// The images of `release` under `selection`.
-pub(crate) fn select(
-    product: &Product,
-    release: &Release,
-    selection: &Selection,
-) -> Result<ProductImages, Failure> {
-    release
-        .select(product, selection)
-        .map_err(|error| Failure::new(Exit::Usage, &error))
-}
-
-/// How a release is called in sentences.
+/// A release in messages.
 pub(crate) fn name(release: &Release) -> String {
     format!("{} {}", release.product, release.version)
 }
@@ -201,5 +190,33 @@ fn selection(args: &ProductArgs) -> Selection {
         with: args.with.iter().cloned().collect(),
         without: args.without.iter().cloned().collect(),
         registry,
+    }
+}
+
+impl From<CatalogueError> for Failure {
+    fn from(error: CatalogueError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            CatalogueError::Product { .. } => failure.hint(
+                "`sealift product list` prints the known products; --product-data FILE adds others",
+            ),
+            CatalogueError::Version { .. } => failure.hint(
+                "--product-data FILE adds a release; the format is in crates/products/data/README.md",
+            ),
+            CatalogueError::Gap { .. } => failure,
+        }
+    }
+}
+
+impl From<SelectError> for Failure {
+    fn from(error: SelectError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            SelectError::Feature { product, .. } | SelectError::Absent { product, .. } => failure
+                .hint(format!(
+                    "`sealift product list {product}` prints the features and what each adds"
+                )),
+            SelectError::Empty { .. } | SelectError::Naming(_) => failure,
+        }
     }
 }

@@ -10,6 +10,7 @@
 mod error;
 mod execute;
 mod graph;
+mod loaded;
 mod plan;
 mod receipt;
 mod request;
@@ -17,6 +18,7 @@ mod select;
 
 pub use error::{ForeignLayer, LoadError, PartlyMoved, TagConflict};
 pub use execute::execute;
+pub use loaded::{Loaded, LoadedImage, ReceiptError};
 pub use plan::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
     PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals, plan,

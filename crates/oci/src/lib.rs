@@ -7,6 +7,7 @@
 mod descriptor;
 mod digest;
 mod dns;
+mod infer;
 mod json;
 mod manifest;
 pub mod media_type;

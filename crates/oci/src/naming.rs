@@ -311,6 +311,11 @@ impl Naming {
         self.rule
     }
 
+    /// The prefix before the last component of every name, if there is one.
+    pub fn prefix(&self) -> Option<&str> {
+        Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty())
+    }
+
     /// The repository of `reference` below the destination's path.
     pub fn repository(&self, reference: &Reference) -> String {
         let name = reference.name();

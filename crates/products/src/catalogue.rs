@@ -1,53 +1,56 @@
+//! The products and releases that are known.
+
 use sealift_oci::NamingRule;
 
-use crate::Version;
 use crate::data::{DataError, Gap, Product, RawFile, Release, SetNaming, read, release};
 use crate::spec::{ProductSpec, Wanted};
+use crate::suggest::{closest, did_you_mean};
+use crate::version::Version;
 
 mod built_in;
 
-/// All products and releases that are known: those of this program, and those of files that were added.
+/// All products and releases that are known: the built-in ones, and those of files that were added.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Catalogue {
     products: Vec<Product>,
 }
 
-/// A release that was found.
+/// The release that a spec names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved<'c> {
     /// The product.
     pub product: &'c Product,
     /// The release.
     pub release: &'c Release,
-    /// Whether only the series was asked for and this is its newest known release; to be said aloud.
+    /// Whether only the series was requested and this is its newest known release; to be reported.
     pub newest_of_series: bool,
 }
 
-/// Why no release was found.
+/// Why a spec names no release.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogueError {
     /// No product has this name.
-    #[error("no product is called {name:?} (known: {known}; add one with --product-data FILE)")]
+    #[error("no product is named {name:?}{} (known: {known})", did_you_mean(suggestion.as_deref()))]
     Product {
         /// The name.
         name: String,
+        /// The product that was probably meant.
+        suggestion: Option<String>,
         /// The known products.
         known: String,
     },
     /// The product has no such release.
-    #[error(
-        "{product} {wanted} is not known (known: {known}; add a release with --product-data FILE, in the format of crates/products/data/README.md)"
-    )]
+    #[error("{product} {wanted} is not known (known: {known})")]
     Version {
         /// The product.
         product: String,
-        /// What was asked for.
+        /// What was requested.
         wanted: String,
         /// The known releases, or those of the series.
         known: String,
     },
-    /// Upstream has the tag, but nothing that can be carried.
-    #[error("{product} {version} cannot be carried: {reason}")]
+    /// Upstream has the tag, but published no release under it.
+    #[error("{product} {version} cannot be bundled: {reason}")]
     Gap {
         /// The product.
         product: String,
@@ -59,10 +62,10 @@ pub enum CatalogueError {
 }
 
 impl Catalogue {
-    /// What is compiled in.
+    /// The products that are compiled in.
     ///
     /// # Errors
-    /// Never in a program whose tests pass: the data files are checked there.
+    /// Never in a program whose tests pass: they read every data file.
     pub fn built_in() -> Result<Self, DataError> {
         let mut catalogue = Self::default();
         for (name, text) in built_in::FILES {
@@ -71,11 +74,11 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// The same with a data file of the user's. A release that is known already is replaced by the
-    /// file's; its `origin` then is the file's name.
+    /// The same with a data file of the user. It replaces a release that is known already; the `origin` of
+    /// its releases is the file's name.
     ///
     /// # Errors
-    /// Where the file is not a data file, describes an unknown product or names a floating tag.
+    /// If the file is not a data file, has releases of an unknown product or names a floating tag.
     pub fn with_file(mut self, name: &str, bytes: &[u8]) -> Result<Self, DataError> {
         self.add(name, bytes)?;
         Ok(self)
@@ -91,17 +94,24 @@ impl Catalogue {
         self.products.iter().find(|product| product.name == name)
     }
 
-    /// The release that `spec` names; for a series, the newest one that is no pre-release.
+    /// The product of this name.
     ///
     /// # Errors
-    /// Where product or release are not known; the error says which are.
+    /// If it is not known; the error lists the products that are.
+    pub fn named(&self, name: &str) -> Result<&Product, CatalogueError> {
+        self.product(name).ok_or_else(|| CatalogueError::Product {
+            name: name.chars().take(60).collect(),
+            suggestion: closest(name, self.names()).map(str::to_owned),
+            known: join(self.names()),
+        })
+    }
+
+    /// The release that `spec` names; for a series, the newest one that is not a pre-release.
+    ///
+    /// # Errors
+    /// If the product or the release is not known; the error lists those that are.
     pub fn resolve(&self, spec: &ProductSpec) -> Result<Resolved<'_>, CatalogueError> {
-        let product = self
-            .product(&spec.product)
-            .ok_or_else(|| CatalogueError::Product {
-                name: spec.product.clone(),
-                known: join(self.products.iter().map(|product| product.name.as_str())),
-            })?;
+        let product = self.named(&spec.product)?;
         let (release, newest_of_series) = match &spec.wanted {
             Wanted::Exact(version) => (exact(product, version)?, false),
             Wanted::Series(major, minor) => (newest(product, (*major, *minor)), true),
@@ -112,6 +122,10 @@ impl Catalogue {
             release,
             newest_of_series,
         })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.products.iter().map(|product| product.name.as_str())
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), DataError> {
@@ -145,7 +159,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The place of the file's product, with what the file says about the product itself.
+    /// The index of the file's product, updated with what the file says about the product itself.
     fn describe(&mut self, name: &str, file: &RawFile) -> Result<usize, DataError> {
         let index = self.products.iter().position(|p| p.name == file.product);
         let index = match (index, &file.title) {

@@ -6,8 +6,9 @@ use sealift_oci::{Digest, NamingRule, Reference};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::import::floating;
-use crate::{Version, YamlError, read_yaml_one};
+use crate::tag::floating;
+use crate::version::Version;
+use crate::yaml::{YamlError, read_yaml_one};
 
 /// The feature that everything belongs to which a default install pulls.
 pub(crate) const DEFAULT: &str = "default";

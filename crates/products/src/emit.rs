@@ -134,7 +134,7 @@ pub(crate) fn text(value: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::read_yaml_one;
+    use crate::yaml::read_yaml_one;
     use proptest::prelude::*;
     use serde_json::json;
 

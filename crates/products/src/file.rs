@@ -1,11 +1,13 @@
-/// A file that the caller may write: where, relative to the folder that it chose, and the bytes.
+//! Files that the caller writes.
+
+/// A file to write: where, relative to the folder that the caller chose, and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFile {
-    /// The file's name, with `/` before folders that it needs; never absolute, no `..`.
+    /// The file's name, with `/` after folders; never absolute, without `..`.
     pub name: String,
-    /// What goes into it.
+    /// Its content.
     pub bytes: Vec<u8>,
-    /// Whether it holds credentials: it must be readable by its owner alone and never printed.
+    /// Whether it contains credentials: it must be readable only by its owner and never printed.
     pub secret: bool,
 }
 

@@ -14,9 +14,12 @@
 mod catalogue;
 mod data;
 mod emit;
+mod features;
 mod file;
 mod select;
 mod spec;
+mod suggest;
+mod tag;
 mod version;
 mod yaml;
 
@@ -26,8 +29,10 @@ pub mod mirror;
 
 pub use catalogue::{Catalogue, CatalogueError, Resolved};
 pub use data::{DataError, Feature, Gap, ImageRow, Product, Refused, Release, SetNaming, Source};
+pub use features::FeatureImages;
 pub use file::OutputFile;
 pub use select::{ProductImage, ProductImages, RegistryChoice, SelectError, Selection, Warning};
 pub use spec::{ProductSpec, SpecError};
+pub use tag::floating;
 pub use version::Version;
 pub use yaml::{YamlError, YamlFault, read_yaml, read_yaml_one};

@@ -1,15 +1,18 @@
+//! The images of a release under the user's choice of features and registries.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_oci::{Destination, Naming, NamingError, Reference};
 
-use crate::data::{DEFAULT, ImageRow, Product, Refused, Release, Source};
+use crate::data::{DEFAULT, Feature, ImageRow, Product, Refused, Release, Source};
+use crate::suggest::{closest, did_you_mean};
 
 /// What the user chose for one release.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Selection {
-    /// Features besides the product's default ones.
+    /// Features in addition to the default ones.
     pub with: BTreeSet<String>,
-    /// Default features that are left out.
+    /// Default features that are excluded.
     pub without: BTreeSet<String>,
     /// Where the images are pulled from.
     pub registry: RegistryChoice,
@@ -22,53 +25,53 @@ pub enum RegistryChoice {
     #[default]
     Release,
     /// Another public registry for the images of the release's default registry, such as `quay.io` for
-    /// a Calico that says Docker Hub; images with a registry of their own keep it, and so does the operator.
+    /// a Calico release on Docker Hub; images with a registry of their own keep it, and so does the operator.
     Published(Destination),
-    /// A mirror that has all of them below its path. They are pulled from there and keep the names that
-    /// the release has for them.
+    /// A mirror that serves all of them below its path. They are pulled from there and keep the names that
+    /// the release gives them.
     Mirror(Destination),
 }
 
 /// The images of a release under one selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductImages {
-    /// The chosen images, in the order of the data.
+    /// The selected images, in the order of the data.
     pub images: Vec<ProductImage>,
-    /// The others, with the features that would choose them.
+    /// The others, with the features that would select them.
     pub left_out: Vec<ProductImage>,
-    /// What upstream's files name and nobody should pull.
+    /// References in upstream's files that nobody should pull.
     pub refused: Vec<Refused>,
-    /// Differences between the sources that matter for the chosen images.
+    /// Differences between the sources that matter for the selected images.
     pub warnings: Vec<Warning>,
 }
 
-/// One image and who speaks of it.
+/// An image and the sources that name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductImage {
-    /// The name that it is carried under.
+    /// The name under which it is bundled.
     pub reference: Reference,
-    /// The image as the release itself names it; the same unless another public registry was chosen.
+    /// The image as the release itself names it; the same unless another public registry was selected.
     pub published: Reference,
-    /// A mirror's name for it, where it is pulled from one.
+    /// Its name at the mirror, if it is pulled from one.
     pub mirror: Option<Reference>,
-    /// The same image in other registries, where sources of upstream's take it from those.
+    /// The same image in other registries that some of upstream's sources pull it from.
     pub elsewhere: Vec<Reference>,
     /// The features that need it.
     pub features: Vec<String>,
     /// The sources that name it.
     pub named_by: Vec<Source>,
-    /// The sources that were read and do not name it.
+    /// The sources that were read and omit it.
     pub omitted_by: Vec<Source>,
 }
 
 impl ProductImage {
-    /// Where it is pulled from.
+    /// The reference that it is pulled from.
     pub fn pulled_from(&self) -> &Reference {
         self.mirror.as_ref().unwrap_or(&self.reference)
     }
 }
 
-/// A difference between sources that a person should know.
+/// Something about the sources that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// An image of a default install is missing from a list that claims to be complete.
@@ -80,19 +83,19 @@ pub enum Warning {
         sources: String,
     },
     /// A source names an image under another tag.
-    #[error("{image} is taken, though {origin} says {other}")]
+    #[error("{image} is selected, though {origin} names {other}")]
     Differs {
-        /// The image that was taken.
+        /// The selected image.
         image: Reference,
         /// The source that differs.
         origin: Source,
-        /// What it says.
+        /// The reference in that source.
         other: Reference,
     },
-    /// A source takes images from another registry. Upstream pushes each image to all of its
-    /// registries, but makes the indexes apart, so that digests can differ.
+    /// A source pulls images from another registry. Upstream pushes each image to all of its registries, but
+    /// creates their indexes separately, so that digests can differ.
     #[error(
-        "{origin} takes {count} images from {registry} ({images}); {taken} is asked for them, as the operator does; digests can differ between the two"
+        "{origin} {verb} {count} images from {registry} ({images}); they are pulled from {taken}, as the operator does; digests can differ between the two", verb = if origin.as_str().ends_with('s') { "pull" } else { "pulls" }
     )]
     OtherRegistry {
         /// The source that differs.
@@ -108,7 +111,7 @@ pub enum Warning {
     },
     /// The operator was built for another release, so that it installs that one's images.
     #[error(
-        "the operator of {version}, {operator}, was built for {built_for}, whose images and ImageSet it asks for"
+        "the operator of {version}, {operator}, was built for {built_for}, whose images and ImageSet it uses"
     )]
     OperatorRelease {
         /// The release.
@@ -118,53 +121,55 @@ pub enum Warning {
         /// What the operator was built for.
         built_for: String,
     },
-    /// The operator asks every `ImageSet` for an image that was not chosen.
+    /// The operator requires an image in every `ImageSet` that was not selected.
     #[error(
-        "an ImageSet for this operator needs {image} as well, used or not: take it along with the feature {feature:?}, or install by tag"
+        "an ImageSet for this operator needs {image} as well, used or not: include the feature {feature:?}, or install by tag"
     )]
     ImageSetNeeds {
         /// The image.
         image: Reference,
-        /// The feature that chooses it.
+        /// The feature that selects it.
         feature: String,
     },
     /// The images may not exist.
     #[error(
-        "{image} is named by the operator but was perhaps never published; a build that cannot find it should leave the feature {feature:?} out"
+        "{image} is named by the operator but may never have been published; if it cannot be pulled, exclude the feature {feature:?}"
     )]
     MaybeUnpublished {
         /// The image.
         image: Reference,
-        /// The feature that chose it.
+        /// The feature that selected it.
         feature: String,
     },
 }
 
-/// Why a selection cannot be made.
+/// Why a selection is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// The product has no such feature.
-    #[error("{product} has no feature {feature:?} (known: {known})")]
+    #[error("{product} has no feature {feature:?}{} (known: {known})", did_you_mean(suggestion.as_deref()))]
     Feature {
         /// The product.
         product: String,
-        /// What was asked for.
+        /// What was requested.
         feature: String,
+        /// The feature that was probably meant.
+        suggestion: Option<String>,
         /// The product's features.
         known: String,
     },
-    /// The release has no image for a feature that was asked for.
+    /// The release has no image for a requested feature.
     #[error("{product} {version} has no image for the feature {feature:?}")]
     Absent {
         /// The product.
         product: String,
         /// The release.
         version: String,
-        /// What was asked for.
+        /// What was requested.
         feature: String,
     },
     /// Nothing is left.
-    #[error("{product} {version}: no image is left after leaving features out")]
+    #[error("{product} {version}: the excluded features leave no image")]
     Empty {
         /// The product.
         product: String,
@@ -176,8 +181,8 @@ pub enum SelectError {
     Naming(#[from] NamingError),
 }
 
-/// Sources that say "these are all images" and that people copy from. Manifests and charts name only
-/// what they hold themselves, so that what they omit means nothing.
+/// Sources that claim to list all images and that people copy from. Manifests and charts name only what
+/// they contain themselves, so that an omission there means nothing.
 const COMPLETE: &[&str] = &["operator", "documentation", "metadata"];
 
 /// The feature whose images are named but not always published.
@@ -187,7 +192,7 @@ impl Release {
     /// The images of this release under `selection`; `product` is the release's own.
     ///
     /// # Errors
-    /// Where the selection names a feature that the product or this release does not have.
+    /// If the selection names a feature that the product or this release does not have.
     pub fn select(
         &self,
         product: &Product,
@@ -234,7 +239,7 @@ impl Release {
         Ok(result)
     }
 
-    /// Whether every `ImageSet` has to have the image.
+    /// Whether every `ImageSet` has to contain the image.
     fn needs(&self, image: &ProductImage) -> bool {
         let names = &self.imageset_needs;
         names
@@ -242,7 +247,7 @@ impl Release {
             .any(|name| name == image.published.repository())
     }
 
-    /// One warning for all chosen images that a source takes from the same other registry.
+    /// One warning for all selected images that a source pulls from the same other registry.
     fn other_registries(&self, chosen: &BTreeSet<&str>) -> Vec<Warning> {
         let mut groups: BTreeMap<(&Source, &str, &str), Vec<&str>> = BTreeMap::new();
         for row in &self.images {
@@ -289,14 +294,7 @@ impl Release {
         selection: &'a Selection,
     ) -> Result<BTreeSet<&'a str>, SelectError> {
         for feature in selection.with.iter().chain(&selection.without) {
-            if !product.features.iter().any(|known| known.name == *feature) {
-                let known: Vec<&str> = product.features.iter().map(|f| f.name.as_str()).collect();
-                return Err(SelectError::Feature {
-                    product: product.name.clone(),
-                    feature: feature.clone(),
-                    known: known.join(", "),
-                });
-            }
+            product.feature(feature)?;
         }
         for feature in &selection.with {
             if !self.images.iter().any(|row| row.features.contains(feature)) {
@@ -351,8 +349,8 @@ impl Release {
         })
     }
 
-    /// Whether it is the operator's own image, which has a version of its own and is published at one
-    /// registry alone, whatever the others have.
+    /// Whether it is the operator's own image, which has a version of its own and is published only at one
+    /// registry.
     fn is_operator(&self, row: &ImageRow) -> bool {
         let operator = self.operator.as_ref();
         operator.is_some_and(|version| row.reference.tag() == Some(version.as_str()))
@@ -367,6 +365,25 @@ impl Release {
         Naming::default()
             .with_maps(map.transpose()?)
             .reference_at(&row.reference, other)
+    }
+}
+
+impl Product {
+    /// The feature `name`.
+    ///
+    /// # Errors
+    /// If the product does not have it; the error lists those it has.
+    pub fn feature(&self, name: &str) -> Result<&Feature, SelectError> {
+        let names = || self.features.iter().map(|feature| feature.name.as_str());
+        let mut features = self.features.iter();
+        features
+            .find(|feature| feature.name == name)
+            .ok_or_else(|| SelectError::Feature {
+                product: self.name.clone(),
+                feature: name.to_owned(),
+                suggestion: closest(name, names()).map(str::to_owned),
+                known: names().collect::<Vec<_>>().join(", "),
+            })
     }
 }
 

@@ -1,9 +1,11 @@
+//! How a release is named on input: `calico@v3.32.1`.
+
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Version;
+use crate::version::Version;
 
-/// What the user asks for: `calico@v3.32.1`, or `calico@3.32` for the newest known patch release.
+/// A requested release: `calico@v3.32.1`, or `calico@3.32` for the newest known patch release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductSpec {
     pub(crate) product: String,
@@ -16,10 +18,10 @@ pub(crate) enum Wanted {
     Series(u32, u32),
 }
 
-/// A text that names no release of a product.
+/// A text that does not name a release of a product.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} names no release of a product ({reason}; expected PRODUCT@VERSION, such as calico@v3.32.1 or calico@3.32)"
+    "{text:?} does not name a release of a product ({reason}; expected PRODUCT@VERSION, such as calico@v3.32.1 or calico@3.32)"
 )]
 pub struct SpecError {
     text: String,
@@ -41,7 +43,7 @@ impl FromStr for ProductSpec {
             text: text.chars().take(60).collect(),
             reason,
         };
-        let (product, version) = text.split_once('@').ok_or(error("there is no @"))?;
+        let (product, version) = text.split_once('@').ok_or(error("it has no @"))?;
         let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         if product.is_empty() || !product.bytes().all(plain) {
             return Err(error(
@@ -53,7 +55,7 @@ impl FromStr for ProductSpec {
             None => Wanted::Exact(
                 version
                     .parse()
-                    .map_err(|_| error("a version has two numbers at least"))?,
+                    .map_err(|_| error("a version has at least two numbers"))?,
             ),
         };
         Ok(Self {
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_or_a_series_can_be_asked_for() {
+    fn a_release_or_a_series_can_be_requested() {
         let exact: ProductSpec = "calico@v3.32.1".parse().unwrap();
         assert_eq!(exact.product(), "calico");
         assert!(matches!(exact.wanted, Wanted::Exact(_)));
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_release_is_refused() {
+    fn a_text_that_names_no_release_is_refused() {
         for text in [
             "",
             "calico",

@@ -1,9 +1,11 @@
+//! Versions of releases and operators.
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// A version: `v3.32.1`, `1.36.4`, `v1.36.4+rke2r1`, `v3.33.0-0.dev`. Ordered as semantic versions are, save that
-/// build metadata counts, since distributions release with it.
+/// A version: `v3.32.1`, `1.36.4`, `v1.36.4+rke2r1`, `v3.33.0-0.dev`. Ordered as semantic versions are, except that
+/// build metadata counts, since distributions number their releases with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     text: String,
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn a_text_that_is_not_a_version_is_refused() {
         for text in [
             "",
             "v",

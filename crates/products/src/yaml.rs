@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 100;
 /// Most values of one text, those that aliases repeat included.
 const MAX_VALUES: usize = 1_000_000;
 
-/// A text that is not the YAML (or JSON) that was expected.
+/// Why a text cannot be read as YAML (or JSON).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {fault}")]
 pub struct YamlError {
@@ -26,9 +26,9 @@ pub enum YamlFault {
     /// Not text.
     #[error("not UTF-8 text")]
     Encoding,
-    /// A template whose placeholders nobody filled in.
+    /// A template that was not rendered.
     #[error(
-        "a template with {placeholder} in line {line}, not yet rendered (expected what `helm template` or the published file gives)"
+        "a template with {placeholder} in line {line} (expected the rendered text, as helm template prints it)"
     )]
     Template {
         /// The placeholder's opening.
@@ -52,8 +52,8 @@ pub enum YamlFault {
         /// Where, from 1.
         line: usize,
     },
-    /// A key that is no scalar.
-    #[error("a key that is no text in line {line}")]
+    /// A key that is not a scalar.
+    #[error("a key in line {line} is not a scalar")]
     Key {
         /// Where, from 1.
         line: usize,
@@ -72,7 +72,7 @@ pub enum YamlFault {
 /// All documents of a YAML text; JSON is YAML.
 ///
 /// # Errors
-/// Where it is not YAML, repeats a key or goes beyond the bounds.
+/// If it is not YAML, repeats a key or exceeds the bounds.
 pub fn read_yaml(name: &str, bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
     let error = |fault| YamlError {
         name: name.to_owned(),
@@ -95,7 +95,7 @@ pub fn read_yaml(name: &str, bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
 /// The one document of a YAML text.
 ///
 /// # Errors
-/// As [`read_yaml`], and where there is none or more than one.
+/// As [`read_yaml`], and if there is not exactly one document.
 pub fn read_yaml_one(name: &str, bytes: &[u8]) -> Result<Value, YamlError> {
     let mut documents = read_yaml(name, bytes)?;
     match (documents.pop(), documents.len()) {
@@ -109,7 +109,7 @@ pub fn read_yaml_one(name: &str, bytes: &[u8]) -> Result<Value, YamlError> {
     }
 }
 
-/// A template is the usual reason for a text that is not YAML, and the better thing to say.
+/// A template is the usual reason for a text that is not YAML, and the more helpful one.
 fn syntax(text: &str, fault: &saphyr_parser::ScanError) -> YamlFault {
     find_placeholder(text).map_or_else(
         || YamlFault::Syntax {

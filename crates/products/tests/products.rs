@@ -1,4 +1,4 @@
-//! What the crate promises, against upstream's own files where they are at hand.
+//! The crate's promises, checked against upstream's own files if they are at hand.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -12,12 +12,16 @@ mod case;
 mod coverage;
 #[path = "products/data_files.rs"]
 mod data_files;
+#[path = "products/features.rs"]
+mod features;
 #[path = "products/files.rs"]
 mod files;
 #[path = "products/helm.rs"]
 mod helm;
 #[path = "products/image_set.rs"]
 mod image_set;
+#[path = "products/instructions.rs"]
+mod instructions;
 #[path = "products/mirrors.rs"]
 mod mirrors;
 #[path = "products/operator.rs"]
@@ -28,6 +32,8 @@ mod other_sets;
 mod pull_secrets;
 #[path = "products/readers.rs"]
 mod readers;
+#[path = "products/releases.rs"]
+mod releases;
 #[path = "products/schema.rs"]
 mod schema;
 #[path = "products/shared.rs"]

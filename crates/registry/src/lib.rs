@@ -31,6 +31,7 @@ mod upload;
 pub use client::{Client, ClientOptions};
 pub use error::{ErrorCode, ErrorKind, Refusal, RegistryError, SpecCode, TlsError};
 pub use keychain::{Credential, Keychain, KeychainError};
+pub use origin::is_loopback_authority;
 pub use repository::{BlobBody, Repository};
 pub use retry::RetryPolicy;
 pub use secret::Secret;

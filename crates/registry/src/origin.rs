@@ -147,8 +147,9 @@ pub(crate) fn check_lead(registry: &Origin, to: &Origin) -> Result<(), ErrorKind
     Ok(())
 }
 
-/// Whether the host of `authority` is this machine.
-pub(crate) fn is_loopback_authority(authority: &str) -> bool {
+/// Whether the host of `authority` is this machine: such registries are reached over plain HTTP unless said
+/// otherwise.
+pub fn is_loopback_authority(authority: &str) -> bool {
     is_loopback(host_of(authority))
 }
 

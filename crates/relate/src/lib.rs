@@ -30,7 +30,6 @@
     clippy::cast_possible_wrap
 )]
 
-mod bytes;
 mod channel;
 mod codec;
 mod content;
@@ -40,7 +39,6 @@ mod encode;
 mod error;
 mod matching;
 mod output;
-mod program;
 mod stream;
 mod transfer;
 mod varint;

@@ -1,3 +1,5 @@
+//! `sealift mirror`: registry mirror configuration for container runtimes.
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -7,17 +9,18 @@ use sealift_products::OutputFile;
 use sealift_products::mirror::{
     MirrorError, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_files,
 };
+use sealift_registry::is_loopback_authority;
 
 use crate::args::NamingArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::files::{NewFile, ORDINARY, write_all};
+use crate::files::{NewFile, ORDINARY, check_folder, write_all};
 use crate::{output, progress};
 
-/// Print configuration that lets nodes ask the registry, for those who would rather not rewrite
+/// Print registry mirror configuration for container runtimes (an alternative to rewriting)
 ///
 /// Manifests keep the publishers' names, and the container runtime asks the destination first. Each format
-/// can follow certain naming rules alone: that is checked for every image of the bundle.
+/// supports only certain naming rules: that is checked for every image in the bundle.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -27,21 +30,21 @@ Examples:
 pub(crate) struct MirrorArgs {
     /// containerd, registries-conf (CRI-O, podman), k3s (and RKE2), openshift or docker
     format: MirrorFormat,
-    /// The bundle that was loaded
+    /// The bundle
     bundle: PathBuf,
-    /// The registry, and the path below which it was loaded
+    /// The registry, and the path below which the bundle was loaded
     #[arg(value_name = "REGISTRY[/PATH]")]
     destination: Destination,
     #[command(flatten)]
     naming: NamingArgs,
-    /// The registry speaks plain HTTP
-    #[arg(long)]
-    plain_http: bool,
-    /// Write a policy.json too that demands signatures by the public key that nodes have under this
-    /// path, made for the publishers' names (remapIdentity), and what lets nodes look for them
+    /// Use plain HTTP with this registry; loopback addresses need no flag (repeatable)
+    #[arg(long, value_name = "HOST")]
+    plain_http: Vec<String>,
+    /// Also write a policy.json that requires signatures by the public key at PATH on the nodes, under the
+    /// publishers' names (remapIdentity), and the file with which nodes look for signatures
     #[arg(long, value_name = "PATH")]
     policy_key: Option<String>,
-    /// What kind of key that is
+    /// The kind of key at --policy-key
     #[arg(
         long,
         value_name = "KIND",
@@ -52,7 +55,7 @@ pub(crate) struct MirrorArgs {
     /// Write the files to this folder instead of printing them
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
-    /// Replace files that are there
+    /// Replace files that exist
     #[arg(long, requires = "out_dir")]
     overwrite: bool,
 }
@@ -64,8 +67,9 @@ enum PolicyKind {
 }
 
 pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
+    let plain_http = plain_http(args)?;
+    check_folder(args.out_dir.as_deref())?;
     let bundle = Bundle::open(&args.bundle)?;
-    let naming = args.naming.naming()?;
     let images: Vec<Reference> = bundle
         .record()
         .images
@@ -75,31 +79,57 @@ pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
     let request = MirrorRequest {
         images: &images,
         destination: &args.destination,
-        naming: &naming,
-        plain_http: args.plain_http,
+        naming: &args.naming.naming()?,
+        plain_http,
     };
     let mut mirror = mirror_files(args.format, &request)?;
     if let Some(path) = &args.policy_key {
-        let kind = match args.policy_kind {
-            PolicyKind::Sigstore => SignatureKind::Sigstore,
-            PolicyKind::Gpg => SignatureKind::Gpg,
-        };
-        let path = path.clone();
-        let files = policy_files(&request, &PolicyKey { kind, path })?;
-        mirror.notes.push(
-            "merge policy.json into /etc/containers/policy.json on every node; what lies in registries.d goes to /etc/containers/registries.d"
-                .to_owned(),
-        );
-        mirror.files.extend(files);
+        mirror.files.extend(policy(args, path, &request)?);
+        mirror.notes.push(policy_note(args.format));
     }
-    tell(args, &mirror.files)?;
+    write(args, &mirror.files)?;
     for note in &mirror.notes {
         progress::note(note);
     }
     Ok(Exit::Done)
 }
 
-fn tell(args: &MirrorArgs, files: &[OutputFile]) -> Result<(), Failure> {
+/// Whether the destination is reached over plain HTTP.
+fn plain_http(args: &MirrorArgs) -> Result<bool, Failure> {
+    let registry = args.destination.registry();
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    let named = |given: &String| given == registry || given.eq_ignore_ascii_case(host);
+    if let Some(other) = args.plain_http.iter().find(|given| !named(given)) {
+        let message = format!("--plain-http {other}: the destination's registry is {registry}");
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    Ok(!args.plain_http.is_empty() || is_loopback_authority(registry))
+}
+
+fn policy(
+    args: &MirrorArgs,
+    path: &str,
+    request: &MirrorRequest<'_>,
+) -> Result<Vec<OutputFile>, Failure> {
+    let kind = match args.policy_kind {
+        PolicyKind::Sigstore => SignatureKind::Sigstore,
+        PolicyKind::Gpg => SignatureKind::Gpg,
+    };
+    let path = path.to_owned();
+    Ok(policy_files(request, &PolicyKey { kind, path })?)
+}
+
+fn policy_note(format: MirrorFormat) -> String {
+    if format.reads_policy() {
+        "merge policy.json into /etc/containers/policy.json on every node, and copy the files in registries.d to /etc/containers/registries.d".to_owned()
+    } else {
+        format!(
+            "only CRI-O, podman and their like read policy.json; {format} does not check signatures"
+        )
+    }
+}
+
+fn write(args: &MirrorArgs, files: &[OutputFile]) -> Result<(), Failure> {
     let Some(folder) = &args.out_dir else {
         for file in files {
             let text = String::from_utf8_lossy(&file.bytes);

@@ -1,4 +1,4 @@
-//! A product's release image by image: who names each, and who should and does not.
+//! The images of a product's release: which sources name each of them, and which omit it.
 
 use sealift_products::Source;
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub(crate) struct ProductReport<'a> {
 #[serde(rename_all = "camelCase")]
 struct ProductImage<'a> {
     reference: String,
-    /// A mirror's name for it, where it is pulled from one.
+    /// Its name at the mirror, if it is pulled from one.
     #[serde(skip_serializing_if = "Option::is_none")]
     mirror: Option<String>,
     features: &'a [String],
@@ -28,7 +28,7 @@ struct ProductImage<'a> {
 }
 
 impl<'a> ProductReport<'a> {
-    /// The report of what was chosen.
+    /// The report of a selection.
     pub(crate) fn of(chosen: &'a Chosen) -> Self {
         Self {
             product: &chosen.name,
@@ -43,7 +43,7 @@ impl<'a> ProductReport<'a> {
         }
     }
 
-    /// One line an image, for a person.
+    /// One line for each image, for a person.
     pub(crate) fn lines(&self) -> Vec<String> {
         let head = format!("{}:", self.product);
         let images = self.images.iter().map(ProductImage::line);
@@ -75,7 +75,7 @@ impl<'a> ProductImage<'a> {
             "    {}{mirror}: {}{}",
             self.reference,
             list("named by", &self.named_by),
-            list("; not by", &self.omitted_by)
+            list("; omitted by", &self.omitted_by)
         )
     }
 }

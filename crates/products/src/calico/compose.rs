@@ -1,38 +1,38 @@
-//! How Calico's operator makes a reference of an image's default name and the Installation resource:
+//! How Calico's operator composes a reference from an image's default name and the Installation resource:
 //! `GetReference` of `pkg/components/references.go`, by version.
 
 use sealift_oci::{Digest, Reference};
 
-use crate::Version;
+use crate::version::Version;
 
-/// What an operator takes for "not given".
+/// A value that means "use the default" to the operator.
 const USE_DEFAULT: &str = "UseDefault";
 
-/// The fields of `Installation.spec` that decide where images are looked for.
+/// The fields of `Installation.spec` that decide where the operator looks for images.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Fields {
-    /// `registry`; we write it with a `/` at its end, which every version takes.
+    /// `registry`, written with a `/` at its end, which every version accepts.
     pub registry: String,
-    /// `imagePath`, where it is set.
+    /// `imagePath`, if it is set.
     pub image_path: Option<String>,
-    /// `imagePrefix`, where it is set.
+    /// `imagePrefix`, if it is set.
     pub image_prefix: Option<String>,
 }
 
-/// The three ways of putting a reference together.
+/// How an operator composes a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Composition {
-    /// To v1.38: registry and image one after the other; the operator first writes a missing `/` back
-    /// into `spec.registry`.
+    /// Up to v1.38: registry and image concatenated; the operator first writes a missing `/` into
+    /// `spec.registry`.
     Written,
-    /// v1.39 and v1.40: the same, but a missing `/` is put in while composing.
+    /// v1.39 and v1.40: the same, but a missing `/` is only added to the result.
     Slashed,
-    /// From v1.41: registry, path and name joined as paths, so that slashes do not matter.
+    /// From v1.41: registry, path and name joined as paths, so that extra slashes do not matter.
     Joined,
 }
 
 impl Composition {
-    /// The way of this operator.
+    /// The composition of this operator version.
     pub fn of(operator: &Version) -> Self {
         match operator.series() {
             series if series <= (1, 38) => Self::Written,
@@ -43,10 +43,10 @@ impl Composition {
 }
 
 /// The reference that an operator composes for `image`, given as its default reference; by `digest`
-/// where an `ImageSet` is in force, else by tag. It is a text and not a [`Reference`], since an operator
-/// can compose what is none.
+/// where an `ImageSet` is in force, else by tag. The result is a text, since an operator can
+/// compose what is not a valid [`Reference`].
 pub fn compose(
-    way: Composition,
+    composition: Composition,
     fields: &Fields,
     image: &Reference,
     digest: Option<&Digest>,
@@ -65,7 +65,7 @@ pub fn compose(
         .unwrap_or_else(|| path.to_owned());
     let registry = given(&fields.registry);
     let default = || format!("{}/", image.registry());
-    let repository = match way {
+    let repository = match composition {
         Composition::Joined => join(&[&registry.unwrap_or_else(default), &path, &name]),
         Composition::Written | Composition::Slashed => {
             let mut registry = registry.unwrap_or_else(default);
@@ -82,7 +82,7 @@ pub fn compose(
     }
 }
 
-/// Go's `path.Join` for parts that have no `.` or `..` in them.
+/// Go's `path.Join` for parts without `.` and `..`.
 fn join(parts: &[&str]) -> String {
     let parts = parts.iter().flat_map(|part| part.split('/'));
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();

@@ -1,23 +1,28 @@
 //! Values for the chart `tigera-operator`.
 //!
-//! The chart's template for the operator is `registry/image:version`, with no place for a digest. What
-//! it does with pull secrets changed twice.
+//! The chart's template for the operator is `registry/image:version`, which cannot hold a digest. How it
+//! handles pull secrets changed twice.
 
 use sealift_oci::NamingRule;
 
-use super::{CalicoError, PullSecret, Target, operator};
+use super::error::CalicoError;
+use super::pull_secret::{PullSecret, credentials_file};
+use super::release::{OPERATOR_IMAGE, operator};
+use super::steps::word;
+use super::target::Target;
+use crate::data::Release;
 use crate::emit::{Node, document, list, map};
-use crate::{OutputFile, Release};
+use crate::file::OutputFile;
 
-/// What a chart does with pull secrets.
+/// How a chart handles pull secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HelmEra {
-    /// To v3.24: Installation gets the names in the map `imagePullSecrets` and nothing else, whatever
+    /// Up to v3.24: Installation gets only the names in the map `imagePullSecrets`, whatever
     /// `installation.imagePullSecrets` says; the operator's own `ServiceAccount` gets none.
     MapOnly,
     /// v3.25 and v3.26: the same, and the `ServiceAccount` gets the names too.
     MapAndAccount,
-    /// From v3.27: names of the map and of `installation.imagePullSecrets` together.
+    /// From v3.27: the names in the map and in `installation.imagePullSecrets` together.
     Merged,
 }
 
@@ -32,22 +37,25 @@ impl HelmEra {
     }
 }
 
-/// A values file and what to know about it.
+/// A values file and how to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HelmValues {
     /// The values.
     pub file: OutputFile,
-    /// Arguments that `helm install` or `helm upgrade` needs besides.
+    /// Credentials that the chart reads from a file of their own.
+    pub credentials: Option<OutputFile>,
+    /// Further arguments of `helm upgrade`, quoted for a shell. `$CREDENTIALS` stands for a credentials file
+    /// that is not in the folder.
     pub arguments: Vec<String>,
-    /// Sentences for the person who runs it.
+    /// Notes for the person who runs it.
     pub warnings: Vec<String>,
 }
 
-/// The values with which this release's chart looks for images at the target. Credentials never go
-/// into them: charts to v3.26, which have no other way, get the file by `--set-file`.
+/// The values with which this release's chart looks for images at the target. They never contain
+/// credentials: charts up to v3.26, which create the Secret themselves, read a file.
 ///
 /// # Errors
-/// Where the release has no operator.
+/// If the release has no operator, or the credentials file cannot be used.
 pub fn helm_values(
     release: &Release,
     target: &Target,
@@ -55,51 +63,36 @@ pub fn helm_values(
 ) -> Result<HelmValues, CalicoError> {
     let operator = operator(release)?;
     let era = HelmEra::of(release);
-    let fields = target.fields();
-    let mut installation = vec![("registry".to_owned(), Node::from(fields.registry))];
-    installation.extend(
-        fields
-            .image_path
-            .map(|path| ("imagePath".to_owned(), Node::from(path))),
-    );
-    installation.extend(
-        fields
-            .image_prefix
-            .map(|prefix| ("imagePrefix".to_owned(), Node::from(prefix))),
-    );
-    let mut arguments = Vec::new();
-    let mut warnings = Vec::new();
-    if let Some(name) = secret.name() {
-        if era == HelmEra::Merged {
-            let names = list([map([("name", Node::from(name))])]);
-            installation.push(("imagePullSecrets".to_owned(), names));
-        } else {
-            arguments.push(format!(
-                "--set-file imagePullSecrets.{}=CREDENTIALS.json",
-                name.replace('.', "\\.")
-            ));
-            warnings.push(format!("the chart of {} takes pull secrets from the map imagePullSecrets alone and makes the Secret itself: give it the credentials file by --set-file, and do not create the Secret beforehand", release.version));
-        }
-        if era == HelmEra::MapOnly {
-            warnings.push(format!("the chart of {} gives the operator's own Deployment no pull secret: add it to the ServiceAccount tigera-operator (the command is in the README)", release.version));
-        }
-    }
-    if release.version.series() >= (3, 32) {
-        warnings.push("from v3.32 the chart turns the CSI driver off unless installation.kubeletVolumePluginPath is set; its two images are in the bundle all the same".to_owned());
-    }
-    let root = destination_path(target);
-    let name = |image: &str| match (target.rule(), image.rsplit_once('/')) {
-        (NamingRule::Flat, Some((_, last))) => prefixed("", last, target),
-        (_, Some((path, last))) => prefixed(&format!("{path}/"), last, target),
-        (_, None) => prefixed("", image, target),
+    let mut values = HelmValues {
+        file: OutputFile::text(
+            "values.yaml",
+            document(&document_of(release, operator.as_str(), target, secret)),
+        ),
+        credentials: None,
+        arguments: Vec::new(),
+        warnings: warnings(release, secret),
     };
-    let values = map([
-        ("installation", Node::Map(installation)),
+    if let (Some(name), true) = (secret.name(), era != HelmEra::Merged) {
+        values.credentials = credentials_file(secret, target.destination().registry())?;
+        let key = format!("imagePullSecrets.{}=", name.replace('.', "\\."));
+        values.arguments.push(match &values.credentials {
+            Some(file) => format!("--set-file {}", word(&format!("{key}{}", file.name))),
+            None => format!("--set-file {}\"$CREDENTIALS\"", word(&key)),
+        });
+    }
+    Ok(values)
+}
+
+fn document_of(release: &Release, operator: &str, target: &Target, secret: &PullSecret) -> Node {
+    let root = target.destination().to_string();
+    let name = |image: &str| name_below(image, target);
+    map([
+        ("installation", installation(release, target, secret)),
         (
             "tigeraOperator",
             map([
-                ("image", Node::from(name("tigera/operator"))),
-                ("version", operator.as_str().into()),
+                ("image", Node::from(name(OPERATOR_IMAGE))),
+                ("version", operator.into()),
                 ("registry", root.as_str().into()),
             ]),
         ),
@@ -113,22 +106,48 @@ pub fn helm_values(
                 ("tag", release.version.as_str().into()),
             ]),
         ),
-    ]);
-    Ok(HelmValues {
-        file: OutputFile::text("values.yaml", document(&values)),
-        arguments,
-        warnings,
-    })
+    ])
 }
 
-fn prefixed(path: &str, last: &str, target: &Target) -> String {
-    format!(
-        "{path}{}{last}",
-        target.fields().image_prefix.unwrap_or_default()
-    )
+fn installation(release: &Release, target: &Target, secret: &PullSecret) -> Node {
+    let fields = target.fields();
+    let mut pairs = vec![("registry".to_owned(), Node::from(fields.registry))];
+    let optional = [
+        ("imagePath", fields.image_path),
+        ("imagePrefix", fields.image_prefix),
+    ];
+    for (key, value) in optional {
+        pairs.extend(value.map(|value| (key.to_owned(), Node::from(value))));
+    }
+    if let (Some(name), HelmEra::Merged) = (secret.name(), HelmEra::of(release)) {
+        let names = list([map([("name", Node::from(name))])]);
+        pairs.push(("imagePullSecrets".to_owned(), names));
+    }
+    Node::Map(pairs)
 }
 
-/// Registry and path, under which names start.
-fn destination_path(target: &Target) -> String {
-    target.destination().to_string()
+fn warnings(release: &Release, secret: &PullSecret) -> Vec<String> {
+    let version = &release.version;
+    let era = HelmEra::of(release);
+    let mut warnings = Vec::new();
+    if secret.name().is_some() && era != HelmEra::Merged {
+        warnings.push(format!("the chart of {version} reads pull secrets only from the map imagePullSecrets and creates the Secret itself: pass it the credentials file, and do not create the Secret beforehand"));
+    }
+    if secret.name().is_some() && era == HelmEra::MapOnly {
+        warnings.push(format!("the chart of {version} gives the operator's own Deployment no pull secret: it has to be added to the ServiceAccount tigera-operator"));
+    }
+    if version.series() >= (3, 32) {
+        warnings.push("from v3.32 the chart disables the CSI driver unless installation.kubeletVolumePluginPath is set; the bundle contains its two images all the same".to_owned());
+    }
+    warnings
+}
+
+/// An image's repository below the destination's registry and path.
+fn name_below(image: &str, target: &Target) -> String {
+    let prefix = target.fields().image_prefix.unwrap_or_default();
+    match (target.rule(), image.rsplit_once('/')) {
+        (NamingRule::Flat, Some((_, last))) => format!("{prefix}{last}"),
+        (_, Some((path, last))) => format!("{path}/{prefix}{last}"),
+        (_, None) => format!("{prefix}{image}"),
+    }
 }

@@ -1,36 +1,36 @@
 //! The `ImageSet` resource: digests instead of tags.
 //!
 //! Rules of `pkg/controller/utils/imageset/imageset.go`: the name is `calico-<release>`; keys are the
-//! images' default names whatever the Installation says; a name that the operator does not know, or a
-//! rendered image that is missing, makes it refuse the whole set. From v1.36.0 the operator no longer
-//! counts its own image among the known ones.
+//! images' default names whatever the Installation says; an unknown name, or a missing image that the
+//! operator renders, makes it refuse the whole set. From v1.36.0 the operator's own image is not among the
+//! known ones.
 
 use std::collections::BTreeMap;
 
 use sealift_oci::{Algorithm, Digest, Reference};
 
-use super::{CalicoError, operator};
-use crate::data::DEFAULT;
+use super::error::CalicoError;
+use super::release::{OPERATOR_IMAGE, operator};
+use crate::data::{DEFAULT, Release, Source};
 use crate::emit::{Node, document, list, map};
-use crate::{OutputFile, ProductImage, Release, Source};
+use crate::file::OutputFile;
+use crate::select::ProductImage;
 
-const OPERATOR_IMAGE: &str = "tigera/operator";
-
-/// An `ImageSet` and what to know about it.
+/// An `ImageSet` and notes about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSet {
     /// The resource.
     pub file: OutputFile,
     /// Its name.
     pub name: String,
-    /// Sentences for the person who applies it.
+    /// Notes for the person who applies it.
     pub warnings: Vec<String>,
 }
 
 /// The names that the operator of this release accepts in an `ImageSet`.
 ///
 /// # Errors
-/// Where the release has no operator.
+/// If the release has no operator.
 pub fn image_set_names(release: &Release) -> Result<Vec<&str>, CalicoError> {
     let own = operator(release)?.series() < (1, 36);
     let mut names = Vec::new();
@@ -48,12 +48,12 @@ pub fn image_set_names(release: &Release) -> Result<Vec<&str>, CalicoError> {
     Ok(names)
 }
 
-/// The `ImageSet` for a bundle: `digests` by the references in it (the digest of the index, or of the
-/// new index where platforms were chosen).
+/// The `ImageSet` for a bundle: `digests` by the references in it (of the index, or of the new
+/// index if platforms were selected).
 ///
 /// # Errors
-/// Where the operator would refuse it: an image that a default install renders, or that this operator
-/// always asks for, has no digest.
+/// If the operator would refuse it: an image that a default install renders, or that this operator
+/// always requires, has no digest.
 pub fn image_set(
     release: &Release,
     images: &[ProductImage],
@@ -109,7 +109,7 @@ fn is_fips(image: &ProductImage) -> bool {
         .is_some_and(|tag| tag.ends_with("-fips"))
 }
 
-/// Every image that a default install renders must be there, and those that this operator asks for
+/// Checks that every image is there that a default install renders, and those that this operator requires
 /// whether they are used or not.
 fn complete(
     release: &Release,
@@ -124,14 +124,14 @@ fn complete(
     let needs = release.imageset_needs.iter().map(|name| {
         (
             name.as_str(),
-            " (this operator asks every ImageSet for it, with or without Windows nodes)",
+            " (this operator requires it in every ImageSet, with or without Windows nodes)",
         )
     });
-    for (name, hint) in default.chain(needs) {
+    for (name, reason) in default.chain(needs) {
         if accepted.contains(&name) && !rows.iter().any(|(row, _)| row == name) {
             return Err(CalicoError::NoDigest {
                 image: name.to_owned(),
-                hint,
+                reason,
             });
         }
     }
@@ -140,7 +140,7 @@ fn complete(
 
 fn warnings(accepted: &[&str], rows: &[(String, Digest)], name: &str) -> Vec<String> {
     let mut warnings = vec![format!(
-        "once any calico ImageSet exists, the operator stops until one called exactly {name} exists: apply it before the operator is upgraded, and the next release's before the next upgrade"
+        "if any Calico ImageSet exists, the operator waits for one named exactly {name}: apply this one before you upgrade the operator, and the next release's before the next upgrade"
     )];
     let absent: Vec<&str> = accepted
         .iter()
@@ -149,15 +149,15 @@ fn warnings(accepted: &[&str], rows: &[(String, Digest)], name: &str) -> Vec<Str
         .collect();
     if !absent.is_empty() {
         warnings.push(format!(
-            "not in the ImageSet, since the bundle does not have them: {}; a feature that needs one of them stays degraded until it is added",
+            "not in the ImageSet, because they are not in the bundle: {}; a feature that needs one of them stays degraded until it is added",
             absent.join(", ")
         ));
     }
     warnings
 }
 
-/// What is to be known of an `ImageSet` on `OpenShift` besides.
-pub(crate) fn image_set_on_openshift(release: &Release) -> Option<String> {
+/// A note about the `ImageSet` on `OpenShift`.
+pub(super) fn image_set_on_openshift(release: &Release) -> Option<String> {
     let operator = release.operator.as_ref()?;
-    (operator.series() >= (1, 36)).then(|| "on OpenShift on AWS this operator looks its own image up in the ImageSet and refuses it there: do without an ImageSet on that platform (--no-imageset)".to_owned())
+    (operator.series() >= (1, 36)).then(|| "on OpenShift on AWS this operator looks up its own image in the ImageSet but refuses an ImageSet that lists it: install without an ImageSet on that platform".to_owned())
 }

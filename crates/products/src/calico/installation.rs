@@ -1,20 +1,12 @@
 //! The Installation resource.
 
 use super::compose::Fields;
-use crate::OutputFile;
+use super::install::InstallationKind;
 use crate::emit::{Node, document, list, map};
+use crate::file::OutputFile;
 
-/// Whether the cluster has an Installation resource already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InstallationKind {
-    /// A whole resource, for `kubectl create`.
-    Fresh,
-    /// A merge patch for the one that is there, for `kubectl patch --type merge --patch-file`.
-    Patch,
-}
-
-/// The Installation resource `default`, or the patch that makes it look for images at the target. In a
-/// patch, fields that are not wanted are set to nothing, so that an older setting cannot survive.
+/// The Installation resource `default`, or the patch that points it at the target. A patch sets unused
+/// fields to the empty string, so that an older setting cannot survive.
 pub fn installation(
     kind: InstallationKind,
     fields: &Fields,

@@ -1,87 +1,37 @@
 //! Everything that has to be applied for one bundle, destination and operator.
 
-use std::collections::BTreeMap;
-
-use sealift_oci::{Digest, Naming, Reference};
-
-use super::instructions::{checklist, readme};
-use super::pull_secret::pull_secret_manifest;
-use super::{
-    CalicoError, InstallationKind, Proof, PullSecret, Target, helm_values, image_set,
-    image_set_on_openshift, installation, prove,
+use super::checklist::checklist;
+use super::error::CalicoError;
+use super::folder::Folder;
+use super::helm::{HelmEra, helm_values};
+use super::imageset::{image_set, image_set_on_openshift};
+use super::install::{Install, InstallationKind};
+use super::installation::installation;
+use super::pull_secret::{
+    API_SERVER_NAMESPACE, OPERATOR_NAMESPACE, SYSTEM_NAMESPACE, namespace_manifest,
+    pull_secret_manifest,
 };
-use crate::{OutputFile, ProductImage, Release};
+use super::readme::readme;
+use super::release::OPERATOR_IMAGE;
+use super::request::ApplyRequest;
+use super::target::{Proof, prove};
+use crate::file::OutputFile;
 
-/// How Calico gets into the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Install {
-    /// `tigera-operator.yaml` and an Installation resource.
-    Operator(InstallationKind),
-    /// `OpenShift`'s manifests, which the operator belongs to.
-    OpenShift(InstallationKind),
-    /// The chart `tigera-operator`.
-    Helm,
-    /// `calico.yaml`, `canal.yaml` and their like, without the operator.
-    Manifests,
-}
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct ApplyRequest<'a> {
-    /// The release.
-    pub release: &'a Release,
-    /// Its images that are in the bundle.
-    pub images: &'a [ProductImage],
-    /// Where they go.
-    pub target: &'a Target,
-    /// The naming that `load` uses: the target's own unless there are explicit maps.
-    pub naming: &'a Naming,
-    /// The digests in the bundle by reference.
-    pub digests: &'a BTreeMap<Reference, Digest>,
-    /// Whether images go by digest: whether an `ImageSet` is wanted.
-    pub image_set: bool,
-    /// The pull secret.
-    pub pull_secret: &'a PullSecret,
-    /// How Calico is installed.
-    pub install: Install,
-    /// The bundle's path as it is seen from the folder of the files, for the instructions.
-    pub bundle: &'a str,
-    /// The release's manifests that are written, rewritten, into the same folder.
-    pub manifests: &'a [Manifest],
-    /// The bundle's identity, for the checklist.
-    pub identity: Option<&'a str>,
-}
-
-/// One of the release's manifests that goes into the folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest {
-    /// Its file name there.
-    pub name: String,
-    /// Whether it has the Installation resource, which then needs no file of its own.
-    pub installation: bool,
-}
-
-/// What is to be written, and what to say.
+/// The files to write, and what to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApplyFiles {
     /// The files, `README.md` and `CHECKLIST.md` last.
     pub files: Vec<OutputFile>,
-    /// Sentences for a person.
+    /// Notes for a person.
     pub warnings: Vec<String>,
-    /// That the operator and load agree on every name.
+    /// The proof that the operator and `load` agree on every name.
     pub proof: Proof,
 }
 
-/// The namespace in which the operator runs, and in which it looks for pull secrets to copy.
-pub(crate) const OPERATOR_NAMESPACE: &str = "tigera-operator";
-
-/// The namespaces of the manifests for installs without the operator.
-pub(crate) const MANIFEST_NAMESPACES: &[&str] = &["kube-system", "calico-apiserver"];
-
-/// Makes all files for `request`. The same request gives the same bytes.
+/// Creates all files for `request`. The same request gives the same bytes.
 ///
 /// # Errors
-/// The first thing that would not work at the destination; nothing is made then.
+/// The first thing that would not work at the destination.
 pub fn apply_files(request: &ApplyRequest<'_>) -> Result<ApplyFiles, CalicoError> {
     let proof = prove(
         request.release,
@@ -89,58 +39,165 @@ pub fn apply_files(request: &ApplyRequest<'_>) -> Result<ApplyFiles, CalicoError
         request.target,
         request.naming,
     )?;
-    let mut files = Vec::new();
-    let mut warnings = Vec::new();
-    let mut arguments = Vec::new();
-    let namespaces = match request.install {
-        Install::Manifests => MANIFEST_NAMESPACES,
-        _ => &[OPERATOR_NAMESPACE],
+    let mut plan = Plan {
+        request,
+        install: request.install(),
+        files: Vec::new(),
+        arguments: Vec::new(),
+        warnings: Vec::new(),
     };
-    let helm = match request.install {
-        Install::Helm => Some(helm_values(
-            request.release,
-            request.target,
-            request.pull_secret,
-        )?),
-        _ => None,
+    plan.pull_secrets()?;
+    plan.helm()?;
+    plan.installation(&proof);
+    plan.image_set()?;
+    plan.not_applied();
+    plan.operator_as_it_is(&proof);
+    let folder = Folder {
+        files: &plan.files,
+        manifests: request.manifests,
+        chart: request.chart,
     };
-    // Charts that make the Secret themselves must not find one that Helm does not own.
-    let by_chart = helm.as_ref().is_some_and(|helm| !helm.arguments.is_empty());
-    for namespace in namespaces {
-        let registry = request.target.destination().registry();
-        let secret = pull_secret_manifest(request.pull_secret, namespace, registry)?;
-        files.extend(secret.filter(|_| !by_chart));
-    }
-    if let Some(helm) = helm {
-        files.push(helm.file);
-        warnings.extend(helm.warnings);
-        arguments = helm.arguments;
-    }
-    let secrets: Vec<String> = request
-        .pull_secret
-        .name()
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
-    let given = request.manifests.iter().any(|given| given.installation);
-    if let Install::Operator(kind) | Install::OpenShift(kind) = request.install
-        && !(given && kind == InstallationKind::Fresh)
-    {
-        files.push(installation(kind, &proof.fields, &secrets));
-    }
-    if request.image_set && request.install != Install::Manifests {
-        let set = image_set(request.release, request.images, request.digests)?;
-        warnings.extend(set.warnings);
-        if let Install::OpenShift(_) = request.install {
-            warnings.extend(image_set_on_openshift(request.release));
-        }
-        files.push(set.file);
-    }
-    files.push(readme(request, &files, &arguments, &warnings));
-    files.push(checklist(request, &proof, &files));
+    let text = readme(request, folder, &proof, &plan.arguments, &plan.warnings);
+    plan.files.push(text);
+    plan.files.push(checklist(request, &proof, &plan.files));
     Ok(ApplyFiles {
-        files,
-        warnings,
+        files: plan.files,
+        warnings: plan.warnings,
         proof,
     })
+}
+
+/// The files so far.
+struct Plan<'a> {
+    request: &'a ApplyRequest<'a>,
+    install: Install,
+    files: Vec<OutputFile>,
+    /// Further arguments for Helm.
+    arguments: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Plan<'_> {
+    fn pull_secrets(&mut self) -> Result<(), CalicoError> {
+        let secret = self.request.pull_secret;
+        let registry = self.request.target.destination().registry();
+        let mut add = |namespace| -> Result<bool, CalicoError> {
+            let manifest = pull_secret_manifest(secret, namespace, registry)?;
+            let written = manifest.is_some();
+            self.files.extend(manifest);
+            Ok(written)
+        };
+        match self.install {
+            Install::Manifests => {
+                add(SYSTEM_NAMESPACE)?;
+                if self.request.may_have_api_server() {
+                    add(API_SERVER_NAMESPACE)?;
+                }
+            }
+            // A chart that creates the Secret itself refuses one that exists.
+            Install::Helm if HelmEra::of(self.request.release) != HelmEra::Merged => {}
+            _ => {
+                let written = add(OPERATOR_NAMESPACE)?;
+                // Without a cluster, or with the operator in it, the namespace is not ours to create.
+                let fresh = matches!(
+                    self.install,
+                    Install::Operator(InstallationKind::Fresh) | Install::Helm
+                );
+                if written && fresh {
+                    self.files.push(namespace_manifest(OPERATOR_NAMESPACE));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn helm(&mut self) -> Result<(), CalicoError> {
+        if self.install != Install::Helm {
+            return Ok(());
+        }
+        let request = self.request;
+        let helm = helm_values(request.release, request.target, request.pull_secret)?;
+        self.files.push(helm.file);
+        self.files.extend(helm.credentials);
+        self.arguments = helm.arguments;
+        self.warnings.extend(helm.warnings);
+        Ok(())
+    }
+
+    /// The Installation, unless one of the manifests contains it.
+    fn installation(&mut self, proof: &Proof) {
+        let Some(kind) = self.install.installation() else {
+            return;
+        };
+        let mut manifests = self.request.manifests.iter();
+        let given = manifests.any(|manifest| manifest.installation);
+        if given && kind == InstallationKind::Fresh {
+            return;
+        }
+        let secret = self.request.pull_secret.name().map(str::to_owned);
+        let secrets: Vec<String> = secret.into_iter().collect();
+        self.files.push(installation(kind, &proof.fields, &secrets));
+    }
+
+    fn image_set(&mut self) -> Result<(), CalicoError> {
+        let request = self.request;
+        if !request.image_set || self.install == Install::Manifests {
+            return Ok(());
+        }
+        let set = image_set(request.release, request.images, request.digests)?;
+        self.warnings.extend(set.warnings);
+        if let Install::OpenShift(_) = self.install {
+            self.warnings
+                .extend(image_set_on_openshift(request.release));
+        }
+        self.files.push(set.file);
+        Ok(())
+    }
+
+    /// Manifests that no step applies.
+    fn not_applied(&mut self) {
+        let why = match self.install {
+            Install::Operator(InstallationKind::Fresh)
+            | Install::OpenShift(InstallationKind::Fresh) => return,
+            Install::Operator(InstallationKind::Patch)
+            | Install::OpenShift(InstallationKind::Patch) => {
+                "the Installation in the cluster is patched instead"
+            }
+            Install::Helm => "the chart installs the operator and its Installation",
+            Install::Manifests => "there is no operator to read it",
+        };
+        for manifest in self.request.manifests {
+            let what = match (manifest.operator, manifest.installation, self.install) {
+                (true, _, Install::Helm) => "the operator",
+                (false, true, _) => "an Installation",
+                _ => continue,
+            };
+            self.warnings.push(format!(
+                "{} contains {what} and is not applied: {why}; other resources in it that the cluster does not have are yours to apply",
+                manifest.name
+            ));
+        }
+    }
+
+    /// A patch alone leaves the operator's own Deployment as it is.
+    fn operator_as_it_is(&mut self, proof: &Proof) {
+        let patch = self.install.installation() == Some(InstallationKind::Patch);
+        let mut manifests = self.request.manifests.iter();
+        if !patch || manifests.any(|manifest| manifest.operator) {
+            return;
+        }
+        if let Some(name) = proof.destination_of(OPERATOR_IMAGE) {
+            self.warnings.push(format!(
+                "these files do not change the operator's own Deployment; at the destination its image is {name}"
+            ));
+        }
+    }
+}
+
+impl ApplyRequest<'_> {
+    /// Whether the manifests of an install without the operator may start the API server.
+    fn may_have_api_server(&self) -> bool {
+        let mut manifests = self.manifests.iter();
+        self.manifests.is_empty() || manifests.any(|manifest| manifest.api_server)
+    }
 }

@@ -1,14 +1,18 @@
-//! A destination as the operator understands it, and the proof that both sides use the same names.
+//! A destination as the operator understands it, and the proof that the operator asks for the names that
+//! `load` writes.
 
 use std::collections::BTreeMap;
 
 use sealift_oci::{Destination, Naming, NamingRule, Reference};
 
 use super::compose::{Composition, Fields, compose};
-use super::{CalicoError, operator};
-use crate::{ProductImage, Release, Source};
+use super::error::CalicoError;
+use super::release::operator;
+use crate::data::{Release, Source};
+use crate::select::ProductImage;
+use crate::version::Version;
 
-/// Where the images go, by a naming that operators can follow.
+/// A destination with a naming that operators can follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     destination: Destination,
@@ -21,7 +25,7 @@ impl Target {
     /// A target; `prefix` goes before the last component of every name (`imagePrefix`).
     ///
     /// # Errors
-    /// Where no Installation resource leads to such names.
+    /// If no Installation resource leads to such names.
     pub fn new(
         destination: Destination,
         rule: NamingRule,
@@ -54,23 +58,23 @@ impl Target {
         })
     }
 
-    /// The naming that `load` has to use.
+    /// The naming for `load`.
     pub fn naming(&self) -> &Naming {
         &self.naming
     }
 
-    /// Registry and path.
+    /// The registry, and the path below which everything is.
     pub fn destination(&self) -> &Destination {
         &self.destination
     }
 
-    /// The rule.
+    /// The naming rule.
     pub fn rule(&self) -> NamingRule {
         self.rule
     }
 
     /// The fields of the Installation resource: `keep` puts the destination's path into `registry`,
-    /// `flat` into `imagePath`, which takes the place of `calico`.
+    /// `flat` into `imagePath`, which replaces `calico`.
     pub fn fields(&self) -> Fields {
         let registry = self.destination.registry();
         let (registry, image_path) = match (self.rule, self.destination.path()) {
@@ -88,7 +92,7 @@ impl Target {
     /// The full reference of an image at the destination.
     ///
     /// # Errors
-    /// Where registries would refuse the name.
+    /// If registries would refuse the name.
     pub fn reference(&self, image: &Reference) -> Result<Reference, CalicoError> {
         Ok(self.naming.reference_at(image, &self.destination)?)
     }
@@ -97,7 +101,7 @@ impl Target {
 /// Who will ask for an image by its name at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProvedBy {
-    /// The operator composes the name: it was composed here by the same rule, and is equal.
+    /// The operator composes the name; it was composed here by the same rule and is equal.
     Operator,
     /// A manifest or values file names it, in which `rewrite` writes the name that load writes.
     Manifest,
@@ -110,24 +114,33 @@ pub struct ProofRow {
     pub image: Reference,
     /// Its name at the destination.
     pub loaded: Reference,
-    /// Who asks for it.
+    /// Who will ask for it.
     pub by: ProvedBy,
 }
 
-/// That everything that will be asked for is what load writes.
+/// The proof that everything that will be asked for is what `load` writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// The fields of the Installation resource that it holds for.
+    /// The fields of the Installation resource for which it holds.
     pub fields: Fields,
     /// Every image of the set.
     pub rows: Vec<ProofRow>,
 }
 
-/// Proves for every image that the name which the operator of `release` composes is the one that load
-/// writes under `naming` (which may have maps of its own) at the target's destination.
+impl Proof {
+    /// The name at the destination of the image with this repository at its source.
+    pub(super) fn destination_of(&self, repository: &str) -> Option<&Reference> {
+        let mut rows = self.rows.iter();
+        let row = rows.find(|row| row.image.repository() == repository)?;
+        Some(&row.loaded)
+    }
+}
+
+/// Proves for every image that the operator of `release` composes the name that `load` writes under `naming`
+/// (which may have maps of its own) at the target's destination.
 ///
 /// # Errors
-/// The first image for which that is not so, and images that collide.
+/// The first image for which that does not hold, and images that collide.
 pub fn prove(
     release: &Release,
     images: &[ProductImage],
@@ -135,7 +148,6 @@ pub fn prove(
     naming: &Naming,
 ) -> Result<Proof, CalicoError> {
     let operator = operator(release)?;
-    let way = Composition::of(operator);
     let fields = target.fields();
     let mut names: BTreeMap<String, &Reference> = BTreeMap::new();
     let mut rows = Vec::with_capacity(images.len());
@@ -148,36 +160,42 @@ pub fn prove(
                 name: loaded.to_string(),
             });
         }
-        let by = if image
-            .named_by
-            .iter()
-            .any(|source| source.as_str() == Source::OPERATOR)
-        {
-            let composed = compose(way, &fields, &image.published, None);
-            if composed != loaded.to_string() {
-                return Err(CalicoError::Mismatch {
-                    image: image.reference.to_string(),
-                    loaded: loaded.to_string(),
-                    composed,
-                    operator: operator.to_string(),
-                });
-            }
-            ProvedBy::Operator
-        } else {
-            ProvedBy::Manifest
-        };
-        rows.push(ProofRow {
-            image: image.reference.clone(),
-            loaded,
-            by,
-        });
+        rows.push(proof_row(image, loaded, operator, &fields)?);
     }
     distinct_repositories(images, target, naming)?;
     Ok(Proof { fields, rows })
 }
 
-/// Two repositories under one name collide even where their tags differ today: the next release's may
-/// not. Tags of one image (`-fips`) are no collision.
+fn proof_row(
+    image: &ProductImage,
+    loaded: Reference,
+    operator: &Version,
+    fields: &Fields,
+) -> Result<ProofRow, CalicoError> {
+    let mut sources = image.named_by.iter();
+    let by = if sources.any(|source| source.as_str() == Source::OPERATOR) {
+        let composed = compose(Composition::of(operator), fields, &image.published, None);
+        if composed != loaded.to_string() {
+            return Err(CalicoError::Mismatch {
+                image: image.reference.to_string(),
+                loaded: loaded.to_string(),
+                composed,
+                operator: operator.to_string(),
+            });
+        }
+        ProvedBy::Operator
+    } else {
+        ProvedBy::Manifest
+    };
+    Ok(ProofRow {
+        image: image.reference.clone(),
+        loaded,
+        by,
+    })
+}
+
+/// Checks that no two repositories share a name: those collide even if their tags differ today, since the
+/// next release's may not. Tags of one image (`-fips`) are not a collision.
 fn distinct_repositories(
     images: &[ProductImage],
     target: &Target,

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Collector, Import, ImportError, field};
-use crate::read_yaml_one;
+use super::collector::{Collector, Import, ImportError, field};
+use crate::yaml::read_yaml_one;
 
 /// Values of the chart `tigera-operator`: the operator and, for `OpenShift`'s init container, calicoctl.
 ///

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::chart::text;
-use super::{Collector, Import, ImportError, field};
-use crate::read_yaml_one;
+use super::collector::{Collector, Import, ImportError, field};
+use crate::yaml::read_yaml_one;
 
 /// The operator's image is one of several, by cloud; the chart appends the word to the repository.
 const OPERATORS: &[&str] = &["generic", "aws", "azure", "alibabacloud"];

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Collector, Import, ImportError, field};
+use super::collector::{Collector, Import, ImportError, field};
 
 /// The default registries of an operator, from `pkg/components/images.go`.
 #[derive(Clone, Debug, PartialEq, Eq)]

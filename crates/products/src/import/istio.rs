@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::chart::text;
-use super::{Collector, Import, ImportError, field};
-use crate::read_yaml_one;
+use super::collector::{Collector, Import, ImportError, field};
+use crate::yaml::read_yaml_one;
 
 /// What the charts in the source tree have for hub and tag, and upstream replaces when it releases them.
 const DEVELOPMENT: &[&str] = &[

@@ -3,8 +3,8 @@
 use sealift_oci::Reference;
 use serde_json::Value;
 
-use super::{Collector, Import, ImportError, field};
-use crate::read_yaml_one;
+use super::collector::{Collector, Import, ImportError, field};
+use crate::yaml::read_yaml_one;
 
 /// One reference a line; blank lines and `#` comments are skipped. What k3s, RKE2, kubeadm,
 /// cert-manager and others publish.
@@ -32,7 +32,7 @@ pub fn manifest_references<'t>(
     for text in references {
         collector.add(text)?;
     }
-    Ok(collector.import)
+    Ok(collector.into_import())
 }
 
 /// Calico's release asset `metadata.yaml`: `version`, `operatorVersion`, `images`. Images without a

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use sealift_oci::Reference;
 
-use super::Import;
-use crate::data::{DEFAULT, DOCKER_HUB, Product};
+use super::collector::Import;
+use crate::data::{DEFAULT, DOCKER_HUB, Product, Refused, Source};
 use crate::emit;
-use crate::{Refused, Source, Version};
+use crate::version::Version;
 
 /// Which source is believed where they differ, strongest first.
 const ORDER: &[&str] = &[

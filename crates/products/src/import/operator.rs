@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::collector::{Collector, Import, ImportError, field, refuse_template};
 use super::lists::is_enterprise;
 use super::versions::component_image;
-use super::{Collector, Import, ImportError, field, refuse_template};
-use crate::{Version, read_yaml_one};
+use crate::version::Version;
+use crate::yaml::read_yaml_one;
 
 /// What a printed list holds besides the open source images.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Collector, Import, ImportError, field, refuse_template};
-use crate::read_yaml_one;
+use super::collector::{Collector, Import, ImportError, field, refuse_template};
+use crate::yaml::read_yaml_one;
 
 /// The image behind a component's key; keys are not image names, and they changed over the years.
 pub(crate) fn component_image(key: &str) -> Option<&'static str> {

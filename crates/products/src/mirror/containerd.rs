@@ -1,10 +1,11 @@
 //! containerd: `hosts.toml` in a folder named after the registry (docs/hosts.md of containerd).
 //!
-//! A host without a path is asked at `/v2/`. With a path it has to hold the `/v2` itself, and
-//! `override_path` says so; without that containerd would append another one.
+//! A host without a path is asked at `/v2/`. A host with a path has to contain the `/v2` itself, marked by
+//! `override_path`; otherwise containerd would append another one.
 
-use super::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest, prefixes, scheme};
-use crate::OutputFile;
+use super::names::{prefixes, scheme};
+use super::request::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest};
+use crate::file::OutputFile;
 
 pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorError> {
     let base = format!("{}://{}", scheme(request), request.destination.registry());
@@ -12,7 +13,7 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
         .into_iter()
         .map(|(registry, prefix)| {
             OutputFile::text(
-                format!("certs.d/{registry}/hosts.toml"),
+                format!("{registry}/hosts.toml"),
                 hosts(&base, prefix.as_deref()),
             )
         })
@@ -20,9 +21,9 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
     Ok(MirrorFiles {
         files,
         notes: vec![
-            "copy certs.d to /etc/containerd/ on every node; config_path in containerd's config.toml must name /etc/containerd/certs.d".to_owned(),
-            "hosts.toml is read at every pull; only a change of config_path needs a restart of containerd".to_owned(),
-            "a private CA is added to each hosts.toml as ca = \"/etc/containerd/certs.d/ca.crt\"".to_owned(),
+            "copy these folders into /etc/containerd/certs.d on every node; config_path in containerd's config.toml must name /etc/containerd/certs.d".to_owned(),
+            "containerd reads hosts.toml at every pull; only a change of config_path needs a restart".to_owned(),
+            "for a private CA add ca = \"/etc/containerd/certs.d/ca.crt\" to each hosts.toml".to_owned(),
         ],
     })
 }

@@ -1,9 +1,10 @@
-//! Docker: `registry-mirrors` in `daemon.json` stand in for Docker Hub alone, and have no path.
+//! Docker: `registry-mirrors` in `daemon.json` replace only Docker Hub, and have no path.
 
 use serde_json::json;
 
-use super::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest, prefixes, scheme};
-use crate::OutputFile;
+use super::names::{prefixes, scheme};
+use super::request::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest};
+use crate::file::OutputFile;
 
 const DOCKER_HUB: &str = "docker.io";
 
@@ -52,7 +53,7 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
         .map(ToString::to_string)
         .collect();
     if !others.is_empty() {
-        notes.push(format!("Docker mirrors docker.io alone; these stay unreachable unless manifests are rewritten: {}", others.join(", ")));
+        notes.push(format!("Docker mirrors only docker.io; these images cannot be pulled unless manifests are rewritten: {}", others.join(", ")));
     }
     Ok(MirrorFiles {
         files: vec![OutputFile::text("daemon.json", format!("{value:#}\n"))],

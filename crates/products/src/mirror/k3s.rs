@@ -1,8 +1,9 @@
-//! `registries.yaml` of k3s and RKE2: endpoints by registry, and `rewrite` where there is a path.
+//! `registries.yaml` of k3s and RKE2: endpoints by registry, and `rewrite` if there is a path.
 
-use super::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest, prefixes, scheme};
-use crate::OutputFile;
+use super::names::{prefixes, scheme};
+use super::request::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest};
 use crate::emit::{Node, document, list, map};
+use crate::file::OutputFile;
 
 pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorError> {
     let endpoint = format!("{}://{}", scheme(request), request.destination.registry());
@@ -23,7 +24,7 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
         files: vec![OutputFile::text("registries.yaml", text)],
         notes: vec![
             "copy registries.yaml to /etc/rancher/k3s/ (k3s) or /etc/rancher/rke2/ (RKE2) on every node, and restart the service".to_owned(),
-            "credentials and a private CA go under configs: in the same file".to_owned(),
+            "put credentials and a private CA under configs: in the same file".to_owned(),
         ],
     })
 }

@@ -1,8 +1,9 @@
 //! `OpenShift`: mirror sets for digests and for tags (config.openshift.io/v1).
 
-use super::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest, scopes};
-use crate::OutputFile;
+use super::names::scopes;
+use super::request::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest};
 use crate::emit::{Node, document, list, map};
+use crate::file::OutputFile;
 
 pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorError> {
     let scopes = scopes(MirrorFormat::OpenShift, request)?;
@@ -21,7 +22,7 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
         ]))
     };
     let mut notes = vec![
-        "kubectl apply both files; the machine config operator then rolls the change out, node by node".to_owned(),
+        "apply both files with kubectl; the machine config operator then rolls the change out, node by node".to_owned(),
         "a pull by digest uses the ImageDigestMirrorSet, a pull by tag the ImageTagMirrorSet (OpenShift 4.13 and later)".to_owned(),
     ];
     if request.plain_http {

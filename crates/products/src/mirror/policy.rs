@@ -1,15 +1,15 @@
-//! containers-policy.json(5) with `remapIdentity`: a signature names the image as its publisher did;
-//! after renaming, the policy has to say which name that was. A node that has a mirror still asks the policy
-//! by the publisher's name.
+//! containers-policy.json(5) with `remapIdentity`: a signature names the image as its publisher did, so the
+//! policy has to map the new name to that one. A node with a mirror still checks the policy under the
+//! publisher's name.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{MirrorError, MirrorRequest};
-use crate::OutputFile;
+use super::request::{MirrorError, MirrorRequest};
+use crate::file::OutputFile;
 
-/// The kind of signature that is demanded.
+/// The kind of signature that is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureKind {
     /// sigstore (cosign), with a public key.
@@ -18,7 +18,7 @@ pub enum SignatureKind {
     Gpg,
 }
 
-/// The key that has signed.
+/// The public key of the signer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyKey {
     /// What kind of signature.
@@ -27,13 +27,13 @@ pub struct PolicyKey {
     pub path: String,
 }
 
-/// A `policy.json` that demands a signature by `key` on every image of the request: at its name at the
-/// destination, made for its name at the source, and at that name itself, which is what a node asks by that
-/// has a mirror. What is not named stays accepted, as distributions ship it. For sigstore's signatures a file
-/// for `registries.d` comes along, without which nodes do not look for them.
+/// A `policy.json` that requires a signature by `key` on every image of the request: under its name at the
+/// destination, signed for its name at the source, and under that name itself, which a node with a mirror
+/// checks. All other images stay accepted, as distributions ship it. For sigstore signatures there is a
+/// second file for `registries.d`, without which nodes do not look for them.
 ///
 /// # Errors
-/// Where two images have the same name at the destination.
+/// If two images have the same name at the destination.
 pub fn policy_files(
     request: &MirrorRequest<'_>,
     key: &PolicyKey,
@@ -73,8 +73,8 @@ pub fn policy_files(
     Ok(std::iter::once(policy).chain(lookup).collect())
 }
 
-/// containers-registries.d(5): nodes look for sigstore's signatures where it says so, by the name of the
-/// registry that they really ask.
+/// containers-registries.d(5): nodes look for sigstore signatures only at registries listed there, by the name
+/// of the registry they connect to.
 fn lookup(registry: &str) -> OutputFile {
     let text = format!("docker:\n  \"{registry}\":\n    use-sigstore-attachments: true\n");
     OutputFile::text("registries.d/sealift.yaml", text)

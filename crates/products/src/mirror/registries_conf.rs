@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest, scopes};
-use crate::OutputFile;
+use super::names::scopes;
+use super::request::{MirrorError, MirrorFiles, MirrorFormat, MirrorRequest};
+use crate::file::OutputFile;
 
 pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorError> {
     let mut text = String::new();
@@ -23,7 +24,7 @@ pub(super) fn files(request: &MirrorRequest<'_>) -> Result<MirrorFiles, MirrorEr
         files: vec![OutputFile::text("registries.conf", text)],
         notes: vec![
             "copy registries.conf to /etc/containers/registries.conf.d/90-sealift.conf on every node, and reload CRI-O".to_owned(),
-            "a private CA goes to /etc/containers/certs.d/HOST:PORT/ca.crt".to_owned(),
+            "put a private CA into /etc/containers/certs.d/HOST:PORT/ca.crt".to_owned(),
         ],
     })
 }

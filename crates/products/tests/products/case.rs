@@ -1,4 +1,4 @@
-//! One request for the files to apply, with what a test does not care about filled in.
+//! A request for the files to apply, with defaults for what a test is not about.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sealift_products::calico::{
 use sealift_products::{OutputFile, ProductImage, read_yaml_one};
 use serde_json::Value;
 
-use crate::shared::{catalogue, images, release};
+use crate::shared::{built_in, images, release};
 
 pub(crate) const CREDENTIALS: &[u8] =
     br#"{"auths":{"https://registry.corp:5000/v1/":{"auth":"bWU6Y2FuYXJ5"}}}"#;
@@ -23,6 +23,9 @@ pub(crate) struct Case<'a> {
     pub(crate) install: Install,
     pub(crate) secret: PullSecret,
     pub(crate) digests: bool,
+    pub(crate) prefix: Option<&'a str>,
+    pub(crate) manifests: &'a [Manifest],
+    pub(crate) chart: Option<&'a str>,
 }
 
 impl Default for Case<'_> {
@@ -35,6 +38,9 @@ impl Default for Case<'_> {
             install: Install::Operator(InstallationKind::Fresh),
             secret: PullSecret::None,
             digests: true,
+            prefix: None,
+            manifests: &[],
+            chart: None,
         }
     }
 }
@@ -50,19 +56,12 @@ pub(crate) fn digests(images: &[ProductImage]) -> BTreeMap<Reference, Digest> {
 }
 
 pub(crate) fn made(case: &Case<'_>) -> Result<ApplyFiles, CalicoError> {
-    with_manifests(case, &[])
-}
-
-pub(crate) fn with_manifests(
-    case: &Case<'_>,
-    manifests: &[Manifest],
-) -> Result<ApplyFiles, CalicoError> {
-    let catalogue = catalogue();
-    let images = images(&catalogue, case.spec, case.features).images;
-    let target = Target::new(case.destination.parse().unwrap(), case.rule, None)?;
+    let catalogue = built_in();
+    let images = images(catalogue, case.spec, case.features).images;
+    let target = Target::new(case.destination.parse().unwrap(), case.rule, case.prefix)?;
     let digests = digests(&images);
     apply_files(&ApplyRequest {
-        release: release(&catalogue, case.spec),
+        release: release(catalogue, case.spec),
         images: &images,
         target: &target,
         naming: target.naming(),
@@ -70,8 +69,10 @@ pub(crate) fn with_manifests(
         image_set: case.digests,
         pull_secret: &case.secret,
         install: case.install,
-        bundle: "calico.tar",
-        manifests,
+        manifests: case.manifests,
+        chart: case.chart,
+        bundle: "../calico.tar",
+        load_options: "",
         identity: Some("sha256:1234"),
     })
 }

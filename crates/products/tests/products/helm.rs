@@ -128,7 +128,7 @@ fn pull_secrets_go_the_way_that_the_chart_of_the_release_knows() {
         let expected: &[&str] = if merged {
             &[]
         } else {
-            &["--set-file imagePullSecrets.corp\\.pull=CREDENTIALS.json"]
+            &["--set-file 'imagePullSecrets.corp\\.pull='\"$CREDENTIALS\""]
         };
         assert_eq!(arguments, expected, "{version}");
     }

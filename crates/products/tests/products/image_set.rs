@@ -108,7 +108,7 @@ fn an_image_set_that_the_operator_would_refuse_is_not_written() {
 fn an_older_set_that_would_block_is_warned_of() {
     let warnings = made(&Case::default()).unwrap().warnings.join("\n");
     assert!(
-        warnings.contains("called exactly calico-v3.32.1"),
+        warnings.contains("named exactly calico-v3.32.1"),
         "{warnings}"
     );
     assert!(warnings.contains("calico/istio-pilot"), "{warnings}");

@@ -78,7 +78,7 @@ fn each(format: MirrorFormat, check: impl Fn(&[Reference], &MirrorFiles, &str, N
 fn containerd_finds_every_image() {
     each(MirrorFormat::Containerd, |all, made, destination, rule| {
         for image in all {
-            let file: toml::Table = text(made, &format!("certs.d/{}/hosts.toml", image.registry()))
+            let file: toml::Table = text(made, &format!("{}/hosts.toml", image.registry()))
                 .parse()
                 .unwrap();
             let hosts = file["host"].as_table().unwrap();
@@ -315,7 +315,7 @@ fn plain_http_is_written_where_the_format_wants_it() {
     };
     let file = |format, name: &str| text(&mirror_files(format, &request).unwrap(), name);
     assert!(
-        file(MirrorFormat::Containerd, "certs.d/docker.io/hosts.toml")
+        file(MirrorFormat::Containerd, "docker.io/hosts.toml")
             .contains("[host.\"http://localhost:5000\"]")
     );
     assert!(file(MirrorFormat::RegistriesConf, "registries.conf").contains("insecure = true"));

@@ -267,7 +267,9 @@ fn missing(
         image_set: by_digest,
         pull_secret: &PullSecret::None,
         install: Install::Operator(InstallationKind::Fresh),
+        chart: None,
         bundle: "calico.tar",
+        load_options: "",
         manifests: &[],
         identity: None,
     };

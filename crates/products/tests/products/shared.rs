@@ -24,11 +24,15 @@ pub(crate) fn upstream(path: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// What is compiled in, read once.
-pub(crate) fn catalogue() -> Catalogue {
+/// The built-in catalogue, read once.
+pub(crate) fn built_in() -> &'static Catalogue {
     static BUILT_IN: OnceLock<Catalogue> = OnceLock::new();
-    let catalogue = BUILT_IN.get_or_init(|| Catalogue::built_in().unwrap());
-    catalogue.clone()
+    BUILT_IN.get_or_init(|| Catalogue::built_in().unwrap())
+}
+
+/// A copy of the built-in catalogue.
+pub(crate) fn catalogue() -> Catalogue {
+    built_in().clone()
 }
 
 pub(crate) fn release<'c>(catalogue: &'c Catalogue, spec: &str) -> &'c Release {

@@ -1,93 +1,122 @@
-//! The release's manifests on their way into the folder.
+//! The release's manifests and chart on their way into the folder.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use sealift_archive::Record;
 use sealift_imagerefs::{SpecFields, plan_spec_fields};
 use sealift_products::calico::{Manifest, Target};
 
-use super::{CalicoArgs, Way};
+use super::calico::{CalicoArgs, Method};
+use super::loaded::Destined;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY};
 use crate::progress;
 use crate::rewriting::{Rewriting, Rewritten, rewrite};
 
+/// No chart is larger.
+const MAX_CHART_BYTES: u64 = 64 << 20;
+
 /// A manifest of the release as it goes into the folder.
 pub(super) struct Given {
     pub(super) file: NewFile,
-    /// Whether it has the Installation.
-    installation: bool,
-}
-
-impl Given {
-    /// What the instructions have to know of it.
-    pub(super) fn manifest(&self) -> Manifest {
-        Manifest {
-            name: self.file.path.display().to_string(),
-            installation: self.installation,
-        }
-    }
+    /// What the instructions have to know about it.
+    pub(super) manifest: Manifest,
+    /// Its images that are not at the destination, each with its location.
+    pub(super) missing: Vec<String>,
 }
 
 /// The given manifests, rewritten, under their own names.
-pub(super) fn manifests(
-    args: &CalicoArgs,
-    target: &Target,
-    record: &Record,
-) -> Result<Vec<Given>, Failure> {
-    let loaded = loaded(target, record);
+pub(super) fn manifests(args: &CalicoArgs, destined: &Destined) -> Result<Vec<Given>, Failure> {
+    let target = &destined.target;
     let rewriting = Rewriting {
         destination: target.destination(),
         naming: target.naming(),
         pins: None,
         pull_secret: args.pull_secret.as_deref(),
     };
+    let loaded = loaded(destined);
     let paths = args.manifest.iter();
     let given = paths.map(|path| {
         let rewritten = rewrite(path, &rewriting)?;
         for line in &rewritten.report.left_alone {
-            progress::warn(&format!("left alone: {line}"));
+            progress::warn(&format!("left unchanged: {line}"));
         }
-        for image in &rewritten.report.replaced {
-            if !loaded.contains(&image.new) {
-                progress::warn(&format!(
-                    "{}:{}: the bundle does not have {}; where it comes from elsewhere, it has to be at {}",
-                    rewritten.name, image.line, image.old, image.new
-                ));
-            }
-        }
-        let (bytes, installation) = match args.install {
-            Way::Operator | Way::Openshift => with_installation(args, target, rewritten)?,
-            Way::Helm | Way::Manifests => (rewritten.new, false),
-        };
-        Ok(Given {
-            file: NewFile {
-                path: PathBuf::from(path.file_name().unwrap_or(path.as_os_str())),
-                bytes,
-                mode: ORDINARY,
-                owner: None,
-            },
-            installation,
-        })
+        given(args, target, &loaded, path, rewritten)
     });
     given.collect()
 }
 
-/// The names at the destination under which `load` puts the bundle's images.
-fn loaded(target: &Target, record: &Record) -> BTreeSet<String> {
-    let images = record.images.iter();
-    let names = images.filter_map(|image| target.reference(&image.reference).ok());
+fn given(
+    args: &CalicoArgs,
+    target: &Target,
+    loaded: &BTreeSet<String>,
+    path: &Path,
+    rewritten: Rewritten,
+) -> Result<Given, Failure> {
+    let replaced = rewritten.report.replaced.iter();
+    let missing = replaced.filter(|image| !loaded.contains(&image.new));
+    let missing = missing.map(|image| {
+        format!(
+            "{}, in {} line {}, which has to be at {}",
+            image.old, rewritten.name, image.line, image.new
+        )
+    });
+    let missing = missing.collect();
+    let bytes = match args.install {
+        Method::Operator | Method::Openshift => with_installation(args, target, rewritten)?,
+        Method::Helm | Method::Manifests => rewritten.new,
+    };
+    let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
+    Ok(Given {
+        manifest: Manifest::read(&file.display().to_string(), &bytes),
+        file: ordinary(file, bytes),
+        missing,
+    })
+}
+
+/// The chart, under its own name.
+pub(super) fn chart(path: &Path) -> Result<NewFile, Failure> {
+    let usage = |reason: String| {
+        Failure::message(
+            Exit::Usage,
+            format!("cannot read the chart {}: {reason}", path.display()),
+        )
+    };
+    let found = fs::metadata(path).map_err(|error| usage(error.to_string()))?;
+    if !found.is_file() || found.len() > MAX_CHART_BYTES {
+        return Err(usage(format!(
+            "expected a file of at most {MAX_CHART_BYTES} bytes"
+        )));
+    }
+    let bytes = fs::read(path).map_err(|error| usage(error.to_string()))?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(ordinary(name.into(), bytes))
+}
+
+fn ordinary(path: PathBuf, bytes: Vec<u8>) -> NewFile {
+    NewFile {
+        path,
+        bytes,
+        mode: ORDINARY,
+        owner: None,
+    }
+}
+
+/// The names at the destination under which the bundle's images are.
+fn loaded(destined: &Destined) -> BTreeSet<String> {
+    let images = destined.digests.keys();
+    let names = images.filter_map(|image| destined.target.reference(image).ok());
     names.map(|name| name.to_string()).collect()
 }
 
-/// The manifest with the fields of the target in its Installation, and whether it has one.
+/// The manifest with the fields of the target in its Installation.
 fn with_installation(
     args: &CalicoArgs,
     target: &Target,
     manifest: Rewritten,
-) -> Result<(Vec<u8>, bool), Failure> {
+) -> Result<Vec<u8>, Failure> {
     let usage = |error: &(dyn std::error::Error + 'static)| Failure::new(Exit::Usage, error);
     let fields = target.fields();
     let wanted = SpecFields {
@@ -112,6 +141,5 @@ fn with_installation(
         return Err(Failure::message(Exit::Usage, message)
             .hint("or leave the manifest out, and an Installation is written"));
     }
-    let new = plan.apply(&manifest.new, &wanted).map_err(|e| usage(&e))?;
-    Ok((new, plan.resources > 0))
+    plan.apply(&manifest.new, &wanted).map_err(|e| usage(&e))
 }

@@ -1,0 +1,75 @@
+//! `product list`, and suggestions for names that are misspelled.
+
+use crate::support::Shore;
+
+#[test]
+fn every_product_is_listed_with_its_features_and_what_each_adds() {
+    let shore = Shore::new();
+    let all = shore.ok(&["product", "list"]);
+    for words in [
+        "calico: Calico (open source), ",
+        "  * default ",
+        "  + windows ",
+        "Windows nodes (2 images)",
+        "rke2: RKE2, 5 releases from v1.33.13+rke2r2 to v1.36.4+rke2r1",
+    ] {
+        assert!(all.contains(words), "{words:?} in {all}");
+    }
+    let json = shore.json(&["product", "list", "--json"]);
+    let names: Vec<&str> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|product| product["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names[..2], ["calico", "kubeadm"]);
+    assert_eq!(names.len(), 8);
+}
+
+#[test]
+fn one_product_is_listed_with_the_images_of_the_release_that_is_named() {
+    let shore = Shore::new();
+    let newest = shore.ok(&["product", "list", "calico"]);
+    assert!(newest.contains("quay.io/calico/node:v3.32.1"), "{newest}");
+    let older = shore.ok(&["product", "list", "calico@3.29"]);
+    assert!(older.contains("docker.io/calico/node:v3.29.7"), "{older}");
+    let json = shore.json(&["product", "list", "cilium@v1.19.6", "--json"]);
+    assert_eq!(json[0]["release"], "v1.19.6");
+    let features = json[0]["features"].as_array().unwrap();
+    let hubble = features.iter().find(|feature| feature["name"] == "hubble");
+    assert_eq!(hubble.unwrap()["default"], false);
+    assert!(!hubble.unwrap()["images"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_misspelled_name_has_a_suggestion() {
+    let shore = Shore::new();
+    for (arguments, words) in [
+        (
+            &["images", "--product", "calcio@3.32"][..],
+            "did you mean \"calico\"?",
+        ),
+        (
+            &["product", "list", "kubeadmin"],
+            "did you mean \"kubeadm\"?",
+        ),
+        (
+            &[
+                "bundle",
+                "--product",
+                "calico@3.32",
+                "--with",
+                "window",
+                "--dry-run",
+            ],
+            "did you mean \"windows\"?",
+        ),
+        (&["product", "list", "calico@3.99"], "--product-data"),
+        (&["product", "lst"], "'list'"),
+    ] {
+        let run = shore.run(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
+        assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+}
