@@ -20,6 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sealift-archive", &["sealift-pipeline", "sealift-oci"]),
     ("sealift-registry", &["sealift-pipeline", "sealift-oci"]),
     (
+        "sealift-pack",
+        &["regzip", "relate", "sealift-pipeline", "sealift-oci"],
+    ),
+    (
         "sealift-bundle",
         &[
             "sealift-registry",

@@ -170,6 +170,20 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// All bytes to the end; an error if there are more than `max`.
+    pub(crate) fn all(&mut self, max: usize) -> Result<Vec<u8>, DecodeError> {
+        self.fill(max + 1)?;
+        if self.ahead.len() > max {
+            let stream = self.id;
+            return Err(DecodeError::Invalid {
+                stream,
+                reason: "too long",
+            });
+        }
+        self.position = self.ahead.len();
+        Ok(self.ahead.clone())
+    }
+
     pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         if self.is_at_end()? {
             return Err(DecodeError::Ended(self.id));

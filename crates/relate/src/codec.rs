@@ -14,6 +14,8 @@ pub struct Codec {
 impl Codec {
     /// Approximate matching: copies with differences, and literals.
     pub const MATCHING: Self = Self { id: 1, version: 1 };
+    /// The same by the parts of a program, with its references predicted.
+    pub const PROGRAM: Self = Self { id: 2, version: 1 };
 }
 
 impl fmt::Display for Codec {

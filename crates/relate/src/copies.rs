@@ -7,6 +7,7 @@
 
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
+use crate::program::Part;
 use crate::stream::{Class, Kind, StreamId};
 use crate::varint::{unzigzag, zigzag};
 
@@ -29,6 +30,17 @@ pub(crate) struct Piece {
     pub(crate) start: u64,
     /// The position after the last.
     pub(crate) end: u64,
+}
+
+impl Piece {
+    /// A part of the new content, which starts at `start`.
+    pub(crate) fn of(part: &Part, start: u64) -> Self {
+        Self {
+            kind: part.kind,
+            start: start + part.start,
+            end: start + part.end(),
+        }
+    }
 }
 
 /// Appends the description of a piece's copies, which are in ascending order and do not overlap.

@@ -3,10 +3,11 @@
 use crate::codec::Codec;
 use crate::content::{Content, Target};
 use crate::copies::{self, Piece};
-use crate::decode::decode;
+use crate::decode::{MAX_COPIES, decode, sources};
 use crate::error::{DecodeError, Error};
-use crate::matching;
-use crate::stream::{Encoded, Kind};
+use crate::matching::{self, Guide};
+use crate::program::{Layout, Passage, Source, coding_order, is_derived};
+use crate::stream::{Class, Encoded, Kind};
 use crate::transfer::{self, Encoding, Space};
 
 /// The bases and the content together are encoded in memory: at most this many bytes.
@@ -38,21 +39,71 @@ pub fn encode(
 ) -> Result<Encoded, Error> {
     let data = load(new, bases)?;
     let space = Space::new(bases, new.len()).map_err(Error::Unproved)?;
+    let truth = &data[space.new_start() as usize..];
+    let layout = Layout::of(new).map_err(Error::Content)?;
+    if layout.is_program() {
+        let encoded = program(&data, &space, bases, &layout, *options)?;
+        if let Some(encoded) = encoded {
+            prove(&encoded, bases, truth)?;
+            return Ok(encoded);
+        }
+    }
+    let encoded = matching(&data, &space, *options)?;
+    prove(&encoded, bases, truth)?;
+    Ok(encoded)
+}
+
+fn matching(data: &[u8], space: &Space<'_>, options: Options) -> Result<Encoded, Error> {
     let start = space.new_start();
     let piece = Piece {
         kind: Kind::Other,
         start,
-        end: start + new.len(),
+        end: data.len() as u64,
     };
-    let found = matching::search(&data, &space.boundaries, options.effort);
+    let found = matching::search(data, &space.boundaries, options.effort);
     let mut side = Encoding::new(&data[start as usize..]);
     copies::put(&found, piece, &mut side.sinks);
     let mut rest = found.into_iter();
-    let passed = transfer::piece(&mut side, &space, piece, || Ok(rest.next()));
+    let passed = transfer::piece(&mut side, space, piece, || Ok(rest.next()));
     passed.map_err(failed)?;
-    let encoded = side.sinks.finish(Codec::MATCHING);
-    prove(&encoded, bases, &data[start as usize..])?;
-    Ok(encoded)
+    Ok(side.sinks.finish(Codec::MATCHING))
+}
+
+/// `None` if it takes more copies than a decoder accepts.
+fn program(
+    data: &[u8],
+    space: &Space<'_>,
+    bases: &[&dyn Content],
+    layout: &Layout,
+    options: Options,
+) -> Result<Option<Encoded>, Error> {
+    let start = space.new_start();
+    let truth = &data[start as usize..];
+    let sources = sources(bases).map_err(failed)?;
+    let source = Source::with_layout(&truth, layout.clone());
+    let guide = Guide::new(&source, &sources, start).map_err(Error::Content)?;
+    let mut search = matching::Search::new(data, &space.boundaries, guide, options.effort);
+    let mut found = vec![Vec::new(); layout.parts.len()];
+    for (index, part) in layout.parts.iter().enumerate() {
+        if !is_derived(part) {
+            let range = (start + part.start) as usize..(start + part.end()) as usize;
+            found[index] = search.range(range, part.kind);
+        }
+    }
+    if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
+        return Ok(None);
+    }
+    let mut side = Encoding::new(truth);
+    layout.put(side.sinks.stream(Class::Layout, 0));
+    for index in coding_order(layout) {
+        if !is_derived(&layout.parts[index]) {
+            let piece = Piece::of(&layout.parts[index], start);
+            copies::put(&found[index], piece, &mut side.sinks);
+        }
+    }
+    let passage = Passage::new(&mut side, space, &sources, layout, &found);
+    passage.run(&found).map_err(failed)?;
+    Ok(Some(side.sinks.finish(Codec::PROGRAM)))
 }
 
 /// All bases and the new content, one after the other.

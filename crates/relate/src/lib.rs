@@ -30,6 +30,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod bytes;
 mod channel;
 mod codec;
 mod content;
@@ -39,6 +40,7 @@ mod encode;
 mod error;
 mod matching;
 mod output;
+mod program;
 mod stream;
 mod transfer;
 mod varint;

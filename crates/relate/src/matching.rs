@@ -1,8 +1,10 @@
 //! Finds copies with differences: seeds in a hash table, extended over mismatches.
 
 mod extend;
+mod guide;
 mod search;
 mod table;
 
 pub(crate) use extend::common_prefix;
-pub(crate) use search::search;
+pub(crate) use guide::Guide;
+pub(crate) use search::{Search, search};

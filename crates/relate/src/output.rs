@@ -23,6 +23,11 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// The length of the target.
+    pub(crate) fn len(&self) -> u64 {
+        self.target.len()
+    }
+
     /// Writes `bytes` at `offset`; soon, if it follows what was written last.
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), DecodeError> {
         if self.start + self.held.len() as u64 != offset || self.held.len() >= CAPACITY {

@@ -134,26 +134,110 @@ impl Class {
     }
 }
 
-/// A kind of bytes within a content. Bytes of one kind resemble each other and share streams.
+/// A kind of bytes within a content. Bytes of one kind resemble each other and share streams. Parts of a program
+/// are coded in the order of these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
     /// Anything else.
     Other = 0,
+    /// Strings of the symbol table.
+    Strings = 1,
+    /// The symbol table.
+    Symbols = 2,
+    /// `.debug_loclists`.
+    Locations = 3,
+    /// `.debug_rnglists`.
+    Ranges = 4,
+    /// Machine code.
+    Text = 5,
+    /// Read-only data.
+    ReadOnly = 6,
+    /// The header of Go's table of functions.
+    FuncHeader = 7,
+    /// Names of Go's functions.
+    FuncNames = 8,
+    /// Files of Go's compilation units.
+    UnitFiles = 9,
+    /// Names of Go's source files.
+    FileNames = 10,
+    /// Go's tables of values by program counter.
+    PcValues = 11,
+    /// Descriptions of Go's functions.
+    Funcs = 12,
+    /// The table of Go's functions.
+    FuncTable = 13,
+    /// Data of Go's functions.
+    FuncData = 14,
+    /// Writable data.
+    Data = 15,
+    /// `.debug_line`.
+    Lines = 16,
+    /// `.debug_frame`.
+    Frames = 17,
+    /// `.debug_info`.
+    Info = 18,
+    /// `.debug_addr`.
+    Addresses = 19,
+    /// `.debug_abbrev`.
+    Abbreviations = 20,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 1] = [Self::Other];
+    pub const ALL: [Self; 21] = [
+        Self::Other,
+        Self::Strings,
+        Self::Symbols,
+        Self::Locations,
+        Self::Ranges,
+        Self::Text,
+        Self::ReadOnly,
+        Self::FuncHeader,
+        Self::FuncNames,
+        Self::UnitFiles,
+        Self::FileNames,
+        Self::PcValues,
+        Self::Funcs,
+        Self::FuncTable,
+        Self::FuncData,
+        Self::Data,
+        Self::Lines,
+        Self::Frames,
+        Self::Info,
+        Self::Addresses,
+        Self::Abbreviations,
+    ];
 
     /// The kind with this number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    fn name(self) -> &'static str {
+    /// The name, in the plural.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Other => "other bytes",
+            Self::Strings => "symbol strings",
+            Self::Symbols => "symbols",
+            Self::Locations => "location lists",
+            Self::Ranges => "range lists",
+            Self::Text => "text",
+            Self::ReadOnly => "read-only data",
+            Self::FuncHeader => "function table header",
+            Self::FuncNames => "function names",
+            Self::UnitFiles => "unit files",
+            Self::FileNames => "file names",
+            Self::PcValues => "program counter values",
+            Self::Funcs => "functions",
+            Self::FuncTable => "function table",
+            Self::FuncData => "function data",
+            Self::Data => "data",
+            Self::Lines => "line programs",
+            Self::Frames => "frames",
+            Self::Info => "debug entries",
+            Self::Addresses => "debug addresses",
+            Self::Abbreviations => "abbreviations",
         }
     }
 }

@@ -6,10 +6,12 @@ use crate::content::Content;
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
 use crate::output::Output;
-use crate::stream::{Class, Kind};
+use crate::program::Field;
+use crate::stream::{Class, Kind, StreamId};
+use crate::varint::{self, unzigzag, zigzag};
 
 /// How many bytes are worked on at a time.
-const CHUNK: u64 = 64 << 10;
+pub(crate) const CHUNK: u64 = 64 << 10;
 
 /// One side of the streams. Positions are relative to the new content.
 pub(crate) trait Side {
@@ -18,6 +20,24 @@ pub(crate) trait Side {
 
     /// Changes `buf` from the copied bytes to the bytes at `at`.
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
+
+    /// The true value of a field of `width` bytes at `at`, given the predicted one.
+    fn field(
+        &mut self,
+        field: Field,
+        at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<u64, DecodeError>;
+
+    /// The true value of a LEB128 integer of `width` bytes at `at`, given the predicted one; `None` if its length has changed.
+    fn integer(
+        &mut self,
+        field: Field,
+        at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<Option<u64>, DecodeError>;
 
     /// Reads bytes of the new content that were passed before.
     fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
@@ -53,15 +73,29 @@ impl<'a> Space<'a> {
         self.boundaries.last().copied().unwrap_or(0)
     }
 
-    fn read(&self, side: &mut impl Side, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
-        let index = self.boundaries.partition_point(|end| *end <= at);
+    /// Which base a position lies in; the number of bases if it lies in the new content.
+    pub(crate) fn base_of(&self, position: u64) -> usize {
+        self.boundaries.partition_point(|end| *end <= position)
+    }
+
+    /// The position of a base's first byte.
+    pub(crate) fn start_of(&self, base: usize) -> u64 {
+        base.checked_sub(1)
+            .map_or(0, |before| self.boundaries[before])
+    }
+
+    /// Reads copied bytes.
+    pub(crate) fn read(
+        &self,
+        side: &mut impl Side,
+        at: u64,
+        buf: &mut [u8],
+    ) -> Result<(), DecodeError> {
+        let index = self.base_of(at);
         let Some(base) = self.bases.get(index) else {
             return side.read_back(at - self.new_start(), buf);
         };
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| self.boundaries[before]);
-        let read = base.read_at(buf, at - start);
+        let read = base.read_at(buf, at - self.start_of(index));
         read.map_err(|source| DecodeError::Base { index, source })
     }
 }
@@ -87,7 +121,7 @@ pub(crate) fn piece<S: Side>(
     }
 }
 
-fn literals<S: Side>(
+pub(crate) fn literals<S: Side>(
     side: &mut S,
     space: &Space<'_>,
     kind: Kind,
@@ -105,7 +139,7 @@ fn literals<S: Side>(
     Ok(())
 }
 
-fn copied<S: Side>(
+pub(crate) fn copied<S: Side>(
     side: &mut S,
     space: &Space<'_>,
     kind: Kind,
@@ -176,6 +210,42 @@ impl Side for Encoding<'_> {
         Ok(())
     }
 
+    fn field(
+        &mut self,
+        field: Field,
+        at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<u64, DecodeError> {
+        let mut word = [0; 8];
+        word[..width].copy_from_slice(self.truth(at, width));
+        let value = u64::from_le_bytes(word);
+        let sink = self.sinks.stream(Class::Fields, field as u8);
+        varint::put(sink, difference(field, width, value, predicted));
+        Ok(value)
+    }
+
+    fn integer(
+        &mut self,
+        field: Field,
+        at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<Option<u64>, DecodeError> {
+        let truth = varint::get(&self.truth[at as usize..]).map(|(value, _)| value);
+        let mut bytes = Vec::new();
+        let value = truth.filter(|value| {
+            varint::put(&mut bytes, *value);
+            bytes == self.truth(at, width)
+        });
+        let sink = self.sinks.stream(Class::Fields, field as u8);
+        let change = value.map(|value| zigzag(value.wrapping_sub(predicted) as i64));
+        // The largest change cannot be told from none.
+        let change = change.and_then(|change| change.checked_add(1));
+        varint::put(sink, change.unwrap_or(0));
+        Ok(change.and(value))
+    }
+
     fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
         buf.copy_from_slice(self.truth(at, buf.len()));
         Ok(())
@@ -201,6 +271,11 @@ impl<'a, 'b> Decoding<'a, 'b> {
             output,
             gaps: vec![None; Kind::ALL.len()],
         }
+    }
+
+    /// The length of the new content.
+    pub(crate) fn len(&self) -> u64 {
+        self.output.len()
     }
 
     /// Writes what is left and checks that the streams are used up.
@@ -248,11 +323,70 @@ impl Side for Decoding<'_, '_> {
         Ok(())
     }
 
+    fn field(
+        &mut self,
+        field: Field,
+        _at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<u64, DecodeError> {
+        let change = self.readers.reader(Class::Fields, field as u8).number()?;
+        Ok(changed(field, width, predicted, change))
+    }
+
+    fn integer(
+        &mut self,
+        field: Field,
+        _at: u64,
+        width: usize,
+        predicted: u64,
+    ) -> Result<Option<u64>, DecodeError> {
+        let change = self.readers.reader(Class::Fields, field as u8).number()?;
+        let Some(change) = change.checked_sub(1) else {
+            return Ok(None);
+        };
+        let value = predicted.wrapping_add(unzigzag(change) as u64);
+        if varint::len(value) == width {
+            return Ok(Some(value));
+        }
+        let (class, kind) = (Class::Fields, field as u8);
+        Err(DecodeError::Invalid {
+            stream: StreamId { class, kind },
+            reason: "integer of another length",
+        })
+    }
+
     fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
         self.output.read(buf, at)
     }
 
     fn write(&mut self, at: u64, buf: &[u8]) -> Result<(), DecodeError> {
         self.output.write(buf, at)
+    }
+}
+
+/// What a field's stream says about a value.
+fn difference(field: Field, width: usize, value: u64, predicted: u64) -> u64 {
+    if field == Field::Page {
+        return value ^ predicted;
+    }
+    let change = value.wrapping_sub(predicted);
+    zigzag(if width == 4 {
+        i64::from(change as i32)
+    } else {
+        change as i64
+    })
+}
+
+/// The inverse of [`difference`].
+fn changed(field: Field, width: usize, predicted: u64, change: u64) -> u64 {
+    if field == Field::Page {
+        return predicted ^ change;
+    }
+    let value = predicted.wrapping_add(unzigzag(change) as u64);
+    if width == 4 {
+        u64::from(value as u32)
+    } else {
+        value
     }
 }

@@ -12,6 +12,12 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// How many bytes `value` takes.
+pub(crate) fn len(value: u64) -> usize {
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
 /// Reads an integer from the front of `bytes`: the value and how many bytes it takes. `None` if it is cut
 /// short or longer than [`MAX_LEN`].
 pub(crate) fn get(bytes: &[u8]) -> Option<(u64, usize)> {
@@ -46,6 +52,7 @@ mod tests {
         fn integers_come_back(value: u64) {
             let mut out = Vec::new();
             put(&mut out, value);
+            prop_assert_eq!(len(value), out.len());
             prop_assert_eq!(get(&out), Some((value, out.len())));
             prop_assert_eq!(zigzag(unzigzag(value)), value);
         }

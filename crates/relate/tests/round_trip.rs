@@ -103,3 +103,60 @@ fn a_stream_given_twice_is_refused() {
     let error = decode(encoded.codec, inputs, &[], &mut vec![0; 8]).unwrap_err();
     assert!(matches!(error, DecodeError::RepeatedStream(_)), "{error}");
 }
+
+/// This test itself, as a program, and one with other addresses.
+fn programs() -> (Vec<u8>, Vec<u8>) {
+    let old = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let mut new = old.clone();
+    let middle = new.len() / 2;
+    for at in (0..middle).step_by(4099) {
+        new[at] = new[at].wrapping_add(1);
+    }
+    new[..64].copy_from_slice(&old[..64]);
+    new[middle..middle + 10_000].rotate_left(333);
+    (old, new)
+}
+
+#[test]
+fn a_program_comes_back_by_its_own_codec() {
+    let (old, new) = programs();
+    let encoded = round_trip(&new, &[&old]);
+    assert_eq!(encoded.codec, Codec::PROGRAM);
+    round_trip(&old, &[]);
+}
+
+#[test]
+fn damaged_streams_of_a_program_end_in_a_result() {
+    let (old, new) = programs();
+    let encoded = round_trip(&new, &[&old]);
+    let mut state = 1u64;
+    for _ in 0..12 {
+        let mut damaged = encoded.clone();
+        for _ in 0..3 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(99);
+            let count = damaged.streams.len();
+            let bytes = &mut damaged.streams[(state >> 33) as usize % count].bytes;
+            let len = bytes.len();
+            bytes[(state >> 17) as usize % len] ^= (state >> 56) as u8 | 1;
+        }
+        let mut decoded = vec![0; new.len()];
+        let _ = decode(damaged.codec, damaged.inputs(), &[&old], &mut decoded);
+    }
+}
+
+#[test]
+fn a_damaged_base_program_ends_in_a_result() {
+    let (old, new) = programs();
+    let encoded = round_trip(&new, &[&old]);
+    let mut damaged = old.clone();
+    let headers = damaged.len() - 4000..damaged.len();
+    for at in (0..1000).chain(headers).step_by(37) {
+        damaged[at] ^= 0x81;
+    }
+    let mut decoded = vec![0; new.len()];
+    let _ = decode(encoded.codec, encoded.inputs(), &[&damaged], &mut decoded);
+    damaged.truncate(old.len() / 2);
+    let _ = decode(encoded.codec, encoded.inputs(), &[&damaged], &mut decoded);
+}

@@ -44,6 +44,62 @@ pub(super) fn forward(a: &[u8], b: &[u8]) -> (usize, i64) {
     (best_len, best)
 }
 
+/// Like [`forward`], but the bytes of a field count little: its value is predicted later. `widths` says for each
+/// position of `a` how many bytes the field has that starts there.
+pub(super) fn forward_over_fields(a: &[u8], b: &[u8], widths: &[u8]) -> (usize, i64) {
+    let len = a.len().min(b.len()).min(widths.len());
+    let (mut score, mut best, mut best_len, mut at) = (0i64, 0i64, 0, 0);
+    while at < len {
+        if at + 8 <= len && a[at..at + 8] == b[at..at + 8] {
+            at += 8;
+            score += 8;
+        } else {
+            let width = usize::from(widths[at]);
+            if width > 0 && at + width <= len {
+                let equal = equal_bytes(&a[at..at + width], &b[at..at + width]);
+                at += width;
+                if equal < width {
+                    score += (2 * equal as i64 - width as i64) / 2;
+                    // A field at the end is worth taking along.
+                    if score >= best && best > 0 {
+                        (best, best_len) = (score, at);
+                    }
+                    continue;
+                }
+                score += width as i64;
+            } else {
+                score += if a[at] == b[at] { 1 } else { -1 };
+                at += 1;
+            }
+        }
+        if score > best {
+            (best, best_len) = (score, at);
+        } else if best - score > GIVE_UP {
+            break;
+        }
+    }
+    (best_len, best)
+}
+
+/// How many bytes outside fields differ.
+pub(super) fn mismatches(a: &[u8], b: &[u8], widths: &[u8]) -> usize {
+    let len = a.len().min(b.len()).min(widths.len());
+    let (mut count, mut at) = (0, 0);
+    while at < len {
+        if widths[at] > 0 {
+            at += usize::from(widths[at]);
+        } else {
+            count += usize::from(a[at] != b[at]);
+            at += 1;
+        }
+    }
+    count
+}
+
+fn equal_bytes(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).filter(|(x, y)| x == y).count()
+}
+
 /// How many bytes from the ends of both to take.
 pub(super) fn backward(a: &[u8], b: &[u8]) -> usize {
     let (mut score, mut best, mut best_len) = (0, 0, 0);

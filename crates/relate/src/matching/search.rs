@@ -1,10 +1,12 @@
-//! The greedy search.
+//! The greedy search: at each position the best copy, if any is good enough.
 
 use std::ops::Range;
 
-use super::extend::{backward, common_prefix, forward};
+use super::extend::{backward, common_prefix, forward, forward_over_fields, mismatches};
+use super::guide::{Guide, is_strict};
 use super::table::Table;
 use crate::copies::Copy;
+use crate::stream::Kind;
 
 /// Candidates are compared over this many bytes; the best one is then followed to its end.
 const HORIZON: usize = 512;
@@ -12,32 +14,39 @@ const HORIZON: usize = 512;
 const MIN_SCORE: i64 = 14;
 /// A candidate at a recent distance needs this score.
 const MIN_RECENT: i64 = 16;
+/// A pair needs this score.
+const MIN_PAIR: i64 = 6;
+/// What a pair scores besides, and once more if it continues the copy before.
+const PAIR_BONUS: i64 = 8;
+/// A pair that scores this in strict kinds ends the search.
+const GOOD_PAIR: i64 = 24;
+/// Over how many bytes a copy is compared with a pair that begins within it.
+const CUT_WINDOW: usize = 256;
+/// How many more mismatches a running copy may have than a pair that begins within it.
+const CUT_MARGIN: usize = 4;
 const RECENT: usize = 16;
 
 /// Copies for the last content in `data`, which follows the bases that end at `boundaries`.
 pub(crate) fn search(data: &[u8], boundaries: &[u64], effort: u8) -> Vec<Copy> {
     let start = boundaries.last().map_or(0, |end| *end as usize);
-    let seed = if effort >= 8 { 8 } else { 16 };
-    let mut search = Search {
-        data,
-        boundaries,
-        table: Table::new(data.len(), seed),
-        seed,
-        recent: Recent::default(),
-        entered: 0,
-    };
-    search.enter_until(start);
-    search.range(start..data.len())
+    let range = start..data.len();
+    Search::new(data, boundaries, Guide::default(), effort).range(range, Kind::Other)
 }
 
-struct Search<'a> {
+/// A search that goes through the last content in order.
+pub(crate) struct Search<'a> {
     data: &'a [u8],
     boundaries: &'a [u64],
+    guide: Guide,
+    /// Pairs before this index are behind.
+    next_pair: usize,
     table: Table,
     seed: usize,
     recent: Recent,
     /// Positions before this are in the table.
     entered: usize,
+    /// Positions of the content itself before this are not copied from.
+    floor: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -47,7 +56,30 @@ struct Candidate {
     score: i64,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// A search in `data`: bases that end at `boundaries`, then the content to find copies for.
+    pub(crate) fn new(data: &'a [u8], boundaries: &'a [u64], guide: Guide, effort: u8) -> Self {
+        let start = boundaries.last().map_or(0, |end| *end as usize);
+        let seed = if guide.pairs.is_empty() {
+            16
+        } else {
+            24 + 8 * usize::from(effort >= 7)
+        };
+        let mut search = Self {
+            data,
+            boundaries,
+            guide,
+            next_pair: 0,
+            table: Table::new(data.len(), seed),
+            seed,
+            recent: Recent::default(),
+            entered: 0,
+            floor: start,
+        };
+        search.enter_until(start);
+        search
+    }
+
     fn enter_until(&mut self, end: usize) {
         for position in self.entered..end {
             self.table.enter(self.data, position);
@@ -55,16 +87,23 @@ impl Search<'_> {
         self.entered = self.entered.max(end);
     }
 
-    fn range(&mut self, range: Range<usize>) -> Vec<Copy> {
+    /// Copies for a range of one kind, from the bases and from the range itself; ranges are given in ascending
+    /// order.
+    pub(crate) fn range(&mut self, range: Range<usize>, kind: Kind) -> Vec<Copy> {
+        self.floor = range.start;
+        let strict = is_strict(kind);
         let mut copies = Vec::new();
         let mut at = range.start;
         let mut last = range.start;
         while at + 8 <= range.end {
             self.enter_until(at);
-            let Some(found) = self
-                .best(at, range.end)
-                .filter(|best| best.score >= MIN_SCORE)
-            else {
+            let pair = self.best_pair(at, range.end);
+            let sure = pair.filter(|pair| strict && pair.score >= GOOD_PAIR);
+            let found = match sure {
+                Some(pair) => Some(pair),
+                None => self.best(at, range.end, pair),
+            };
+            let Some(found) = found.filter(|best| best.score >= MIN_SCORE) else {
                 at += 1;
                 continue;
             };
@@ -72,8 +111,12 @@ impl Search<'_> {
             if len + 64 >= HORIZON {
                 len = self.extent(found.source, at, range.end).0;
             }
-            let before = &self.data[self.content_start(found.source)..found.source];
-            let back = backward(before, &self.data[last..at]);
+            let mut back = 0;
+            if sure.is_none() {
+                let before = &self.data[self.source_start(found.source)..found.source];
+                back = backward(before, &self.data[last..at]);
+            }
+            let len = self.cut(at, found.source, len, range.end, strict);
             copies.push(Copy {
                 at: (at - back) as u64,
                 source: (found.source - back) as u64,
@@ -86,10 +129,43 @@ impl Search<'_> {
         copies
     }
 
-    fn best(&self, at: usize, end: usize) -> Option<Candidate> {
+    /// The best of the pairs that begin at `at`.
+    fn best_pair(&mut self, at: usize, end: usize) -> Option<Candidate> {
+        let pairs = &self.guide.pairs;
+        while pairs
+            .get(self.next_pair)
+            .is_some_and(|pair| (pair.0 as usize) < at)
+        {
+            self.next_pair += 1;
+        }
+        let end = end.min(at + HORIZON);
         let mut best: Option<Candidate> = None;
+        for &(_, source) in pairs[self.next_pair..]
+            .iter()
+            .take_while(|pair| pair.0 as usize == at)
+        {
+            let source = source as usize;
+            let (len, score) = self.extent(source, at, end);
+            let continues = self.recent.latest == Some(at - source);
+            let total = score + PAIR_BONUS * if continues { 2 } else { 1 };
+            if score >= MIN_PAIR && best.is_none_or(|best| total > best.score) {
+                best = Some(Candidate {
+                    source,
+                    len,
+                    score: total,
+                });
+            }
+        }
+        best
+    }
+
+    /// The best candidate from the table, at recent distances, or `best`.
+    fn best(&self, at: usize, end: usize, mut best: Option<Candidate>) -> Option<Candidate> {
         let end = end.min(at + HORIZON);
         let mut consider = |source: usize, least: i64| {
+            if !self.is_allowed(source) {
+                return;
+            }
             let (len, score) = self.extent(source, at, end);
             if score >= least && best.is_none_or(|best| score > best.score) {
                 best = Some(Candidate { source, len, score });
@@ -111,9 +187,47 @@ impl Search<'_> {
         best
     }
 
+    /// How long a copy should be, given that another pair may begin within it and fit better.
+    fn cut(&self, at: usize, source: usize, len: usize, end: usize, strict: bool) -> usize {
+        let pairs = &self.guide.pairs[self.next_pair..];
+        let mut index = pairs.partition_point(|pair| pair.0 as usize <= at);
+        while let Some(&(position, first)) = pairs.get(index) {
+            let position = position as usize;
+            if position >= at + len {
+                break;
+            }
+            let here = pairs[index..]
+                .iter()
+                .take_while(|pair| pair.0 as usize == position);
+            let running = source + (position - at);
+            let continues = here.clone().any(|pair| pair.1 as usize == running);
+            index += here.count();
+            if continues {
+                continue;
+            }
+            let next = pairs.get(index).map_or(end, |pair| pair.0 as usize);
+            let window = next.min(end).min(position + CUT_WINDOW);
+            let mine = self.mismatches(running, position, window.min(at + len));
+            let others = self.mismatches(first as usize, position, window);
+            if strict && others <= mine || others + CUT_MARGIN < mine {
+                return position - at;
+            }
+        }
+        len
+    }
+
+    fn mismatches(&self, source: usize, at: usize, end: usize) -> usize {
+        let widths = self.guide.widths.get(source..).unwrap_or_default();
+        mismatches(&self.data[source..], &self.data[at..end], widths)
+    }
+
     fn extent(&self, source: usize, at: usize, end: usize) -> (usize, i64) {
         let source_end = self.content_end(source);
-        forward(&self.data[source..source_end], &self.data[at..end])
+        let (a, b) = (&self.data[source..source_end], &self.data[at..end]);
+        match self.guide.widths.get(source..source_end) {
+            Some(widths) => forward_over_fields(a, b, widths),
+            None => forward(a, b),
+        }
     }
 
     fn content(&self, position: usize) -> usize {
@@ -121,9 +235,19 @@ impl Search<'_> {
             .partition_point(|end| *end as usize <= position)
     }
 
-    fn content_start(&self, position: usize) -> usize {
-        let before = self.content(position).checked_sub(1);
-        before.map_or(0, |index| self.boundaries[index] as usize)
+    /// The first position that a copy around `source` may come from.
+    fn source_start(&self, source: usize) -> usize {
+        let content = self.content(source);
+        if content == self.boundaries.len() {
+            return self.floor;
+        }
+        content
+            .checked_sub(1)
+            .map_or(0, |before| self.boundaries[before] as usize)
+    }
+
+    fn is_allowed(&self, source: usize) -> bool {
+        source >= self.floor || self.content(source) < self.boundaries.len()
     }
 
     fn content_end(&self, position: usize) -> usize {
@@ -137,6 +261,7 @@ impl Search<'_> {
 struct Recent {
     distances: [usize; RECENT],
     count: usize,
+    latest: Option<usize>,
 }
 
 impl Recent {
@@ -145,6 +270,7 @@ impl Recent {
     }
 
     fn note(&mut self, distance: usize) {
+        self.latest = Some(distance);
         if !self.distances.contains(&distance) {
             self.distances[self.count % RECENT] = distance;
             self.count += 1;

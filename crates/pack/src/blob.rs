@@ -1,0 +1,173 @@
+//! A blob that is rebuilt while it is read.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use regzip::RebuildReader;
+use regzip::nested::CloseReader;
+use sealift_oci::Digest;
+
+use crate::decode::DecodedPack;
+use crate::error::{Error, Result};
+use crate::format::{Piece, Wrapping};
+use crate::storage::RegionReader;
+
+/// The bytes of a blob, from an offset on.
+pub struct BlobContent(Reader);
+
+enum Reader {
+    Plain(Plain),
+    Gzip(Box<RebuildReader<Plain>>),
+}
+
+impl BlobContent {
+    pub(crate) fn new(pack: Arc<DecodedPack>, digest: Digest, from: u64) -> Result<Self> {
+        let number = pack.blob_number(&digest)?;
+        match pack.entry(number).wrapping.clone() {
+            Wrapping::None => Ok(Self(Reader::Plain(Plain::new(pack, number, from)?))),
+            Wrapping::Gzip(recipe) => {
+                let plain = Plain::new(pack, number, 0)?;
+                let mut reader = RebuildReader::new(recipe, plain);
+                skip(&mut reader, from).map_err(Error::Scratch)?;
+                Ok(Self(Reader::Gzip(Box::new(reader))))
+            }
+        }
+    }
+}
+
+impl Read for BlobContent {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Reader::Plain(plain) => plain.read(buffer),
+            Reader::Gzip(reader) => reader.read(buffer),
+        }
+    }
+}
+
+/// Reads and drops at most `count` bytes; how many there were.
+fn skip(from: &mut dyn Read, count: u64) -> io::Result<u64> {
+    io::copy(&mut from.take(count), &mut io::sink())
+}
+
+/// A blob's content without its gzip: structure and objects in turn.
+struct Plain {
+    pack: Arc<DecodedPack>,
+    blob: usize,
+    /// Twice the number of the piece that is read next, and one more if its structure is over.
+    step: usize,
+    /// How much of the structure was given out.
+    structure: u64,
+    current: Current,
+}
+
+/// What is being read.
+enum Current {
+    Nothing,
+    Bytes(RegionReader),
+    /// An object whose streams are closed again.
+    Closed(Box<CloseReader<RegionReader>>),
+}
+
+impl Plain {
+    /// The content from an offset on.
+    fn new(pack: Arc<DecodedPack>, blob: usize, from: u64) -> Result<Self> {
+        let mut plain = Self {
+            pack,
+            blob,
+            step: 0,
+            structure: 0,
+            current: Current::Nothing,
+        };
+        plain.advance(from).map_err(Error::Scratch)?;
+        Ok(plain)
+    }
+
+    fn next_piece(&self) -> Option<Piece> {
+        self.pack
+            .entry(self.blob)
+            .pieces
+            .get(self.step / 2)
+            .copied()
+    }
+
+    /// From the start to an offset; complete pieces before it are not read.
+    fn advance(&mut self, from: u64) -> io::Result<()> {
+        let mut left = from;
+        while let Some(piece) = self.next_piece() {
+            let object = piece
+                .object
+                .map_or(0, |number| self.pack.object(number).0.content_len());
+            if left < piece.structure + object {
+                break;
+            }
+            left -= piece.structure + object;
+            self.structure += piece.structure;
+            self.step += 2;
+        }
+        while left > 0 && self.start_next() {
+            left -= self.current.skip(left)?;
+        }
+        Ok(())
+    }
+
+    /// Starts what comes next: the structure of a piece, then its object. False at the end.
+    fn start_next(&mut self) -> bool {
+        let Some(piece) = self.next_piece() else {
+            return false;
+        };
+        self.current = if self.step.is_multiple_of(2) {
+            let structure = self
+                .pack
+                .structure(self.blob)
+                .part(self.structure, piece.structure);
+            self.structure += piece.structure;
+            Current::Bytes(structure.reader())
+        } else {
+            piece
+                .object
+                .map_or(Current::Nothing, |number| self.object(number))
+        };
+        self.step += 1;
+        true
+    }
+
+    fn object(&self, number: usize) -> Current {
+        let (object, region) = self.pack.object(number);
+        match &object.map {
+            None => Current::Bytes(region.reader()),
+            Some(map) => Current::Closed(Box::new(CloseReader::new(map.clone(), region.reader()))),
+        }
+    }
+}
+
+impl Read for Plain {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.current.read(buffer)? {
+                0 if !buffer.is_empty() && self.start_next() => {}
+                read => return Ok(read),
+            }
+        }
+    }
+}
+
+impl Current {
+    /// Passes over at most `count` bytes; how many there were.
+    fn skip(&mut self, count: u64) -> io::Result<u64> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Bytes(reader) => Ok(reader.skip(count)),
+            Self::Closed(reader) => skip(reader, count),
+        }
+    }
+}
+
+impl Read for Current {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Nothing => Ok(0),
+            Self::Bytes(reader) => reader.read(buffer),
+            Self::Closed(reader) => reader.read(buffer),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From a plan to a pack that was proved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use sealift_oci::{Algorithm, Digest, Hasher};
+use sha2::{Digest as _, Sha256};
+
+use crate::arrange::arrange;
+use crate::compress::{RawStream, StoredStream, compress_all};
+use crate::error::{Error, Result};
+use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, StreamKind, Wrapping};
+use crate::open::{Content, Opened, open};
+use crate::options::{Limits, Options};
+use crate::plan::PackPlan;
+use crate::read::Pack;
+use crate::relating::{Difference, relate_all};
+use crate::report::{Reason, Report, Step, StreamReport};
+use crate::source::Source;
+use crate::spool::{Chain, Spool};
+use crate::storage::{ReadAt, Scratch};
+
+/// A finished pack on scratch space.
+pub struct Built {
+    bytes: Arc<Chain>,
+    report: Report,
+}
+
+impl Built {
+    /// What the pack contains and cost.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The length of the pack in bytes.
+    pub fn size(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    /// The pack as bytes at offsets.
+    pub fn content(&self) -> Arc<dyn ReadAt> {
+        self.bytes.clone()
+    }
+
+    /// Writes the pack and returns its SHA-256 digest.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `out` or the scratch space does.
+    pub fn write_to(&self, out: &mut dyn Write) -> Result<Digest> {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        for region in self.bytes.regions() {
+            let mut at = 0;
+            while at < region.len() {
+                let piece = region.part(at, PIECE).to_vec().map_err(Error::Scratch)?;
+                hasher.update(&piece);
+                out.write_all(&piece).map_err(Error::Output)?;
+                at += piece.len() as u64;
+            }
+        }
+        Ok(hasher.finish())
+    }
+}
+
+/// Bytes that are written at a time.
+const PIECE: u64 = 1 << 20;
+
+/// Builds a pack, on the threads of the rayon pool that it is called in, and rebuilds every blob from it
+/// with the reader that will be used later. Blobs that do not come back are left out and reported.
+///
+/// # Errors
+///
+/// Fails if the source or the scratch space does, or if the build is cancelled.
+pub fn build(
+    source: &dyn Source,
+    plan: &PackPlan,
+    scratch: &Arc<dyn Scratch>,
+    options: &Options,
+) -> Result<Built> {
+    let mut plan = plan.clone();
+    let mut left_out = Vec::new();
+    loop {
+        let mut built = build_once(source, &plan, scratch, options)?;
+        let failed = prove(&built, scratch, options)?;
+        if failed.is_empty() {
+            built.report.left_out = left_out;
+            return Ok(built);
+        }
+        let gone = |digest: &Digest| failed.contains(digest);
+        plan.blobs.retain(|surveyed| !gone(&surveyed.blob().digest));
+        left_out.extend(failed.iter().map(|&digest| (digest, Reason::NotProved)));
+    }
+}
+
+/// Rebuilds every blob; the digests of those that are not what they should be.
+fn prove(built: &Built, scratch: &Arc<dyn Scratch>, options: &Options) -> Result<BTreeSet<Digest>> {
+    options.watcher.begin(Step::Prove, built.report.blobs);
+    let limits = Limits {
+        scratch: u64::MAX,
+        ..Limits::default()
+    };
+    let pack = Pack::open(built.content(), &limits)?;
+    let decoded = pack.decode(scratch, &options.cancel)?;
+    decoded.check_all(&options.cancel, &|bytes| {
+        options.watcher.advance(Step::Prove, bytes);
+    })
+}
+
+fn build_once(
+    source: &dyn Source,
+    plan: &PackPlan,
+    scratch: &Arc<dyn Scratch>,
+    options: &Options,
+) -> Result<Built> {
+    let opened = open(source, plan, scratch, options)?;
+    let order = arrange(&opened.contents);
+    let contents: Vec<&Content> = order
+        .iter()
+        .map(|&number| &opened.contents[number])
+        .collect();
+    let spool = Spool::new(scratch.create().map_err(Error::Scratch)?);
+    let differences = relate_all(&contents, &spool, options)?;
+    let raw = raw_streams(&contents, &differences, &opened);
+    let streams = compress_all(raw, &spool, options)?;
+    let index = index(plan, &opened, &order, &contents, &differences, &streams);
+    let bytes = assemble(&index, &streams, &spool).map_err(Error::Scratch)?;
+    let mut report = report(plan, &opened, &contents, &differences, &streams);
+    report.stored = bytes.len();
+    Ok(Built {
+        bytes: Arc::new(bytes),
+        report,
+    })
+}
+
+/// What each stream of the pack consists of; streams without bytes are omitted.
+fn raw_streams(
+    contents: &[&Content],
+    differences: &[Option<Difference>],
+    opened: &Opened,
+) -> Vec<RawStream> {
+    let mut streams: BTreeMap<StreamKind, Vec<_>> = BTreeMap::new();
+    let structure = opened.layers.iter().flat_map(|layer| &layer.structure);
+    streams.insert(StreamKind::Structure, structure.cloned().collect());
+    for (content, difference) in contents.iter().zip(differences) {
+        match difference {
+            None => {
+                let kind = StreamKind::Plain(content.class.stream());
+                streams.entry(kind).or_default().push(content.bytes.clone());
+            }
+            Some(difference) => {
+                for (number, bytes) in &difference.streams {
+                    let kind = StreamKind::Related(*number);
+                    streams.entry(kind).or_default().push(bytes.clone());
+                }
+            }
+        }
+    }
+    let streams = streams.into_iter().map(|(kind, regions)| RawStream {
+        kind,
+        bytes: Chain::new(regions),
+    });
+    streams.filter(|stream| stream.bytes.len() > 0).collect()
+}
+
+fn index(
+    plan: &PackPlan,
+    opened: &Opened,
+    order: &[usize],
+    contents: &[&Content],
+    differences: &[Option<Difference>],
+    streams: &[StoredStream],
+) -> Index {
+    let position = |kind| {
+        let found = streams.binary_search_by_key(&kind, |stream| stream.entry.kind);
+        found.expect("every kind that has bytes has a stream")
+    };
+    let object = |(content, difference): (&&Content, &Option<Difference>)| Object {
+        len: content.bytes.len(),
+        map: content.map.clone(),
+        body: match difference {
+            None => Body::Plain {
+                stream: position(StreamKind::Plain(content.class.stream())),
+            },
+            Some(difference) => Body::Related(Related {
+                codec: (difference.codec.id, difference.codec.version),
+                bases: difference.bases.clone(),
+                parts: difference
+                    .streams
+                    .iter()
+                    .map(|(number, bytes)| (position(StreamKind::Related(*number)), bytes.len()))
+                    .collect(),
+            }),
+        },
+    };
+    let mut places = vec![0; order.len()];
+    for (place, &number) in order.iter().enumerate() {
+        places[number] = place;
+    }
+    let blobs = plan
+        .blobs()
+        .iter()
+        .zip(&opened.layers)
+        .map(|(surveyed, layer)| {
+            let blob = surveyed.blob();
+            BlobEntry {
+                digest: blob.digest,
+                size: blob.size,
+                wrapping: match &surveyed.recipe {
+                    None => Wrapping::None,
+                    Some(recipe) => Wrapping::Gzip(recipe.clone()),
+                },
+                pieces: layer
+                    .pieces
+                    .iter()
+                    .map(|&(structure, content)| Piece {
+                        structure,
+                        object: content.map(|number| places[number]),
+                    })
+                    .collect(),
+            }
+        });
+    Index {
+        objects: contents.iter().zip(differences).map(object).collect(),
+        blobs: blobs.collect(),
+    }
+}
+
+/// The level of the index: it is short.
+const INDEX_LEVEL: i32 = 19;
+
+/// Puts head, index and streams in a row.
+fn assemble(index: &Index, streams: &[StoredStream], spool: &Spool) -> io::Result<Chain> {
+    let raw = index.to_bytes();
+    let stored = zstd::bulk::compress(&raw, INDEX_LEVEL)?;
+    let head = Head {
+        index_stored: stored.len() as u64,
+        index_raw: raw.len() as u64,
+        index_digest: Sha256::digest(&stored).into(),
+        streams: streams.iter().map(|stream| stream.entry.clone()).collect(),
+    };
+    let mut regions = vec![spool.store(&head.to_bytes())?, spool.store(&stored)?];
+    for stream in streams {
+        regions.extend_from_slice(stream.bytes.regions());
+    }
+    Ok(Chain::new(regions))
+}
+
+fn report(
+    plan: &PackPlan,
+    opened: &Opened,
+    contents: &[&Content],
+    differences: &[Option<Difference>],
+    streams: &[StoredStream],
+) -> Report {
+    let bytes = |content: &Content| content.bytes.len();
+    let all = opened.layers.iter().flat_map(|layer| &layer.pieces);
+    let related = contents
+        .iter()
+        .zip(differences)
+        .filter(|(_, difference)| difference.is_some());
+    let mut kept = opened.kept.clone();
+    kept.sort_by(|a, b| b.len.cmp(&a.len).then_with(|| a.file.cmp(&b.file)));
+    kept.truncate(MAX_LISTED);
+    Report {
+        blobs: plan
+            .blobs()
+            .iter()
+            .map(|surveyed| surveyed.blob().size)
+            .sum(),
+        opened: all
+            .map(|&(structure, number)| {
+                structure + number.map_or(0, |number| bytes(&opened.contents[number]))
+            })
+            .sum(),
+        distinct: contents.iter().map(|content| bytes(content)).sum(),
+        related: related.map(|(content, _)| bytes(content)).sum(),
+        kept_streams: kept,
+        streams: streams.iter().map(stream_report).collect(),
+        ..Report::default()
+    }
+}
+
+/// So many streams that stay compressed are listed.
+const MAX_LISTED: usize = 1000;
+
+fn stream_report(stream: &StoredStream) -> StreamReport {
+    StreamReport {
+        name: stream.entry.kind.to_string(),
+        raw: stream.entry.raw,
+        stored: stream.entry.stored,
+    }
+}

@@ -1,0 +1,135 @@
+//! Streams compressed with zstd.
+
+use std::io::{self, Read, Write};
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use zstd::zstd_safe::CParameter;
+
+use crate::error::{Error, Result};
+use crate::format::{Coding, StreamEntry, StreamKind};
+use crate::options::{Effort, Options};
+use crate::report::Step;
+use crate::spool::{Chain, Spool};
+
+/// A stream before compression.
+pub(crate) struct RawStream {
+    pub(crate) kind: StreamKind,
+    pub(crate) bytes: Chain,
+}
+
+/// A stream as it is stored.
+pub(crate) struct StoredStream {
+    pub(crate) entry: StreamEntry,
+    pub(crate) bytes: Chain,
+}
+
+/// The largest window: what a reader has to hold in memory, 128 MiB.
+const MAX_WINDOW: u8 = 27;
+const MIN_WINDOW: u8 = 10;
+/// Streams of at least this length are compressed by several threads, in jobs of a fixed length: the
+/// result does not depend on the number of threads.
+const LONG: u64 = 32 << 20;
+const JOB: u32 = 16 << 20;
+
+/// Compresses all streams, the long ones first, each on all threads, then the others side by side.
+pub(crate) fn compress_all(
+    streams: Vec<RawStream>,
+    spool: &Spool,
+    options: &Options,
+) -> Result<Vec<StoredStream>> {
+    let total = streams.iter().map(|stream| stream.bytes.len()).sum();
+    options.watcher.begin(Step::Compress, total);
+    let one = |stream: &RawStream| -> Result<StoredStream> {
+        options.cancel.check()?;
+        let stored = compress(stream, spool, options).map_err(Error::Scratch)?;
+        options.watcher.advance(Step::Compress, stream.bytes.len());
+        Ok(stored)
+    };
+    let is_long = |stream: &&RawStream| stream.bytes.len() >= LONG;
+    let mut done = streams
+        .iter()
+        .filter(is_long)
+        .map(one)
+        .collect::<Result<Vec<_>>>()?;
+    let short = streams
+        .par_iter()
+        .with_max_len(1)
+        .filter(|stream| !is_long(stream));
+    done.extend(short.map(one).collect::<Result<Vec<_>>>()?);
+    done.sort_by_key(|stored| stored.entry.kind);
+    Ok(done)
+}
+
+fn compress(stream: &RawStream, spool: &Spool, options: &Options) -> io::Result<StoredStream> {
+    let raw = stream.bytes.len();
+    let window = window(raw);
+    let mut encoder = zstd::Encoder::new(spool.writer(), level(stream.kind, options.effort))?;
+    encoder.set_pledged_src_size(Some(raw))?;
+    encoder.window_log(u32::from(window))?;
+    if raw > 1 << 20 {
+        encoder.long_distance_matching(true)?;
+    }
+    if raw >= LONG {
+        let threads = u32::try_from(options.threads.max(1)).unwrap_or(1);
+        encoder.multithread(threads)?;
+        encoder.set_parameter(CParameter::JobSize(JOB))?;
+    }
+    copy(stream.bytes.reader(), &mut encoder, options)?;
+    let compressed = encoder.finish()?.finish()?;
+    let (coding, window, bytes) = if compressed.len() < raw {
+        (Coding::Zstd, window, compressed)
+    } else {
+        (Coding::Raw, 0, stream.bytes.clone())
+    };
+    Ok(StoredStream {
+        entry: StreamEntry {
+            kind: stream.kind,
+            coding,
+            window,
+            raw,
+            stored: bytes.len(),
+            digest: digest(&bytes)?,
+        },
+        bytes,
+    })
+}
+
+fn copy(mut from: impl Read, to: &mut impl Write, options: &Options) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        options.cancel.check().map_err(io::Error::other)?;
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => to.write_all(&buffer[..read])?,
+        }
+    }
+}
+
+fn window(raw: u64) -> u8 {
+    let bits = u64::BITS - raw.saturating_sub(1).leading_zeros();
+    u8::try_from(bits)
+        .unwrap_or(MAX_WINDOW)
+        .clamp(MIN_WINDOW, MAX_WINDOW)
+}
+
+fn level(kind: StreamKind, effort: Effort) -> i32 {
+    match (kind, effort) {
+        (StreamKind::Plain(crate::class::DENSE_STREAM), _) => 1,
+        (_, Effort::Fast) => 3,
+        (_, Effort::Default) => 12,
+        (_, Effort::Best) => 19,
+    }
+}
+
+fn digest(bytes: &Chain) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut reader = bytes.reader();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(hasher.finalize().into()),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}

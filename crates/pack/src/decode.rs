@@ -1,0 +1,457 @@
+//! A pack whose streams are on scratch space: blobs can be rebuilt from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+use relate::{DecodeError, Input, StreamId};
+use sealift_oci::{Digest, Hasher};
+use sealift_pipeline::Cancel;
+
+use crate::blob::BlobContent;
+use crate::error::{Error, Part, Result, damaged};
+use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
+use crate::gate::Gate;
+use crate::read::{Checked, Pack};
+use crate::storage::{Region, Scratch, Storage};
+
+/// A pack with its streams decompressed. Objects that are stored as differences are decoded when a blob
+/// first needs them, once each.
+pub struct DecodedPack {
+    pack: Pack,
+    storage: Arc<dyn Storage>,
+    /// Where each object is, or will be when it was decoded.
+    objects: Vec<Region>,
+    /// Objects that are stored as differences, by their numbers.
+    related: BTreeMap<usize, Pending>,
+    /// Where each blob's structure is.
+    structure: Vec<Region>,
+}
+
+/// An object that may not be decoded yet.
+struct Pending {
+    /// Its part of each of its streams.
+    parts: Vec<(StreamId, Region)>,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Done,
+    Failed,
+}
+
+impl Pack {
+    /// Decompresses all streams to scratch space, on the threads of the rayon pool that it is called in,
+    /// and compares their digests.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] or [`Error::Unsupported`] if a stream is at fault; [`Error::Pack`] and
+    /// [`Error::Scratch`] if reading or writing fails.
+    pub fn decode(self, scratch: &Arc<dyn Scratch>, cancel: &Cancel) -> Result<Arc<DecodedPack>> {
+        let storage = scratch.create().map_err(Error::Scratch)?;
+        let mut end = 0;
+        let mut place = |len: u64| {
+            let region = Region::new(storage.clone(), end, len);
+            end += len;
+            region
+        };
+        let streams: Vec<Region> = self
+            .head
+            .streams
+            .iter()
+            .map(|stream| place(stream.raw))
+            .collect();
+        let gate = Gate::new(self.limits.memory);
+        let results: Vec<Result<()>> = (0..streams.len())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|number| {
+                let _pass = gate.pass(1 << self.head.streams[number].window);
+                decompress(&self, number, &streams[number], &*storage, cancel)
+            })
+            .collect();
+        results.into_iter().collect::<Result<()>>()?;
+        let mut layout = Layout::new(&streams);
+        let mut objects = Vec::with_capacity(self.index.objects.len());
+        let mut related = BTreeMap::new();
+        for (number, object) in self.index.objects.iter().enumerate() {
+            match &object.body {
+                Body::Plain { stream } => objects.push(layout.take(*stream, object.len)),
+                Body::Related(body) => {
+                    objects.push(place(object.len));
+                    related.insert(number, layout.pending(&self, number, body)?);
+                }
+            }
+        }
+        let structure = layout.structure(&self);
+        Ok(Arc::new(DecodedPack {
+            pack: self,
+            storage,
+            objects,
+            related,
+            structure,
+        }))
+    }
+}
+
+/// How far each stream has been given out.
+struct Layout<'a> {
+    streams: &'a [Region],
+    used: Vec<u64>,
+}
+
+impl<'a> Layout<'a> {
+    fn new(streams: &'a [Region]) -> Self {
+        Self {
+            streams,
+            used: vec![0; streams.len()],
+        }
+    }
+
+    fn take(&mut self, stream: usize, len: u64) -> Region {
+        let region = self.streams[stream].part(self.used[stream], len);
+        self.used[stream] += len;
+        region
+    }
+
+    fn pending(&mut self, pack: &Pack, number: usize, body: &Related) -> Result<Pending> {
+        let mut parts = Vec::with_capacity(body.parts.len());
+        for &(stream, len) in &body.parts {
+            let StreamKind::Related(kind) = pack.head.streams[stream].kind else {
+                return Err(damaged(Part::Object(number), "a stream of another kind"));
+            };
+            let id = StreamId::from_number(kind).ok_or(Error::Unsupported {
+                part: Part::Stream(stream),
+                what: "kind of codec stream",
+                number: u64::from(kind),
+            })?;
+            parts.push((id, self.take(stream, len)));
+        }
+        Ok(Pending {
+            parts,
+            state: Mutex::new(State::Waiting),
+        })
+    }
+
+    fn structure(&mut self, pack: &Pack) -> Vec<Region> {
+        let streams = &pack.head.streams;
+        let stream = streams
+            .iter()
+            .position(|stream| stream.kind == StreamKind::Structure);
+        let blobs = pack.index.blobs.iter();
+        let lengths = blobs.map(|blob| blob.structure_len().unwrap_or(0));
+        match stream {
+            Some(stream) => lengths.map(|len| self.take(stream, len)).collect(),
+            None => lengths.map(|_| Region::empty()).collect(),
+        }
+    }
+}
+
+/// Writes the bytes of a stream to its place.
+fn decompress(
+    pack: &Pack,
+    number: usize,
+    to: &Region,
+    storage: &dyn Storage,
+    cancel: &Cancel,
+) -> Result<()> {
+    let mut checked = Checked::new(pack, number);
+    let entry = &pack.head.streams[number];
+    let written = match entry.coding {
+        Coding::Raw => copy(&mut checked, to, storage, number, cancel),
+        Coding::Zstd => decompress_zstd(&mut checked, entry.window, to, storage, number, cancel),
+    };
+    if matches!(written, Err(Error::Damaged { .. })) {
+        // That the bytes changed is the better explanation.
+        io::copy(&mut checked, &mut io::sink()).map_err(Error::Pack)?;
+        checked.finish()?;
+        return written;
+    }
+    written?;
+    checked.finish()
+}
+
+fn decompress_zstd(
+    checked: &mut Checked,
+    window: u8,
+    to: &Region,
+    storage: &dyn Storage,
+    number: usize,
+    cancel: &Cancel,
+) -> Result<()> {
+    let mut decoder = zstd::Decoder::new(&mut *checked)
+        .map_err(Error::Scratch)?
+        .single_frame();
+    let set = decoder.window_log_max(u32::from(window));
+    set.map_err(Error::Scratch)?;
+    copy(&mut decoder, to, storage, number, cancel)?;
+    let mut rest = decoder.finish();
+    match rest.read(&mut [0]).map_err(Error::Pack)? {
+        0 => Ok(()),
+        _ => Err(damaged(Part::Stream(number), "bytes follow its frame")),
+    }
+}
+
+fn copy(
+    from: &mut dyn Read,
+    to: &Region,
+    storage: &dyn Storage,
+    number: usize,
+    cancel: &Cancel,
+) -> Result<()> {
+    let part = Part::Stream(number);
+    let mut buffer = vec![0; 1 << 18];
+    let mut at = 0;
+    loop {
+        cancel.check()?;
+        let read = from.read(&mut buffer);
+        match read.map_err(|error| damaged(part, format!("it cannot be decompressed: {error}")))? {
+            0 if at == to.len() => return Ok(()),
+            0 => return Err(damaged(part, "it is shorter than the head says")),
+            read if read as u64 > to.len() - at => {
+                return Err(damaged(part, "it is longer than the head says"));
+            }
+            read => {
+                let written = storage.write_all_at(&buffer[..read], to.offset() + at);
+                written.map_err(Error::Scratch)?;
+                at += read as u64;
+            }
+        }
+    }
+}
+
+impl DecodedPack {
+    /// What the pack contains.
+    pub fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    /// A blob's bytes from an offset on. Objects that it needs are decoded first. The caller compares the
+    /// digest; a gzip stream that comes out different from the original fails at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the pack does not contain the blob, [`Error::Damaged`] and its like if it
+    /// cannot be rebuilt.
+    pub fn open(self: &Arc<Self>, digest: &Digest, from: u64) -> Result<BlobContent> {
+        let entry = self.pack.entry(digest)?;
+        self.decode_objects(entry)?;
+        BlobContent::new(self.clone(), *digest, from)
+    }
+
+    /// Rebuilds every blob and compares its digest, on the threads of the rayon pool that it is called in.
+    /// `advance` is told of rebuilt bytes.
+    ///
+    /// # Errors
+    ///
+    /// The first blob's error in the order of their digests.
+    pub fn verify(self: &Arc<Self>, cancel: &Cancel, advance: &(dyn Fn(u64) + Sync)) -> Result<()> {
+        let results: Vec<Result<()>> = (0..self.pack.index.blobs.len())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|number| self.check(number, cancel, advance))
+            .collect();
+        results.into_iter().collect()
+    }
+
+    /// As [`DecodedPack::verify`], but returns all blobs that the pack does not give back.
+    pub(crate) fn check_all(
+        self: &Arc<Self>,
+        cancel: &Cancel,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<BTreeSet<Digest>> {
+        let failed: Vec<Result<Option<Digest>>> = (0..self.pack.index.blobs.len())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|number| match self.check(number, cancel, advance) {
+                Ok(()) => Ok(None),
+                Err(error) if error.is_pack_fault() => {
+                    Ok(Some(self.pack.index.blobs[number].digest))
+                }
+                Err(error) => Err(error),
+            })
+            .collect();
+        let failed: Vec<Option<Digest>> = failed.into_iter().collect::<Result<_>>()?;
+        Ok(failed.into_iter().flatten().collect())
+    }
+
+    fn check(
+        self: &Arc<Self>,
+        number: usize,
+        cancel: &Cancel,
+        advance: &dyn Fn(u64),
+    ) -> Result<()> {
+        let digest = self.pack.index.blobs[number].digest;
+        let mut content = self.open(&digest, 0)?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            cancel.check()?;
+            let read = content
+                .read(&mut buffer)
+                .map_err(|error| failed(digest, error))?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+            advance(read as u64);
+        }
+        match hasher.finish() {
+            actual if actual == digest => Ok(()),
+            actual => Err(Error::Rebuilt { digest, actual }),
+        }
+    }
+
+    pub(crate) fn blob_number(&self, digest: &Digest) -> Result<usize> {
+        let blobs = &self.pack.index.blobs;
+        let found = blobs.binary_search_by_key(digest, |entry| entry.digest);
+        found.map_err(|_| Error::NotFound(*digest))
+    }
+
+    pub(crate) fn entry(&self, number: usize) -> &BlobEntry {
+        &self.pack.index.blobs[number]
+    }
+
+    pub(crate) fn structure(&self, number: usize) -> &Region {
+        &self.structure[number]
+    }
+
+    pub(crate) fn object(&self, number: usize) -> (&Object, &Region) {
+        (&self.pack.index.objects[number], &self.objects[number])
+    }
+
+    /// Decodes what a blob needs and is not decoded yet, bases first.
+    fn decode_objects(&self, entry: &BlobEntry) -> Result<()> {
+        let mut needed = BTreeSet::new();
+        let mut open: Vec<usize> = entry
+            .pieces
+            .iter()
+            .filter_map(|piece| piece.object)
+            .collect();
+        while let Some(number) = open.pop() {
+            if self.is_waiting(number) && needed.insert(number) {
+                open.extend(self.bases(number));
+            }
+        }
+        needed
+            .into_iter()
+            .try_for_each(|number| self.decode_object(number))
+    }
+
+    fn bases(&self, number: usize) -> &[usize] {
+        match &self.pack.index.objects[number].body {
+            Body::Plain { .. } => &[],
+            Body::Related(related) => &related.bases,
+        }
+    }
+
+    fn is_waiting(&self, number: usize) -> bool {
+        let state =
+            |pending: &Pending| *pending.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.related
+            .get(&number)
+            .is_some_and(|pending| state(pending) != State::Done)
+    }
+
+    /// Decodes an object whose bases are decoded; other threads that need it wait.
+    fn decode_object(&self, number: usize) -> Result<()> {
+        let Some(pending) = self.related.get(&number) else {
+            return Ok(());
+        };
+        let mut state = pending.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            State::Done => return Ok(()),
+            State::Failed => {
+                return Err(damaged(Part::Object(number), "its streams do not decode"));
+            }
+            State::Waiting => {}
+        }
+        let decoded = self.decode_waiting(number, pending);
+        *state = match &decoded {
+            Ok(()) => State::Done,
+            Err(error) if error.is_pack_fault() => State::Failed,
+            Err(_) => State::Waiting,
+        };
+        decoded
+    }
+
+    fn decode_waiting(&self, number: usize, pending: &Pending) -> Result<()> {
+        let Body::Related(related) = &self.pack.index.objects[number].body else {
+            return Ok(());
+        };
+        let (id, version) = related.codec;
+        let codec = relate::Codec { id, version };
+        let inputs = pending.parts.iter().map(|(id, region)| Input {
+            id: *id,
+            reader: Box::new(region.reader()),
+        });
+        let bases: Vec<&dyn relate::Content> = related
+            .bases
+            .iter()
+            .map(|&base| &self.objects[base] as _)
+            .collect();
+        let mut target = Target {
+            region: &self.objects[number],
+            storage: &*self.storage,
+        };
+        let decoded = relate::decode(codec, inputs.collect(), &bases, &mut target);
+        decoded.map_err(|error| decode_error(number, codec, error))
+    }
+}
+
+fn decode_error(number: usize, codec: relate::Codec, error: DecodeError) -> Error {
+    match error {
+        DecodeError::UnknownCodec(_) => Error::Unsupported {
+            part: Part::Object(number),
+            what: "codec",
+            number: u64::from(codec.id) << 8 | u64::from(codec.version),
+        },
+        DecodeError::Base { source, .. }
+        | DecodeError::Target(source)
+        | DecodeError::Stream { source, .. } => Error::Scratch(source),
+        other => damaged(Part::Object(number), other.to_string()),
+    }
+}
+
+/// An error while a blob is read back: of the pack, unless scratch space failed.
+fn failed(digest: Digest, error: io::Error) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
+    match error.downcast::<regzip::Error>() {
+        Ok(error) => damaged(Part::Blob(digest), error.to_string()),
+        Err(error) => Error::Scratch(error),
+    }
+}
+
+/// Where an object is decoded to.
+struct Target<'a> {
+    region: &'a Region,
+    storage: &'a dyn Storage,
+}
+
+impl relate::Content for Target<'_> {
+    fn len(&self) -> u64 {
+        self.region.len()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.region.read_exact_at(buffer, offset)
+    }
+}
+
+impl relate::Target for Target<'_> {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        match offset.checked_add(bytes.len() as u64) {
+            Some(end) if end <= self.region.len() => self
+                .storage
+                .write_all_at(bytes, self.region.offset() + offset),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Everything that can go wrong while a pack is built or read.
+
+use std::borrow::Cow;
+use std::io;
+
+use sealift_oci::Digest;
+use sealift_pipeline::Cancelled;
+
+/// Why a pack could not be built or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source of blobs failed.
+    #[error("failed to read blob {digest}: {error}")]
+    Source {
+        /// The blob.
+        digest: Digest,
+        /// What the source reported.
+        #[source]
+        error: io::Error,
+    },
+    /// Scratch space failed, most likely because it is full.
+    #[error("failed to use scratch space: {0}")]
+    Scratch(#[source] io::Error),
+    /// The finished pack could not be written.
+    #[error("failed to write the pack: {0}")]
+    Output(#[source] io::Error),
+    /// The pack could not be read.
+    #[error("failed to read the pack: {0}")]
+    Pack(#[source] io::Error),
+    /// The pack's bytes contradict themselves.
+    #[error("{part} of the pack is damaged: {why}")]
+    Damaged {
+        /// Where.
+        part: Part,
+        /// What was found there.
+        why: Cow<'static, str>,
+    },
+    /// The pack needs something that this version does not have.
+    #[error("{part} of the pack needs {what} {number}, which this version does not support")]
+    Unsupported {
+        /// Where.
+        part: Part,
+        /// What kind of thing: a format version, a coding, a codec.
+        what: &'static str,
+        /// Its number in the format.
+        number: u64,
+    },
+    /// The pack asks for more than the caller allows.
+    #[error("the pack needs {needed} bytes of {resource}, and the limit is {limit}")]
+    Limit {
+        /// Memory, scratch space or index.
+        resource: &'static str,
+        /// Bytes that it asks for.
+        needed: u64,
+        /// Bytes that are allowed.
+        limit: u64,
+    },
+    /// The pack does not contain this blob.
+    #[error("the pack does not contain {0}")]
+    NotFound(Digest),
+    /// A rebuilt blob is not the one that the index names.
+    #[error("blob {digest} was rebuilt as {actual}")]
+    Rebuilt {
+        /// The digest in the index.
+        digest: Digest,
+        /// The digest of what was rebuilt.
+        actual: Digest,
+    },
+    /// The work was stopped by the caller.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A part of a pack, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The fixed fields and the table of streams at the start.
+    Head,
+    /// The list of objects and blobs.
+    Index,
+    /// A stream, by its position in the table.
+    Stream(usize),
+    /// An object, by its number.
+    Object(usize),
+    /// A blob.
+    Blob(Digest),
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Head => f.write_str("the head"),
+            Self::Index => f.write_str("the index"),
+            Self::Stream(number) => write!(f, "stream {number}"),
+            Self::Object(number) => write!(f, "object {number}"),
+            Self::Blob(digest) => write!(f, "blob {digest}"),
+        }
+    }
+}
+
+impl Error {
+    /// Whether the pack itself is at fault: damaged, too demanding, or from a newer version.
+    pub fn is_pack_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Unsupported { .. }
+                | Self::Limit { .. }
+                | Self::Rebuilt { .. }
+        )
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Pack(error) | Error::Scratch(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+}
+
+/// Damage of one part, for `ok_or_else` and `map_err`.
+pub(crate) fn damaged(part: Part, why: impl Into<Cow<'static, str>>) -> Error {
+    Error::Damaged {
+        part,
+        why: why.into(),
+    }
+}

@@ -1,0 +1,101 @@
+//! Numbers and byte strings of variable length, as the index is made of them.
+
+use crate::error::{Error, Part, Result, damaged};
+
+/// Appends a number: seven bits a byte, least significant first, the high bit set in all but the last.
+pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// Appends a byte string with its length in front.
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Reads fields one after another.
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let Some((taken, rest)) = self.bytes.split_at_checked(len) else {
+            return Err(wrong("it ends early"));
+        };
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// A number in its only form: not longer than it has to be.
+    pub(super) fn number(&mut self) -> Result<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits || (byte == 0 && shift > 0) {
+                return Err(wrong("a number is not in its only form"));
+            }
+            value |= bits << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(wrong("a number is too long"))
+    }
+
+    /// A number of things of which each takes at least `least` more bytes of the index.
+    pub(super) fn count(&mut self, least: usize) -> Result<usize> {
+        let count = self.number()?;
+        let fits = self.remaining() / least.max(1);
+        usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= fits)
+            .ok_or(wrong("a count is larger than the index"))
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8]> {
+        let len = self.count(1)?;
+        self.take(len)
+    }
+}
+
+/// Damage of the index.
+pub(super) fn wrong(why: &'static str) -> Error {
+    damaged(Part::Index, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_and_have_one_form() {
+        for value in [0, 1, 127, 128, 16383, 16384, u64::from(u32::MAX), u64::MAX] {
+            let mut out = Vec::new();
+            put(&mut out, value);
+            let mut fields = Fields::new(&out);
+            assert_eq!(fields.number().unwrap(), value);
+            assert_eq!(fields.remaining(), 0);
+        }
+        for bytes in [&[0x80, 0][..], &[0x81, 0x80, 0], &[0xff; 10], &[0xff; 3]] {
+            assert!(Fields::new(bytes).number().is_err(), "{bytes:?}");
+        }
+    }
+}

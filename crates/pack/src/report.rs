@@ -1,0 +1,115 @@
+//! What a build did, and how far it is.
+
+use sealift_oci::Digest;
+
+/// What a part of the build is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// Finding the encoder of each blob; counted in bytes of blobs.
+    Analyse,
+    /// Opening blobs and the streams inside; counted in opened bytes.
+    Open,
+    /// Storing objects as differences; counted in opened bytes.
+    Relate,
+    /// Compressing streams; counted in raw bytes.
+    Compress,
+    /// Rebuilding every blob from the pack; counted in bytes of blobs.
+    Prove,
+}
+
+/// Is told how far a build is, from many threads; must return quickly.
+pub trait Watcher: Send + Sync {
+    /// A step begins that has to do so many bytes in all.
+    fn begin(&self, step: Step, bytes: u64);
+
+    /// So many more bytes of it are done.
+    fn advance(&self, step: Step, bytes: u64);
+}
+
+/// Ignores everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoWatcher;
+
+impl Watcher for NoWatcher {
+    fn begin(&self, _: Step, _: u64) {}
+
+    fn advance(&self, _: Step, _: u64) {}
+}
+
+/// Why a blob stays as it is, outside of packs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its content does not compress, and no streams were found in it.
+    Incompressible,
+    /// It is compressed with zstd, which is not rebuilt.
+    Zstd,
+    /// It is a gzip stream that cannot be rebuilt.
+    Gzip(regzip::Reason),
+    /// It has more opened bytes than a pack may have.
+    TooLarge {
+        /// Its opened bytes.
+        opened: u64,
+    },
+    /// What the pack gave back was not the blob.
+    NotProved,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Incompressible => f.write_str("its content does not compress"),
+            Self::Zstd => f.write_str("it is compressed with zstd, which cannot be rebuilt"),
+            Self::Gzip(reason) => write!(f, "its gzip stream cannot be rebuilt: {reason}"),
+            Self::TooLarge { opened } => {
+                write!(f, "its {opened} opened bytes do not fit in a pack")
+            }
+            Self::NotProved => f.write_str("it was not rebuilt from the pack"),
+        }
+    }
+}
+
+/// A stream inside a blob that stays compressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptStream {
+    /// The file that it is in; empty if the blob is not a tar.
+    pub file: String,
+    /// Where it starts there, and its length in bytes.
+    pub offset: u64,
+    /// Compressed bytes.
+    pub len: u64,
+}
+
+/// What a pack contains and cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Bytes of the blobs, as they are in the registry.
+    pub blobs: u64,
+    /// Bytes with everything opened, equal files counted each time.
+    pub opened: u64,
+    /// Bytes of the different objects.
+    pub distinct: u64,
+    /// Bytes of the objects that are stored as differences, of those.
+    pub related: u64,
+    /// Bytes of the pack.
+    pub stored: u64,
+    /// Streams in blobs that stay compressed, the longest first; at most 1,000 are listed.
+    pub kept_streams: Vec<KeptStream>,
+    /// Blobs that did not come back from the pack, which were left out of it.
+    pub left_out: Vec<(Digest, Reason)>,
+    /// Each stream of the pack: what it contains, raw and stored bytes.
+    pub streams: Vec<StreamReport>,
+}
+
+/// What one stream cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamReport {
+    /// What it contains.
+    pub name: String,
+    /// Bytes before compression.
+    pub raw: u64,
+    /// Bytes in the pack.
+    pub stored: u64,
+}

@@ -1,0 +1,187 @@
+//! A first look at every blob: how it can be rebuilt, how large it is opened, and what it is like.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use regzip::{Analysis, Recipe};
+use sealift_oci::Digest;
+
+use crate::class::is_dense;
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::report::{Reason, Step};
+use crate::sketch::{Sketch, Sketcher};
+use crate::source::{Blob, BlobReader, Source, source_error};
+
+/// A blob that can be stored opened.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    pub(crate) blob: Blob,
+    /// How to make its gzip stream again; `None` if it is not compressed.
+    pub(crate) recipe: Option<Arc<Recipe>>,
+    pub(crate) sketch: Sketch,
+}
+
+impl Surveyed {
+    /// The blob.
+    pub fn blob(&self) -> Blob {
+        self.blob
+    }
+
+    /// How many bytes it has without its gzip, streams inside not opened.
+    pub fn opened(&self) -> u64 {
+        self.recipe
+            .as_ref()
+            .map_or(self.blob.size, |recipe| recipe.plain_len())
+    }
+}
+
+/// What is known about a set of blobs after a first look.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Blobs that can be stored opened.
+    pub packable: Vec<Surveyed>,
+    /// Blobs that stay as they are, and why.
+    pub kept: Vec<(Digest, Reason)>,
+}
+
+/// Looks at every blob, on the threads of the rayon pool that it is called in. The results are in the
+/// blobs' order.
+///
+/// # Errors
+///
+/// Fails if the source does, or if the build is cancelled.
+pub fn survey(source: &dyn Source, blobs: &[Blob], options: &Options) -> Result<Survey> {
+    let total = blobs.iter().map(|blob| blob.size).sum();
+    options.watcher.begin(Step::Analyse, total);
+    let looks: Vec<Look> = blobs
+        .par_iter()
+        .with_max_len(1)
+        .map(|&blob| {
+            options.cancel.check()?;
+            let look = look(source, blob)?;
+            options.watcher.advance(Step::Analyse, blob.size);
+            Ok(look)
+        })
+        .collect::<Result<_>>()?;
+    let mut survey = Survey::default();
+    for (blob, look) in blobs.iter().zip(looks) {
+        match look {
+            Look::Packable(surveyed) => survey.packable.push(*surveyed),
+            Look::Kept(reason) => survey.kept.push((blob.digest, reason)),
+        }
+    }
+    Ok(survey)
+}
+
+enum Look {
+    Packable(Box<Surveyed>),
+    Kept(Reason),
+}
+
+/// The start of a zstd frame (RFC 8878).
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+fn look(source: &dyn Source, blob: Blob) -> Result<Look> {
+    let mut reader = BlobReader::new(source, blob);
+    let start = reader.range(0, SAMPLE)?;
+    if start.starts_with(&ZSTD) {
+        return Ok(Look::Kept(Reason::Zstd));
+    }
+    if !start.starts_with(&GZIP) {
+        return look_at_plain(&mut reader, &start);
+    }
+    if gains_nothing(&mut reader, &start)? {
+        return Ok(Look::Kept(Reason::Incompressible));
+    }
+    look_at_gzip(&mut reader)
+}
+
+fn look_at_plain(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<Look> {
+    if is_dense(start) && !has_streams(start) {
+        return Ok(Look::Kept(Reason::Incompressible));
+    }
+    let blob = reader.blob();
+    reader.restart()?;
+    let sketch = Sketch::of(reader).map_err(|error| source_error(blob, error))?;
+    Ok(packable(blob, None, sketch))
+}
+
+fn look_at_gzip(reader: &mut BlobReader<'_>) -> Result<Look> {
+    let blob = reader.blob();
+    reader.restart()?;
+    let analysis = regzip::analyse(&mut *reader, &regzip::Options::default());
+    let recipe = match analysis.map_err(|error| from_source(blob, error))? {
+        Analysis::Recipe(recipe) => recipe,
+        Analysis::Verbatim(reason) => return Ok(Look::Kept(Reason::Gzip(reason))),
+        _ => return Ok(Look::Kept(Reason::NotProved)),
+    };
+    reader.restart()?;
+    let mut sketcher = Sketcher::default();
+    let opened = regzip::open(&recipe, reader, Feed(&mut sketcher));
+    opened.map_err(|error| from_source(blob, error))?;
+    Ok(packable(blob, Some(Arc::new(recipe)), sketcher.finish()))
+}
+
+fn packable(blob: Blob, recipe: Option<Arc<Recipe>>, sketch: Sketch) -> Look {
+    Look::Packable(Box::new(Surveyed {
+        blob,
+        recipe,
+        sketch,
+    }))
+}
+
+/// An error of regzip while it reads from the source.
+pub(crate) fn from_source(blob: Blob, error: regzip::Error) -> Error {
+    source_error(blob, io::Error::from(error))
+}
+
+/// Hashes what is written.
+struct Feed<'a>(&'a mut Sketcher);
+
+impl Write for Feed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes of the start of a blob that say whether it compresses.
+const SAMPLE: u64 = 1 << 20;
+/// A gzip stream with less than so many thousandths more content is looked at closely.
+const DENSE: u64 = 1020;
+
+/// Whether a gzip stream is about as long as its content and there are no streams at its start: then
+/// nothing is gained by opening it, and the search for its encoder is saved.
+fn gains_nothing(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<bool> {
+    let size = reader.blob().size;
+    let end = reader.range(size.saturating_sub(4), 4)?;
+    let stated = end
+        .first_chunk::<4>()
+        .map_or(0, |end| u64::from(u32::from_le_bytes(*end)));
+    // Only the low 32 bits are stated.
+    let low = size & u64::from(u32::MAX);
+    if stated < low / 8 * 7 || stated > low.saturating_mul(DENSE) / 1000 {
+        return Ok(false);
+    }
+    let mut plain = Vec::new();
+    // The sample ends somewhere in the stream: what came before is enough.
+    let _ = flate2::read::GzDecoder::new(start)
+        .take(SAMPLE)
+        .read_to_end(&mut plain);
+    Ok(plain.len() + (1 << 12) < start.len() * 2 && is_dense(&plain) && !has_streams(&plain))
+}
+
+/// Whether something in the sample begins like a stream that could be opened.
+fn has_streams(sample: &[u8]) -> bool {
+    let starts = |four: &[u8]| {
+        four.starts_with(&GZIP) || four == b"PK\x03\x04" || four == b"\x89PNG" || four == b"\x7fELF"
+    };
+    sample.windows(4).any(starts)
+}

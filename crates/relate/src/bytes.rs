@@ -1,0 +1,79 @@
+//! Little-endian integers at offsets of a slice; `None` beyond its end.
+
+pub(crate) fn u8_at(bytes: &[u8], at: usize) -> Option<u8> {
+    bytes.get(at).copied()
+}
+
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let end = at.checked_add(2)?;
+    Some(u16::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let end = at.checked_add(4)?;
+    Some(u32::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let end = at.checked_add(8)?;
+    Some(u64::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+/// The bytes before the next zero byte from `at` on, or to the end.
+pub(crate) fn until_zero(bytes: &[u8], at: usize) -> &[u8] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let len = rest.iter().position(|byte| *byte == 0);
+    &rest[..len.unwrap_or(rest.len())]
+}
+
+/// Reads LEB128 integers and fixed-width fields one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Walker<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
+}
+
+impl<'a> Walker<'a> {
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let byte = u8_at(self.bytes, self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        let value = u32_at(self.bytes, self.at)?;
+        self.at += 4;
+        Some(value)
+    }
+
+    /// An unsigned or, without its sign, a signed LEB128 integer of at most ten bytes.
+    pub(crate) fn leb(&mut self) -> Option<u64> {
+        let (value, len) = crate::varint::get(self.bytes.get(self.at..)?)?;
+        self.at += len;
+        Some(value)
+    }
+
+    pub(crate) fn skip(&mut self, count: u64) -> Option<()> {
+        let end = self.at.checked_add(usize::try_from(count).ok()?)?;
+        if end > self.bytes.len() {
+            return None;
+        }
+        self.at = end;
+        Some(())
+    }
+
+    /// A string that ends with a zero byte, without it.
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
+        let string = until_zero(self.bytes, self.at);
+        let end = self.at + string.len();
+        if end >= self.bytes.len() {
+            return None;
+        }
+        self.at = end + 1;
+        Some(string)
+    }
+}

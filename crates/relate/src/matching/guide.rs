@@ -1,0 +1,96 @@
+//! What the search knows about contents besides their bytes.
+
+use crate::program::{Entity, Source, entities};
+use crate::stream::Kind;
+
+/// How many earlier things are tried for each thing.
+const MAX_CANDIDATES: usize = 4;
+
+/// Widths of fields in the bases, and things of the new content paired with those of the bases.
+#[derive(Default)]
+pub(crate) struct Guide {
+    /// For each position of the bases how many bytes the field has that starts there; empty if unknown.
+    pub(super) widths: Vec<u8>,
+    /// Pairs of a position in the new content and one in the bases, in ascending order.
+    pub(super) pairs: Vec<(u32, u32)>,
+}
+
+impl Guide {
+    /// A guide for a program and its bases; `new_start` is the position of the program.
+    pub(crate) fn new(
+        new: &Source<'_>,
+        bases: &[Source<'_>],
+        new_start: u64,
+    ) -> std::io::Result<Self> {
+        let mut widths = vec![0; new_start as usize];
+        let mut known = Vec::new();
+        let mut start = 0;
+        for base in bases {
+            mark_fields(base, &mut widths[start as usize..])?;
+            known.extend(shifted(entities(base)?, start));
+            start += base.content.len();
+        }
+        let wanted = shifted(entities(new)?, new_start).collect();
+        Ok(Self {
+            widths,
+            pairs: pairs(wanted, known),
+        })
+    }
+}
+
+fn shifted(entities: Vec<Entity>, start: u64) -> impl Iterator<Item = Entity> {
+    entities.into_iter().map(move |entity| Entity {
+        position: entity.position + start,
+        ..entity
+    })
+}
+
+/// Pairs of the positions of equal identities.
+fn pairs(mut wanted: Vec<Entity>, mut known: Vec<Entity>) -> Vec<(u32, u32)> {
+    wanted.sort_unstable();
+    known.sort_unstable();
+    known.dedup();
+    let mut pairs = Vec::with_capacity(wanted.len());
+    let mut rest = known.as_slice();
+    let mut last = None;
+    let mut same: &[Entity] = &[];
+    for entity in wanted {
+        if last != Some(entity.identity) {
+            let smaller = |known: &&Entity| known.identity < entity.identity;
+            rest = &rest[rest.iter().take_while(smaller).count()..];
+            let count = rest
+                .iter()
+                .take_while(|known| known.identity == entity.identity)
+                .count();
+            same = &rest[..count];
+            last = Some(entity.identity);
+        }
+        // Later ones first: of several bases the last is the likeliest.
+        for known in same.iter().rev().take(MAX_CANDIDATES) {
+            pairs.push((entity.position as u32, known.position as u32));
+        }
+    }
+    pairs.sort_by_key(|pair| pair.0);
+    pairs.dedup();
+    pairs
+}
+
+/// Sets the widths of a base's fields.
+fn mark_fields(base: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
+    for part in &base.layout.parts {
+        for (position, width) in base.fields(part)? {
+            if let Some(slot) = widths.get_mut(part.start as usize + position as usize) {
+                *slot = width;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Kinds whose things are paired by identity before anything else is tried.
+pub(super) fn is_strict(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Funcs | Kind::ReadOnly | Kind::Symbols | Kind::UnitFiles | Kind::Frames
+    )
+}

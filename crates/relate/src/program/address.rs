@@ -1,0 +1,265 @@
+//! From a field's value to what it refers to, and back.
+
+use super::elf::Load;
+use super::field::Field;
+use super::layout::{Layout, Part};
+use crate::stream::Kind;
+
+/// What a field refers to: a position in the content, or an address without bytes in the file (with
+/// [`Target::MEMORY`] set).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Target(pub(crate) u64);
+
+impl Target {
+    /// Marks addresses that are not in the file.
+    const MEMORY: u64 = 1 << 63;
+
+    pub(crate) fn position(self) -> Option<u64> {
+        (self.0 & Self::MEMORY == 0).then_some(self.0)
+    }
+
+    /// The address, if it is not in the file.
+    pub(crate) fn memory(self) -> Option<u64> {
+        (self.0 & Self::MEMORY != 0).then_some(self.0 & !Self::MEMORY)
+    }
+
+    pub(crate) fn at_memory(address: u64) -> Self {
+        Self(address | Self::MEMORY)
+    }
+}
+
+/// Translates between values, addresses and positions of one program.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    loads: Vec<Load>,
+    go: super::layout::Go,
+    /// Start and length of the first part of each kind; zero if there is none.
+    areas: Vec<(u64, u64)>,
+}
+
+impl Addresses {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let area = |kind: Kind| {
+            let part = layout.part(kind);
+            part.map_or((0, 0), |part: &Part| (part.start, part.len))
+        };
+        Self {
+            loads: layout.loads.clone(),
+            go: layout.go,
+            areas: Kind::ALL.into_iter().map(area).collect(),
+        }
+    }
+
+    pub(crate) fn area(&self, kind: Kind) -> (u64, u64) {
+        self.areas[kind as usize]
+    }
+
+    /// Whether an address belongs to the program, or is just behind a segment.
+    pub(crate) fn is_loaded(&self, address: u64) -> bool {
+        self.target_of(address).is_some()
+    }
+
+    /// What is at an address.
+    pub(crate) fn target_of(&self, address: u64) -> Option<Target> {
+        let index = self.loads.partition_point(|load| load.address <= address);
+        let load = self.loads.get(index.checked_sub(1)?)?;
+        let offset = address - load.address;
+        if offset < load.len || (offset == load.len && load.memory == load.len) {
+            return Some(Target(load.start + offset));
+        }
+        (offset <= load.memory).then(|| Target::at_memory(address))
+    }
+
+    /// The address of a position or of memory; 0 if the position is not loaded.
+    pub(crate) fn address_of(&self, target: Target) -> u64 {
+        if let Some(address) = target.memory() {
+            return address;
+        }
+        let inside = |load: &&Load| {
+            let offset = target.0.wrapping_sub(load.start);
+            offset < load.len || (offset == load.len && load.len == load.memory)
+        };
+        let load = self.loads.iter().find(inside);
+        load.map_or(0, |load| load.address.wrapping_add(target.0 - load.start))
+    }
+
+    /// The area that a field's value is an offset into.
+    fn area_of(&self, field: Field) -> Option<(u64, u64)> {
+        let kind = match field {
+            Field::NameOffset => Kind::FuncNames,
+            Field::PcOffset => Kind::PcValues,
+            Field::UnitIndex => Kind::UnitFiles,
+            Field::FileOffset => Kind::FileNames,
+            Field::StringOffset => Kind::Strings,
+            Field::InfoOffset => Kind::Info,
+            Field::LineOffset => Kind::Lines,
+            Field::RangesOffset => Kind::Ranges,
+            Field::LocationsOffset => Kind::Locations,
+            _ => return None,
+        };
+        Some(self.area(kind)).filter(|(_, len)| *len > 0)
+    }
+
+    /// The address that a field's value is an offset from, and the end of what it may refer to.
+    fn base_of(&self, field: Field) -> Option<(u64, u64)> {
+        match field {
+            Field::TextOffset => Some((self.go.text, u64::MAX)),
+            Field::TypeOffset => Some((self.go.types, self.go.types_end)),
+            Field::FuncDataOffset => Some((self.go.func_data, u64::MAX)),
+            _ => None,
+        }
+    }
+
+    /// What the field at `position` refers to; `None` if nothing of the program.
+    pub(crate) fn target(&self, field: Field, position: u64, value: u64) -> Option<Target> {
+        if let Some((base, end)) = self.base_of(field) {
+            let address = base.checked_add(value).filter(|address| *address < end)?;
+            return self.target_of(address);
+        }
+        if let Some((start, len)) = self.area_of(field) {
+            let offset = if field == Field::UnitIndex {
+                value.checked_mul(4)?
+            } else {
+                value
+            };
+            return (offset <= len).then_some(Target(start + offset));
+        }
+        let here = || self.address_of(Target(position));
+        match field {
+            Field::Address | Field::SymbolValue => self.target_of(value),
+            Field::Relative | Field::RelativeImm8 | Field::RelativeImm16 | Field::RelativeImm32 => {
+                let from = here().wrapping_add(field.origin());
+                self.target_of(from.wrapping_add(i64::from(value as u32 as i32) as u64))
+            }
+            Field::Branch => {
+                let distance = i64::from((value as u32 as i32) << 6 >> 6) * 4;
+                self.target_of(here().wrapping_add(distance as u64))
+            }
+            Field::Page => self.target_of(page::address(here(), value)),
+            _ => None,
+        }
+    }
+
+    /// The value of the field at `position` that refers to `target`. `old` has the bits that are not part
+    /// of the reference.
+    pub(crate) fn value(&self, field: Field, position: u64, target: Target, old: u64) -> u64 {
+        if let Some((base, _)) = self.base_of(field) {
+            return u64::from(self.address_of(target).wrapping_sub(base) as u32);
+        }
+        if let Some((start, _)) = self.area_of(field) {
+            let offset = target.0.wrapping_sub(start);
+            let value = if field == Field::UnitIndex {
+                offset / 4
+            } else {
+                offset
+            };
+            return u64::from(value as u32);
+        }
+        let address = self.address_of(target);
+        let here = || self.address_of(Target(position));
+        match field {
+            Field::Address | Field::SymbolValue => address,
+            Field::Branch => {
+                let distance = (address.wrapping_sub(here()) as i64 >> 2) as u32;
+                (old & 0xfc00_0000) | u64::from(distance & 0x03ff_ffff)
+            }
+            Field::Page => page::value(here(), address, old),
+            _ => {
+                let from = here().wrapping_add(field.origin());
+                u64::from(address.wrapping_sub(from) as u32)
+            }
+        }
+    }
+}
+
+/// Addresses in two instructions of arm64: the page (`adrp`), and the offset in it (`add`, load or store).
+mod page {
+    /// How far the offset of the second instruction is shifted.
+    fn shift(instruction: u32) -> u32 {
+        if instruction & 0x3b00_0000 != 0x3900_0000 {
+            return 0;
+        }
+        if instruction & 0x0480_0000 == 0x0480_0000 {
+            4
+        } else {
+            instruction >> 30
+        }
+    }
+
+    pub(super) fn address(here: u64, value: u64) -> u64 {
+        let (first, second) = (value as u32, (value >> 32) as u32);
+        let pages = (first >> 5 & 0x7_ffff) << 2 | (first >> 29 & 3);
+        let pages = i64::from((pages << 11) as i32 >> 11);
+        let page = (here & !0xfff).wrapping_add((pages << 12) as u64);
+        page.wrapping_add(u64::from((second >> 10 & 0xfff) << shift(second)))
+    }
+
+    pub(super) fn value(here: u64, address: u64, old: u64) -> u64 {
+        let (first, second) = (old as u32, (old >> 32) as u32);
+        let pages = ((address & !0xfff).wrapping_sub(here & !0xfff) >> 12) as u32 & 0x1f_ffff;
+        let first = first & 0x9f00_001f | (pages & 3) << 29 | (pages >> 2) << 5;
+        let offset = (address as u32 & 0xfff) >> shift(second);
+        let second = second & !(0xfff << 10) | offset << 10;
+        u64::from(first) | u64::from(second) << 32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::layout::Go;
+
+    fn addresses() -> Addresses {
+        let load = |address, start, len, memory| Load {
+            address,
+            start,
+            len,
+            memory,
+        };
+        Addresses {
+            loads: vec![
+                load(0x1000, 0, 0x800, 0x800),
+                load(0x4000, 0x800, 0x100, 0x1000),
+            ],
+            go: Go {
+                text: 0x1000,
+                types: 0x1200,
+                types_end: 0x1300,
+                ..Go::default()
+            },
+            areas: vec![(0x100, 0x40); Kind::ALL.len()],
+        }
+    }
+
+    #[test]
+    fn values_and_targets_are_inverse() {
+        let addresses = addresses();
+        let fields = [
+            Field::Relative,
+            Field::RelativeImm32,
+            Field::TypeOffset,
+            Field::UnitIndex,
+            Field::Branch,
+            Field::InfoOffset,
+        ];
+        for (field, target) in fields
+            .into_iter()
+            .flat_map(|field| [0x210, 0x120].map(|position| (field, Target(position))))
+        {
+            let value = addresses.value(field, 0x20, target, 0);
+            let back = addresses.target(field, 0x20, value);
+            assert!(back.is_none() || back == Some(target), "{field:?} {back:?}");
+        }
+        let target = addresses.target(Field::Address, 0, 0x4200);
+        assert_eq!(target.and_then(Target::memory), Some(0x4200));
+        assert_eq!(addresses.target(Field::Address, 0, 0x3000), None);
+    }
+
+    #[test]
+    fn a_page_and_an_offset_give_an_address() {
+        // adrp x0, page; add x0, x0, offset
+        let old = 0x9000_0000_u64 | 0x9100_0000_u64 << 32;
+        let value = page::value(0x40_1000, 0x12_3456, old);
+        assert_eq!(page::address(0x40_1000, value), 0x12_3456);
+    }
+}

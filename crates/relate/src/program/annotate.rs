@@ -1,0 +1,74 @@
+//! Finds the fields of a part. These rules are part of the format: see the crate's documentation.
+
+mod dwarf;
+mod func;
+mod pointers;
+mod text;
+
+use std::io;
+
+use super::field::Field;
+use super::layout::{Machine, Part};
+use super::marks::Marks;
+use super::source::Source;
+use crate::bytes::{u32_at, u64_at};
+use crate::stream::Kind;
+
+pub(crate) use dwarf::{Unit, list_starts, units};
+pub(crate) use func::Funcs;
+pub(crate) use pointers::TypeHeader;
+
+/// A mark before it is sorted.
+type Found = Vec<(u32, Field)>;
+
+/// The fields of a part.
+pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
+    let bytes = source.bytes(part)?;
+    let found = match part.kind {
+        Kind::Text => match source.layout.machine {
+            Machine::Amd64 => text::amd64(source, part, &bytes),
+            Machine::Arm64 => text::arm64(&bytes),
+            Machine::Other => Vec::new(),
+        },
+        Kind::ReadOnly => {
+            let mut found = pointers::types(source, part, &bytes);
+            found.extend(func::inlined(source, part, &bytes)?);
+            found.extend(pointers::addresses(source, &bytes));
+            found
+        }
+        Kind::Data => pointers::addresses(source, &bytes),
+        Kind::UnitFiles => every(&bytes, 4, Field::FileOffset),
+        Kind::FuncTable => every(&bytes, 8, Field::FunctionEntry),
+        Kind::Funcs => func::descriptions(source, &bytes),
+        Kind::FuncData => func::inlined(source, part, &bytes)?,
+        Kind::Lines => dwarf::lines(&bytes),
+        Kind::Frames => dwarf::frames(&bytes),
+        Kind::Addresses => dwarf::addresses(source, &bytes),
+        Kind::Locations | Kind::Ranges => dwarf::lists(&bytes, part.kind),
+        Kind::Info => dwarf::info(source, &bytes)?,
+        Kind::Symbols => symbols(&bytes),
+        _ => Vec::new(),
+    };
+    Ok(Marks::sorted(found))
+}
+
+fn every(bytes: &[u8], step: usize, field: Field) -> Found {
+    let count = bytes.len() / step;
+    (0..count)
+        .map(|index| ((index * step) as u32, field))
+        .collect()
+}
+
+/// Names and values of symbols, except values of zero.
+fn symbols(bytes: &[u8]) -> Found {
+    let mut found = Vec::with_capacity(bytes.len() / 12);
+    for at in (0..bytes.len() / 24).map(|index| index * 24) {
+        if u32_at(bytes, at).is_some() {
+            found.push((at as u32, Field::StringOffset));
+        }
+        if u64_at(bytes, at + 8).is_some_and(|value| value != 0) {
+            found.push((at as u32 + 8, Field::SymbolValue));
+        }
+    }
+    found
+}

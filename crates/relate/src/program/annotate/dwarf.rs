@@ -1,0 +1,334 @@
+//! DWARF: debug entries, line programs, frames, lists of locations and ranges.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+use super::Found;
+use crate::bytes::{Walker, u16_at, u32_at, u64_at};
+use crate::program::field::Field;
+use crate::program::source::Source;
+use crate::stream::Kind;
+
+/// Tables of abbreviations with larger codes are not used.
+const MAX_CODE: u64 = 1 << 16;
+/// More attributes than any entry has.
+const MAX_ATTRIBUTES: usize = 256;
+/// How many tables of abbreviations are kept.
+const MAX_TABLES: usize = 4096;
+
+/// An attribute and its form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    pub(crate) attribute: u16,
+    pub(crate) form: u16,
+}
+
+/// The shape of debug entries with one code.
+#[derive(Debug)]
+pub(crate) struct Abbreviation {
+    pub(crate) has_children: bool,
+    pub(crate) forms: Vec<Form>,
+}
+
+/// A table of abbreviations by code.
+#[derive(Debug, Default)]
+pub(crate) struct Abbreviations(HashMap<u64, Abbreviation>);
+
+impl Abbreviations {
+    pub(crate) fn get(&self, code: u64) -> Option<&Abbreviation> {
+        self.0.get(&code)
+    }
+
+    /// Reads the table at `at`, as far as it is valid.
+    fn read(bytes: &[u8], at: usize) -> Self {
+        let mut table = Self::default();
+        let mut walker = Walker::new(bytes, at);
+        while let Some((code, abbreviation)) = Self::entry(&mut walker) {
+            table.0.entry(code).or_insert(abbreviation);
+        }
+        table
+    }
+
+    fn entry(walker: &mut Walker<'_>) -> Option<(u64, Abbreviation)> {
+        let code = walker.leb().filter(|code| (1..MAX_CODE).contains(code))?;
+        walker.leb()?;
+        let has_children = walker.byte()? != 0;
+        let mut forms = Vec::new();
+        loop {
+            let (attribute, form) = (walker.leb()? as u16, walker.leb()? as u16);
+            // A constant in the abbreviation itself.
+            if form == 0x21 {
+                walker.leb()?;
+            }
+            if attribute == 0 && form == 0 {
+                return Some((
+                    code,
+                    Abbreviation {
+                        has_children,
+                        forms,
+                    },
+                ));
+            }
+            if forms.len() == MAX_ATTRIBUTES {
+                return None;
+            }
+            forms.push(Form { attribute, form });
+        }
+    }
+}
+
+/// A unit of `.debug_info`.
+pub(crate) struct Unit {
+    /// Where its header starts.
+    pub(crate) header: usize,
+    /// Where its entries start.
+    pub(crate) start: usize,
+    /// Where it ends.
+    pub(crate) end: usize,
+    pub(crate) version: u16,
+    pub(crate) abbreviations: Rc<Abbreviations>,
+}
+
+/// The units of `info`, with their abbreviations from `table`.
+pub(crate) fn units(info: &[u8], table: &[u8]) -> Vec<Unit> {
+    let mut tables: HashMap<u32, Rc<Abbreviations>> = HashMap::new();
+    let mut units = Vec::new();
+    let mut at = 0;
+    while let Some((start, end, version, offset)) = unit_header(info, at) {
+        if tables.len() == MAX_TABLES {
+            tables.clear();
+        }
+        let read = || Rc::new(Abbreviations::read(table, offset as usize));
+        units.push(Unit {
+            header: at,
+            start,
+            end,
+            version,
+            abbreviations: Rc::clone(tables.entry(offset).or_insert_with(read)),
+        });
+        at = end;
+    }
+    units
+}
+
+/// Start of the entries, end of the unit, version and offset of the abbreviations.
+fn unit_header(info: &[u8], at: usize) -> Option<(usize, usize, u16, u32)> {
+    let len = u32_at(info, at).filter(|len| *len < 0xffff_fff0)? as usize;
+    let version = u16_at(info, at + 4)?;
+    let end = at.checked_add(4 + len).filter(|end| *end <= info.len())?;
+    let (start, offset) = match version {
+        2..=4 => (at + 11, u32_at(info, at + 6)?),
+        5 => {
+            let more = match info.get(at + 6)? {
+                4 | 5 => 8,
+                2 | 6 => 12,
+                _ => 0,
+            };
+            (at + 12 + more, u32_at(info, at + 8)?)
+        }
+        _ => return None,
+    };
+    (start <= end).then_some((start, end, version, offset))
+}
+
+impl Form {
+    /// The field that the attribute's value at the walker is, and behind it.
+    fn field(self, walker: &Walker<'_>) -> Option<(usize, Field)> {
+        let at = walker.at;
+        let field = match (self.form, self.attribute) {
+            (0x01, _) => Field::Address,
+            (0x10, _) => Field::InfoOffset,
+            (0x1b, _) => Field::AddressIndex,
+            (0x17 | 0x06, 0x10) => Field::LineOffset,
+            (0x17, 0x55) => Field::RangesOffset,
+            (0x17, 0x02) => Field::LocationsOffset,
+            // A location that is an address.
+            (0x0a | 0x18, _) if walker.bytes.get(at..at + 2) == Some(&[9, 3]) => {
+                return Some((at + 2, Field::Address));
+            }
+            _ => return None,
+        };
+        Some((at, field))
+    }
+
+    /// Goes behind the attribute's value; `None` if it cannot.
+    pub(crate) fn skip(self, walker: &mut Walker<'_>, version: u16) -> Option<()> {
+        match self.form {
+            0x19 | 0x21 => Some(()),
+            0x0b | 0x0c | 0x11 | 0x25 | 0x29 => walker.skip(1),
+            0x05 | 0x12 | 0x26 | 0x2a => walker.skip(2),
+            0x27 | 0x2b => walker.skip(3),
+            0x10 if version == 2 => walker.skip(8),
+            0x06 | 0x0e | 0x10 | 0x13 | 0x17 | 0x1c | 0x1d | 0x1f | 0x28 | 0x2c => walker.skip(4),
+            0x01 | 0x07 | 0x14 | 0x20 | 0x24 => walker.skip(8),
+            0x1e => walker.skip(16),
+            0x08 => walker.string().map(|_| ()),
+            0x0a => {
+                let len = walker.byte()?;
+                walker.skip(u64::from(len))
+            }
+            0x03 => {
+                let len = u16_at(walker.bytes, walker.at)?;
+                walker.skip(2 + u64::from(len))
+            }
+            0x04 => {
+                let len = walker.u32()?;
+                walker.skip(u64::from(len))
+            }
+            0x09 | 0x18 => {
+                let len = walker.leb()?;
+                walker.skip(len)
+            }
+            0x0d | 0x0f | 0x15 | 0x1a | 0x1b | 0x22 | 0x23 => walker.leb().map(|_| ()),
+            _ => None,
+        }
+    }
+}
+
+/// Fields of debug entries.
+pub(super) fn info(source: &Source<'_>, bytes: &[u8]) -> io::Result<Found> {
+    let table = source.bytes_of(Kind::Abbreviations)?;
+    let mut found = Vec::with_capacity(bytes.len() / 10);
+    for unit in units(bytes, &table) {
+        unit_fields(&unit, &bytes[..unit.end], &mut found);
+    }
+    Ok(found)
+}
+
+/// Fields of one unit, up to the first entry that is not understood.
+fn unit_fields(unit: &Unit, bytes: &[u8], found: &mut Found) -> Option<()> {
+    let mut walker = Walker::new(bytes, unit.start);
+    while walker.at < unit.end {
+        let code = walker.leb()?;
+        if code == 0 {
+            continue;
+        }
+        for form in &unit.abbreviations.get(code)?.forms {
+            let field = form.field(&walker);
+            form.skip(&mut walker, unit.version)?;
+            if let Some((at, field)) = field
+                && at + field.width() <= walker.at
+            {
+                found.push((at as u32, field));
+            }
+        }
+    }
+    Some(())
+}
+
+/// Addresses that line programs set.
+pub(super) fn lines(bytes: &[u8]) -> Found {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at + 11 <= bytes.len() {
+        if bytes[at..at + 3] == [0, 9, 2] {
+            found.push((at as u32 + 3, Field::Address));
+            at += 11;
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Addresses that frames start at.
+pub(super) fn frames(bytes: &[u8]) -> Found {
+    let mut found = Vec::new();
+    let mut at = 0usize;
+    while let (Some(len), Some(id)) = (u32_at(bytes, at), u32_at(bytes, at + 4)) {
+        if len < 12 || at + 16 > bytes.len() {
+            break;
+        }
+        if id != u32::MAX {
+            found.push((at as u32 + 8, Field::Address));
+        }
+        at += 4 + len as usize;
+    }
+    found
+}
+
+/// Addresses in `.debug_addr`, wherever they are: its units may have any length.
+pub(super) fn addresses(source: &Source<'_>, bytes: &[u8]) -> Found {
+    let mut found = Vec::new();
+    let mut at = 8;
+    while let Some(value) = u64_at(bytes, at) {
+        if value != 0 && source.addresses.is_loaded(value) {
+            found.push((at as u32, Field::Address));
+            at += 8;
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Indexes of addresses in lists.
+pub(super) fn lists(bytes: &[u8], kind: Kind) -> Found {
+    let mut found = Vec::new();
+    walk_lists(
+        bytes,
+        kind,
+        |at| found.push((at as u32, Field::AddressIndex)),
+        |_| {},
+    );
+    found
+}
+
+/// Where the lists of `.debug_loclists` or `.debug_rnglists` start.
+pub(crate) fn list_starts(bytes: &[u8], kind: Kind) -> Vec<u32> {
+    let mut starts = Vec::new();
+    walk_lists(bytes, kind, |_| {}, |at| starts.push(at as u32));
+    starts
+}
+
+/// Goes through all units: calls `index` for each index of an address, `list` at the start of each list.
+fn walk_lists(bytes: &[u8], kind: Kind, mut index: impl FnMut(usize), mut list: impl FnMut(usize)) {
+    let mut at = 0usize;
+    while let Some(len) = u32_at(bytes, at) {
+        let end = (at + 4).saturating_add(len as usize).min(bytes.len());
+        let mut walker = Walker::new(&bytes[..end], at + 12);
+        let mut is_start = true;
+        while walker.at < end {
+            if is_start {
+                list(walker.at);
+            }
+            let Some(ended) = list_entry(&mut walker, kind, &mut index) else {
+                break;
+            };
+            is_start = ended;
+        }
+        at = end;
+    }
+}
+
+/// Goes behind an entry of a list; whether the entry ends the list.
+fn list_entry(walker: &mut Walker<'_>, kind: Kind, index: &mut impl FnMut(usize)) -> Option<bool> {
+    let entry = walker.byte()?;
+    if matches!(entry, 1..=3) {
+        index(walker.at);
+    }
+    // How many LEB128 integers follow, and how many bytes before those.
+    let (integers, bytes) = match entry {
+        0 => return Some(true),
+        1 => (1, 0),
+        2..=4 => (2, 0),
+        5 if kind == Kind::Locations => (0, 0),
+        5 | 6 if kind == Kind::Ranges => (0, if entry == 5 { 8 } else { 16 }),
+        6 => (0, 8),
+        7 if kind == Kind::Ranges => (1, 8),
+        7 => (0, 16),
+        8 if kind == Kind::Locations => (1, 8),
+        _ => return None,
+    };
+    walker.skip(bytes)?;
+    for _ in 0..integers {
+        walker.leb()?;
+    }
+    let has_expression = kind == Kind::Locations && !matches!(entry, 1 | 6);
+    if has_expression {
+        let len = walker.leb()?;
+        walker.skip(len)?;
+    }
+    Some(false)
+}

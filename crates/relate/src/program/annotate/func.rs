@@ -1,0 +1,194 @@
+//! Go's descriptions of functions, and the calls that were inlined into them.
+
+use std::io;
+
+use super::Found;
+use crate::bytes::{u8_at, u32_at};
+use crate::program::field::Field;
+use crate::program::layout::Part;
+use crate::program::source::Source;
+use crate::stream::Kind;
+
+/// Which of a function's data lists the inlined calls.
+const INLINED: usize = 3;
+/// Bytes of an inlined call.
+const CALL: usize = 16;
+/// A function without a certain datum.
+const NONE: u32 = u32::MAX;
+
+/// A function's description within the bytes of all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Func<'a> {
+    bytes: &'a [u8],
+    /// Where it starts in the part.
+    pub(crate) at: usize,
+    header: usize,
+    values: usize,
+    data: usize,
+}
+
+impl Func<'_> {
+    pub(crate) fn entry(&self) -> u32 {
+        self.field(0)
+    }
+
+    pub(crate) fn name(&self) -> u32 {
+        self.field(4)
+    }
+
+    pub(crate) fn unit(&self) -> u32 {
+        self.field(32)
+    }
+
+    /// Where in the part the offsets of tables of values are: stack, file and line, then the others.
+    pub(crate) fn values(&self) -> impl Iterator<Item = usize> {
+        let tables = (0..self.values).map(|index| self.at + self.header + 4 * index);
+        [16, 20, 24]
+            .map(|offset| self.at + offset)
+            .into_iter()
+            .chain(tables)
+    }
+
+    /// Where in the part the offsets of data are.
+    pub(crate) fn data(&self) -> impl Iterator<Item = usize> {
+        let start = self.at + self.header + 4 * self.values;
+        (0..self.data).map(move |index| start + 4 * index)
+    }
+
+    /// The offset of the list of inlined calls in the functions' data.
+    fn inlined(&self) -> Option<u32> {
+        let at = self.data().nth(INLINED)?;
+        u32_at(self.bytes, at).filter(|offset| *offset != NONE)
+    }
+
+    fn field(&self, offset: usize) -> u32 {
+        u32_at(self.bytes, self.at + offset).unwrap_or(0)
+    }
+}
+
+/// Descriptions one after the other, each on a multiple of eight behind the start of the table of functions.
+pub(crate) struct Funcs<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    header: usize,
+    /// What to add to an offset in the part for its alignment.
+    phase: usize,
+}
+
+impl<'a> Funcs<'a> {
+    /// The descriptions in `bytes`, which start `offset` bytes behind the table of functions. `header` is the
+    /// length of a description before its tables.
+    pub(crate) fn new(header: usize, offset: usize, bytes: &'a [u8]) -> Self {
+        let phase = offset % 8;
+        Self {
+            bytes,
+            at: (8 - phase) % 8,
+            header,
+            phase,
+        }
+    }
+
+    /// The descriptions of a program, in `bytes`, its part of kind [`Kind::Funcs`].
+    pub(crate) fn of(source: &Source<'_>, bytes: &'a [u8]) -> Self {
+        let start = |kind| source.addresses.area(kind).0;
+        let offset = start(Kind::Funcs).wrapping_sub(start(Kind::FuncTable));
+        Self::new(
+            source.layout.go.func_header as usize,
+            offset as usize,
+            bytes,
+        )
+    }
+}
+
+impl<'a> Iterator for Funcs<'a> {
+    type Item = Func<'a>;
+
+    fn next(&mut self) -> Option<Func<'a>> {
+        if self.header < 40 {
+            return None;
+        }
+        let func = Func {
+            bytes: self.bytes,
+            at: self.at,
+            header: self.header,
+            values: u32_at(self.bytes, self.at + 28)? as usize,
+            data: usize::from(u8_at(self.bytes, self.at + self.header - 1)?),
+        };
+        let len = func.values.checked_add(func.data)?.checked_mul(4)? + self.header;
+        let end = self
+            .at
+            .checked_add(len)
+            .filter(|end| *end <= self.bytes.len())?;
+        self.at = (end + self.phase).next_multiple_of(8) - self.phase;
+        Some(func)
+    }
+}
+
+/// Fields of descriptions.
+pub(super) fn descriptions(source: &Source<'_>, bytes: &[u8]) -> Found {
+    let mut found = Vec::with_capacity(bytes.len() / 6);
+    for func in Funcs::of(source, bytes) {
+        let at = func.at as u32;
+        found.push((at, Field::TextOffset));
+        found.push((at + 4, Field::NameOffset));
+        let mut values = func.values();
+        let used = |at: &usize| u32_at(bytes, *at).is_some_and(|offset| offset != 0);
+        let fixed = values.by_ref().take(3).filter(used);
+        found.extend(fixed.map(|at| (at as u32, Field::PcOffset)));
+        found.push((at + 32, Field::UnitIndex));
+        found.extend(values.filter(used).map(|at| (at as u32, Field::PcOffset)));
+        let used = |at: &usize| u32_at(bytes, *at).is_some_and(|offset| offset != NONE);
+        let data = func.data().filter(used);
+        found.extend(data.map(|at| (at as u32, Field::FuncDataOffset)));
+    }
+    found
+}
+
+/// Names in the lists of inlined calls that lie in `part`.
+pub(super) fn inlined(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
+    let mut found = Vec::new();
+    if source.layout.go.func_data == 0 {
+        return Ok(found);
+    }
+    let funcs = source.bytes_of(Kind::Funcs)?;
+    let (_, names) = source.addresses.area(Kind::FuncNames);
+    let mut known = vec![0u64; bytes.len() / 4 / 64 + 1];
+    for start in Funcs::of(source, &funcs).filter_map(|func| inlined_calls(source, part, &func)) {
+        for at in calls(bytes, start, names) {
+            // Functions may share a list, so that one seen before ends it.
+            let (word, bit) = (at / 4 / 64, 1 << (at / 4 % 64));
+            if known[word] & bit != 0 {
+                break;
+            }
+            known[word] |= bit;
+            found.push((at as u32 + 4, Field::NameOffset));
+        }
+    }
+    Ok(found)
+}
+
+/// Where in `part` a function's list of inlined calls starts.
+pub(crate) fn inlined_calls(source: &Source<'_>, part: &Part, func: &Func<'_>) -> Option<usize> {
+    let address = source
+        .layout
+        .go
+        .func_data
+        .checked_add(u64::from(func.inlined()?))?;
+    let position = source.addresses.target_of(address)?.position()?;
+    let start = position.checked_sub(part.start)?;
+    (start < part.len).then_some(start as usize)
+}
+
+/// Consecutive calls that are plausible, from `start` on.
+fn calls(bytes: &[u8], start: usize, names: u64) -> impl Iterator<Item = usize> {
+    let is_call = move |at: &usize| {
+        let field = |offset| u32_at(bytes, at + offset).unwrap_or(NONE);
+        let name = field(4);
+        field(0) < 40
+            && name != 0
+            && u64::from(name) < names
+            && field(8) < 1 << 20
+            && field(12) < 1 << 20
+    };
+    (start..bytes.len()).step_by(CALL).take_while(is_call)
+}

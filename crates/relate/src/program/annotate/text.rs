@@ -1,0 +1,132 @@
+//! References in machine code, recognised without disassembling from the bytes before them.
+
+use super::Found;
+use crate::bytes::u32_at;
+use crate::program::address::Target;
+use crate::program::field::Field;
+use crate::program::layout::Part;
+use crate::program::source::Source;
+
+/// Calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search
+/// goes on behind it.
+pub(super) fn amd64(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
+    let mut found = Vec::with_capacity(bytes.len() / 20);
+    let start = source.addresses.address_of(Target(part.start));
+    let mut at = 4;
+    while at + 4 <= bytes.len() {
+        let before = [bytes[at - 3], bytes[at - 2], bytes[at - 1]];
+        if let Some(field) = reference(before)
+            && let Some(value) = u32_at(bytes, at)
+        {
+            let from = start.wrapping_add(at as u64 + field.origin());
+            let address = from.wrapping_add(i64::from(value as i32) as u64);
+            if source.addresses.is_loaded(address) {
+                found.push((at as u32, field));
+                at += 4;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Whether the three bytes before a field say that it is a displacement.
+fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
+    // call, jmp
+    if first == 0xe8 || first == 0xe9 {
+        return Some(Field::Relative);
+    }
+    // jcc
+    if second == 0x0f && first & 0xf0 == 0x80 {
+        return Some(Field::Relative);
+    }
+    // An operand relative to the instruction pointer.
+    if first & 0xc7 != 0x05 {
+        return None;
+    }
+    let wide = if third == 0x66 {
+        Field::RelativeImm16
+    } else {
+        Field::RelativeImm32
+    };
+    match (second, first) {
+        (0x80 | 0x83 | 0xc0 | 0xc6 | 0x6b, _) | (0xf6, 0x05) => Some(Field::RelativeImm8),
+        (0x81 | 0xc7 | 0x69, _) | (0xf7, 0x05) => Some(wide),
+        (0x70 | 0xba | 0xc2 | 0xa4 | 0xac, _) if third == 0x0f => Some(Field::RelativeImm8),
+        (opcode, _) => is_plain(opcode).then_some(Field::Relative),
+    }
+}
+
+/// Opcodes, of one byte or behind `0f`, with an operand in memory and no immediate.
+fn is_plain(opcode: u8) -> bool {
+    match opcode {
+        0x00..=0x3f => opcode & 7 < 4 || matches!(opcode, 0x2c..=0x2f),
+        0x40..=0x4f
+        | 0x51
+        | 0x54..=0x5f
+        | 0x63
+        | 0x6e
+        | 0x6f
+        | 0x7e
+        | 0x7f
+        | 0x84..=0x8d
+        | 0xaf
+        | 0xb0
+        | 0xb1
+        | 0xb6
+        | 0xb7
+        | 0xb8
+        | 0xbc..=0xbf
+        | 0xc1
+        | 0xd3
+        | 0xd6
+        | 0xef
+        | 0xf6..=0xf8
+        | 0xfa
+        | 0xfb
+        | 0xfe
+        | 0xff => true,
+        _ => false,
+    }
+}
+
+/// Branches, and pairs of instructions that form an address in one register.
+pub(super) fn arm64(bytes: &[u8]) -> Found {
+    let mut found = Vec::with_capacity(bytes.len() / 20);
+    let mut at = 0;
+    while let Some(first) = u32_at(bytes, at) {
+        if first & 0x7c00_0000 == 0x1400_0000 {
+            found.push((at as u32, Field::Branch));
+        } else if first & 0x9f00_0000 == 0x9000_0000
+            && u32_at(bytes, at + 4).is_some_and(|second| uses_page(first, second))
+        {
+            found.push((at as u32, Field::Page));
+            at += 4;
+        }
+        at += 4;
+    }
+    found
+}
+
+/// Whether the second instruction adds an offset to the register that the first sets to a page.
+fn uses_page(first: u32, second: u32) -> bool {
+    let same = first & 31 == second >> 5 & 31;
+    same && (second & 0x7fc0_0000 == 0x1100_0000 || second & 0x3b00_0000 == 0x3900_0000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_recognised_with_their_immediates() {
+        assert_eq!(reference([0x48, 0x8b, 0x05]), Some(Field::Relative));
+        assert_eq!(reference([0, 0, 0xe8]), Some(Field::Relative));
+        assert_eq!(reference([0, 0x83, 0x3d]), Some(Field::RelativeImm8));
+        assert_eq!(reference([0x66, 0xc7, 0x05]), Some(Field::RelativeImm16));
+        assert_eq!(reference([0x48, 0xc7, 0x05]), Some(Field::RelativeImm32));
+        assert_eq!(reference([0, 0x0f, 0x84]), Some(Field::Relative));
+        assert_eq!(reference([0, 0x8b, 0x06]), None);
+    }
+}

@@ -1,0 +1,361 @@
+//! Where the pieces of a program are.
+//!
+//! The layout of bases is read from their headers. That of the new content is part of its streams, so that the
+//! decoder knows it before it has a single byte; it is numbers as LEB128: machine, count of loads, for each address,
+//! start, length and length in memory; address of text, of types and their end, of functions' data; bytes of a
+//! function's description; count of parts, for each kind and length. Parts cover the content.
+
+use std::io;
+
+use super::elf::{self, Elf, Load, Section};
+use crate::bytes::{Walker, u32_at, u64_at};
+use crate::content::Content;
+use crate::stream::Kind;
+use crate::varint;
+
+/// No layout in the form of the streams is longer.
+pub(crate) const MAX_BYTES: usize = 256 << 10;
+const MAX_PARTS: usize = 4096;
+const MAX_LOADS: usize = 2048;
+/// `.noptrdata` is searched for the module's description up to this length.
+const MAX_MODULE: u64 = 64 << 20;
+
+/// Instruction sets whose references are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Machine {
+    #[default]
+    Other,
+    Amd64,
+    Arm64,
+}
+
+/// Consecutive bytes of one kind, relative to the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) kind: Kind,
+    pub(crate) start: u64,
+    pub(crate) len: u64,
+}
+
+impl Part {
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
+/// What the runtime of Go is told about the program; zeros if it is not of Go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Go {
+    /// Address of the text.
+    pub(crate) text: u64,
+    /// Address of the types.
+    pub(crate) types: u64,
+    /// Address behind the types.
+    pub(crate) types_end: u64,
+    /// Address of the functions' data.
+    pub(crate) func_data: u64,
+    /// Bytes of a function's description before its tables.
+    pub(crate) func_header: u64,
+}
+
+/// Where the pieces of a program are and where they are loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Layout {
+    pub(crate) machine: Machine,
+    pub(crate) loads: Vec<Load>,
+    pub(crate) go: Go,
+    /// In order, without gaps.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Layout {
+    /// Reads the headers of a program. Anything else is a single part.
+    pub(crate) fn of(content: &dyn Content) -> io::Result<Self> {
+        let Some(elf) = Elf::read(content)? else {
+            return Ok(Self::whole(content.len()));
+        };
+        let machine = match elf.machine {
+            62 => Machine::Amd64,
+            183 => Machine::Arm64,
+            _ => Machine::Other,
+        };
+        let mut parts = Vec::new();
+        let mut go = Go::default();
+        for section in &elf.sections {
+            if section.name == b".gopclntab"
+                && let Some(table) = GoTable::read(content, &elf, section)?
+            {
+                go = table.go;
+                parts.extend(table.parts);
+                continue;
+            }
+            parts.push(Part {
+                kind: kind_of(&section.name),
+                start: section.start,
+                len: section.len,
+            });
+        }
+        let parts = covering(&parts, content.len());
+        let loads = elf.loads;
+        let layout = Self {
+            machine,
+            loads,
+            go,
+            parts,
+        };
+        let small = layout.parts.len() <= MAX_PARTS;
+        Ok(if small {
+            layout
+        } else {
+            Self::whole(content.len())
+        })
+    }
+
+    fn whole(len: u64) -> Self {
+        Self {
+            parts: covering(&[], len),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is of a program whose parts are known.
+    pub(crate) fn is_program(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// The first part of a kind.
+    pub(crate) fn part(&self, kind: Kind) -> Option<&Part> {
+        self.parts.iter().find(|part| part.kind == kind)
+    }
+
+    /// Appends the layout in the form of the streams.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        let mut number = |value| varint::put(out, value);
+        number(match self.machine {
+            Machine::Other => 0,
+            Machine::Amd64 => 1,
+            Machine::Arm64 => 2,
+        });
+        number(self.loads.len() as u64);
+        for load in &self.loads {
+            let fields = [load.address, load.start, load.len, load.memory];
+            fields.into_iter().for_each(&mut number);
+        }
+        let Go {
+            text,
+            types,
+            types_end,
+            func_data,
+            func_header,
+        } = self.go;
+        let fields = [text, types, types_end, func_data, func_header];
+        fields.into_iter().for_each(&mut number);
+        number(self.parts.len() as u64);
+        for part in &self.parts {
+            number(part.kind as u64);
+            number(part.len);
+        }
+    }
+
+    /// Reads what [`Layout::put`] wrote, for a content of `len` bytes; `None` if it is invalid.
+    pub(crate) fn get(bytes: &[u8], len: u64) -> Option<Self> {
+        let mut walker = Walker::new(bytes, 0);
+        let machine = match walker.leb()? {
+            0 => Machine::Other,
+            1 => Machine::Amd64,
+            2 => Machine::Arm64,
+            _ => return None,
+        };
+        let mut loads = Vec::new();
+        for _ in 0..bounded(walker.leb()?, MAX_LOADS)? {
+            loads.push(Load {
+                address: walker.leb()?,
+                start: walker.leb()?,
+                len: walker.leb()?,
+                memory: walker.leb()?,
+            });
+        }
+        let go = Go {
+            text: walker.leb()?,
+            types: walker.leb()?,
+            types_end: walker.leb()?,
+            func_data: walker.leb()?,
+            func_header: walker.leb()?,
+        };
+        let mut parts = Vec::new();
+        let mut start = 0u64;
+        for _ in 0..bounded(walker.leb()?, MAX_PARTS)? {
+            let kind = Kind::from_number(u8::try_from(walker.leb()?).ok()?)?;
+            let part = Part {
+                kind,
+                start,
+                len: walker.leb()?,
+            };
+            start = start.checked_add(part.len)?;
+            parts.push(part);
+        }
+        let valid = start == len && walker.at == bytes.len() && elf::are_valid(&loads, len);
+        valid.then_some(Self {
+            machine,
+            loads,
+            go,
+            parts,
+        })
+    }
+}
+
+fn bounded(count: u64, max: usize) -> Option<usize> {
+    usize::try_from(count).ok().filter(|count| *count <= max)
+}
+
+/// The parts that are in order, with the bytes between them as parts of their own.
+fn covering(parts: &[Part], len: u64) -> Vec<Part> {
+    let mut all = Vec::new();
+    let mut end = 0;
+    let fill = |all: &mut Vec<Part>, start: u64, end: u64| {
+        if end > start {
+            let len = end - start;
+            all.push(Part {
+                kind: Kind::Other,
+                start,
+                len,
+            });
+        }
+    };
+    for part in parts.iter().filter(|part| part.len > 0) {
+        if part.start >= end && part.end() <= len {
+            fill(&mut all, end, part.start);
+            all.push(*part);
+            end = part.end();
+        }
+    }
+    fill(&mut all, end, len);
+    all
+}
+
+fn kind_of(name: &[u8]) -> Kind {
+    match name {
+        b".text" => Kind::Text,
+        b".rodata" | b".data.rel.ro" => Kind::ReadOnly,
+        b".data" | b".noptrdata" | b".typelink" | b".itablink" | b".go.module" => Kind::Data,
+        b".debug_line" => Kind::Lines,
+        b".debug_frame" => Kind::Frames,
+        b".debug_info" => Kind::Info,
+        b".debug_loclists" => Kind::Locations,
+        b".debug_rnglists" => Kind::Ranges,
+        b".debug_addr" => Kind::Addresses,
+        b".debug_abbrev" => Kind::Abbreviations,
+        b".symtab" => Kind::Symbols,
+        b".strtab" => Kind::Strings,
+        _ => Kind::Other,
+    }
+}
+
+/// The table of functions of a program of Go.
+struct GoTable {
+    go: Go,
+    parts: Vec<Part>,
+}
+
+impl GoTable {
+    /// `None` if the version of the table is not known or it is damaged.
+    fn read(content: &dyn Content, elf: &Elf, section: &Section) -> io::Result<Option<Self>> {
+        let Some(header) = elf::read(content, section.start, 72)? else {
+            return Ok(None);
+        };
+        let module = Module::find(content, elf, section.address, &header)?;
+        Ok(Self::parse(&header, section, module.as_ref()))
+    }
+
+    fn parse(header: &[u8], section: &Section, module: Option<&Module>) -> Option<Self> {
+        let func_header = match u32_at(header, 0)? {
+            0xffff_fff1 => 44,
+            0xffff_fff0 => 40,
+            _ => return None,
+        };
+        let offset = |index: usize| u64_at(header, 32 + 8 * index);
+        let count = u64_at(header, 8).filter(|count| *count < 1 << 28)?;
+        let table = offset(4)?;
+        let mut go = module.map_or_else(Go::default, |module| module.go);
+        go.func_header = func_header;
+        let data = go.func_data.wrapping_sub(section.address);
+        let data = if data > table && data < section.len {
+            data
+        } else {
+            section.len
+        };
+        let bounds = [
+            (Kind::FuncHeader, 0),
+            (Kind::FuncNames, offset(0)?),
+            (Kind::UnitFiles, offset(1)?),
+            (Kind::FileNames, offset(2)?),
+            (Kind::PcValues, offset(3)?),
+            (Kind::FuncTable, table),
+            (Kind::Funcs, table.checked_add(count * 8 + 4)?),
+            (Kind::FuncData, data),
+        ];
+        let ends = bounds.iter().skip(1).map(|(_, start)| *start);
+        let ends = ends.chain([section.len]);
+        let mut parts = Vec::new();
+        for ((kind, start), end) in bounds.into_iter().zip(ends) {
+            let len = end.checked_sub(start)?;
+            parts.push(Part {
+                kind,
+                start: section.start.checked_add(start)?,
+                len,
+            });
+        }
+        Some(Self { go, parts })
+    }
+}
+
+/// What the module's description in the data says.
+struct Module {
+    go: Go,
+}
+
+impl Module {
+    /// Searches the data for the description, which starts with the address of the table of functions.
+    fn find(
+        content: &dyn Content,
+        elf: &Elf,
+        table: u64,
+        header: &[u8],
+    ) -> io::Result<Option<Self>> {
+        let names = table.wrapping_add(u64_at(header, 32).unwrap_or(0));
+        // Go 1.20 added two fields before the addresses of the types.
+        let skip = if u32_at(header, 0) == Some(0xffff_fff0) {
+            0
+        } else {
+            2
+        };
+        for name in [&b".go.module"[..], b".noptrdata", b".data"] {
+            let section = elf.sections.iter().find(|section| section.name == name);
+            let Some(section) = section.filter(|section| section.len <= MAX_MODULE) else {
+                continue;
+            };
+            let Some(data) = elf::read(content, section.start, section.len)? else {
+                continue;
+            };
+            let word = |at: usize, index: usize| u64_at(&data, at + 8 * index);
+            let starts = (0..data.len()).step_by(8);
+            let mut found =
+                starts.filter(|at| word(*at, 0) == Some(table) && word(*at, 1) == Some(names));
+            if let Some(at) = found.next() {
+                let read = |index| word(at, index).unwrap_or(0);
+                let types = read(35 + skip);
+                // Go 1.27 has the length of the descriptions between the addresses of types and their end.
+                let more = usize::from(read(36 + skip) < types);
+                let go = Go {
+                    text: read(22),
+                    types,
+                    types_end: read(36 + skip + more),
+                    func_data: read(38 + skip + 3 * more),
+                    func_header: 0,
+                };
+                return Ok(Some(Self { go }));
+            }
+        }
+        Ok(None)
+    }
+}

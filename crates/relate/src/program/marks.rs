@@ -1,0 +1,57 @@
+//! Where fields are: positions within a part, found from its bytes alone and those of related parts.
+
+use std::io;
+
+use super::annotate;
+use super::field::Field;
+use super::layout::Part;
+use super::source::Source;
+
+/// Longer parts are not annotated.
+pub(crate) const MAX_PART: u64 = 256 << 20;
+
+/// Fields of a part in ascending order, with positions relative to the part.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    positions: Vec<u32>,
+    fields: Vec<Field>,
+}
+
+impl Marks {
+    /// The fields of a part of a program.
+    pub(crate) fn of(source: &Source<'_>, part: &Part) -> io::Result<Self> {
+        if part.len > MAX_PART {
+            return Ok(Self::default());
+        }
+        annotate::annotate(source, part)
+    }
+
+    /// Puts marks in order; of two at one position the first stays.
+    pub(crate) fn sorted(mut marks: Vec<(u32, Field)>) -> Self {
+        let in_order = marks.is_sorted_by(|a, b| a.0 < b.0);
+        if !in_order {
+            marks.sort_by_key(|mark| mark.0);
+            marks.dedup_by_key(|mark| mark.0);
+        }
+        Self {
+            positions: marks.iter().map(|mark| mark.0).collect(),
+            fields: marks.iter().map(|mark| mark.1).collect(),
+        }
+    }
+
+    /// The index of the first mark at or after a position.
+    pub(crate) fn seek(&self, position: u64) -> usize {
+        self.positions
+            .partition_point(|mark| u64::from(*mark) < position)
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<(u64, Field)> {
+        let position = *self.positions.get(index)?;
+        Some((u64::from(position), self.fields[index]))
+    }
+
+    /// All marks in order.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (u32, Field)> {
+        self.positions.into_iter().zip(self.fields)
+    }
+}

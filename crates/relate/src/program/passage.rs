@@ -1,0 +1,380 @@
+//! Passes the parts of a program, with their fields, from one side to the other.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::field::Field;
+use super::layout::{Layout, Part};
+use super::marks::{MAX_PART, Marks};
+use super::predict::{Place, Predictor};
+use super::source::Source;
+use super::symbols::Symbol;
+use crate::copies::{Copy, Piece};
+use crate::error::DecodeError;
+use crate::stream::Kind;
+use crate::transfer::{self, CHUNK, Side, Space};
+use crate::varint;
+
+/// How many bytes before a field its prediction may look at.
+const BEFORE: usize = 24;
+
+/// Encoder or decoder on its way through the parts of a program.
+pub(crate) struct Passage<'a, S> {
+    side: &'a mut S,
+    space: &'a Space<'a>,
+    bases: &'a [Source<'a>],
+    layout: &'a Layout,
+    predictor: Predictor<'a>,
+    /// Marks of each base's parts of the kind that is passed.
+    marks: Vec<Vec<Option<Rc<Marks>>>>,
+    kind: Kind,
+}
+
+/// A range of bytes on its way: copied from a base, then changed to the new bytes from the front.
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Its position in the new content.
+    at: u64,
+    /// How many bytes of the copy precede it.
+    done: u64,
+}
+
+/// Where a copy is from.
+struct Origin {
+    base: usize,
+    /// The position in the base.
+    source: u64,
+    /// Where the part starts that it lies in.
+    part: u64,
+    /// The fields of that part.
+    marks: Rc<Marks>,
+}
+
+impl<'a, S: Side> Passage<'a, S> {
+    /// A passage of the parts of `layout`, given the copies of each.
+    pub(crate) fn new(
+        side: &'a mut S,
+        space: &'a Space<'a>,
+        bases: &'a [Source<'a>],
+        layout: &'a Layout,
+        copies: &[Vec<Copy>],
+    ) -> Self {
+        let all = copies.iter().flatten().copied();
+        Self {
+            side,
+            space,
+            bases,
+            layout,
+            predictor: Predictor::new(bases, layout, all),
+            marks: Vec::new(),
+            kind: Kind::Other,
+        }
+    }
+
+    /// Passes all parts, in the order of their kinds.
+    pub(crate) fn run(mut self, copies: &[Vec<Copy>]) -> Result<(), DecodeError> {
+        let layout = self.layout;
+        for index in coding_order(layout) {
+            let part = &layout.parts[index];
+            self.begin(part.kind);
+            if is_derived(part) {
+                self.derived(part)?;
+            } else {
+                self.part(part, &copies[index])?;
+            }
+            if Predictor::wants(part.kind) {
+                let bytes = self.passed(part)?;
+                self.predictor.completed(part, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the marks of another kind.
+    fn begin(&mut self, kind: Kind) {
+        if kind != self.kind || self.marks.is_empty() {
+            let parts = |base: &Source<'_>| base.layout.parts.iter().map(|_| None).collect();
+            self.marks = self.bases.iter().map(parts).collect();
+            self.kind = kind;
+        }
+    }
+
+    /// The bytes of a part that was passed; nothing if it is too long to look at.
+    fn passed(&mut self, part: &Part) -> Result<Vec<u8>, DecodeError> {
+        if part.len > MAX_PART {
+            return Ok(Vec::new());
+        }
+        let mut bytes = vec![0; part.len as usize];
+        self.side.read_back(part.start, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Passes a part that follows from another: only differences from what is expected are stored.
+    fn derived(&mut self, part: &Part) -> Result<(), DecodeError> {
+        let funcs = match self.layout.part(Kind::Funcs) {
+            Some(funcs) => self.passed(funcs)?,
+            None => Vec::new(),
+        };
+        let mut expected = self.predictor.function_table(part, &funcs);
+        self.side
+            .differences(part.kind, part.start, &mut expected)?;
+        self.side.write(part.start, &expected)
+    }
+
+    /// Passes a part: literals and copies in turn.
+    fn part(&mut self, part: &Part, copies: &[Copy]) -> Result<(), DecodeError> {
+        let start = self.space.new_start();
+        let piece = Piece::of(part, start);
+        let mut buf = Vec::new();
+        let mut position = piece.start;
+        for copy in copies {
+            let literals = position..copy.at;
+            transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
+            match self.origin(part.kind, copy)? {
+                Some(origin) => self.related(part, copy, &origin)?,
+                None => transfer::copied(self.side, self.space, part.kind, *copy, &mut buf)?,
+            }
+            position = copy.at + copy.len;
+        }
+        transfer::literals(
+            self.side,
+            self.space,
+            part.kind,
+            position..piece.end,
+            &mut buf,
+        )
+    }
+
+    /// Where a copy is from, with the fields there; `None` if they do not count.
+    fn origin(&mut self, kind: Kind, copy: &Copy) -> Result<Option<Origin>, DecodeError> {
+        let base = self.space.base_of(copy.source);
+        let Some(source) = self.bases.get(base) else {
+            return Ok(None);
+        };
+        let position = copy.source - self.space.start_of(base);
+        let parts = &source.layout.parts;
+        let index = parts.partition_point(|part| part.end() <= position);
+        let Some(part) = parts.get(index).filter(|part| part.kind == kind) else {
+            return Ok(None);
+        };
+        let slot = &mut self.marks[base][index];
+        if slot.is_none() {
+            let marks = Marks::of(source, part);
+            let failed = |source| DecodeError::Base {
+                index: base,
+                source,
+            };
+            *slot = Some(Rc::new(marks.map_err(failed)?));
+        }
+        Ok(slot.clone().map(|marks| Origin {
+            base,
+            source: position,
+            part: part.start,
+            marks,
+        }))
+    }
+
+    /// Passes a copy with the fields in it.
+    fn related(&mut self, part: &Part, copy: &Copy, origin: &Origin) -> Result<(), DecodeError> {
+        let mut next = origin.marks.seek(origin.source - origin.part);
+        let mut chunk = Chunk {
+            bytes: Vec::new(),
+            at: copy.at - self.space.new_start(),
+            done: 0,
+        };
+        while chunk.done < copy.len {
+            let len = (copy.len - chunk.done).min(CHUNK) as usize;
+            chunk.bytes.resize(len, 0);
+            let from = copy.source + chunk.done;
+            self.space.read(self.side, from, &mut chunk.bytes)?;
+            let passed = self.fields(part, copy, origin, &mut chunk, &mut next)?;
+            let len = chunk.bytes.len();
+            self.plain(part.kind, &mut chunk, passed..len)?;
+            self.side.write(chunk.at, &chunk.bytes)?;
+            chunk.done += len as u64;
+            chunk.at += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Passes a chunk up to and including its last field. Cuts the chunk before a field that does not fit. `next` is
+    /// the index of the first mark.
+    fn fields(
+        &mut self,
+        part: &Part,
+        copy: &Copy,
+        origin: &Origin,
+        chunk: &mut Chunk,
+        next: &mut usize,
+    ) -> Result<usize, DecodeError> {
+        let mut passed = 0;
+        while let Some((mark, field)) = origin.marks.get(*next) {
+            let start = (mark + origin.part - origin.source - chunk.done) as usize;
+            if start >= chunk.bytes.len() {
+                break;
+            }
+            let rest = copy.len - chunk.done - start as u64;
+            let end = field_end(chunk, start, field, rest);
+            let here = chunk.bytes.len() - start;
+            if end.is_none() && here < varint::MAX_LEN && rest > here as u64 {
+                chunk.bytes.truncate(start);
+                break;
+            }
+            *next += 1;
+            let Some(end) = end.filter(|_| start >= passed) else {
+                continue;
+            };
+            self.plain(part.kind, chunk, passed..start)?;
+            let place = Place {
+                field,
+                kind: part.kind,
+                base: origin.base,
+                source: origin.source + chunk.done + start as u64,
+                at: chunk.at + start as u64,
+                old: 0,
+            };
+            let known = self.field(part, place, copy, chunk, start..end)?;
+            passed = if known { end } else { start };
+        }
+        Ok(passed)
+    }
+
+    /// Passes bytes that are not of a field.
+    fn plain(
+        &mut self,
+        kind: Kind,
+        chunk: &mut Chunk,
+        range: Range<usize>,
+    ) -> Result<(), DecodeError> {
+        let at = chunk.at + range.start as u64;
+        self.side.differences(kind, at, &mut chunk.bytes[range])
+    }
+
+    /// Passes a field; `false` if its bytes have to be passed like others.
+    fn field(
+        &mut self,
+        part: &Part,
+        mut place: Place,
+        copy: &Copy,
+        chunk: &mut Chunk,
+        range: Range<usize>,
+    ) -> Result<bool, DecodeError> {
+        if place.field == Field::AddressIndex {
+            return self.index(&place, chunk, range);
+        }
+        let width = range.len();
+        let mut word = [0; 8];
+        word[..width].copy_from_slice(&chunk.bytes[range.clone()]);
+        place.old = u64::from_le_bytes(word);
+        let before = self.before(part, &place, chunk, range.start)?;
+        let prediction = match place.field {
+            Field::SymbolValue | Field::StringOffset if before.is_none() => None,
+            Field::SymbolValue => self.symbol_value(&place, before.as_ref(), chunk, range.end),
+            _ => {
+                let before = before.unwrap_or([0; BEFORE]);
+                self.predictor.predict(&place, copy, &before)?
+            }
+        };
+        let Some(prediction) = prediction else {
+            return Ok(false);
+        };
+        let value = self
+            .side
+            .field(place.field, place.at, width, prediction.value)?;
+        chunk.bytes[range].copy_from_slice(&value.to_le_bytes()[..width]);
+        self.predictor.learn(&place, &prediction, value);
+        Ok(true)
+    }
+
+    /// The entry of a table before the field; `None` where predictions do not look at it, or at the start of the part.
+    fn before(
+        &mut self,
+        part: &Part,
+        place: &Place,
+        chunk: &Chunk,
+        start: usize,
+    ) -> Result<Option<[u8; BEFORE]>, DecodeError> {
+        let back = match (place.field, place.kind) {
+            (Field::SymbolValue, _) => 8,
+            (Field::StringOffset, Kind::Symbols) | (Field::Address, Kind::Addresses) => 0,
+            _ => return Ok(None),
+        };
+        let end = place.at - back;
+        let in_table = (end - part.start).is_multiple_of(BEFORE as u64) || back == 0;
+        if !in_table || end - part.start < BEFORE as u64 {
+            return Ok(None);
+        }
+        let mut bytes = [0; BEFORE];
+        let from = end - BEFORE as u64;
+        if from >= chunk.at {
+            let from = start - back as usize - BEFORE;
+            bytes.copy_from_slice(&chunk.bytes[from..from + BEFORE]);
+        } else {
+            let outside = (chunk.at - from).min(BEFORE as u64) as usize;
+            self.side.read_back(from, &mut bytes[..outside])?;
+            bytes[outside..].copy_from_slice(&chunk.bytes[..BEFORE - outside]);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// The expected value of a symbol.
+    fn symbol_value(
+        &mut self,
+        place: &Place,
+        before: Option<&[u8; BEFORE]>,
+        chunk: &Chunk,
+        end: usize,
+    ) -> Option<super::predict::Prediction> {
+        let before = Symbol::at(before?, 0)?;
+        // The symbol's own name, kind and section are passed already, its size is still the base's.
+        let info = *chunk.bytes.get(end.checked_sub(12)?)?;
+        let size = crate::bytes::u64_at(&chunk.bytes, end)?;
+        Some(self.predictor.symbol_value(place, &before, info, size))
+    }
+
+    /// Passes an index of an address; `false` if its length has changed.
+    fn index(
+        &mut self,
+        place: &Place,
+        chunk: &mut Chunk,
+        range: Range<usize>,
+    ) -> Result<bool, DecodeError> {
+        let Some((old, _)) = varint::get(&chunk.bytes[range.clone()]) else {
+            return Ok(false);
+        };
+        let expected = self.predictor.index(place.kind, old);
+        let value = self
+            .side
+            .integer(place.field, place.at, range.len(), expected)?;
+        let Some(value) = value else {
+            return Ok(false);
+        };
+        let mut bytes = Vec::with_capacity(varint::MAX_LEN);
+        varint::put(&mut bytes, value);
+        chunk.bytes[range].copy_from_slice(&bytes);
+        self.predictor.learn_index(place.kind, old, value);
+        Ok(true)
+    }
+}
+
+/// Where a field that starts at `start` ends; `None` if not within the chunk.
+fn field_end(chunk: &Chunk, start: usize, field: Field, rest: u64) -> Option<usize> {
+    let width = match field {
+        Field::AddressIndex => varint::get(&chunk.bytes[start..])?.1,
+        field => field.width(),
+    };
+    let end = start + width;
+    (end <= chunk.bytes.len() && width as u64 <= rest).then_some(end)
+}
+
+/// Parts in the order in which they are passed: by kind, then by position.
+pub(crate) fn coding_order(layout: &Layout) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..layout.parts.len()).collect();
+    order.sort_by_key(|index| layout.parts[*index].kind);
+    order
+}
+
+/// Whether a part follows from another, so that it has no copies.
+pub(crate) fn is_derived(part: &Part) -> bool {
+    part.kind == Kind::FuncTable && part.len <= MAX_PART
+}

@@ -1,0 +1,344 @@
+//! Predicts the values of fields in copied bytes.
+//!
+//! A field's old value says what it refers to in the base. All copies are known beforehand, so that they tell where
+//! that went; what they do not tell right is learned.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::address::{Addresses, Target};
+use super::annotate::{Funcs, list_starts};
+use super::exceptions::Exceptions;
+use super::field::Field;
+use super::inverse::{Found, Inverse};
+use super::layout::{Layout, Part};
+use super::source::Source;
+use super::symbols::{self, Memory, Symbol};
+use crate::copies::Copy;
+use crate::error::DecodeError;
+use crate::stream::Kind;
+
+/// More memory addresses than this are not learned.
+const MAX_MEMORY: usize = 1 << 18;
+
+/// A field in copied bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) field: Field,
+    /// The kind of bytes it lies in.
+    pub(crate) kind: Kind,
+    /// Which base the bytes are from.
+    pub(crate) base: usize,
+    /// Its position in the base.
+    pub(crate) source: u64,
+    /// Its position in the new content.
+    pub(crate) at: u64,
+    /// Its value in the base.
+    pub(crate) old: u64,
+}
+
+/// The expected value of a field.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prediction {
+    pub(crate) value: u64,
+    /// What is learned from the true value; `None` if nothing.
+    learn: Option<Learn>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Learn {
+    /// A position in the bases refers to this target unless the value turns out otherwise.
+    Position(u64, Target),
+    /// An address of a base that is not in its file.
+    Memory(usize, u64),
+}
+
+/// What is known about the new content while its parts are coded.
+pub(crate) struct Predictor<'a> {
+    bases: &'a [Source<'a>],
+    /// Where each base starts, and the new content after them.
+    starts: Vec<u64>,
+    layout: &'a Layout,
+    addresses: Addresses,
+    inverse: Inverse,
+    exceptions: Exceptions,
+    memory: BTreeMap<(usize, u64), u64>,
+    /// Named memory of the bases, once it is needed.
+    base_memory: Vec<Option<Memory>>,
+    new_memory: HashMap<u64, u64>,
+    /// Strings of the new symbol table, until it is coded.
+    strings: Vec<u8>,
+    function_starts: Vec<u64>,
+    lists: [ListStarts; 2],
+    /// The address of the function described last.
+    entry: u64,
+    /// How far the last index of an address was from its old value, by kind.
+    index_change: Vec<u64>,
+}
+
+/// Where lists start, and the one referred to last.
+#[derive(Default)]
+struct ListStarts {
+    starts: Vec<u32>,
+    last: u64,
+}
+
+impl<'a> Predictor<'a> {
+    pub(crate) fn new(
+        bases: &'a [Source<'a>],
+        layout: &'a Layout,
+        copies: impl Iterator<Item = Copy>,
+    ) -> Self {
+        let mut starts = vec![0];
+        for base in bases {
+            starts.push(starts.last().copied().unwrap_or(0) + base.content.len());
+        }
+        let end = starts.last().copied().unwrap_or(0);
+        Self {
+            bases,
+            starts,
+            layout,
+            addresses: Addresses::new(layout),
+            inverse: Inverse::new(copies, end),
+            exceptions: Exceptions::new(),
+            memory: BTreeMap::new(),
+            base_memory: bases.iter().map(|_| None).collect(),
+            new_memory: HashMap::new(),
+            strings: Vec::new(),
+            function_starts: Vec::new(),
+            lists: Default::default(),
+            entry: 0,
+            index_change: vec![0; Kind::ALL.len()],
+        }
+    }
+
+    fn new_start(&self) -> u64 {
+        self.starts[self.bases.len()]
+    }
+
+    /// Takes note of a part that is complete.
+    pub(crate) fn completed(&mut self, part: &Part, bytes: Vec<u8>) {
+        match part.kind {
+            Kind::Strings => self.strings = bytes,
+            Kind::Symbols => {
+                self.function_starts = symbols::function_starts(&bytes);
+                self.new_memory = self.memory_names(&bytes);
+                self.strings = Vec::new();
+            }
+            Kind::Locations => self.lists[0].starts = list_starts(&bytes, part.kind),
+            Kind::Ranges => self.lists[1].starts = list_starts(&bytes, part.kind),
+            _ => {}
+        }
+    }
+
+    /// Whether [`Predictor::completed`] wants the bytes of a kind.
+    pub(crate) fn wants(kind: Kind) -> bool {
+        matches!(
+            kind,
+            Kind::Strings | Kind::Symbols | Kind::Locations | Kind::Ranges
+        )
+    }
+
+    fn memory_names(&self, symbols: &[u8]) -> HashMap<u64, u64> {
+        let mut names = HashMap::new();
+        for symbol in symbols::all(symbols) {
+            let target = self.addresses.target_of(symbol.value);
+            if target.and_then(Target::memory).is_some() {
+                let name = crate::bytes::until_zero(&self.strings, symbol.name as usize);
+                names.insert(symbols::hash(name), symbol.value);
+            }
+        }
+        names
+    }
+
+    /// The expected table of functions: start and description of each in `funcs`.
+    pub(crate) fn function_table(&self, table: &Part, funcs: &[u8]) -> Vec<u8> {
+        let header = self.layout.go.func_header as usize;
+        let (start, _) = self.addresses.area(Kind::Funcs);
+        let offset = start.wrapping_sub(table.start) as u32;
+        let mut bytes = Vec::with_capacity(table.len as usize);
+        for func in Funcs::new(header, offset as usize, funcs) {
+            if bytes.len() as u64 + 8 > table.len {
+                break;
+            }
+            bytes.extend(func.entry().to_le_bytes());
+            bytes.extend((func.at as u32).wrapping_add(offset).to_le_bytes());
+        }
+        bytes.resize(table.len as usize, 0);
+        bytes
+    }
+
+    /// The expected index of an address.
+    pub(crate) fn index(&self, kind: Kind, old: u64) -> u64 {
+        old.wrapping_add(self.index_change[kind as usize])
+    }
+
+    /// Learns the true index of an address.
+    pub(crate) fn learn_index(&mut self, kind: Kind, old: u64, value: u64) {
+        self.index_change[kind as usize] = value.wrapping_sub(old);
+    }
+
+    /// The expected value of a field. `before` are the 24 bytes before it in the new content.
+    pub(crate) fn predict(
+        &mut self,
+        place: &Place,
+        copy: &Copy,
+        before: &[u8; 24],
+    ) -> Result<Option<Prediction>, DecodeError> {
+        let known = |value| Ok(Some(Prediction { value, learn: None }));
+        if let Some(value) = self.sequential(place, before) {
+            return known(value);
+        }
+        let base = &self.bases[place.base];
+        let target = base.addresses.target(place.field, place.source, place.old);
+        let Some(target) = target else {
+            return Ok(None);
+        };
+        let (target, learn) = if let Some(address) = target.memory() {
+            let address = self.memory_target(place.base, address)?;
+            (Target::at_memory(address.0), address.1)
+        } else {
+            self.position_target(place, target, copy)
+        };
+        let value = self
+            .addresses
+            .value(place.field, place.at, target, place.old);
+        Ok(Some(Prediction { value, learn }))
+    }
+
+    /// Fields whose values follow from what is before them.
+    fn sequential(&mut self, place: &Place, before: &[u8; 24]) -> Option<u64> {
+        match (place.field, place.kind) {
+            (Field::StringOffset, Kind::Symbols) => {
+                Some(symbols::next_name(&Symbol::at(before, 0)?, &self.strings))
+            }
+            (Field::TextOffset, Kind::Funcs) => {
+                let next = self.function_after(self.entry)?;
+                Some(u64::from(next.wrapping_sub(self.layout.go.text) as u32))
+            }
+            (Field::Address, Kind::Addresses) => {
+                self.function_after(crate::bytes::u64_at(before, 16)?)
+            }
+            (Field::LocationsOffset, Kind::Info) => self.lists[0].next(),
+            (Field::RangesOffset, Kind::Info) => self.lists[1].next(),
+            _ => None,
+        }
+    }
+
+    fn function_after(&self, address: u64) -> Option<u64> {
+        let index = self
+            .function_starts
+            .partition_point(|start| *start <= address);
+        self.function_starts.get(index).copied()
+    }
+
+    /// The expected value of the symbol whose first eight bytes are at the end of `before`, after the symbol
+    /// that ends there; `size` is what the base says.
+    pub(crate) fn symbol_value(
+        &mut self,
+        place: &Place,
+        before: &Symbol,
+        info: u8,
+        size: u64,
+    ) -> Prediction {
+        let is_function = info & 15 == 2;
+        let next = symbols::next_value(before, is_function, size, self.layout.machine);
+        let mut value = next;
+        if !(is_function && before.is_function()) {
+            let base = &self.bases[place.base];
+            let target = base
+                .addresses
+                .target_of(place.old)
+                .and_then(Target::position);
+            let start = self.starts[place.base];
+            let found = target.and_then(|position| self.inverse.find(start + position));
+            if let Some(Found::Covered(position)) = found {
+                let target = Target(position - self.new_start());
+                value = self.addresses.address_of(target);
+            }
+        }
+        Prediction { value, learn: None }
+    }
+
+    fn memory_target(
+        &mut self,
+        base: usize,
+        address: u64,
+    ) -> Result<(u64, Option<Learn>), DecodeError> {
+        if self.base_memory[base].is_none() {
+            let memory = Memory::of(&self.bases[base]);
+            let memory = memory.map_err(|source| DecodeError::Base {
+                index: base,
+                source,
+            })?;
+            self.base_memory[base] = Some(memory);
+        }
+        let learn = Some(Learn::Memory(base, address));
+        let named = self.base_memory[base]
+            .as_ref()
+            .and_then(|memory| memory.find(address));
+        if let Some((name, offset)) = named
+            && let Some(start) = self.new_memory.get(&name)
+        {
+            return Ok((start.wrapping_add(offset), learn));
+        }
+        let before = self.memory.range(..=(base, address)).next_back();
+        let near = before.filter(|(key, _)| key.0 == base);
+        let moved = near.map_or(address, |(key, value)| value.wrapping_add(address - key.1));
+        Ok((moved & !(1 << 63), learn))
+    }
+
+    fn position_target(
+        &self,
+        place: &Place,
+        target: Target,
+        copy: &Copy,
+    ) -> (Target, Option<Learn>) {
+        let position = self.starts[place.base] + target.0;
+        let within = position.wrapping_sub(copy.source);
+        if within <= copy.len {
+            return (Target(copy.at + within - self.new_start()), None);
+        }
+        let known = self.exceptions.get(position).map(Target);
+        let expected = known.unwrap_or_else(|| match self.inverse.find(position) {
+            Some(Found::Covered(new) | Found::Near(new)) => Target(new - self.new_start()),
+            None => target,
+        });
+        (expected, Some(Learn::Position(position, expected)))
+    }
+
+    /// Learns the true value of a field.
+    pub(crate) fn learn(&mut self, place: &Place, prediction: &Prediction, value: u64) {
+        match (place.field, place.kind) {
+            (Field::TextOffset, Kind::Funcs) => {
+                self.entry = self.layout.go.text.wrapping_add(value);
+            }
+            (Field::LocationsOffset, _) => self.lists[0].last = value,
+            (Field::RangesOffset, _) => self.lists[1].last = value,
+            _ => {}
+        }
+        let Some(learn) = prediction.learn else {
+            return;
+        };
+        let target = self.addresses.target(place.field, place.at, value);
+        match (learn, target) {
+            (Learn::Position(position, expected), Some(target)) if target != expected => {
+                self.exceptions.set(position, target.0);
+            }
+            (Learn::Memory(base, address), Some(target)) if self.memory.len() < MAX_MEMORY => {
+                if let Some(new) = target.memory() {
+                    self.memory.insert((base, address), new);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ListStarts {
+    fn next(&self) -> Option<u64> {
+        let index = self
+            .starts
+            .partition_point(|start| u64::from(*start) <= self.last);
+        self.starts.get(index).map(|start| u64::from(*start))
+    }
+}

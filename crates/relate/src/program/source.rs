@@ -1,0 +1,59 @@
+//! A program whose bytes are known: a base, or the new content while it is encoded.
+
+use std::io;
+
+use super::address::Addresses;
+use super::field::Field;
+use super::layout::{Layout, Part};
+use super::marks::{MAX_PART, Marks};
+use crate::content::Content;
+use crate::stream::Kind;
+
+/// A content with its layout.
+pub(crate) struct Source<'a> {
+    pub(crate) content: &'a dyn Content,
+    pub(crate) layout: Layout,
+    pub(crate) addresses: Addresses,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(content: &'a dyn Content) -> io::Result<Self> {
+        Ok(Self::with_layout(content, Layout::of(content)?))
+    }
+
+    pub(crate) fn with_layout(content: &'a dyn Content, layout: Layout) -> Self {
+        let addresses = Addresses::new(&layout);
+        Self {
+            content,
+            layout,
+            addresses,
+        }
+    }
+
+    /// The bytes of a part; nothing if it is longer than is ever annotated.
+    pub(crate) fn bytes(&self, part: &Part) -> io::Result<Vec<u8>> {
+        if part.len > MAX_PART {
+            return Ok(Vec::new());
+        }
+        let mut bytes = vec![0; part.len as usize];
+        self.content.read_at(&mut bytes, part.start)?;
+        Ok(bytes)
+    }
+
+    /// The bytes of the first part of a kind; nothing if there is none.
+    pub(crate) fn bytes_of(&self, kind: Kind) -> io::Result<Vec<u8>> {
+        match self.layout.part(kind) {
+            Some(part) => self.bytes(part),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Positions relative to a part of its fields of fixed width, and the widths.
+    pub(crate) fn fields(&self, part: &Part) -> io::Result<impl Iterator<Item = (u32, u8)>> {
+        let marks = Marks::of(self, part)?;
+        let fixed = marks
+            .into_iter()
+            .filter(|(_, field)| *field != Field::AddressIndex);
+        Ok(fixed.map(|(position, field)| (position, field.width() as u8)))
+    }
+}
