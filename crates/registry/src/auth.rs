@@ -1,216 +1,268 @@
-//! What one host is shown: user and password, or tokens by their scopes.
+//! What a request is shown: challenges are answered with a password or with tokens (distribution, "Token
+//! Authentication"). Tokens are not part of the distribution specification; registries do what Docker's token
+//! service does.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+mod challenge;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use std::sync::PoisonError;
 
 use crate::error::ErrorKind;
+use crate::exchange::Exchange;
+use crate::host::Host;
 use crate::keychain::Credential;
+use crate::leads;
+use crate::origin::percent_encoded;
+use crate::request::Request;
+use crate::response::{Carried, Response};
 use crate::secret::Secret;
+use crate::tokens::{Known, TokenResponse, TokenService, basic};
+use challenge::{Challenge, asks_for_more, choose};
 
-/// No token is believed to last longer, whatever its service says.
-const MAX_TOKEN_SECONDS: u64 = 86_400;
-/// Every token lasts this long; services that say less, or nothing, mean it (distribution, "token").
-const MIN_TOKEN_SECONDS: u64 = 60;
+/// No response of a token service is larger.
+const MAX_TOKEN_BYTES: u64 = 1 << 20;
 
-/// What one host wants to be shown.
-#[derive(Debug, Default)]
-pub(crate) struct AuthState {
-    shown: Mutex<Shown>,
-    /// By repository: a helper program is asked once.
-    credentials: Mutex<HashMap<String, Option<Credential>>>,
-    /// By scope: one thread renews a token, the others wait for it.
-    renewals: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+/// Knows what to show to whom.
+#[derive(Clone)]
+pub(crate) struct Authenticator {
+    exchange: Exchange,
 }
 
-#[derive(Debug, Default)]
-struct Shown {
-    basic: bool,
-    tokens: HashMap<String, Token>,
-}
-
-#[derive(Clone, Debug)]
-struct Token {
-    value: Secret,
-    until: Instant,
-    service: TokenService,
-}
-
-/// Where tokens of a scope come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TokenService {
-    pub(crate) realm: String,
-    pub(crate) service: String,
-    /// Separated by spaces.
-    pub(crate) scopes: String,
-}
-
-/// What is known of a scope.
-#[derive(Debug)]
-pub(crate) enum Known {
-    /// The host wants user and password.
-    Basic,
-    /// A token that is good, as a header.
-    Token(Secret),
-    /// There was a token, from here.
-    Expired(TokenService),
-    /// Nothing: the host has not asked.
-    Nothing,
-}
-
-/// What a token service answers.
-#[derive(Deserialize)]
-pub(crate) struct TokenAnswer {
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    access_token: Option<String>,
-    #[serde(default)]
-    expires_in: Option<f64>,
-}
-
-impl AuthState {
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+impl Authenticator {
+    pub(crate) fn new(exchange: Exchange) -> Self {
+        Self { exchange }
     }
 
-    /// What requests of these scopes are shown.
-    pub(crate) fn known(&self, scope: &str) -> Known {
-        let shown = self.shown();
-        if shown.basic {
-            return Known::Basic;
-        }
-        match shown.tokens.get(scope) {
-            Some(token) if token.until > Instant::now() => {
-                Known::Token(Secret::new(format!("Bearer {}", token.value.expose())))
-            }
-            Some(token) => Known::Expired(token.service.clone()),
-            None => Known::Nothing,
-        }
-    }
-
-    /// From now on, the host is shown user and password.
-    pub(crate) fn use_basic(&self) {
-        self.shown().basic = true;
-    }
-
-    /// Keeps a token until a little before it expires.
-    pub(crate) fn keep(
+    /// The header for the registry's own origin, as far as it is known what it wants. A token that expired
+    /// is renewed before it is needed: a large body is not sent in vain.
+    pub(crate) fn authorization(
         &self,
+        host: &Host,
         scope: &str,
-        answer: TokenAnswer,
-        service: TokenService,
-    ) -> Result<(), ErrorKind> {
-        let value = [answer.token, answer.access_token]
-            .into_iter()
-            .flatten()
-            .find(|token| !token.is_empty());
-        let value = value
-            .filter(|token| token.bytes().all(|c| (0x21..0x7f).contains(&c)))
-            .ok_or_else(|| ErrorKind::Protocol("the token service gave no token".to_owned()))?;
-        let token = Token {
-            value: Secret::new(value),
-            until: Instant::now() + lifetime(answer.expires_in),
-            service,
-        };
-        self.shown().tokens.insert(scope.to_owned(), token);
-        Ok(())
+    ) -> Result<Option<Secret>, ErrorKind> {
+        match host.shown.known(scope) {
+            Known::Basic => Ok(self.credential(host, scope)?.as_ref().and_then(basic)),
+            Known::Token(header) => Ok(Some(header)),
+            Known::Nothing => Ok(None),
+            Known::Expired(service) => {
+                self.renew(host, scope, &service, None)?;
+                match host.shown.known(scope) {
+                    Known::Token(header) => Ok(Some(header)),
+                    _ => Ok(None),
+                }
+            }
+        }
     }
 
-    /// The lock that whoever gets a token for `scope` holds.
-    pub(crate) fn renewal(&self, scope: &str) -> Arc<Mutex<()>> {
-        let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(renewals.entry(scope.to_owned()).or_default())
+    /// What requests of this scope carry by now.
+    pub(crate) fn carried(&self, host: &Host, scope: &str) -> Carried {
+        match (self.credential(host, scope), host.shown.known(scope)) {
+            (Ok(Some(_)), Known::Token(_) | Known::Expired(_)) => Carried::Token,
+            (Ok(Some(_)), _) => Carried::Password,
+            _ => Carried::Nothing,
+        }
     }
 
-    /// The credential for a repository, looked up once.
-    pub(crate) fn credential(
+    fn credential(&self, host: &Host, scope: &str) -> Result<Option<Credential>, ErrorKind> {
+        // The repository that credentials are looked up for is the first that the scope names.
+        let repository = scope
+            .strip_prefix("repository:")
+            .and_then(|rest| rest.split(':').next())
+            .unwrap_or_default();
+        host.shown.credential(repository, || {
+            let keychain = &self.exchange.options.keychain;
+            Ok(keychain.lookup(&host.name, repository)?)
+        })
+    }
+
+    /// Answers a challenge: the next request of this scope carries what the registry wants. `sent` is what
+    /// the refused one carried.
+    pub(crate) fn answer(
         &self,
-        repository: &str,
-        look_up: impl FnOnce() -> Result<Option<Credential>, ErrorKind>,
-    ) -> Result<Option<Credential>, ErrorKind> {
-        let mut credentials = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(credential) = credentials.get(repository) {
-            return Ok(credential.clone());
+        host: &Host,
+        scope: &str,
+        refused: Response,
+        sent: Option<&Secret>,
+    ) -> Result<(), ErrorKind> {
+        let headers = refused.headers.get_all("www-authenticate").iter();
+        let challenge = choose(headers.filter_map(|value| value.to_str().ok()));
+        let credential = self.credential(host, scope)?;
+        match challenge {
+            Some(Challenge::Basic) => match credential.as_ref().and_then(basic) {
+                Some(header) if sent != Some(&header) => {
+                    refused.finish();
+                    host.shown.use_basic();
+                    Ok(())
+                }
+                _ => Err(refused.into_error(self.carried(host, scope))),
+            },
+            Some(Challenge::Bearer {
+                realm,
+                service,
+                scope: wanted,
+                ..
+            }) => {
+                refused.finish();
+                let service = TokenService {
+                    realm,
+                    service,
+                    scopes: union(scope, &wanted),
+                };
+                self.renew(host, scope, &service, sent)
+            }
+            None => Err(refused.into_error(self.carried(host, scope))),
         }
-        let credential = look_up()?;
-        credentials.insert(repository.to_owned(), credential.clone());
-        Ok(credential)
+    }
+
+    /// Gets a token, unless another thread has got one since `refused` was sent.
+    fn renew(
+        &self,
+        host: &Host,
+        scope: &str,
+        service: &TokenService,
+        refused: Option<&Secret>,
+    ) -> Result<(), ErrorKind> {
+        let renewal = host.shown.renewal(scope);
+        let _one_at_a_time = renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        match host.shown.known(scope) {
+            Known::Token(header) if refused != Some(&header) => return Ok(()),
+            _ => {}
+        }
+        let response = self.token(host, scope, service)?;
+        host.shown.keep(scope, response, service.clone())
+    }
+
+    fn token(
+        &self,
+        host: &Host,
+        scope: &str,
+        service: &TokenService,
+    ) -> Result<TokenResponse, ErrorKind> {
+        let options = &self.exchange.options;
+        let (origin, path) = host
+            .origin
+            .resolve("/", &service.realm)
+            .filter(|_| service.realm.contains("://"))
+            .ok_or_else(|| {
+                ErrorKind::Refused(
+                    "the registry names something as its token service that is not a URL"
+                        .to_owned(),
+                )
+            })?;
+        leads::check(&host.origin, &origin, options)?;
+        let credential = self.credential(host, scope)?;
+        if credential.is_some()
+            && !leads::may_have_credentials(&host.origin, &origin, &options.token_hosts)
+        {
+            return Err(ErrorKind::TokenHost {
+                realm: origin.to_string(),
+                authority: origin.authority,
+            });
+        }
+        let form;
+        let (request, authorization) = match &credential {
+            Some(Credential::IdentityToken(token)) => {
+                form = refresh_form(service, token);
+                (refresh(&path, &form), None)
+            }
+            credential => (
+                Request::get(fetch_path(&path, service), ""),
+                credential.as_ref().and_then(basic),
+            ),
+        };
+        let response = self
+            .exchange
+            .send(host, &origin, &request, authorization.as_ref())?;
+        if response.status != 200 {
+            let carried = match credential {
+                Some(_) => Carried::Password,
+                None => Carried::Nothing,
+            };
+            return Err(match response.into_error(carried) {
+                // A service that does not know the path is not a missing image.
+                ErrorKind::NotFound(_) => {
+                    ErrorKind::Protocol(format!("there is no token service at {origin}"))
+                }
+                kind => kind,
+            });
+        }
+        let bytes = response.bytes(MAX_TOKEN_BYTES)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|_| ErrorKind::Protocol("the token service's response is not JSON".to_owned()))
     }
 }
 
-/// Nine tenths of what the service says: a token must not expire on its way.
-fn lifetime(expires_in: Option<f64>) -> Duration {
-    let said = Duration::try_from_secs_f64(expires_in.unwrap_or_default()).unwrap_or_default();
-    said.clamp(
-        Duration::from_secs(MIN_TOKEN_SECONDS),
-        Duration::from_secs(MAX_TOKEN_SECONDS),
-    ) * 9
-        / 10
+/// Whether a response asks for credentials, or for a token that allows more.
+pub(crate) fn is_challenge(response: &Response) -> bool {
+    let mut headers = response.headers.get_all("www-authenticate").iter();
+    match response.status {
+        401 => true,
+        403 => headers.any(|value| value.to_str().is_ok_and(asks_for_more)),
+        _ => false,
+    }
 }
 
-/// The header of the Basic scheme (RFC 7617); none for a credential that is no password.
-pub(crate) fn basic(credential: &Credential) -> Option<Secret> {
-    match credential {
-        Credential::Password { username, password } => {
-            let text = format!("{username}:{}", password.expose());
-            Some(Secret::new(format!("Basic {}", STANDARD.encode(text))))
-        }
-        Credential::IdentityToken(_) => None,
+/// GET of a token, with the Basic scheme or anonymously.
+fn fetch_path(path: &str, service: &TokenService) -> String {
+    let mut query = format!("service={}", percent_encoded(&service.service));
+    for scope in service.scopes.split(' ').filter(|scope| !scope.is_empty()) {
+        query.push_str("&scope=");
+        query.push_str(&percent_encoded(scope));
     }
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}{query}")
+}
+
+/// POST of a refresh token (distribution, "`OAuth2` Token Authentication").
+fn refresh<'a>(path: &str, form: &'a str) -> Request<'a> {
+    let mut request =
+        Request::new("POST", path, "").header("content-type", "application/x-www-form-urlencoded");
+    request.body = form.as_bytes();
+    request
+}
+
+fn refresh_form(service: &TokenService, token: &Secret) -> String {
+    format!(
+        "grant_type=refresh_token&client_id=sealift&service={}&scope={}&refresh_token={}",
+        percent_encoded(&service.service),
+        percent_encoded(&service.scopes),
+        percent_encoded(token.expose())
+    )
+}
+
+/// Our scopes and those that the registry names, each once.
+fn union(ours: &str, wanted: &str) -> String {
+    let mut scopes: Vec<&str> = Vec::new();
+    for scope in ours.split(' ').chain(wanted.split(' ')) {
+        if !scope.is_empty() && !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn service() -> TokenService {
-        TokenService {
-            realm: "https://a/t".to_owned(),
-            service: String::new(),
-            scopes: "s".to_owned(),
-        }
+    #[test]
+    fn scopes_of_both_sides_are_asked_for_once() {
+        assert_eq!(
+            union("a:pull b:pull", "b:pull c:push"),
+            "a:pull b:pull c:push"
+        );
+        assert_eq!(union("", ""), "");
     }
 
     #[test]
-    fn a_token_comes_under_either_name() {
-        for json in [
-            r#"{"token":"t","expires_in":0}"#,
-            r#"{"access_token":"t","expires_in":-5}"#,
-            r#"{"token":"","access_token":"t","expires_in":1e300}"#,
-            r#"{"token":"t","access_token":null}"#,
-        ] {
-            let state = AuthState::default();
-            let answer = serde_json::from_str(json).unwrap();
-            state.keep("s", answer, service()).unwrap();
-            assert!(matches!(state.known("s"), Known::Token(t) if t == Secret::new("Bearer t")));
-            assert!(matches!(state.known("other"), Known::Nothing));
-        }
-        for json in [r#"{"token":"a b"}"#, r#"{"token":"a\r\nb"}"#, "{}"] {
-            let answer = serde_json::from_str(json).unwrap();
-            assert!(AuthState::default().keep("s", answer, service()).is_err());
-        }
-    }
-
-    #[test]
-    fn a_token_lasts_a_minute_at_least_and_a_day_at_most() {
-        for (said, lasts) in [
-            (None, 54),
-            (Some(-1.0), 54),
-            (Some(f64::NAN), 54),
-            (Some(300.0), 270),
-        ] {
-            assert_eq!(lifetime(said), Duration::from_secs(lasts), "{said:?}");
-        }
-        assert_eq!(lifetime(Some(1e300)), Duration::from_secs(54));
-        assert_eq!(lifetime(Some(1e12)), Duration::from_secs(86_400 * 9 / 10));
+    fn a_realm_keeps_its_query() {
+        let service = TokenService {
+            realm: String::new(),
+            service: "r io".to_owned(),
+            scopes: "a:b c".to_owned(),
+        };
+        assert_eq!(
+            fetch_path("/t?x=1", &service),
+            "/t?x=1&service=r%20io&scope=a%3Ab&scope=c"
+        );
     }
 }

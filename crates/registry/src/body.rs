@@ -1,4 +1,4 @@
-//! Bodies on their way: what drips is a connection that stands still, and what ends early is no end.
+//! Bodies of responses: what only drips has stalled, and what ends early is an error.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -6,62 +6,69 @@ use std::time::{Duration, Instant};
 use sealift_pipeline::Cancel;
 use ureq::BodyReader;
 
-use crate::answer::Answer;
+use crate::pace::Pace;
 
-/// Fewer bytes than these in the time that a connection may stand still are none.
-const LEAST_PROGRESS: u64 = 1024;
-
-/// Fails where less comes through than a connection that works brings.
-pub(crate) struct Steady<R> {
+/// Fails if the body comes slower than [`Pace`] allows.
+pub(crate) struct SteadyReader<R> {
     inner: R,
-    idle_timeout: Duration,
-    since: Instant,
-    moved: u64,
+    pace: Pace,
 }
 
-impl<R: Read> Steady<R> {
+impl<R: Read> SteadyReader<R> {
     pub(crate) fn new(inner: R, idle_timeout: Duration) -> Self {
         Self {
             inner,
-            idle_timeout,
-            since: Instant::now(),
-            moved: 0,
+            pace: Pace::new(idle_timeout),
         }
     }
 }
 
-impl<R: Read> Read for Steady<R> {
+impl<R: Read> Read for SteadyReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let before = Instant::now();
         let read = self.inner.read(buffer)?;
-        self.moved += read as u64;
-        if self.moved >= LEAST_PROGRESS {
-            (self.since, self.moved) = (Instant::now(), 0);
-        } else if read > 0 && self.since.elapsed() > self.idle_timeout {
+        if read > 0 && !self.pace.keeps_up(read, before.elapsed()) {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "hardly a byte came through for too long",
+                "hardly any data for too long",
             ));
         }
         Ok(read)
     }
 }
 
+/// How a body says where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// It has a `Content-Length`.
+    Length,
+    /// In chunks, after which trailers may follow without end: what comes after the content is not read.
+    Chunked,
+    /// Only by the end of the connection, which may have broken.
+    Close,
+}
+
 /// The content of a blob.
 pub(crate) struct BlobReader {
-    inner: Steady<BodyReader<'static>>,
-    /// How many bytes are to come, where nothing else says when the body ends.
-    open_end: Option<u64>,
+    inner: SteadyReader<BodyReader<'static>>,
+    framing: Framing,
+    /// How many bytes are still to come.
+    left: u64,
     cancel: Cancel,
 }
 
 impl BlobReader {
-    /// `left` is how many bytes the blob still has.
-    pub(crate) fn new(answer: Answer, left: u64, cancel: Cancel) -> Self {
-        let framed = answer.number("content-length").is_some()
-            || answer.header("transfer-encoding").is_some();
+    /// `left` is how many bytes of the blob are to come.
+    pub(crate) fn new(
+        inner: SteadyReader<BodyReader<'static>>,
+        framing: Framing,
+        left: u64,
+        cancel: Cancel,
+    ) -> Self {
         Self {
-            inner: answer.into_reader(),
-            open_end: (!framed).then_some(left),
+            inner,
+            framing,
+            left,
             cancel,
         }
     }
@@ -71,12 +78,19 @@ impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // Not `Interrupted`, which readers try again.
         self.cancel.check().map_err(io::Error::other)?;
-        let read = self.inner.read(buffer)?;
-        if let Some(left) = &mut self.open_end {
-            *left = left.saturating_sub(read as u64);
-            if read == 0 && *left > 0 && !buffer.is_empty() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+        let room = match self.framing {
+            Framing::Length => buffer.len(),
+            _ => usize::try_from(self.left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len()),
+        };
+        if room == 0 {
+            return Ok(0);
+        }
+        let read = self.inner.read(&mut buffer[..room])?;
+        self.left = self.left.saturating_sub(read as u64);
+        if read == 0 && self.left > 0 && self.framing == Framing::Close {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(read)
     }
@@ -86,13 +100,23 @@ impl Read for BlobReader {
 mod tests {
     use super::*;
 
+    /// Takes its time for each byte.
+    struct Drip;
+
+    impl Read for Drip {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(20));
+            buffer[0] = 0;
+            Ok(1)
+        }
+    }
+
     #[test]
-    fn a_drip_is_a_standstill_and_a_stream_is_not() {
-        let drip = Steady::new(&[0; 10][..], Duration::ZERO).read(&mut [0]);
-        assert_eq!(drip.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let stream = Steady::new(&[0; 4096][..], Duration::ZERO).read(&mut [0; 4096]);
-        assert_eq!(stream.unwrap(), 4096);
-        let end = Steady::new(io::empty(), Duration::ZERO).read(&mut [0]);
-        assert_eq!(end.unwrap(), 0);
+    fn a_drip_has_stalled_and_a_stream_has_not() {
+        let drip = SteadyReader::new(Drip, Duration::from_millis(100));
+        let error = io::copy(&mut drip.take(20), &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let mut stream = SteadyReader::new(&[0; 4096][..], Duration::from_millis(100));
+        assert_eq!(io::copy(&mut stream, &mut io::sink()).unwrap(), 4096);
     }
 }

@@ -1,120 +1,34 @@
-use std::collections::{HashMap, HashSet};
+//! The client: what all hosts share, and the hosts it has spoken to.
+
+use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use sealift_pipeline::{Cancel, Cancelled, NoObserver, Observer};
+use sealift_pipeline::{Cancelled, Event};
 
-use crate::agents::Agents;
-use crate::auth::AuthState;
-use crate::error::{ErrorKind, RegistryError, TlsError};
-use crate::keychain::Keychain;
-use crate::origin::{Origin, is_loopback_authority};
+use crate::connect::has_folder;
+use crate::error::{ErrorKind, RegistryError};
+use crate::exchange::Exchange;
+use crate::host::Host;
+use crate::options::ClientOptions;
+use crate::origin::Origin;
+use crate::quirks::known;
 use crate::repository::Repository;
-use crate::request::Call;
-use crate::retry::RetryPolicy;
-use crate::tls::HostTrust;
+use crate::request::Request;
+use crate::retry::{RetryPolicy, sleep};
+use crate::session::SessionStore;
+use crate::transport::Transport;
 
-/// What a client is given; nothing of it is looked up in the environment.
-#[derive(Clone)]
-pub struct ClientOptions {
-    /// Where credentials come from.
-    pub keychain: Keychain,
-    /// Hosts that speak plain HTTP; loopback hosts do without being listed.
-    pub plain_http: Vec<String>,
-    /// Authorities to trust beside the system's, a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// Folders of the `certs.d` kind, first match wins.
-    pub certificate_folders: Vec<PathBuf>,
-    /// Token services that may have credentials though they are on another host than the registry.
-    pub token_hosts: Vec<String>,
-    /// The proxy for https hosts, a URL.
-    pub https_proxy: Option<String>,
-    /// The proxy for http hosts, a URL.
-    pub http_proxy: Option<String>,
-    /// Hosts that are reached without a proxy, separated by commas.
-    pub no_proxy: Option<String>,
-    /// When and how often requests are made again.
-    pub retry: RetryPolicy,
-    /// How long a connection may stand still.
-    pub idle_timeout: Duration,
-    /// How long a registry may think about a blob that it was sent: some hash the whole before they answer.
-    pub answer_timeout: Duration,
-    /// How many connections are kept for each host.
-    pub connections: usize,
-    /// Stops everything that waits or transfers.
-    pub cancel: Cancel,
-    /// Hears of retries and warnings.
-    pub observer: Arc<dyn Observer>,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            keychain: Keychain::anonymous(),
-            plain_http: Vec::new(),
-            ca_file: None,
-            certificate_folders: Vec::new(),
-            token_hosts: Vec::new(),
-            https_proxy: None,
-            http_proxy: None,
-            no_proxy: None,
-            retry: RetryPolicy::default(),
-            idle_timeout: Duration::from_secs(60),
-            answer_timeout: Duration::from_secs(900),
-            connections: 8,
-            cancel: Cancel::new(),
-            observer: Arc::new(NoObserver),
-        }
-    }
-}
+/// How long an optional query may stand still.
+const OPTIONAL_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for any number of registries, shared by all threads.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) options: Arc<ClientOptions>,
-    pub(crate) agents: Arc<Agents>,
+    transport: Transport,
     hosts: Arc<Mutex<HashMap<String, Arc<Host>>>>,
-}
-
-/// What is known of one registry.
-pub(crate) struct Host {
-    /// As references name it.
-    pub(crate) name: String,
-    /// Where its API is.
-    pub(crate) origin: Origin,
-    pub(crate) auth: AuthState,
-    profile: Mutex<Profile>,
-    passing: Mutex<Passing>,
-}
-
-/// What happens to be so with a host.
-#[derive(Default)]
-struct Passing {
-    /// It answered at least once.
-    reached: bool,
-    /// It asked to be left alone until then.
-    pause: Option<Instant>,
-    warnings: HashSet<String>,
-}
-
-/// What a run has learned about a registry; see the ladder in `upload`.
-#[derive(Clone, Copy, Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // each was learned on its own
-pub(crate) struct Profile {
-    /// Mounts are answered with errors.
-    pub(crate) no_mounts: bool,
-    /// There is no referrers API.
-    pub(crate) no_referrers: bool,
-    /// Whether it said that it keeps track of subjects itself, when one was pushed.
-    pub(crate) keeps_referrers: Option<bool>,
-    /// What it takes `Expect: 100-continue` for is an error.
-    pub(crate) no_expect: bool,
-    /// Uploads are one PUT, since PATCH is refused; or never, since that is.
-    pub(crate) one_put: Option<bool>,
-    /// The largest PATCH that passed through, where a larger one did not.
-    pub(crate) chunk: Option<u64>,
+    sessions: Option<Arc<dyn SessionStore>>,
 }
 
 impl fmt::Debug for Client {
@@ -126,60 +40,78 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client with these options.
     pub fn new(options: ClientOptions) -> Self {
-        let options = Arc::new(options);
         Self {
-            agents: Agents::new(Arc::clone(&options)),
-            options,
+            transport: Transport::new(Exchange::new(Arc::new(options))),
             hosts: Arc::default(),
+            sessions: None,
         }
     }
 
-    /// A client for questions whose answer can be done without: it asks once, and waits ten seconds at
-    /// most where nothing moves.
+    /// A client for optional queries: no retries, and an idle timeout of at most 10 s.
     #[must_use]
     pub fn impatient(&self) -> Self {
-        let own = &*self.options;
+        let own = self.transport.options();
         Self::new(ClientOptions {
             retry: RetryPolicy {
                 retries: 0,
                 ..own.retry
             },
-            idle_timeout: own.idle_timeout.min(Duration::from_secs(10)),
+            idle_timeout: own.idle_timeout.min(OPTIONAL_IDLE_TIMEOUT),
             ..own.clone()
         })
+    }
+
+    /// The same client, which keeps its upload sessions in `store` and resumes those that it finds there.
+    #[must_use]
+    pub fn with_sessions(&self, store: Arc<dyn SessionStore>) -> Self {
+        Self {
+            sessions: Some(store),
+            ..self.clone()
+        }
     }
 
     /// A repository on a registry; nothing is sent yet.
     ///
     /// # Errors
-    /// Where the certificates or the proxy for the registry cannot be used.
+    /// If the certificates or the proxy for the registry cannot be used, or its name contains credentials.
     pub fn repository(
         &self,
         registry: &str,
         repository: &str,
     ) -> Result<Repository, RegistryError> {
         Ok(Repository::new(
-            self.clone(),
+            self.transport.clone(),
             self.host(registry)?,
             repository.to_owned(),
+            self.sessions.clone(),
         ))
     }
 
-    /// When and how often requests are made again; for whoever goes on with an answer that broke off.
+    /// When and how often requests are repeated; for those who resume a response that ended early.
     pub fn retry(&self) -> RetryPolicy {
-        self.options.retry
+        self.transport.options().retry
     }
 
     /// Waits, unless stopping is asked for meanwhile.
+    ///
+    /// # Errors
+    /// If stopping was asked for.
     pub fn pause(&self, wait: Duration) -> Result<(), Cancelled> {
-        crate::retry::sleep(wait, &self.options.cancel)
+        sleep(wait, &self.transport.options().cancel)
     }
 
     /// Asks the registry whether it speaks the protocol and accepts the credentials, if any.
+    ///
+    /// # Errors
+    /// If it does not.
     pub fn ping(&self, registry: &str) -> Result<(), RegistryError> {
         let host = self.host(registry)?;
         let what = || "the API's root".to_owned();
-        self.send(&host, &Call::get("/v2/", ""), &what).map(drop)
+        let response = self
+            .transport
+            .send(&host, &Request::get("/v2/", ""), &what)?;
+        response.finish();
+        Ok(())
     }
 
     fn host(&self, registry: &str) -> Result<Arc<Host>, RegistryError> {
@@ -187,104 +119,60 @@ impl Client {
         if let Some(host) = hosts.get(registry) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(self.new_host(registry).map_err(|kind| RegistryError {
-            host: registry.to_owned(),
+        let host = self.new_host(registry).map_err(|kind| RegistryError {
+            // What stands before an `@` is a password.
+            host: registry.rsplit('@').next().unwrap_or_default().to_owned(),
             what: "preparing the connection".to_owned(),
             kind,
-        })?);
+        })?;
+        let host = Arc::new(host);
         hosts.insert(registry.to_owned(), Arc::clone(&host));
         Ok(host)
     }
 
     fn new_host(&self, registry: &str) -> Result<Host, ErrorKind> {
-        let name = registry.to_ascii_lowercase();
-        let authority = if name == "docker.io" {
-            "registry-1.docker.io".to_owned()
-        } else {
-            name
-        };
+        if registry.contains('@') {
+            return Err(ErrorKind::Refused(
+                "a registry's name cannot contain a user name or password".to_owned(),
+            ));
+        }
+        let authority = known::api(&registry.to_ascii_lowercase()).to_owned();
         let mut origin = Origin {
             https: true,
             authority,
         };
         origin.https = !self.speaks_plain_http(registry, &origin);
         // What is wrong with its certificates or its proxy shows here.
-        self.agents.get(&origin, &origin)?;
-        Ok(Host {
-            name: registry.to_owned(),
-            origin,
-            auth: AuthState::default(),
-            profile: Mutex::default(),
-            passing: Mutex::default(),
-        })
+        self.transport.exchange.prepare(&origin)?;
+        if origin.https && is_listed(&self.transport.options().insecure, registry, &origin) {
+            self.transport.options().observer.event(&Event::Warning {
+                text: &format!(
+                    "the TLS certificate of {registry} is not verified: anyone on the network can read and change what is transferred, passwords included"
+                ),
+            });
+        }
+        Ok(Host::new(registry.to_owned(), origin))
     }
 
     /// Whether the registry was said to speak plain HTTP, or does so on loopback.
     fn speaks_plain_http(&self, registry: &str, origin: &Origin) -> bool {
-        let options = &self.options;
-        let told = |host: &String| host == registry || host.eq_ignore_ascii_case(origin.host());
-        if options.plain_http.iter().any(told) {
+        let options = self.transport.options();
+        if is_listed(&options.plain_http, registry, origin) {
             return true;
         }
-        if !is_loopback_authority(registry)
-            || HostTrust::has_folder(registry, &options.certificate_folders)
-        {
+        let is_tls = is_listed(&options.insecure, registry, origin)
+            || has_folder(registry, &options.certificate_folders);
+        if is_tls || !origin.is_loopback() {
             return false;
         }
-        // Authorities may have been given for it or for another: what answers on this machine shows it.
-        options.ca_file.is_none() || self.refuses_tls(origin)
-    }
-
-    /// Whether what listens at `origin` does not speak TLS at all.
-    fn refuses_tls(&self, origin: &Origin) -> bool {
-        let Ok(agent) = self.agents.get(origin, origin) else {
-            return false;
-        };
-        let answer = agent.get(format!("{origin}/v2/")).call();
-        matches!(
-            answer.map_err(ErrorKind::from),
-            Err(ErrorKind::Tls(TlsError::NotTls))
-        )
+        // Certificates may have been given for it or for another: what listens on this machine shows it.
+        options.ca_file.is_none() || self.transport.exchange.speaks_tls(origin) == Some(false)
     }
 }
 
-impl Host {
-    pub(crate) fn profile(&self) -> Profile {
-        *self.profile.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn learn(&self, update: impl FnOnce(&mut Profile)) {
-        update(&mut self.profile.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn passing(&self) -> MutexGuard<'_, Passing> {
-        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn was_reached(&self) -> bool {
-        self.passing().reached
-    }
-
-    pub(crate) fn note_reached(&self) {
-        self.passing().reached = true;
-    }
-
-    /// No request is begun before `end`.
-    pub(crate) fn pause_until(&self, end: Instant) {
-        let mut passing = self.passing();
-        passing.pause = passing.pause.max(Some(end));
-    }
-
-    pub(crate) fn pause_left(&self) -> Duration {
-        let pause = self.passing().pause;
-        pause.map_or(Duration::ZERO, |end| {
-            end.saturating_duration_since(Instant::now())
-        })
-    }
-
-    /// Whether a warning has not been seen yet, and `most` are not reached.
-    pub(crate) fn is_new_warning(&self, text: &str, most: usize) -> bool {
-        let mut passing = self.passing();
-        passing.warnings.len() < most && passing.warnings.insert(text.to_owned())
-    }
+/// Whether a list of hosts contains a registry, by its name or by its API's host with or without the port.
+fn is_listed(hosts: &[String], registry: &str, origin: &Origin) -> bool {
+    hosts
+        .iter()
+        .any(|host| host == registry || origin.is_called(host))
 }

@@ -29,7 +29,10 @@ pub struct RegistryError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No complete response: unknown host, refused connection, reset, early end.
+    /// No connection: unknown host, refused, nobody there.
+    #[error("{0}")]
+    Connect(String),
+    /// The connection broke: reset, early end.
     #[error("{0}")]
     Transport(String),
     /// Connected, but too few bytes came through for too long.
@@ -233,7 +236,7 @@ impl ErrorKind {
     /// Whether the same request may succeed a little later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(_) | Self::Stalled(_) => true,
+            Self::Connect(_) | Self::Transport(_) | Self::Stalled(_) => true,
             Self::Status(refusal) => {
                 matches!(refusal.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
                     || refusal.is_lost_session()
@@ -274,7 +277,10 @@ impl RegistryError {
 
     /// Whether there was no complete response, so that other requests to the host would fail as well.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Transport(_) | ErrorKind::Stalled(_))
+        matches!(
+            self.kind,
+            ErrorKind::Connect(_) | ErrorKind::Transport(_) | ErrorKind::Stalled(_)
+        )
     }
 
     /// Whether it was stopped on purpose.
@@ -320,7 +326,7 @@ impl RegistryError {
             ErrorKind::NotFound(_) if refusal.is_some_and(|it| it.is(&SpecCode::NameUnknown)) => {
                 "some registries need the project or repository to be created first: check its name, or create it".to_owned()
             }
-            ErrorKind::Transport(_) | ErrorKind::Stalled(_) => {
+            ErrorKind::Connect(_) | ErrorKind::Transport(_) | ErrorKind::Stalled(_) => {
                 "check the host's name, the network and the proxy; then run the same command again: it resumes".to_owned()
             }
             _ => return None,

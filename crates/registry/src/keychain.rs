@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use crate::quirks::known;
 use crate::secret::Secret;
 
 /// No credentials file or helper's answer is larger.
@@ -182,21 +183,12 @@ impl AuthFile {
         match &self.creds_store {
             // A store that is not installed (a file shared with another system) has nothing to say about
             // a host that the file does not name either.
-            Some(store) => match helper::run(store, server_name(registry)) {
+            Some(store) => match helper::run(store, known::helper_name(registry)) {
                 Err(fault) if fault.is_missing => Ok(None),
                 result => Ok(result?),
             },
             None => Ok(None),
         }
-    }
-}
-
-/// Docker Hub's credentials are kept under the address of its first API.
-fn server_name(registry: &str) -> &str {
-    if registry == "docker.io" {
-        "https://index.docker.io/v1/"
-    } else {
-        registry
     }
 }
 
@@ -207,9 +199,11 @@ fn keys(registry: &str, repository: &str) -> Vec<String> {
         std::iter::successors(Some(full.as_str()), |key| Some(key.rsplit_once('/')?.0))
             .map(str::to_owned)
             .collect();
-    if registry == "docker.io" {
-        keys.extend(["index.docker.io", "registry-1.docker.io"].map(str::to_owned));
-    }
+    keys.extend(
+        known::aliases(registry)
+            .iter()
+            .map(|&alias| alias.to_owned()),
+    );
     keys
 }
 

@@ -1,15 +1,15 @@
-//! Where a request goes: scheme, host and port; and the rules for following what answers name.
+//! Where a request goes: scheme, host and port of a URL; and what a relative location means.
 
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::error::ErrorKind;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Scheme and authority of a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Origin {
     pub(crate) https: bool,
-    /// Host and, where given, port; lower case.
+    /// Host and, if given, port; lower case.
     pub(crate) authority: String,
 }
 
@@ -30,18 +30,19 @@ impl Origin {
         host_of(&self.authority)
     }
 
-    /// The port, said or implied.
+    /// The port, given or implied.
     pub(crate) fn port(&self) -> u16 {
-        let said = self
+        let given = self
             .authority
             .rsplit_once(':')
             .filter(|(_, port)| !port.contains(']'));
         let implied = if self.https { 443 } else { 80 };
-        said.and_then(|(_, port)| port.parse().ok())
+        given
+            .and_then(|(_, port)| port.parse().ok())
             .unwrap_or(implied)
     }
 
-    /// Splits an absolute URL; none where it is no plain http or https URL.
+    /// Splits an absolute URL; `None` unless it is a plain http or https URL.
     pub(crate) fn split(url: &str) -> Option<(Self, String)> {
         let (https, rest) = match url.strip_prefix("https://") {
             Some(rest) => (true, rest),
@@ -89,6 +90,11 @@ impl Origin {
         Some((self.clone(), format!("{folder}{location}")))
     }
 
+    /// Whether `name`, a host with or without a port, means this origin.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        name.eq_ignore_ascii_case(&self.authority) || name.eq_ignore_ascii_case(self.host())
+    }
+
     /// Whether requests to it stay on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(self.host())
@@ -119,58 +125,22 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Whether an address is one of this machine or link; clouds keep their machines' credentials there.
-pub(crate) fn stays_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            address.is_loopback() || address.is_link_local() || address.is_unspecified()
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unicast_link_local() || address.is_unspecified()
-        }
-    }
-}
-
-/// A registry on https does not lead to http, and one elsewhere does not lead to this machine.
-pub(crate) fn check_lead(registry: &Origin, to: &Origin) -> Result<(), ErrorKind> {
-    if registry.https && !to.https {
-        return Err(ErrorKind::Refused(format!(
-            "the registry leads from https to {to}, which is not encrypted"
-        )));
-    }
-    let inside = is_loopback(to.host()) || to.host().parse().is_ok_and(stays_inside);
-    if inside && !registry.is_loopback() && to.host() != registry.host() {
-        return Err(ErrorKind::Refused(format!(
-            "the registry leads to {to}, an address of this machine or link"
-        )));
-    }
-    Ok(())
-}
-
-/// Whether the host of `authority` is this machine: such registries are reached over plain HTTP unless said
-/// otherwise.
+/// Whether the host of `authority` is this machine: such registries are reached over plain HTTP unless an
+/// option says otherwise.
 pub fn is_loopback_authority(authority: &str) -> bool {
     is_loopback(host_of(authority))
 }
 
-/// Token services that belong to a registry of another name. Everything else has to be the registry's own
-/// host, or be named by the user.
-const KNOWN_TOKEN_HOSTS: [(&str, &str); 3] = [
-    ("registry-1.docker.io", "auth.docker.io"),
-    ("registry.gitlab.com", "gitlab.com"),
-    ("registry.connect.redhat.com", "sso.redhat.com"),
-];
+/// Everything but unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
-/// Whether credentials for `registry` may be sent to a token service at `realm`.
-pub(crate) fn may_have_credentials(registry: &Origin, realm: &Origin, named: &[String]) -> bool {
-    if registry.https && !realm.https {
-        return false;
-    }
-    realm.host() == registry.host()
-        || KNOWN_TOKEN_HOSTS.contains(&(registry.host(), realm.host()))
-        || named
-            .iter()
-            .any(|host| *host == realm.authority || host == realm.host())
+/// `text` as a value in a query or form.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]
@@ -207,66 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_leads_neither_to_plain_http_nor_inwards() {
-        let leads = |from: &str, to: &str| check_lead(&origin(from), &origin(to)).is_ok();
-        assert!(leads("https://r.io", "https://storage.io"));
-        assert!(!leads("https://r.io", "http://storage.io"));
-        for inside in [
-            "localhost",
-            "a.localhost",
-            "127.9.9.9",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-            "0.0.0.0",
-            "169.254.169.254",
-            "[fe80::1]",
-        ] {
-            let url = format!("https://{inside}:1");
-            assert!(!leads("https://r.io", &url), "{inside}");
-            assert!(leads("http://127.0.0.1:5000", &url), "{inside}");
-        }
-    }
-
-    #[test]
-    fn a_port_is_said_or_implied() {
+    fn a_port_is_given_or_implied() {
         assert_eq!(origin("https://r.io").port(), 443);
         assert_eq!(origin("http://[::1]").port(), 80);
         assert_eq!(origin("http://[::1]:5000").port(), 5000);
     }
 
     #[test]
-    fn credentials_go_to_the_registry_and_its_known_token_service() {
-        let hub = origin("https://registry-1.docker.io");
-        assert!(may_have_credentials(
-            &hub,
-            &origin("https://auth.docker.io"),
-            &[]
-        ));
-        assert!(!may_have_credentials(
-            &hub,
-            &origin("http://auth.docker.io"),
-            &[]
-        ));
-        assert!(!may_have_credentials(
-            &hub,
-            &origin("https://auth.docker.io.evil"),
-            &[]
-        ));
-        let own = origin("https://r.corp:5000");
-        assert!(may_have_credentials(
-            &own,
-            &origin("https://r.corp/token"),
-            &[]
-        ));
-        assert!(!may_have_credentials(
-            &own,
-            &origin("https://sso.corp/token"),
-            &[]
-        ));
-        assert!(may_have_credentials(
-            &own,
-            &origin("https://sso.corp/token"),
-            &["sso.corp".to_owned()]
-        ));
+    fn everything_but_unreserved_characters_is_encoded() {
+        assert_eq!(percent_encoded("a/b:c d&é~"), "a%2Fb%3Ac%20d%26%C3%A9~");
     }
 }

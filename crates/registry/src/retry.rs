@@ -1,18 +1,20 @@
+//! When and how often failed requests are repeated.
+
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sealift_pipeline::{Cancel, Cancelled};
 
-/// How often and how soon a failed request is made again.
+/// How often and how soon a failed request is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often at most, the first time not counted.
+    /// How often at most, not counting the first time.
     pub retries: u32,
     /// The first wait; each one after is twice as long.
     pub base: Duration,
     /// No wait that we choose is longer.
     pub cap: Duration,
-    /// No wait that a registry asks for is obeyed beyond this.
+    /// A registry that asks for a longer wait is given up.
     pub retry_after_cap: Duration,
 }
 
@@ -29,7 +31,7 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// How long to wait before the retry after `failures` failures: what the registry asks for, else
-    /// twice as long each time, of which a random part of at least a half.
+    /// twice as long each time, of which a random share of at least one half.
     pub fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
         if let Some(asked) = asked.filter(|asked| !asked.is_zero()) {
             return asked.min(self.retry_after_cap);
@@ -64,7 +66,7 @@ pub(crate) fn sleep(wait: Duration, cancel: &Cancel) -> Result<(), Cancelled> {
     }
 }
 
-/// The value of a `Retry-After` header: seconds or a date. What is in the past or malformed is nothing.
+/// The value of a `Retry-After` header: seconds or a date; `None` if it is malformed or in the past.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse::<u64>() {
         return Some(Duration::from_secs(seconds));

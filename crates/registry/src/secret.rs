@@ -1,3 +1,5 @@
+//! Values that must not be shown.
+
 use std::fmt;
 
 /// A password or token: it can be sent, and neither printed nor logged.

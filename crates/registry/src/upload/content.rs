@@ -1,20 +1,22 @@
+//! The content of an upload on its way.
+
 use std::io::{self, Read};
 
 use sealift_pipeline::{Cancel, mismatch_of};
 
-use super::BlobSource;
+use super::source::BlobSource;
 use crate::error::ErrorKind;
 
-/// The content of one upload on its way: holds back the piece that completes it until the end was read and
-/// found right, remembers a fault of its own, and tells how far it is.
+/// The content of one upload: holds back the part that completes it until the end was read and verified,
+/// remembers an error of its own, and reports how far it is.
 pub(super) struct Content<'a> {
     inner: Box<dyn Read + Send + 'a>,
     source: &'a dyn BlobSource,
     cancel: &'a Cancel,
     size: u64,
     position: u64,
-    is_whole: bool,
-    fault: Option<io::Error>,
+    is_complete: bool,
+    error: Option<io::Error>,
 }
 
 impl<'a> Content<'a> {
@@ -29,8 +31,8 @@ impl<'a> Content<'a> {
             cancel,
             size: source.descriptor().size,
             position: offset,
-            is_whole: false,
-            fault: None,
+            is_complete: false,
+            error: None,
         })
     }
 
@@ -39,29 +41,29 @@ impl<'a> Content<'a> {
         self.position
     }
 
-    /// What a failure of the request comes from: the content itself, if it could not be read.
-    pub(super) fn judge(&mut self, kind: ErrorKind) -> ErrorKind {
+    /// Why the request failed: because of the content itself, if it could not be read.
+    pub(super) fn cause(&mut self, kind: ErrorKind) -> ErrorKind {
         if let Err(cancelled) = self.cancel.check() {
             return cancelled.into();
         }
-        match self.fault.take() {
-            Some(fault) => ErrorKind::Source(fault),
+        match self.error.take() {
+            Some(error) => ErrorKind::Source(error),
             None => kind,
         }
     }
 
-    /// Checks that all was read and is right; nothing is committed otherwise.
+    /// Checks that everything was read and verified; nothing is committed otherwise.
     pub(super) fn finish(&mut self) -> Result<(), ErrorKind> {
         self.read_end().map_err(ErrorKind::Source)
     }
 
     fn read_end(&mut self) -> io::Result<()> {
-        if self.is_whole {
+        if self.is_complete {
             return Ok(());
         }
         match self.inner.read(&mut [0])? {
             0 => {
-                self.is_whole = true;
+                self.is_complete = true;
                 Ok(())
             }
             _ => Err(io::Error::new(
@@ -71,7 +73,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    fn read_piece(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_part(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.cancel.check().map_err(io::Error::other)?;
         let left = usize::try_from(self.size - self.position).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
@@ -91,7 +93,7 @@ impl<'a> Content<'a> {
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.read_piece(buffer) {
+        match self.read_part(buffer) {
             Ok(read) => {
                 self.position += read as u64;
                 self.source.sent(self.position);
@@ -99,12 +101,12 @@ impl Read for Content<'_> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                // The error goes two ways: to the client, which ends the request, and to `judge`.
+                // The error goes to the HTTP client, which ends the request, and to `cause`.
                 let copy = match mismatch_of(&error) {
                     Some(mismatch) => mismatch.clone().into(),
                     None => io::Error::new(error.kind(), error.to_string()),
                 };
-                self.fault = Some(copy);
+                self.error = Some(copy);
                 Err(error)
             }
         }
@@ -146,7 +148,7 @@ mod tests {
                 Ok(0) => return (out, content.finish().is_ok()),
                 Ok(read) => out.extend_from_slice(&buffer[..read]),
                 Err(_) => {
-                    let kind = content.judge(ErrorKind::Transport(String::new()));
+                    let kind = content.cause(ErrorKind::Transport(String::new()));
                     assert!(matches!(kind, ErrorKind::Source(_)), "{kind}");
                     return (out, false);
                 }
@@ -155,23 +157,23 @@ mod tests {
     }
 
     #[test]
-    fn right_content_passes_from_any_place() {
+    fn right_content_passes_from_any_offset() {
         let right = source(b"0123456789", b"0123456789");
         for (offset, step) in [(0, 3), (0, 100), (4, 1), (10, 1)] {
-            let (out, whole) = handed_over(&right, offset, step);
-            assert!(whole);
+            let (out, complete) = handed_over(&right, offset, step);
+            assert!(complete);
             assert_eq!(out, b"0123456789"[usize::try_from(offset).unwrap()..]);
         }
         assert_eq!(handed_over(&source(b"", b""), 0, 1), (Vec::new(), true));
     }
 
     #[test]
-    fn the_last_piece_of_wrong_content_is_held_back() {
+    fn the_last_part_of_wrong_content_is_held_back() {
         for wrong in [&b"x123456789"[..], b"012345678x", b"0123456789+", b"01234"] {
             let wrong = source(wrong, b"0123456789");
             for (offset, step) in [(0, 3), (0, 100), (4, 1)] {
-                let (out, whole) = handed_over(&wrong, offset, step);
-                assert!(!whole);
+                let (out, complete) = handed_over(&wrong, offset, step);
+                assert!(!complete);
                 assert!(out.len() as u64 + offset < 10, "{out:?}");
             }
         }

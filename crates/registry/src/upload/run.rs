@@ -1,43 +1,54 @@
+//! One blob on its way into one repository.
+
 use std::io::Read;
+use std::time::Duration;
 
 use sealift_oci::Digest;
-use ureq::http::Request;
+use ureq::http;
 use ureq::http::request::Builder;
 
-use super::BlobSource;
 use super::content::Content;
+use super::saved::Saved;
 use super::session::Session;
-use super::way::{Stage, Way};
-use crate::answer::{Answer, plain_words};
-use crate::error::{ErrorKind, Refusal};
-use crate::repository::{Repository, query_value};
-use crate::request::Call;
+use super::source::BlobSource;
+use super::strategy::{ONE_PATCH, Stage, Strategy};
+use crate::error::{ErrorKind, Refusal, SpecCode};
+use crate::exchange::Target;
+use crate::origin::percent_encoded;
+use crate::repository::Repository;
+use crate::request::Request;
+use crate::response::Response;
 
-/// From this size on a body waits for the registry's leave: a refusal comes before it was sent, and is not
-/// lost in a connection that the registry ended meanwhile.
+/// From this size on a body waits for the registry's permission: a refusal comes before it was sent, and is
+/// not lost in a connection that the registry ended meanwhile.
 const EXPECT_FROM: u64 = 1 << 20;
 
-/// One request is not made more often for matters of form: `Expect`, and a token twice.
+/// One request is not sent more often for formal reasons: `Expect`, and a token twice.
 const MAX_FORMALITIES: usize = 4;
+/// A registry that hashes or moves a blob before it responds is at least this fast, in bytes a second.
+const MIN_HASH_RATE: u64 = 8 << 20;
 
 /// One blob on its way into one repository.
 pub(super) struct Upload<'a> {
     repository: &'a Repository,
     source: &'a dyn BlobSource,
+    saved: Saved<'a>,
     session: Option<Session>,
-    /// What the session has, as far as answers came.
+    /// What the session has, as far as the registry confirmed it.
     offset: u64,
-    /// What was handed over to the session, answered or not.
+    /// What was handed over to the session, confirmed or not.
     sent: u64,
     /// The largest offset that there ever was.
     furthest: u64,
-    /// Whether an answer is missing: where the session stands is not known.
+    /// Whether a response is missing: where the session stands is not known.
     is_broken: bool,
-    /// Connections that ended without getting further.
+    /// Whether the session was resumed at an offset that only the registry vouches for.
+    is_resumed: bool,
+    /// Connections that ended without progress.
     breaks: u32,
-    /// Ways that were refused.
-    refused: Vec<Way>,
-    way: Way,
+    /// Strategies that were refused.
+    refused: Vec<Strategy>,
+    strategy: Strategy,
 }
 
 /// What went wrong, and at which request.
@@ -46,17 +57,27 @@ type Failed = (Stage, ErrorKind);
 impl<'a> Upload<'a> {
     pub(super) fn new(repository: &'a Repository, source: &'a dyn BlobSource) -> Self {
         let size = source.descriptor().size;
+        let saved = Saved::new(repository, source.descriptor());
+        let session = saved.load();
+        let strategy = match Strategy::first(size, &repository.host.learned()) {
+            // What is there can only be continued.
+            Strategy::OnePut if session.is_some() => ONE_PATCH,
+            strategy => strategy,
+        };
         Self {
             repository,
             source,
-            session: None,
+            saved,
+            // Where a saved session stands, the registry has to say.
+            is_broken: session.is_some(),
+            sent: if session.is_some() { size } else { 0 },
+            session,
             offset: 0,
-            sent: 0,
             furthest: 0,
-            is_broken: false,
+            is_resumed: false,
             breaks: 0,
             refused: Vec::new(),
-            way: Way::first(size, &repository.host.profile()),
+            strategy,
         }
     }
 
@@ -72,77 +93,88 @@ impl<'a> Upload<'a> {
         self.source.descriptor().size
     }
 
-    /// Mounts the blob; whether that was done. Any refusal means: send it. A session that is opened
-    /// instead is kept for that.
+    /// Mounts the blob; returns whether that was done. Any refusal means that it has to be sent. A session
+    /// that is opened instead is used for that.
     pub(super) fn mount(&mut self, from: &str) -> Result<bool, ErrorKind> {
         let repository = self.repository;
-        if repository.host.profile().no_mounts {
+        if repository.host.learned().no_mounts {
             return Ok(false);
         }
         let query = format!(
             "blobs/uploads/?mount={}&from={}",
-            query_value(&self.source.descriptor().digest.to_string()),
-            query_value(from)
+            percent_encoded(&self.source.descriptor().digest.to_string()),
+            percent_encoded(from)
         );
         // The token has to allow reading the other repository as well.
         let scope = format!("{} repository:{from}:pull", repository.push_scope());
-        let call = Call::new("POST", repository.path(&query), scope);
-        let opened = match repository.client.attempt(&repository.host, &call) {
-            Ok(answer) if answer.status == 201 => {
-                answer.finish();
+        let request = Request::new("POST", repository.path(&query), scope);
+        let opened = match repository.transport.attempt(&repository.host, &request) {
+            Ok(response) if response.status == 201 => {
+                response.finish();
                 return Ok(true);
             }
-            Ok(answer) => repository.session(answer, call.scope),
+            Ok(response) => repository.session(response, request.scope),
             Err(kind) => Err(kind),
         };
         match opened {
+            Ok(session) if self.session.is_some() => repository.end_session(&session),
             Ok(session) => self.session = Some(session),
             Err(kind @ (ErrorKind::Cancelled(_) | ErrorKind::Keychain(_))) => return Err(kind),
-            // Whether it mounts is still open; the upload has patience enough.
+            // Whether it mounts is still open; the upload has retries enough.
             Err(
-                ErrorKind::Transport(_)
+                ErrorKind::Connect(_)
+                | ErrorKind::Transport(_)
                 | ErrorKind::Stalled(_)
                 | ErrorKind::Status(Refusal {
                     status: 408 | 425 | 429 | 502..=504,
                     ..
                 }),
             ) => {}
-            Err(_) => repository.host.learn(|profile| profile.no_mounts = true),
+            Err(_) => repository.host.learn(|learned| learned.no_mounts = true),
         }
         Ok(false)
     }
 
     /// Sends what is missing, and commits; after failures, only if the blob did not get there.
     pub(super) fn attempt(&mut self, failures: u32) -> Result<(), ErrorKind> {
-        // An answer that was lost does not mean that the blob was.
+        // A response that was lost does not mean that the blob was.
         if failures > 0 && self.is_there()? {
             self.abandon();
             return Ok(());
         }
         loop {
             self.find_session()?;
-            let result = match self.way {
-                Way::OnePut => self.one_put(),
-                Way::Patches(chunk) => self.patches(chunk),
+            let result = match self.strategy {
+                Strategy::OnePut => self.one_put(),
+                Strategy::Patches(chunk) => self.patches(chunk),
             };
             let (stage, kind) = match result {
                 Ok(()) => {
                     self.learn();
                     self.session = None;
+                    self.saved.remove();
                     return Ok(());
                 }
                 Err(failed) => failed,
             };
+            if self.is_resumed && is_digest_invalid(&kind) {
+                // What the registry had was not what it should have been.
+                self.abandon();
+                continue;
+            }
             self.count(&kind);
-            match self.way.after(&kind, stage, self.size(), &self.refused) {
+            match self
+                .strategy
+                .after(&kind, stage, self.size(), &self.refused)
+            {
                 Some(_) if is_lost(&kind) && self.breaks < 2 => return Err(kind),
-                Some(way) => self.change_to(way),
+                Some(strategy) => self.change_to(strategy),
                 None => return Err(self.excused(kind, stage)),
             }
         }
     }
 
-    /// A registry that lost count is asked for it, and the upload goes on from there.
+    /// A registry that lost count is asked for it, and the upload resumes from there.
     fn excused(&mut self, kind: ErrorKind, stage: Stage) -> ErrorKind {
         match kind {
             ErrorKind::Status(Refusal { status: 416, .. }) if stage != Stage::First => {
@@ -155,10 +187,10 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Counts what ended without an answer, and changes the way where that goes on.
+    /// Counts what ended without a response, and changes the strategy if that continues.
     fn count(&mut self, kind: &ErrorKind) {
         let broke = match kind {
-            ErrorKind::Transport(_) | ErrorKind::Stalled(_) => true,
+            ErrorKind::Connect(_) | ErrorKind::Transport(_) | ErrorKind::Stalled(_) => true,
             ErrorKind::Status(refusal) => refusal.status >= 500 || refusal.is_lost_session(),
             _ => false,
         };
@@ -167,37 +199,42 @@ impl<'a> Upload<'a> {
         }
         self.breaks += 1;
         self.is_broken = true;
-        let way = self
-            .way
+        let strategy = self
+            .strategy
             .after_breaks(self.breaks, self.size(), &self.refused);
-        if way != self.way {
-            self.change_to(way);
+        if strategy != self.strategy {
+            self.change_to(strategy);
         }
     }
 
-    fn change_to(&mut self, way: Way) {
-        self.refused.push(self.way);
-        self.way = way;
-        // What the session has of the other way may be anything.
+    fn change_to(&mut self, strategy: Strategy) {
+        self.refused.push(self.strategy);
+        self.strategy = strategy;
+        // What the session has of the other strategy may be anything.
         self.abandon();
     }
 
     fn learn(&self) {
         if !self.refused.is_empty() {
-            let (way, size) = (self.way, self.size());
+            let (strategy, size) = (self.strategy, self.size());
             self.repository
                 .host
-                .learn(|profile| way.teach(size, profile));
+                .learn(|learned| strategy.remember(size, learned));
         }
     }
 
+    /// Whether the blob is there; a registry that refuses to say is taken not to have it.
     fn is_there(&self) -> Result<bool, ErrorKind> {
         let repository = self.repository;
+        if repository.host.learned().no_head {
+            return Ok(false);
+        }
         let path = repository.path(&format!("blobs/{}", self.source.descriptor().digest));
-        let call = Call::new("HEAD", path, repository.pull_scope());
-        match repository.client.attempt(&repository.host, &call) {
+        let request = Request::new("HEAD", path, repository.pull_scope());
+        match repository.transport.attempt(&repository.host, &request) {
             Ok(_) => Ok(true),
-            Err(ErrorKind::NotFound(_)) => Ok(false),
+            Err(ErrorKind::NotFound(_) | ErrorKind::Forbidden { .. }) => Ok(false),
+            Err(kind) if repository.is_head_refused(&kind) => Ok(false),
             Err(kind) => Err(kind),
         }
     }
@@ -208,19 +245,22 @@ impl<'a> Upload<'a> {
             if !self.is_broken {
                 return Ok(());
             }
-            let offset = match self.way {
+            let offset = match self.strategy {
                 // A PUT begins at the beginning.
-                Way::OnePut => None,
-                Way::Patches(_) => self.repository.session_offset(session)?,
+                Strategy::OnePut => None,
+                Strategy::Patches(_) => self.repository.session_offset(session)?,
             };
             if let Some(offset) = offset.filter(|at| (self.offset..=self.sent).contains(at)) {
                 self.is_broken = false;
+                self.is_resumed = true;
                 self.advance_to(offset);
                 return Ok(());
             }
             self.abandon();
         }
-        self.session = Some(self.repository.open_session()?);
+        let session = self.repository.open_session()?;
+        self.saved.save(&session, 0);
+        self.session = Some(session);
         Ok(())
     }
 
@@ -230,18 +270,33 @@ impl<'a> Upload<'a> {
         self.sent = self.sent.max(offset);
     }
 
-    /// Forgets the session, and tells the registry.
+    /// Ends the session and forgets it.
     pub(super) fn abandon(&mut self) {
         if let Some(session) = self.session.take() {
+            self.saved.remove();
             self.repository.end_session(&session);
         }
-        (self.offset, self.sent, self.is_broken) = (0, 0, false);
+        (self.offset, self.sent) = (0, 0);
+        (self.is_broken, self.is_resumed) = (false, false);
+    }
+
+    /// Ends the upload after a failure: the session stays if a later run can resume it.
+    pub(super) fn end_after(&mut self, kind: &ErrorKind) {
+        let may_pass = kind.is_transient() || matches!(kind, ErrorKind::Cancelled(_));
+        let is_own = |session: &Session| session.origin == self.repository.host.origin;
+        let can_resume = may_pass
+            && self.saved.is_kept()
+            && matches!(self.strategy, Strategy::Patches(_))
+            && self.session.as_ref().is_some_and(is_own);
+        if !can_resume {
+            self.abandon();
+        }
     }
 
     fn one_put(&mut self) -> Result<(), Failed> {
         let mut content = None;
-        let answer = self.request("PUT", self.size(), &mut content);
-        self.committed(answer)
+        let response = self.request("PUT", self.size(), &mut content);
+        self.committed(response)
     }
 
     fn patches(&mut self, chunk: u64) -> Result<(), Failed> {
@@ -256,13 +311,14 @@ impl<'a> Upload<'a> {
         };
         while self.offset < size {
             let length = chunk.min(size - self.offset);
-            let answer = self
+            let response = self
                 .request("PATCH", length, &mut content)
                 .map_err(|kind| (stage, kind))?;
             if let Some(session) = &mut self.session {
                 self.repository
-                    .moved(session, answer)
+                    .moved(session, response)
                     .map_err(|kind| (stage, kind))?;
+                self.saved.save(session, self.offset + length);
             }
             self.advance_to(self.offset + length);
             stage = Stage::Later;
@@ -270,18 +326,20 @@ impl<'a> Upload<'a> {
         self.content(&mut content)
             .and_then(Content::finish)
             .map_err(|kind| (Stage::Commit, kind))?;
-        let answer = self.request("PUT", 0, &mut content);
-        self.committed(answer)
+        let response = self.request("PUT", 0, &mut content);
+        self.committed(response)
     }
 
-    /// Judges the answer to the PUT that commits.
-    fn committed(&self, answer: Result<Answer, ErrorKind>) -> Result<(), Failed> {
-        let answer = answer.map_err(|kind| (Stage::Commit, kind))?;
+    /// Judges the response to the PUT that commits.
+    fn committed(&self, response: Result<Response, ErrorKind>) -> Result<(), Failed> {
+        let response = response.map_err(|kind| (Stage::Commit, kind))?;
         let expected = self.source.descriptor().digest;
-        let stored = answer.header("docker-content-digest").map(plain_words);
-        answer.finish();
-        // Registries that know SHA-256 alone name that digest of the same bytes.
-        match stored.as_ref().and_then(|stored| stored.parse().ok()) {
+        let stored = response
+            .header("docker-content-digest")
+            .and_then(|stored| stored.parse().ok());
+        response.finish();
+        // Registries that know only SHA-256 name that digest of the same bytes.
+        match stored {
             Some(actual) if is_other(&expected, &actual) => Err((
                 Stage::Commit,
                 ErrorKind::OtherContent {
@@ -298,7 +356,7 @@ impl<'a> Upload<'a> {
         &self,
         content: &'c mut Option<Content<'a>>,
     ) -> Result<&'c mut Content<'a>, ErrorKind> {
-        let cancel = &self.repository.client.options.cancel;
+        let cancel = &self.repository.transport.options().cancel;
         let at = self.offset;
         let kept = match content.take().filter(|content| content.position() == at) {
             Some(kept) => kept,
@@ -307,50 +365,55 @@ impl<'a> Upload<'a> {
         Ok(content.insert(kept))
     }
 
-    /// Sends the next `length` bytes in one request, which is made again where that is only a matter of
-    /// form: a token that expired, or a server that does not know `Expect`.
+    /// Sends the next `length` bytes in one request, which is repeated for formal reasons: a token that
+    /// expired, or a server that does not know `Expect`.
     fn request(
         &mut self,
         method: &'static str,
         length: u64,
         content: &mut Option<Content<'a>>,
-    ) -> Result<Answer, ErrorKind> {
+    ) -> Result<Response, ErrorKind> {
         let host = &self.repository.host;
-        let client = &self.repository.client;
+        let auth = &self.repository.transport.auth;
         for _ in 0..MAX_FORMALITIES {
             let content = self.content(content)?;
             let session = self.session.as_ref().ok_or_else(no_session)?;
             // What belongs to another origin gets no credentials, and cannot ask for any.
             let own = session.origin == host.origin;
-            let sent = if own {
-                client.authorization(host, &session.scope)?
+            let shown = if own {
+                auth.authorization(host, &session.scope)?
             } else {
                 None
             };
-            let (path, mut request) = self.head(session, method, length);
-            if let Some(sent) = &sent {
-                request = request.header("authorization", sent.expose());
+            let (path, mut head) = self.head(session, method, length);
+            if let Some(shown) = &shown {
+                head = head.header("authorization", shown.expose());
             }
+            let target = Target {
+                origin: &session.origin,
+                path: &path,
+                response_timeout: self.response_timeout(),
+            };
             self.is_broken = true;
-            let mut body = content.take(length);
-            let answer = client.exchange_stream(host, &session.origin, &path, request, &mut body);
+            let exchange = &self.repository.transport.exchange;
+            let response = exchange.send_stream(host, &target, head, &mut content.take(length));
             self.sent = self.sent.max(content.position());
-            let answer = answer.map_err(|kind| content.judge(kind))?;
+            let response = response.map_err(|kind| content.cause(kind))?;
             self.is_broken = false;
-            match answer.status {
-                200..=204 => return Ok(answer),
-                401 if own => client.authenticate(host, &session.scope, answer, sent.as_ref())?,
+            match response.status {
+                200..=204 => return Ok(response),
+                401 if own => auth.answer(host, &session.scope, response, shown.as_ref())?,
                 417 => {
-                    answer.finish();
-                    host.learn(|profile| profile.no_expect = true);
+                    response.finish();
+                    host.learn(|learned| learned.no_expect = true);
                 }
                 300..=399 => {
                     return Err(ErrorKind::Protocol(format!(
-                        "status {} to a {method} (redirects of it are not followed)",
-                        answer.status
+                        "status {} to a {method} (its redirects are not followed)",
+                        response.status
                     )));
                 }
-                _ => return Err(answer.kind(client.has_credentials(host, &session.scope))),
+                _ => return Err(response.into_error(auth.carried(host, &session.scope))),
             }
         }
         Err(ErrorKind::Protocol(
@@ -358,16 +421,23 @@ impl<'a> Upload<'a> {
         ))
     }
 
+    /// How long the registry may take to respond: some hash or move the complete blob first.
+    fn response_timeout(&self) -> Duration {
+        let options = self.repository.transport.options();
+        let hashing = Duration::from_secs(self.size() / MIN_HASH_RATE);
+        (options.idle_timeout + hashing).min(options.answer_timeout)
+    }
+
     /// Path and head of a request that carries the next `length` bytes.
     fn head(&self, session: &Session, method: &'static str, length: u64) -> (String, Builder) {
         let mut path = session.path.clone();
         if method == "PUT" {
-            let digest = query_value(&self.source.descriptor().digest.to_string());
+            let digest = percent_encoded(&self.source.descriptor().digest.to_string());
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str("digest=");
             path.push_str(&digest);
         }
-        let mut request = Request::builder()
+        let mut request = http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", session.origin))
             .header("content-type", "application/octet-stream")
@@ -376,7 +446,7 @@ impl<'a> Upload<'a> {
             let last = self.offset + length - 1;
             request = request.header("content-range", format!("{}-{last}", self.offset));
         }
-        if length >= EXPECT_FROM && !self.repository.host.profile().no_expect {
+        if length >= EXPECT_FROM && !self.repository.host.learned().no_expect {
             request = request.header("expect", "100-continue");
         }
         (path, request)
@@ -389,6 +459,11 @@ fn no_session() -> ErrorKind {
 
 fn is_lost(kind: &ErrorKind) -> bool {
     matches!(kind, ErrorKind::Status(refusal) if refusal.is_lost_session())
+}
+
+fn is_digest_invalid(kind: &ErrorKind) -> bool {
+    kind.refusal()
+        .is_some_and(|refusal| refusal.is(&SpecCode::DigestInvalid))
 }
 
 /// Whether two digests of one algorithm differ.

@@ -148,18 +148,21 @@ fn a_token_service_elsewhere_is_not_shown_the_password_unless_it_was_named() {
     let service = Registry::start();
     let token = Response::new(200).body("application/json", r#"{"token":"t"}"#);
     service.script(When::any().always(), Fault::Answer(token));
-    let realm = format!("http://localhost:{}/token", service.address().port());
+    // Another port of the registry's host is another service.
+    let realm = format!("{}/token", service.origin());
     let registry = Registry::builder().bearer(bearer().realm(&realm)).start();
     image(&registry);
     let (heard, client) = with(password(CANARY));
     let error = pull(&client, &registry).unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::TokenHost { .. }), "{error}");
+    let ErrorKind::TokenHost { authority, .. } = &error.kind else {
+        panic!("{error}");
+    };
+    assert_eq!(*authority, service.host());
     assert_discreet(&heard, &client, &error);
     assert!(service.traffic().0.is_empty());
-    // Without credentials there is nothing to lose; with leave there is.
     let named = Client::new(ClientOptions {
         keychain: Keychain::anonymous().with(None, password(CANARY)),
-        token_hosts: vec!["localhost".to_owned()],
+        token_hosts: vec![service.host()],
         ..options()
     });
     assert!(pull(&named, &registry).is_err());

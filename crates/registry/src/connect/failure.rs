@@ -4,22 +4,16 @@ use std::io;
 
 use ureq::{Error, Timeout};
 
-use crate::answer::plain_words;
 use crate::error::{ErrorKind, TlsError};
+use crate::text::printable;
 
 impl From<Error> for ErrorKind {
     /// Sorts what may pass from what will not. The words repeat no header and no proxy's password.
     fn from(error: Error) -> Self {
         match error {
-            Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-                Self::Stalled("no byte came through for too long".to_owned())
-            }
-            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-                Self::Transport("no connection in time".to_owned())
-            }
-            Error::HostNotFound => Self::Transport("no such host".to_owned()),
+            Error::Timeout(timeout) => timed_out(timeout),
+            Error::HostNotFound => Self::Connect("no such host".to_owned()),
             Error::Io(error) => from_io(&error),
-            Error::Rustls(error) => tls_error(&error).into(),
             Error::Tls(words) => TlsError::Other(words.to_owned()).into(),
             Error::LargeResponseHeader(_, limit) => {
                 Self::Protocol(format!("its header has more than {limit} bytes"))
@@ -29,10 +23,24 @@ impl From<Error> for ErrorKind {
             Error::BadUri(_) => Self::Refused("the host's name is invalid".to_owned()),
             Error::Other(words) => Self::Refused(words.to_string()),
             Error::ConnectProxyFailed(words) => {
-                Self::Transport(format!("the proxy refused: {}", plain_words(&words)))
+                Self::Transport(format!("the proxy refused: {}", printable(&words)))
             }
             other => Self::Transport(other.to_string()),
         }
+    }
+}
+
+fn timed_out(timeout: Timeout) -> ErrorKind {
+    match timeout {
+        Timeout::Connect | Timeout::Resolve => {
+            ErrorKind::Connect("no connection in time".to_owned())
+        }
+        Timeout::PerWrite | Timeout::SendRequest | Timeout::SendBody => {
+            ErrorKind::Stalled("the registry accepts no more data".to_owned())
+        }
+        Timeout::RecvResponse => ErrorKind::Stalled("no complete response head in time".to_owned()),
+        Timeout::RecvBody => ErrorKind::Stalled("no complete response in time".to_owned()),
+        _ => ErrorKind::Stalled("no data for too long".to_owned()),
     }
 }
 
@@ -42,7 +50,22 @@ fn from_io(error: &io::Error) -> ErrorKind {
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(error) => tls_error(error).into(),
-        None => ErrorKind::Transport(error.to_string()),
+        None => match error.kind() {
+            io::ErrorKind::ConnectionRefused => ErrorKind::Connect("connection refused".to_owned()),
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => {
+                ErrorKind::Connect(format!("no connection: {error}"))
+            }
+            io::ErrorKind::ConnectionReset => {
+                ErrorKind::Transport("connection reset by the registry".to_owned())
+            }
+            io::ErrorKind::UnexpectedEof => {
+                ErrorKind::Transport("connection closed by the registry".to_owned())
+            }
+            _ => ErrorKind::Transport(error.to_string()),
+        },
     }
 }
 

@@ -1,24 +1,27 @@
-//! Referrers: by the API, or by the tag that stands in for it (distribution-spec, "Listing Referrers").
+//! Referrers: by the API, or by the tag that replaces it (distribution-spec, "Listing Referrers").
 
 use std::collections::HashSet;
 
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use serde_json::{Value, json};
 
+use super::Repository;
 use crate::error::{ErrorKind, RegistryError, SpecCode};
-use crate::repository::Repository;
 
-/// No subject has more referrers that are followed.
+/// No more referrers of one subject are followed.
 const MAX_REFERRERS: usize = 1000;
 
 impl Repository {
     /// Everything that refers to `subject`, by its `subject` field: all pages of the API, or the index
-    /// under the fallback tag where the registry has no API. Each digest once.
+    /// under the fallback tag if the registry has no API. Each digest once.
+    ///
+    /// # Errors
+    /// If the registry gives no answer, or more than any real one.
     pub fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
-        if !self.host.profile().no_referrers {
+        if !self.host.learned().no_referrers {
             match self.referrers_by_api(subject) {
                 Err(error) if has_no_api(&error) => {
-                    self.host.learn(|profile| profile.no_referrers = true);
+                    self.host.learn(|learned| learned.no_referrers = true);
                 }
                 // The API is there, and the repository or the subject is not (yet).
                 Err(error) if error.is_not_found() => {}
@@ -35,12 +38,15 @@ impl Repository {
 
     /// Whether the registry keeps track of referrers itself. What it answered to a pushed subject counts
     /// (distribution-spec, "Pushing Manifests with Subject"); before that, whether it has the API.
+    ///
+    /// # Errors
+    /// If the registry gives no answer.
     pub fn has_referrers_api(&self, subject: &Digest) -> Result<bool, RegistryError> {
-        if let Some(known) = self.host.profile().keeps_referrers {
+        if let Some(known) = self.host.learned().tracks_subjects {
             return Ok(known);
         }
         self.referrers(subject)?;
-        Ok(!self.host.profile().no_referrers)
+        Ok(!self.host.learned().no_referrers)
     }
 
     fn referrers_by_api(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
@@ -69,7 +75,10 @@ impl Repository {
     }
 
     /// Adds `referrers` to the index under the fallback tag of `subject`, keeping what is there as it is
-    /// (distribution-spec, "Pushing Manifests with Subject"). Whether something had to be written.
+    /// (distribution-spec, "Pushing Manifests with Subject"). Returns whether something had to be written.
+    ///
+    /// # Errors
+    /// If the index cannot be read or written, or what is there is not an index.
     pub fn merge_fallback_referrers(
         &self,
         subject: &Digest,
@@ -89,7 +98,7 @@ impl Repository {
     }
 }
 
-/// Whether an answer says that there is no such API, rather than that there is nothing to list.
+/// Whether a response says that there is no such API, rather than that there is nothing to list.
 fn has_no_api(error: &RegistryError) -> bool {
     match &error.kind {
         ErrorKind::NotFound(refusal) => {
@@ -106,9 +115,9 @@ fn keep_first_of_each(descriptors: &mut Vec<Descriptor>) {
     descriptors.retain(|descriptor| seen.insert(descriptor.digest));
 }
 
-/// The bytes of the index with `referrers` in it; nothing where all are there. What others wrote, fields
-/// that are not known here included, stays; new entries follow by digest, so that a run in another order
-/// makes the same index.
+/// The bytes of the index with `referrers` added; `None` if all are there. What others wrote stays, unknown
+/// fields included; new entries follow in the order of their digests, so that a run in another order writes
+/// the same index.
 fn merged(there: Option<&Manifest>, referrers: &[Descriptor]) -> Result<Option<Vec<u8>>, String> {
     let known: HashSet<Digest> = there
         .map(Manifest::children)
