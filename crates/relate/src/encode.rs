@@ -2,11 +2,13 @@
 
 use crate::codec::Codec;
 use crate::content::{Content, Target};
-use crate::copies::{self, Piece};
+use crate::copies::{self, Copy, Piece};
 use crate::decode::{MAX_COPIES, decode, sources};
 use crate::error::{DecodeError, Error};
 use crate::matching::{self, Guide};
-use crate::program::{Layout, Passage, Source, coding_order, is_derived};
+use crate::program::{
+    Layout, Part, Passage, Source, anchors, coding_order, follower_pairs, follows, is_derived,
+};
 use crate::stream::{Class, Encoded, Kind};
 use crate::transfer::{self, Encoding, Space};
 
@@ -84,10 +86,16 @@ fn program(
     let guide = Guide::new(&source, &sources, start).map_err(Error::Content)?;
     let mut search = matching::Search::new(data, &space.boundaries, guide, options.effort);
     let mut found = vec![Vec::new(); layout.parts.len()];
-    for (index, part) in layout.parts.iter().enumerate() {
-        if !is_derived(part) {
-            let range = (start + part.start) as usize..(start + part.end()) as usize;
-            found[index] = search.range(range, part.kind);
+    for pass in [false, true] {
+        if pass {
+            let pairs = followers(&source, &sources, space, &found).map_err(Error::Content)?;
+            search.add_pairs(pairs);
+        }
+        for (index, part) in layout.parts.iter().enumerate() {
+            if !is_derived(part) && follows(part.kind) == pass {
+                let range = (start + part.start) as usize..(start + part.end()) as usize;
+                found[index] = search.range(range, part.kind);
+            }
         }
     }
     if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
@@ -104,6 +112,34 @@ fn program(
     let passage = Passage::new(&mut side, space, &sources, layout, &found);
     passage.run(&found).map_err(failed)?;
     Ok(Some(side.sinks.finish(Codec::PROGRAM)))
+}
+
+/// Pairs of entries that are about bytes for which copies were found.
+fn followers(
+    new: &Source<'_>,
+    bases: &[Source<'_>],
+    space: &Space<'_>,
+    found: &[Vec<Copy>],
+) -> std::io::Result<Vec<(u32, u32)>> {
+    let copies: Vec<Copy> = found.iter().flatten().copied().collect();
+    let follows = |part: &&Part| follows(part.kind);
+    let mut pairs = Vec::new();
+    for part in new.layout.parts.iter().filter(follows) {
+        let entries = anchors(new, part)?;
+        for (index, base) in bases.iter().enumerate() {
+            let same = |other: &&Part| other.kind == part.kind;
+            for other in base.layout.parts.iter().filter(same) {
+                let starts = (space.new_start(), space.start_of(index));
+                pairs.extend(follower_pairs(
+                    &entries,
+                    &anchors(base, other)?,
+                    &copies,
+                    starts,
+                ));
+            }
+        }
+    }
+    Ok(pairs)
 }
 
 /// All bases and the new content, one after the other.

@@ -14,7 +14,7 @@ mod predict;
 mod source;
 mod symbols;
 
-pub(crate) use entities::{Entity, entities};
+pub(crate) use entities::{Entity, anchors, entities, follower_pairs, follows};
 pub(crate) use field::Field;
 pub(crate) use layout::{Layout, MAX_BYTES as MAX_LAYOUT, Part};
 pub(crate) use passage::{Passage, coding_order, is_derived};

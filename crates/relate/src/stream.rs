@@ -181,11 +181,21 @@ pub enum Kind {
     Addresses = 19,
     /// `.debug_abbrev`.
     Abbreviations = 20,
+    /// `.eh_frame`.
+    CallFrames = 21,
+    /// `.eh_frame_hdr`.
+    CallFrameIndex = 22,
+    /// Strings of the dynamic symbol table.
+    DynamicStrings = 23,
+    /// The dynamic symbol table.
+    DynamicSymbols = 24,
+    /// Relocations.
+    Relocations = 25,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::Other,
         Self::Strings,
         Self::Symbols,
@@ -207,6 +217,11 @@ impl Kind {
         Self::Info,
         Self::Addresses,
         Self::Abbreviations,
+        Self::CallFrames,
+        Self::CallFrameIndex,
+        Self::DynamicStrings,
+        Self::DynamicSymbols,
+        Self::Relocations,
     ];
 
     /// The kind with this number.
@@ -238,6 +253,11 @@ impl Kind {
             Self::Info => "debug entries",
             Self::Addresses => "debug addresses",
             Self::Abbreviations => "abbreviations",
+            Self::CallFrames => "call frames",
+            Self::CallFrameIndex => "call frame index",
+            Self::DynamicStrings => "dynamic symbol strings",
+            Self::DynamicSymbols => "dynamic symbols",
+            Self::Relocations => "relocations",
         }
     }
 }

@@ -44,18 +44,30 @@ pub(super) fn forward(a: &[u8], b: &[u8]) -> (usize, i64) {
     (best_len, best)
 }
 
-/// Like [`forward`], but the bytes of a field count little: its value is predicted later. `widths` says for each
-/// position of `a` how many bytes the field has that starts there.
-pub(super) fn forward_over_fields(a: &[u8], b: &[u8], widths: &[u8]) -> (usize, i64) {
-    let len = a.len().min(b.len()).min(widths.len());
+/// Bytes, and for each position how many bytes the field has that starts there.
+#[derive(Clone, Copy)]
+pub(super) struct Fielded<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) widths: &'a [u8],
+}
+
+/// Like [`forward`], but the bytes of fields that are in both count little: their values are predicted later.
+pub(super) fn forward_over_fields(a: Fielded<'_>, b: Fielded<'_>) -> (usize, i64) {
+    let len = a.bytes.len().min(b.bytes.len());
+    let (a_widths, a) = (a.widths, a.bytes);
+    let (b_widths, b) = (b.widths, b.bytes);
     let (mut score, mut best, mut best_len, mut at) = (0i64, 0i64, 0, 0);
     while at < len {
         if at + 8 <= len && a[at..at + 8] == b[at..at + 8] {
             at += 8;
             score += 8;
         } else {
-            let width = usize::from(widths[at]);
-            if width > 0 && at + width <= len {
+            let width = usize::from(a_widths[at].max(b_widths[at]));
+            if a_widths[at] != b_widths[at] {
+                // A reference against something else: equal bytes are chance.
+                at = (at + width).min(len);
+                score -= width as i64;
+            } else if width > 0 && at + width <= len {
                 let equal = equal_bytes(&a[at..at + width], &b[at..at + width]);
                 at += width;
                 if equal < width {
@@ -81,15 +93,15 @@ pub(super) fn forward_over_fields(a: &[u8], b: &[u8], widths: &[u8]) -> (usize, 
     (best_len, best)
 }
 
-/// How many bytes outside fields differ.
-pub(super) fn mismatches(a: &[u8], b: &[u8], widths: &[u8]) -> usize {
-    let len = a.len().min(b.len()).min(widths.len());
+/// How many bytes outside common fields differ.
+pub(super) fn mismatches(a: Fielded<'_>, b: Fielded<'_>) -> usize {
+    let len = a.bytes.len().min(b.bytes.len());
     let (mut count, mut at) = (0, 0);
     while at < len {
-        if widths[at] > 0 {
-            at += usize::from(widths[at]);
+        if a.widths[at] > 0 && a.widths[at] == b.widths[at] {
+            at += usize::from(a.widths[at]);
         } else {
-            count += usize::from(a[at] != b[at]);
+            count += usize::from(a.bytes[at] != b.bytes[at]);
             at += 1;
         }
     }

@@ -9,20 +9,27 @@ const MAX_CANDIDATES: usize = 4;
 /// Widths of fields in the bases, and things of the new content paired with those of the bases.
 #[derive(Default)]
 pub(crate) struct Guide {
-    /// For each position of the bases how many bytes the field has that starts there; empty if unknown.
+    /// For each position how many bytes the field has that starts there; empty if unknown.
     pub(super) widths: Vec<u8>,
     /// Pairs of a position in the new content and one in the bases, in ascending order.
     pub(super) pairs: Vec<(u32, u32)>,
 }
 
 impl Guide {
+    /// Adds pairs of positions.
+    pub(crate) fn add(&mut self, pairs: impl IntoIterator<Item = (u32, u32)>) {
+        self.pairs.extend(pairs);
+        self.pairs.sort_by_key(|pair| pair.0);
+        self.pairs.dedup();
+    }
+
     /// A guide for a program and its bases; `new_start` is the position of the program.
     pub(crate) fn new(
         new: &Source<'_>,
         bases: &[Source<'_>],
         new_start: u64,
     ) -> std::io::Result<Self> {
-        let mut widths = vec![0; new_start as usize];
+        let mut widths = vec![0; (new_start + new.content.len()) as usize];
         let mut known = Vec::new();
         let mut start = 0;
         for base in bases {
@@ -30,6 +37,7 @@ impl Guide {
             known.extend(shifted(entities(base)?, start));
             start += base.content.len();
         }
+        mark_fields(new, &mut widths[start as usize..])?;
         let wanted = shifted(entities(new)?, new_start).collect();
         Ok(Self {
             widths,
@@ -75,10 +83,10 @@ fn pairs(mut wanted: Vec<Entity>, mut known: Vec<Entity>) -> Vec<(u32, u32)> {
     pairs
 }
 
-/// Sets the widths of a base's fields.
-fn mark_fields(base: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
-    for part in &base.layout.parts {
-        for (position, width) in base.fields(part)? {
+/// Sets the widths of a program's fields.
+fn mark_fields(program: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
+    for part in &program.layout.parts {
+        for (position, width) in program.fields(part)? {
             if let Some(slot) = widths.get_mut(part.start as usize + position as usize) {
                 *slot = width;
             }
@@ -91,6 +99,22 @@ fn mark_fields(base: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
 pub(super) fn is_strict(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Funcs | Kind::ReadOnly | Kind::Symbols | Kind::UnitFiles | Kind::Frames
+        Kind::Funcs
+            | Kind::ReadOnly
+            | Kind::Symbols
+            | Kind::UnitFiles
+            | Kind::Frames
+            | Kind::CallFrames
+            | Kind::DynamicSymbols
+            | Kind::Relocations
     )
+}
+
+/// Fields are at multiples of this in a kind of bytes.
+pub(super) fn alignment(kind: Kind) -> usize {
+    match kind {
+        Kind::ReadOnly | Kind::Data | Kind::Symbols | Kind::DynamicSymbols | Kind::Relocations => 8,
+        Kind::Funcs | Kind::UnitFiles | Kind::FuncData | Kind::CallFrames => 4,
+        _ => 1,
+    }
 }

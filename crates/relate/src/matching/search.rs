@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::extend::{backward, common_prefix, forward, forward_over_fields, mismatches};
-use super::guide::{Guide, is_strict};
+use super::extend::{Fielded, backward, common_prefix, forward, forward_over_fields, mismatches};
+use super::guide::{Guide, alignment, is_strict};
 use super::table::Table;
 use crate::copies::Copy;
 use crate::stream::Kind;
@@ -47,6 +47,8 @@ pub(crate) struct Search<'a> {
     entered: usize,
     /// Positions of the content itself before this are not copied from.
     floor: usize,
+    /// Fields are at multiples of this.
+    alignment: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -75,6 +77,7 @@ impl<'a> Search<'a> {
             recent: Recent::default(),
             entered: 0,
             floor: start,
+            alignment: 1,
         };
         search.enter_until(start);
         search
@@ -87,10 +90,18 @@ impl<'a> Search<'a> {
         self.entered = self.entered.max(end);
     }
 
-    /// Copies for a range of one kind, from the bases and from the range itself; ranges are given in ascending
-    /// order.
+    /// Adds pairs of positions for ranges to come.
+    pub(crate) fn add_pairs(&mut self, pairs: impl IntoIterator<Item = (u32, u32)>) {
+        self.guide.add(pairs);
+    }
+
+    /// Copies for a range of one kind, from the bases and from the range itself.
     pub(crate) fn range(&mut self, range: Range<usize>, kind: Kind) -> Vec<Copy> {
         self.floor = range.start;
+        self.entered = range.start;
+        self.alignment = alignment(kind);
+        let before = |pair: &(u32, u32)| (pair.0 as usize) < range.start;
+        self.next_pair = self.guide.pairs.partition_point(before);
         let strict = is_strict(kind);
         let mut copies = Vec::new();
         let mut at = range.start;
@@ -217,17 +228,40 @@ impl<'a> Search<'a> {
     }
 
     fn mismatches(&self, source: usize, at: usize, end: usize) -> usize {
-        let widths = self.guide.widths.get(source..).unwrap_or_default();
-        mismatches(&self.data[source..], &self.data[at..end], widths)
+        mismatches(
+            self.fielded(source..self.content_end(source)),
+            self.fielded(at..end),
+        )
+    }
+
+    fn fielded(&self, range: Range<usize>) -> Fielded<'_> {
+        Fielded {
+            bytes: &self.data[range.clone()],
+            widths: &self.guide.widths[range],
+        }
     }
 
     fn extent(&self, source: usize, at: usize, end: usize) -> (usize, i64) {
         let source_end = self.content_end(source);
-        let (a, b) = (&self.data[source..source_end], &self.data[at..end]);
-        match self.guide.widths.get(source..source_end) {
-            Some(widths) => forward_over_fields(a, b, widths),
-            None => forward(a, b),
+        if !self.guide.widths.is_empty() && self.is_aligned(source, at) {
+            return forward_over_fields(self.fielded(source..source_end), self.fielded(at..end));
         }
+        let (a, b) = (&self.data[source..source_end], &self.data[at..end]);
+        if self.alignment == 1 {
+            return forward(a, b);
+        }
+        // Where fields are aligned, others may be equal but do not resemble each other.
+        let equal = common_prefix(a, b);
+        (equal, equal as i64)
+    }
+
+    /// Whether fields at a source may be fields at a position.
+    fn is_aligned(&self, source: usize, at: usize) -> bool {
+        let content = self.content(source).checked_sub(1);
+        let start = content.map_or(0, |before| self.boundaries[before] as usize);
+        let new_start = self.boundaries.last().map_or(0, |end| *end as usize);
+        self.alignment == 1
+            || (source - start) % self.alignment == (at - new_start) % self.alignment
     }
 
     fn content(&self, position: usize) -> usize {

@@ -28,6 +28,9 @@ impl Target {
     }
 }
 
+/// Smaller values are numbers rather than addresses.
+const LEAST: u64 = 0x1000;
+
 /// Translates between values, addresses and positions of one program.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
@@ -54,9 +57,10 @@ impl Addresses {
         self.areas[kind as usize]
     }
 
-    /// Whether an address belongs to the program, or is just behind a segment.
+    /// Whether a value is likely to be an address of the program. Small numbers are not, even where a program is loaded
+    /// at zero.
     pub(crate) fn is_loaded(&self, address: u64) -> bool {
-        self.target_of(address).is_some()
+        address >= LEAST && self.target_of(address).is_some()
     }
 
     /// What is at an address.
@@ -91,6 +95,8 @@ impl Addresses {
             Field::UnitIndex => Kind::UnitFiles,
             Field::FileOffset => Kind::FileNames,
             Field::StringOffset => Kind::Strings,
+            Field::SymbolIndex => Kind::DynamicSymbols,
+            Field::DynamicStringOffset => Kind::DynamicStrings,
             Field::InfoOffset => Kind::Info,
             Field::LineOffset => Kind::Lines,
             Field::RangesOffset => Kind::Ranges,
@@ -117,16 +123,13 @@ impl Addresses {
             return self.target_of(address);
         }
         if let Some((start, len)) = self.area_of(field) {
-            let offset = if field == Field::UnitIndex {
-                value.checked_mul(4)?
-            } else {
-                value
-            };
+            let offset = value.checked_mul(scale(field))?;
             return (offset <= len).then_some(Target(start + offset));
         }
         let here = || self.address_of(Target(position));
         match field {
-            Field::Address | Field::SymbolValue => self.target_of(value),
+            Field::Address | Field::SymbolValue | Field::Addend => self.target_of(value),
+            Field::BackReference => position.checked_sub(value).map(Target),
             Field::Relative | Field::RelativeImm8 | Field::RelativeImm16 | Field::RelativeImm32 => {
                 let from = here().wrapping_add(field.origin());
                 self.target_of(from.wrapping_add(i64::from(value as u32 as i32) as u64))
@@ -148,17 +151,13 @@ impl Addresses {
         }
         if let Some((start, _)) = self.area_of(field) {
             let offset = target.0.wrapping_sub(start);
-            let value = if field == Field::UnitIndex {
-                offset / 4
-            } else {
-                offset
-            };
-            return u64::from(value as u32);
+            return u64::from((offset / scale(field)) as u32);
         }
         let address = self.address_of(target);
         let here = || self.address_of(Target(position));
         match field {
-            Field::Address | Field::SymbolValue => address,
+            Field::Address | Field::SymbolValue | Field::Addend => address,
+            Field::BackReference => u64::from(position.wrapping_sub(target.0) as u32),
             Field::Branch => {
                 let distance = (address.wrapping_sub(here()) as i64 >> 2) as u32;
                 (old & 0xfc00_0000) | u64::from(distance & 0x03ff_ffff)
@@ -169,6 +168,15 @@ impl Addresses {
                 u64::from(address.wrapping_sub(from) as u32)
             }
         }
+    }
+}
+
+/// How many bytes an index counts.
+fn scale(field: Field) -> u64 {
+    match field {
+        Field::UnitIndex => 4,
+        Field::SymbolIndex => 24,
+        _ => 1,
     }
 }
 
@@ -241,6 +249,8 @@ mod tests {
             Field::UnitIndex,
             Field::Branch,
             Field::InfoOffset,
+            Field::SelfRelative,
+            Field::BackReference,
         ];
         for (field, target) in fields
             .into_iter()

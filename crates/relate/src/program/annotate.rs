@@ -1,8 +1,10 @@
 //! Finds the fields of a part. These rules are part of the format: see the crate's documentation.
 
 mod dwarf;
+mod frames;
 mod func;
 mod pointers;
+mod tables;
 mod text;
 
 use std::io;
@@ -15,6 +17,7 @@ use crate::bytes::{u32_at, u64_at};
 use crate::stream::Kind;
 
 pub(crate) use dwarf::{Unit, list_starts, units};
+pub(crate) use frames::{frame_index, frame_starts};
 pub(crate) use func::Funcs;
 pub(crate) use pointers::TypeHeader;
 
@@ -34,7 +37,7 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
             let mut found = pointers::types(source, part, &bytes);
             found.extend(func::inlined(source, part, &bytes)?);
             found.extend(pointers::addresses(source, &bytes));
-            found
+            return tables::with_tables(source, part, &bytes, found);
         }
         Kind::Data => pointers::addresses(source, &bytes),
         Kind::UnitFiles => every(&bytes, 4, Field::FileOffset),
@@ -46,7 +49,10 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         Kind::Addresses => dwarf::addresses(source, &bytes),
         Kind::Locations | Kind::Ranges => dwarf::lists(&bytes, part.kind),
         Kind::Info => dwarf::info(source, &bytes)?,
-        Kind::Symbols => symbols(&bytes),
+        Kind::Symbols => symbols(&bytes, Field::StringOffset, Field::SymbolValue),
+        Kind::DynamicSymbols => symbols(&bytes, Field::DynamicStringOffset, Field::Address),
+        Kind::CallFrames => frames::call_frames(&bytes),
+        Kind::Relocations => relocations(&bytes),
         _ => Vec::new(),
     };
     Ok(Marks::sorted(found))
@@ -60,14 +66,31 @@ fn every(bytes: &[u8], step: usize, field: Field) -> Found {
 }
 
 /// Names and values of symbols, except values of zero.
-fn symbols(bytes: &[u8]) -> Found {
+fn symbols(bytes: &[u8], name: Field, value: Field) -> Found {
     let mut found = Vec::with_capacity(bytes.len() / 12);
     for at in (0..bytes.len() / 24).map(|index| index * 24) {
         if u32_at(bytes, at).is_some() {
-            found.push((at as u32, Field::StringOffset));
+            found.push((at as u32, name));
         }
         if u64_at(bytes, at + 8).is_some_and(|value| value != 0) {
-            found.push((at as u32 + 8, Field::SymbolValue));
+            found.push((at as u32 + 8, value));
+        }
+    }
+    found
+}
+
+/// Addresses that relocations change, and addends that are addresses.
+fn relocations(bytes: &[u8]) -> Found {
+    // R_X86_64_RELATIVE, R_X86_64_IRELATIVE, R_AARCH64_RELATIVE, R_AARCH64_IRELATIVE
+    const RELATIVE: [u32; 4] = [8, 37, 1027, 1032];
+    let mut found = Vec::with_capacity(bytes.len() / 12);
+    for at in (0..bytes.len() / 24).map(|index| index * 24) {
+        found.push((at as u32, Field::Address));
+        if u32_at(bytes, at + 12).is_some_and(|symbol| symbol != 0) {
+            found.push((at as u32 + 12, Field::SymbolIndex));
+        }
+        if u32_at(bytes, at + 8).is_some_and(|kind| RELATIVE.contains(&kind)) {
+            found.push((at as u32 + 16, Field::Addend));
         }
     }
     found

@@ -24,6 +24,9 @@ const CHDR: u64 = 24;
 pub(crate) struct Section {
     pub(crate) name: Vec<u8>,
     pub(crate) address: u64,
+    /// Type of the section.
+    pub(crate) kind: u32,
+    pub(crate) flags: u64,
     /// Where its bytes start in the content.
     pub(crate) start: u64,
     /// How many bytes it has in the content.
@@ -212,6 +215,8 @@ impl Headers {
         Some(Section {
             name: until_zero(&self.names, u32_at(raw, 0)? as usize).to_vec(),
             address: u64_at(raw, 16)?,
+            kind: u32_at(raw, 4)?,
+            flags: u64_at(raw, 8)?,
             start: self.moved(start).checked_add(header)?,
             len: len.checked_add(more)?.checked_sub(header)?,
         })

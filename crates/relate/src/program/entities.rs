@@ -5,6 +5,7 @@
 //! and the decoder does not notice.
 
 mod debug;
+mod followers;
 mod go;
 
 use std::io;
@@ -15,6 +16,8 @@ use super::source::Source;
 use super::symbols::{self, hash};
 use crate::bytes::until_zero;
 use crate::stream::Kind;
+
+pub(crate) use followers::{anchors, follows, pairs as follower_pairs};
 
 /// A thing at a position of a content, with the hash of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +90,13 @@ pub(crate) fn entities(source: &Source<'_>) -> io::Result<Vec<Entity>> {
         return Ok(collector.entities);
     }
     let mut functions = go::functions(source, &mut collector)?;
-    functions.extend(symbols_of(source, &mut collector, functions.is_empty())?);
+    let with_text = functions.is_empty();
+    for tables in [
+        (Kind::Symbols, Kind::Strings),
+        (Kind::DynamicSymbols, Kind::DynamicStrings),
+    ] {
+        functions.extend(symbols_of(source, &mut collector, tables, with_text)?);
+    }
     let functions = FunctionNames::new(functions);
     for part in &source.layout.parts {
         match part.kind {
@@ -95,7 +104,7 @@ pub(crate) fn entities(source: &Source<'_>) -> io::Result<Vec<Entity>> {
             Kind::Frames => debug::frames(part, &source.bytes(part)?, &functions, &mut collector),
             Kind::Lines => debug::lines(part, &source.bytes(part)?, &functions, &mut collector),
             Kind::Info => debug::info(source, part, &mut collector)?,
-            Kind::Strings | Kind::FuncNames | Kind::FileNames => {
+            Kind::Strings | Kind::DynamicStrings | Kind::FuncNames | Kind::FileNames => {
                 strings(part, &source.bytes(part)?, &mut collector);
             }
             _ => {}
@@ -123,11 +132,12 @@ fn strings(part: &Part, bytes: &[u8], collector: &mut Collector) {
 fn symbols_of(
     source: &Source<'_>,
     collector: &mut Collector,
+    (table_kind, names_kind): (Kind, Kind),
     with_text: bool,
 ) -> io::Result<Vec<(u64, u64)>> {
-    let table = source.bytes_of(Kind::Symbols)?;
-    let names = source.bytes_of(Kind::Strings)?;
-    let (start, _) = source.addresses.area(Kind::Symbols);
+    let table = source.bytes_of(table_kind)?;
+    let names = source.bytes_of(names_kind)?;
+    let (start, _) = source.addresses.area(table_kind);
     let mut functions = Vec::new();
     for (index, symbol) in symbols::all(&table).enumerate() {
         let name = hash(until_zero(&names, symbol.name as usize));

@@ -1,34 +1,40 @@
 //! What was learned about references: where targets went that the copies do not tell right.
 
-/// How many references are remembered.
-const SLOTS: usize = 1 << 20;
+/// How many references are remembered at least and at most, as powers of two.
+const BITS: std::ops::RangeInclusive<u32> = 10..=20;
 
 /// A table of fixed size from a position in the bases to its target in the new content. A newer entry may take the
 /// place of an older one.
 pub(crate) struct Exceptions {
     slots: Vec<(u64, u64)>,
+    bits: u32,
 }
 
 /// A key that no position has.
 const EMPTY: u64 = u64::MAX;
 
 impl Exceptions {
-    pub(crate) fn new() -> Self {
+    /// A table for a content of `len` bytes: one slot for every 64 of them.
+    pub(crate) fn new(len: u64) -> Self {
+        let bits = (len / 64).max(1).ilog2() + 1;
+        let bits = bits.clamp(*BITS.start(), *BITS.end());
         Self {
-            slots: vec![(EMPTY, 0); SLOTS],
+            slots: vec![(EMPTY, 0); 1 << bits],
+            bits,
         }
     }
 
-    fn slot(key: u64) -> usize {
-        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44) as usize
+    fn slot(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - self.bits)) as usize
     }
 
     pub(crate) fn get(&self, key: u64) -> Option<u64> {
-        let (found, value) = self.slots[Self::slot(key)];
+        let (found, value) = self.slots[self.slot(key)];
         (found == key).then_some(value)
     }
 
     pub(crate) fn set(&mut self, key: u64, value: u64) {
-        self.slots[Self::slot(key)] = (key, value);
+        let slot = self.slot(key);
+        self.slots[slot] = (key, value);
     }
 }

@@ -48,13 +48,27 @@ pub(crate) enum Field {
     Page = 21,
     /// Entry of the table of functions: start and offset of its description.
     FunctionEntry = 22,
+    /// 32-bit displacement from the field itself.
+    SelfRelative = 23,
+    /// 32-bit distance back from the field within the file.
+    BackReference = 24,
+    /// 32-bit displacement from the start of a table of such displacements.
+    TableEntry = 25,
+    /// 32-bit offset of a string of the dynamic symbol table.
+    DynamicStringOffset = 26,
+    /// 64-bit address that is also at the address before it (a relocation and its addend).
+    Addend = 27,
+    /// 32-bit index of a dynamic symbol.
+    SymbolIndex = 28,
 }
 
 impl Field {
     /// How many bytes it has; for LEB128 this is not fixed, and 1 is the least.
     pub(crate) fn width(self) -> usize {
         match self {
-            Self::Address | Self::SymbolValue | Self::Page | Self::FunctionEntry => 8,
+            Self::Address | Self::SymbolValue | Self::Page | Self::FunctionEntry | Self::Addend => {
+                8
+            }
             Self::AddressIndex => 1,
             _ => 4,
         }

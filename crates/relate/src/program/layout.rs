@@ -90,7 +90,7 @@ impl Layout {
                 continue;
             }
             parts.push(Part {
-                kind: kind_of(&section.name),
+                kind: kind_of(section),
                 start: section.start,
                 len: section.len,
             });
@@ -121,6 +121,11 @@ impl Layout {
     /// Whether it is of a program whose parts are known.
     pub(crate) fn is_program(&self) -> bool {
         self.parts.len() > 1
+    }
+
+    /// The length of the content.
+    pub(crate) fn len(&self) -> u64 {
+        self.parts.last().map_or(0, Part::end)
     }
 
     /// The first part of a kind.
@@ -233,11 +238,20 @@ fn covering(parts: &[Part], len: u64) -> Vec<Part> {
     all
 }
 
-fn kind_of(name: &[u8]) -> Kind {
-    match name {
-        b".text" => Kind::Text,
+/// The kind of a section by its name or else by its type and flags.
+fn kind_of(section: &Section) -> Kind {
+    const PROGBITS: u32 = 1;
+    const RELA: u32 = 4;
+    const WRITE: u64 = 1;
+    const ALLOC: u64 = 2;
+    const EXECUTE: u64 = 4;
+    match section.name.as_slice() {
         b".rodata" | b".data.rel.ro" => Kind::ReadOnly,
-        b".data" | b".noptrdata" | b".typelink" | b".itablink" | b".go.module" => Kind::Data,
+        b".typelink" | b".itablink" | b".init_array" | b".fini_array" | b".dynamic" => Kind::Data,
+        b".eh_frame" => Kind::CallFrames,
+        b".eh_frame_hdr" => Kind::CallFrameIndex,
+        b".dynstr" => Kind::DynamicStrings,
+        b".dynsym" => Kind::DynamicSymbols,
         b".debug_line" => Kind::Lines,
         b".debug_frame" => Kind::Frames,
         b".debug_info" => Kind::Info,
@@ -247,6 +261,10 @@ fn kind_of(name: &[u8]) -> Kind {
         b".debug_abbrev" => Kind::Abbreviations,
         b".symtab" => Kind::Symbols,
         b".strtab" => Kind::Strings,
+        _ if section.kind == RELA && section.flags & ALLOC != 0 => Kind::Relocations,
+        _ if section.kind != PROGBITS || section.flags & ALLOC == 0 => Kind::Other,
+        _ if section.flags & EXECUTE != 0 => Kind::Text,
+        _ if section.flags & WRITE != 0 => Kind::Data,
         _ => Kind::Other,
     }
 }

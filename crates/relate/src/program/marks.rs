@@ -15,6 +15,8 @@ pub(crate) const MAX_PART: u64 = 256 << 20;
 pub(crate) struct Marks {
     positions: Vec<u32>,
     fields: Vec<Field>,
+    /// Where the tables start that fields of kind [`Field::TableEntry`] belong to.
+    tables: Vec<u32>,
 }
 
 impl Marks {
@@ -36,7 +38,21 @@ impl Marks {
         Self {
             positions: marks.iter().map(|mark| mark.0).collect(),
             fields: marks.iter().map(|mark| mark.1).collect(),
+            tables: Vec::new(),
         }
+    }
+
+    /// The same with the starts of tables, in ascending order.
+    pub(crate) fn with_tables(self, tables: Vec<u32>) -> Self {
+        Self { tables, ..self }
+    }
+
+    /// The start of the table that a position lies in.
+    pub(crate) fn table_of(&self, position: u64) -> Option<u64> {
+        let index = self
+            .tables
+            .partition_point(|start| u64::from(*start) <= position);
+        Some(u64::from(*self.tables.get(index.checked_sub(1)?)?))
     }
 
     /// The index of the first mark at or after a position.

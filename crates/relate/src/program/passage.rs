@@ -6,9 +6,10 @@ use std::rc::Rc;
 use super::field::Field;
 use super::layout::{Layout, Part};
 use super::marks::{MAX_PART, Marks};
-use super::predict::{Place, Predictor};
+use super::predict::{Place, Prediction, Predictor};
 use super::source::Source;
 use super::symbols::Symbol;
+use crate::bytes::u64_at;
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
 use crate::stream::Kind;
@@ -111,11 +112,11 @@ impl<'a, S: Side> Passage<'a, S> {
 
     /// Passes a part that follows from another: only differences from what is expected are stored.
     fn derived(&mut self, part: &Part) -> Result<(), DecodeError> {
-        let funcs = match self.layout.part(Kind::Funcs) {
-            Some(funcs) => self.passed(funcs)?,
+        let origin = match self.layout.part(Predictor::origin_of(part.kind)) {
+            Some(origin) => self.passed(origin)?,
             None => Vec::new(),
         };
-        let mut expected = self.predictor.function_table(part, &funcs);
+        let mut expected = self.predictor.derived(part, &origin);
         self.side
             .differences(part.kind, part.start, &mut expected)?;
         self.side.write(part.start, &expected)
@@ -232,6 +233,7 @@ impl<'a, S: Side> Passage<'a, S> {
                 source: origin.source + chunk.done + start as u64,
                 at: chunk.at + start as u64,
                 old: 0,
+                anchor: origin.part + origin.marks.table_of(mark).unwrap_or(0),
             };
             let known = self.field(part, place, copy, chunk, start..end)?;
             passed = if known { end } else { start };
@@ -269,6 +271,7 @@ impl<'a, S: Side> Passage<'a, S> {
         let before = self.before(part, &place, chunk, range.start)?;
         let prediction = match place.field {
             Field::SymbolValue | Field::StringOffset if before.is_none() => None,
+            Field::Addend => self.addend(&place, copy, chunk, range.start)?,
             Field::SymbolValue => self.symbol_value(&place, before.as_ref(), chunk, range.end),
             _ => {
                 let before = before.unwrap_or([0; BEFORE]);
@@ -324,12 +327,35 @@ impl<'a, S: Side> Passage<'a, S> {
         before: Option<&[u8; BEFORE]>,
         chunk: &Chunk,
         end: usize,
-    ) -> Option<super::predict::Prediction> {
+    ) -> Option<Prediction> {
         let before = Symbol::at(before?, 0)?;
         // The symbol's own name, kind and section are passed already, its size is still the base's.
         let info = *chunk.bytes.get(end.checked_sub(12)?)?;
-        let size = crate::bytes::u64_at(&chunk.bytes, end)?;
+        let size = u64_at(&chunk.bytes, end)?;
         Some(self.predictor.symbol_value(place, &before, info, size))
+    }
+
+    /// The expected addend of a relocation: what is at the address that it changes, if that is set.
+    fn addend(
+        &mut self,
+        place: &Place,
+        copy: &Copy,
+        chunk: &Chunk,
+        start: usize,
+    ) -> Result<Option<Prediction>, DecodeError> {
+        let address = start
+            .checked_sub(16)
+            .and_then(|at| u64_at(&chunk.bytes, at));
+        let position = address.and_then(|address| self.predictor.relocated(address));
+        if let Some(position) = position {
+            let mut bytes = [0; 8];
+            self.side.read_back(position, &mut bytes)?;
+            let value = u64::from_le_bytes(bytes);
+            if value != 0 {
+                return Ok(Some(Predictor::addend(value)));
+            }
+        }
+        self.predictor.predict(place, copy, &[0; BEFORE])
     }
 
     /// Passes an index of an address; `false` if its length has changed.
@@ -376,5 +402,5 @@ pub(crate) fn coding_order(layout: &Layout) -> Vec<usize> {
 
 /// Whether a part follows from another, so that it has no copies.
 pub(crate) fn is_derived(part: &Part) -> bool {
-    part.kind == Kind::FuncTable && part.len <= MAX_PART
+    matches!(part.kind, Kind::FuncTable | Kind::CallFrameIndex) && part.len <= MAX_PART
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::address::{Addresses, Target};
-use super::annotate::{Funcs, list_starts};
+use super::annotate::{Funcs, frame_index, list_starts};
 use super::exceptions::Exceptions;
 use super::field::Field;
 use super::inverse::{Found, Inverse};
@@ -34,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) at: u64,
     /// Its value in the base.
     pub(crate) old: u64,
+    /// What it is relative to, if that is not known from its position: where its table starts, in the base.
+    pub(crate) anchor: u64,
 }
 
 /// The expected value of a field.
@@ -99,7 +101,7 @@ impl<'a> Predictor<'a> {
             layout,
             addresses: Addresses::new(layout),
             inverse: Inverse::new(copies, end),
-            exceptions: Exceptions::new(),
+            exceptions: Exceptions::new(layout.len()),
             memory: BTreeMap::new(),
             base_memory: bases.iter().map(|_| None).collect(),
             new_memory: HashMap::new(),
@@ -150,20 +152,33 @@ impl<'a> Predictor<'a> {
         names
     }
 
-    /// The expected table of functions: start and description of each in `funcs`.
-    pub(crate) fn function_table(&self, table: &Part, funcs: &[u8]) -> Vec<u8> {
+    /// The kind of part that a derived part follows from.
+    pub(crate) fn origin_of(kind: Kind) -> Kind {
+        match kind {
+            Kind::CallFrameIndex => Kind::CallFrames,
+            _ => Kind::Funcs,
+        }
+    }
+
+    /// The expected bytes of a part that follows from another, whose bytes are `origin`.
+    pub(crate) fn derived(&self, part: &Part, origin: &[u8]) -> Vec<u8> {
+        let address = |position| self.addresses.address_of(Target(position));
+        let (start, _) = self.addresses.area(Self::origin_of(part.kind));
+        if part.kind == Kind::CallFrameIndex {
+            let (from, index) = (address(start), address(part.start));
+            return frame_index(origin, from, index, part.len as usize);
+        }
         let header = self.layout.go.func_header as usize;
-        let (start, _) = self.addresses.area(Kind::Funcs);
-        let offset = start.wrapping_sub(table.start) as u32;
-        let mut bytes = Vec::with_capacity(table.len as usize);
-        for func in Funcs::new(header, offset as usize, funcs) {
-            if bytes.len() as u64 + 8 > table.len {
+        let offset = start.wrapping_sub(part.start) as u32;
+        let mut bytes = Vec::with_capacity(part.len as usize);
+        for func in Funcs::new(header, offset as usize, origin) {
+            if bytes.len() as u64 + 8 > part.len {
                 break;
             }
             bytes.extend(func.entry().to_le_bytes());
             bytes.extend((func.at as u32).wrapping_add(offset).to_le_bytes());
         }
-        bytes.resize(table.len as usize, 0);
+        bytes.resize(part.len as usize, 0);
         bytes
     }
 
@@ -187,6 +202,9 @@ impl<'a> Predictor<'a> {
         let known = |value| Ok(Some(Prediction { value, learn: None }));
         if let Some(value) = self.sequential(place, before) {
             return known(value);
+        }
+        if place.field == Field::TableEntry {
+            return Ok(self.table_entry(place, copy));
         }
         let base = &self.bases[place.base];
         let target = base.addresses.target(place.field, place.source, place.old);
@@ -256,6 +274,35 @@ impl<'a> Predictor<'a> {
                 value = self.addresses.address_of(target);
             }
         }
+        Prediction { value, learn: None }
+    }
+
+    /// An entry of a table: both the table and what the entry leads to may have moved.
+    fn table_entry(&self, place: &Place, copy: &Copy) -> Option<Prediction> {
+        let addresses = &self.bases[place.base].addresses;
+        let from = addresses.address_of(Target(place.anchor));
+        let to = from.wrapping_add(i64::from(place.old as i32) as u64);
+        let target = addresses
+            .target_of(to)
+            .filter(|target| target.position().is_some())?;
+        let (target, _) = self.position_target(place, target, copy);
+        let (anchor, _) = self.position_target(place, Target(place.anchor), copy);
+        let address = |target| self.addresses.address_of(target);
+        let value = u64::from(address(target).wrapping_sub(address(anchor)) as u32);
+        Some(Prediction { value, learn: None })
+    }
+
+    /// The position of an address in the new content, if that part is complete before relocations are.
+    pub(crate) fn relocated(&self, address: u64) -> Option<u64> {
+        let position = self.addresses.target_of(address)?.position()?;
+        let parts = &self.layout.parts;
+        let index = parts.partition_point(|part| part.end() <= position);
+        let part = parts.get(index)?;
+        (part.kind < Kind::Relocations && position + 8 <= part.end()).then_some(position)
+    }
+
+    /// The expected addend of a relocation, given what is at the address that it changes.
+    pub(crate) fn addend(value: u64) -> Prediction {
         Prediction { value, learn: None }
     }
 

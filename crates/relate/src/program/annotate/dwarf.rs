@@ -253,7 +253,7 @@ pub(super) fn addresses(source: &Source<'_>, bytes: &[u8]) -> Found {
     let mut found = Vec::new();
     let mut at = 8;
     while let Some(value) = u64_at(bytes, at) {
-        if value != 0 && source.addresses.is_loaded(value) {
+        if source.addresses.is_loaded(value) {
             found.push((at as u32, Field::Address));
             at += 8;
         } else {

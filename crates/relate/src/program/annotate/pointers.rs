@@ -16,7 +16,7 @@ pub(super) fn addresses(source: &Source<'_>, bytes: &[u8]) -> Found {
     words
         .filter(|(_, word)| {
             let value = u64_at(word, 0).unwrap_or(0);
-            value != 0 && source.addresses.is_loaded(value)
+            source.addresses.is_loaded(value)
         })
         .map(|(index, _)| ((index * 8) as u32, Field::Address))
         .collect()

@@ -1,0 +1,91 @@
+//! Tables of displacements from their own start to code, as compilers make them of `switch` (amd64).
+
+use std::io;
+
+use super::{Found, text};
+use crate::bytes::u32_at;
+use crate::program::address::Target;
+use crate::program::field::Field;
+use crate::program::layout::{Machine, Part};
+use crate::program::marks::Marks;
+use crate::program::source::Source;
+use crate::stream::Kind;
+
+/// Adds the tables to what else was found in a part.
+pub(super) fn with_tables(
+    source: &Source<'_>,
+    part: &Part,
+    bytes: &[u8],
+    mut found: Found,
+) -> io::Result<Marks> {
+    // Go's tables have addresses of eight bytes.
+    if source.layout.machine != Machine::Amd64 || source.layout.go.func_header != 0 {
+        return Ok(Marks::sorted(found));
+    }
+    let code = code_ranges(source);
+    let address = source.addresses.address_of(Target(part.start));
+    let mut tables = Vec::new();
+    let starts = operands(source, part)?;
+    for (index, &start) in starts.iter().enumerate() {
+        let end = starts
+            .get(index + 1)
+            .map_or(bytes.len(), |next| *next as usize);
+        let before = found.len();
+        for at in (start as usize..end).step_by(4) {
+            let from = address.wrapping_add(u64::from(start));
+            let leads_to_code = u32_at(bytes, at).is_some_and(|value| {
+                let to = from.wrapping_add(i64::from(value as i32) as u64);
+                code.iter().any(|range| range.contains(&to))
+            });
+            if !leads_to_code || at + 4 > end {
+                break;
+            }
+            found.push((at as u32, Field::TableEntry));
+        }
+        if found.len() > before {
+            tables.push(start);
+        }
+    }
+    Ok(Marks::sorted(found).with_tables(tables))
+}
+
+/// The addresses of all text.
+fn code_ranges(source: &Source<'_>) -> Vec<std::ops::Range<u64>> {
+    let text = source
+        .layout
+        .parts
+        .iter()
+        .filter(|part| part.kind == Kind::Text);
+    text.map(|part| {
+        let start = source.addresses.address_of(Target(part.start));
+        start..start + part.len
+    })
+    .collect()
+}
+
+/// Where in `part` code takes addresses of multiples of four, in ascending order.
+fn operands(source: &Source<'_>, part: &Part) -> io::Result<Vec<u32>> {
+    let mut starts = Vec::new();
+    let text = source
+        .layout
+        .parts
+        .iter()
+        .filter(|part| part.kind == Kind::Text);
+    for code in text {
+        let bytes = source.bytes(code)?;
+        for (at, field) in text::amd64(source, code, &bytes) {
+            let is_address = field == Field::Relative && bytes[at as usize - 2] == 0x8d;
+            let value = u32_at(&bytes, at as usize).map_or(0, u64::from);
+            let position = code.start + u64::from(at);
+            let target = source.addresses.target(field, position, value);
+            let target = target.filter(|_| is_address).and_then(Target::position);
+            let start = target.and_then(|target| target.checked_sub(part.start));
+            if let Some(start) = start.filter(|start| *start < part.len && start % 4 == 0) {
+                starts.push(start as u32);
+            }
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    Ok(starts)
+}
