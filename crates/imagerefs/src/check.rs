@@ -150,9 +150,19 @@ pub(crate) fn split_tag(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Tag and digest of `text`, a reference; `None` if it has neither.
+pub(crate) fn selector(text: &str) -> Option<(Option<&str>, Option<&str>)> {
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (text, None),
+    };
+    let (_, tag) = split_tag(name);
+    (tag.is_some() || digest.is_some()).then_some((tag, digest))
+}
+
 /// Whether `text`, a reference, says which content is meant: by a tag, a digest or both.
 pub(crate) fn has_selector(text: &str) -> bool {
-    text.contains('@') || split_tag(text).1.is_some()
+    selector(text).is_some()
 }
 
 /// Whether `text`, a reference, begins with a registry's host, by the rule that clients share: the first
@@ -168,11 +178,30 @@ pub(crate) fn fully_qualified(text: &str) -> Option<Reference> {
     if text.len() > 512 || !text.contains('/') || !has_host(text) {
         return None;
     }
-    let versioned = text.contains('@')
-        || split_tag(text)
-            .1
-            .is_some_and(|tag| tag == "latest" || tag.bytes().any(|byte| byte.is_ascii_digit()));
-    if versioned { check(text).ok() } else { None }
+    if versioned(text) {
+        check(text).ok()
+    } else {
+        None
+    }
+}
+
+/// Whether `text` ends in a digest or in a tag that looks like a version.
+fn versioned(text: &str) -> bool {
+    let version = |tag: &str| tag == "latest" || tag.bytes().any(|byte| byte.is_ascii_digit());
+    text.contains('@') || split_tag(text).1.is_some_and(version)
+}
+
+/// A name and a version without a registry, such as `redis:7-alpine` or `team/app:v2`. Much else looks like
+/// it, so that it only may be an image; what can be `host:port` is not taken for one.
+pub(crate) fn short_reference(text: &str) -> bool {
+    let (name, tag) = split_tag(text);
+    let port = |tag: &str| tag.parse::<u16>().is_ok_and(|port| port > 99);
+    text.len() <= 256
+        && !has_host(text)
+        && versioned(text)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && (name.contains('/') || !tag.is_some_and(port))
+        && check(text).is_ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::ops::Range;
 use sealift_oci::Digest;
 use thiserror::Error;
 
+use crate::encoding::{decode, encode};
+
 /// One change of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
@@ -39,27 +41,34 @@ pub enum RewriteError {
     },
 }
 
-/// The text with the edits made, which are in its order and do not touch each other.
+/// The text with the edits made, which are in its order and do not touch each other, stored as it was.
+/// `verify` compares the text before and after, as UTF-8; it is not asked if there are no edits.
 ///
 /// # Errors
-/// Where the bytes are not those that the edits are for, whose digest is `source`.
+/// If the bytes are not those that the edits are for, whose digest is `source`, or `verify` refuses.
 pub(crate) fn splice(
     bytes: &[u8],
     source: &Digest,
     edits: &[Edit],
+    verify: impl FnOnce(&[u8], &[u8]) -> Result<(), RewriteError>,
 ) -> Result<Vec<u8>, RewriteError> {
     if Digest::sha256(bytes) != *source {
         return Err(RewriteError::Changed);
     }
+    if edits.is_empty() {
+        return Ok(bytes.to_vec());
+    }
+    let (text, encoding) = decode(bytes, "").map_err(|_| RewriteError::Changed)?;
     let grown: usize = edits.iter().map(|edit| edit.new.len()).sum();
-    let mut out = Vec::with_capacity(bytes.len() + grown);
+    let mut out = Vec::with_capacity(text.len() + grown);
     let mut at = 0;
     for edit in edits {
-        let between = bytes.get(at..edit.span.start);
+        let between = text.get(at..edit.span.start);
         out.extend_from_slice(between.ok_or(RewriteError::Changed)?);
         out.extend_from_slice(edit.new.as_bytes());
         at = edit.span.end;
     }
-    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
-    Ok(out)
+    out.extend_from_slice(text.get(at..).unwrap_or_default());
+    verify(&text, &out)?;
+    Ok(encode(out, encoding))
 }

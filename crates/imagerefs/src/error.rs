@@ -56,6 +56,9 @@ pub enum Problem {
     /// The bytes are not UTF-8.
     #[error("not UTF-8 text")]
     NotUtf8,
+    /// UTF-16 that is cut off or broken.
+    #[error("not valid UTF-16 text")]
+    NotUtf16,
     /// A zero byte: a binary file.
     #[error("zero byte in the text")]
     Nul,
@@ -110,9 +113,27 @@ pub enum Problem {
     /// A Calico `ImageSet`: names that the operator looks images up by, which are no references.
     #[error("a name that the operator looks an image up by")]
     ImageSetName,
-    /// A tag that Helm reads as a number and prints another way.
-    #[error("an unquoted number as tag, which Helm prints as {0}")]
+    /// A part of a reference that Helm reads as a number or a truth value and prints another way.
+    #[error("a value without quotes, which Helm prints as {0}")]
     NumberAsTag(String),
+    /// Fields that may make a reference, and no rule says which of them do.
+    #[error("fields that no rule joins to one reference: {0}")]
+    Undecided(&'static str),
+    /// A text that looks like a name with a tag, without anything that says it is an image.
+    #[error("this may be an image")]
+    MayBeImage,
+    /// A document whose form is not known, without anything that looks like an image.
+    #[error("no image found, and the form of this document is not known")]
+    UnknownForm,
+    /// Names of other files, which may have images.
+    #[error("other files, which are not read")]
+    OtherFiles,
+    /// Images that only the tool which reads the file can list.
+    #[error("images that are looked up elsewhere and are not listed here")]
+    NotListed,
+    /// A repository whose tags are chosen when it is read.
+    #[error("a repository whose tags only its registry knows")]
+    TagsOfRegistry,
     /// An image's name that is completed elsewhere.
     #[error("an image name without registry and tag, completed by something else")]
     BareName,
@@ -125,6 +146,9 @@ pub enum Problem {
     /// No field in which a digest or a tag could be written.
     #[error("no field for the {0}")]
     NoField(&'static str),
+    /// A field for the path, and no path to put into it.
+    #[error("a field for the path, which would be empty")]
+    EmptyPath,
     /// One place is shared by images that would need different text there.
     #[error("one value is shared by images that need different ones")]
     SharedValue,
@@ -137,13 +161,18 @@ impl Problem {
     /// What should have been there.
     pub fn expected(&self) -> &'static str {
         match self {
-            Self::NotUtf8 | Self::Nul | Self::TooLarge { .. } | Self::NotAManifest => {
+            Self::UnknownForm
+            | Self::NotUtf8
+            | Self::NotUtf16
+            | Self::Nul
+            | Self::TooLarge { .. }
+            | Self::NotAManifest => {
                 "an image list, Kubernetes manifests or a values file as UTF-8 text"
             }
             Self::NotYaml(_) | Self::TooDeep { .. } | Self::TooManyNodes { .. } => {
                 "Kubernetes manifests as YAML or JSON"
             }
-            Self::NumberAsTag(_) => "a tag in quotes",
+            Self::NumberAsTag(_) => "the value in quotes",
             Self::KeyTwice(_) => "each key once",
             Self::NoField(_) => "a field of that name",
             Self::SharedValue => "fields of their own",
@@ -155,7 +184,9 @@ impl Problem {
     /// What to try.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotUtf8 => "convert the file to UTF-8, or check that it is the right one",
+            Self::NotUtf8 | Self::NotUtf16 => {
+                "convert the file to UTF-8, or check that it is the right one"
+            }
             Self::Nul => "this is a binary file; archives are given as a source of their own",
             Self::TooLarge { .. } => "split the file",
             Self::Placeholder(placeholder) => placeholder.remedy(),
@@ -174,10 +205,17 @@ impl Problem {
                 "if it is pulled, name the image yourself and edit the place by hand"
             }
             Self::ImageSetName => "write an ImageSet for the destination instead",
-            Self::NumberAsTag(_) => "put the tag in quotes",
+            Self::NumberAsTag(_) => "put the value in quotes",
+            Self::Undecided(_) => "name the image yourself, and edit these fields by hand",
+            Self::MayBeImage => "if it is an image, name it yourself and edit it by hand",
+            Self::UnknownForm => "if it has images, name them yourself",
+            Self::OtherFiles => "give the output of `kubectl kustomize`, or those files as well",
+            Self::NotListed => "let that tool list them, and give its list",
+            Self::TagsOfRegistry => "name the tags",
             Self::KeyTwice(_) => "remove one of them",
             Self::NoNames => "name the images yourself",
             Self::NoField(_) => "add the field to the file",
+            Self::EmptyPath => "put a path after the registry, or edit the fields by hand",
             Self::SharedValue | Self::Unwritable => "edit the place by hand",
         }
     }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use sealift_oci::{Digest, is_subdomain};
 
 use crate::edit::{Edit, RewriteError, splice};
+use crate::encoding::decode;
 use crate::error::{FindError, Problem};
 use crate::occurrence::NotUnderstood;
 use crate::scalar::{Scalar, trimmed};
@@ -61,7 +62,8 @@ pub fn plan_spec_fields(
             text: secret.chars().take(253).collect(),
         });
     }
-    let text = Text::new(bytes, name)?;
+    let (decoded, _) = decode(bytes, name)?;
+    let text = Text::new(&decoded, name)?;
     let mut plan = SpecEdits {
         edits: Vec::new(),
         resources: 0,
@@ -124,11 +126,9 @@ impl SpecEdits {
     /// # Errors
     /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8], wanted: &SpecFields<'_>) -> Result<Vec<u8>, RewriteError> {
-        let out = splice(bytes, &self.source, &self.edits)?;
-        if !self.edits.is_empty() {
-            verify::reads_as_intended(bytes, &out, wanted)?;
-        }
-        Ok(out)
+        splice(bytes, &self.source, &self.edits, |before, after| {
+            verify::reads_as_intended(before, after, wanted)
+        })
     }
 }
 

@@ -1,86 +1,63 @@
-//! From bytes to what was found in them.
+//! From bytes to the references in them.
 
+use crate::encoding::decode;
 use crate::error::{FindError, Problem};
+use crate::form;
 use crate::list;
-use crate::locks;
 use crate::occurrence::{Found, InputKind};
 use crate::text::Text;
 use crate::tree::{Document, Documents};
 use crate::walk::Walk;
 
+/// Most top-level keys that a message about an unknown form repeats.
+const MAX_KEYS: usize = 5;
+
 /// Finds the image references of `bytes`, whatever kind of input they are; `name` is for messages.
 ///
 /// Work and memory are bounded by the size of the text. In a plain list, a lock file or a workload that
 /// the kubelet runs as it is, everything must be understood; elsewhere what looks like an image and is
-/// not understood is listed.
+/// not understood is listed, and so is a document whose form is not known and in which nothing was found.
+/// UTF-16 is read too; positions then are those of the same text as UTF-8.
 ///
 /// # Errors
-/// Where the bytes are no text, no YAML, nested too deep, or an image is missing its real value.
+/// If the bytes are not text, not YAML, nested too deep, or the real value of an image is missing.
 pub fn find(name: &str, bytes: &[u8]) -> Result<Found, FindError> {
-    let text = Text::new(bytes, name)?;
-    if list::is_list(&text) {
-        return list::scan(&text);
+    let (bytes, _) = decode(bytes, name)?;
+    find_in(&Text::new(&bytes, name)?)
+}
+
+/// Finds the image references of a text.
+///
+/// # Errors
+/// The same as [`find`]'s.
+pub(crate) fn find_in(text: &Text<'_>) -> Result<Found, FindError> {
+    if list::is_list(text) {
+        return list::scan(text);
     }
-    let mut documents = Documents::new(&text);
+    let mut documents = Documents::new(text);
     let mut found = None;
     while let Some(document) = documents.next()? {
-        let Some(input) = kind(&text, &document)? else {
+        let Some(input) = form::recognise(text, &document)? else {
             continue;
         };
         let found = found.get_or_insert_with(|| Found::new(input));
-        let mut walk = Walk::new(&text, &document, found);
-        match input {
-            InputKind::List => locks::strings(&mut walk)?,
-            InputKind::HaulerImages => locks::hauler(&mut walk)?,
-            InputKind::ImagesLock => locks::images_lock(&mut walk)?,
-            InputKind::Manifests | InputKind::Values => walk.run()?,
+        let before = found.len();
+        let mut walk = Walk::new(text, &document, found);
+        form::read(&mut walk, input)?;
+        if walk.found.len() == before && input == InputKind::Values {
+            walk.leave(document.root(), &keys(&document), Problem::UnknownForm);
         }
     }
-    let mut found = found.unwrap_or_else(|| Found::new(InputKind::Manifests));
-    found
-        .occurrences
-        .sort_by_key(|occurrence| occurrence.span.start);
-    found
-        .incomplete
-        .sort_by_key(|occurrence| occurrence.span.start);
-    found
-        .not_understood
-        .sort_by_key(|place| (place.line, place.column));
+    let mut found = found.unwrap_or_else(|| Found::new(InputKind::Empty));
+    found.sort();
     Ok(found)
 }
 
-/// What a document is; nothing for an empty one.
-pub(crate) fn kind(
-    text: &Text<'_>,
-    document: &Document<'_>,
-) -> Result<Option<InputKind>, FindError> {
+/// The first keys of a document, for a message.
+fn keys(document: &Document<'_>) -> String {
     let root = document.root();
-    if document.is_sequence(root) {
-        let items = document.sequence(root);
-        let strings =
-            !items.is_empty() && items.iter().all(|item| document.scalar(*item).is_some());
-        return Ok(Some(if strings {
-            InputKind::List
-        } else {
-            InputKind::Values
-        }));
-    }
-    if !document.is_mapping(root) {
-        return match document.text(root) {
-            None => Ok(None),
-            Some(_) => Err(text.error(document.node(root).span.start, "", Problem::NotAManifest)),
-        };
-    }
-    let group = document.get_text(root, "apiVersion");
-    let kind = document.get_text(root, "kind");
-    Ok(Some(match (group, kind) {
-        (Some(group), Some("Images")) if group.starts_with("content.hauler.cattle.io/") => {
-            InputKind::HaulerImages
-        }
-        (Some(group), Some("ImagesLock")) if group.starts_with("imgpkg.carvel.dev/") => {
-            InputKind::ImagesLock
-        }
-        (Some(_), Some(_)) => InputKind::Manifests,
-        _ => InputKind::Values,
-    }))
+    let first = document.sequence(root).first().copied().unwrap_or(root);
+    let keys = document.mapping(first).iter();
+    let keys = keys.filter_map(|(key, _)| document.scalar(*key));
+    keys.take(MAX_KEYS).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,7 @@
-//! Places that no API defines: fields of custom resources, of values files and of `ConfigMap`s.
+//! What no API defines: fields of custom resources and of values files.
 
-use crate::check::{check, fully_qualified, has_host, has_selector};
-use crate::error::Problem;
+use crate::check::{check, fully_qualified, has_host, has_selector, short_reference, split_tag};
+use crate::error::{FindError, Problem};
 use crate::occurrence::Kind;
 use crate::text::trim;
 use crate::tree::Id;
@@ -13,21 +13,27 @@ const MAX_LISTED: usize = 16;
 const MAX_APART: (usize, usize) = (64 << 10, 64);
 
 impl Walk<'_, '_> {
-    /// Any scalar: a reference with registry and version is one wherever it stands, alone or after `=`
+    /// Any scalar: a reference with registry and version is one wherever it is, alone or after `=`
     /// and between commas. Within a longer text it is listed and left.
     pub(crate) fn free(&mut self, id: Id, kind: Kind) {
         let document = self.document;
         let Some(text) = document.text(id) else {
             return;
         };
-        if !text.contains('/') || !text.contains([':', '@']) || self.seen.contains(&id) {
+        if !text.contains([':', '@']) || self.seen.contains(&id) {
             return;
         }
         let trimmed = trim(text);
+        if (trimmed.contains(char::is_whitespace) || trimmed.starts_with(['{', '[']))
+            && self.inner_yaml(id)
+        {
+            return;
+        }
+        if !text.contains('/') {
+            return;
+        }
         if trimmed.contains(char::is_whitespace) {
-            if !self.inner_yaml(id) {
-                self.longer_text(id, trimmed);
-            }
+            self.longer_text(id, trimmed);
             return;
         }
         let mut found = Vec::new();
@@ -45,11 +51,19 @@ impl Walk<'_, '_> {
         for (within, reference) in found {
             self.report(id, within, reference, kind);
         }
+        if others.len() == 1 && short_reference(trimmed) && trimmed.contains('/') {
+            self.leave(id, trimmed, Problem::MayBeImage);
+            return;
+        }
         // JSON on one line, and its like.
         self.longer_text(id, &others.join(" "));
     }
 
     fn longer_text(&mut self, id: Id, text: &str) {
+        // Pieces of a Secret's texts may be anything.
+        if self.confidential {
+            return;
+        }
         let mut listed: Vec<&str> = Vec::new();
         let ends = |c: char| c.is_whitespace() || "=,;()[]{}\"'`|&".contains(c);
         for (_, token) in tokens(text, ends) {
@@ -73,12 +87,17 @@ impl Walk<'_, '_> {
             return;
         };
         let trimmed = trim(text);
+        let start = text.find(trimmed).unwrap_or_default();
+        let within = start..start + trimmed.len();
         match check(trimmed) {
-            Ok(reference) if has_selector(text) => {
-                let start = text.find(trimmed).unwrap_or_default();
-                self.report(id, start..start + trimmed.len(), reference, kind);
+            Ok(_) if !has_host(trimmed) && trimmed.contains('/') && self.registry_elsewhere() => {
+                let problem = Problem::Undecided("a registry is set elsewhere in the file");
+                self.leave(id, text, problem);
             }
-            Ok(reference) if has_host(text) => self.report_incomplete(id, reference, kind),
+            Ok(reference) if has_selector(trimmed) => self.report(id, within, reference, kind),
+            Ok(reference) if has_host(trimmed) => {
+                self.report_incomplete(id, within, reference, kind);
+            }
             Ok(_) if key == "image" || text.contains('/') => {
                 self.leave(id, text, Problem::BareName);
             }
@@ -87,6 +106,165 @@ impl Walk<'_, '_> {
             Err(_) if key != "image" && !text.contains('/') => {}
             Err(problem) => self.leave(id, text, problem),
         }
+    }
+
+    /// What a key calls images: a list of references or of mappings, a mapping from names to references, or
+    /// lines of text.
+    ///
+    /// # Errors
+    /// Those of [`Walk::node`].
+    pub(crate) fn images(&mut self, value: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        if document.is_alias(value) && document.scalar(value).is_none() {
+            return self.node(value, mode);
+        }
+        if document.is_mapping(value) {
+            return self.image_map(value, mode);
+        }
+        if document.scalar(value).is_some() {
+            self.lines(value, mode.field());
+            return Ok(());
+        }
+        for (index, &item) in document.sequence(value).iter().enumerate() {
+            self.within(Segment::Index(index), |walk| walk.image_item(item, mode))?;
+        }
+        Ok(())
+    }
+
+    /// An entry of a list that is called images.
+    fn image_item(&mut self, item: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        if document.scalar(item).is_some() {
+            self.listed(item, mode.field());
+            return Ok(());
+        }
+        let before = self.found.len();
+        self.node(item, mode)?;
+        // Its name may be all that the file says of the image.
+        if self.found.len() == before
+            && let Some(name) = self.filled(item, "name")
+            && !self.seen.contains(&name)
+            && let Some(text) = document.text(name)
+            && check(text).is_ok()
+        {
+            self.within(Segment::Key("name"), |walk| {
+                walk.leave(name, text, Problem::BareName);
+            });
+        }
+        Ok(())
+    }
+
+    /// A mapping from names to references. What has a role of its own in it does not count.
+    fn image_map(&mut self, value: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        let composed = [
+            "repository",
+            "tag",
+            "registry",
+            "pullPolicy",
+            "name",
+            "image",
+        ];
+        if composed
+            .iter()
+            .any(|key| document.get(value, key).is_some())
+        {
+            return self.node(value, mode);
+        }
+        for &(key, entry) in document.mapping(value) {
+            let Some(key) = document.scalar(key) else {
+                continue;
+            };
+            let text = document.text(entry).map(trim);
+            if text
+                .is_some_and(|text| has_selector(text) && check(text).is_ok() && !is_address(text))
+            {
+                self.within(Segment::Key(key), |walk| walk.listed(entry, mode.field()));
+            }
+        }
+        self.node(value, mode)
+    }
+
+    /// A string that is called an image by the list that it is in.
+    pub(crate) fn listed(&mut self, id: Id, kind: Kind) {
+        let Some(text) = self.document.text(id) else {
+            return;
+        };
+        let trimmed = trim(text);
+        // Argo CD, as Kustomize: the image of this name gets that reference.
+        let reference = trimmed
+            .split_once('=')
+            .map_or(trimmed, |(_, reference)| reference);
+        let start = text.find(trimmed).unwrap_or_default() + trimmed.len() - reference.len();
+        let within = start..start + reference.len();
+        let overrides = self.kustomize || self.keys().nth(1) == Some("kustomize");
+        match check(reference) {
+            Ok(parsed) if overrides && reference.len() == trimmed.len() => {
+                if has_selector(reference) {
+                    // It also is the name to look for, so that it cannot be replaced.
+                    self.report_fixed(id, parsed, reference.to_owned(), kind);
+                } else {
+                    self.leave(id, trimmed, Problem::BareName);
+                }
+            }
+            Ok(parsed) if has_selector(reference) => self.report(id, within, parsed, kind),
+            Ok(parsed) if has_host(reference) => self.report_incomplete(id, within, parsed, kind),
+            Ok(_) => self.leave(id, trimmed, Problem::BareName),
+            Err(problem) => self.leave(id, trimmed, problem),
+        }
+    }
+
+    /// Lines of text under a key that says they are images: all of them are references, or the text is like
+    /// any other.
+    pub(crate) fn lines(&mut self, id: Id, kind: Kind) {
+        let document = self.document;
+        let Some(text) = document.text(id) else {
+            return;
+        };
+        let lines = tokens(text, |c| c == '\n' || c == '\r');
+        let lines: Vec<_> = lines
+            .into_iter()
+            .map(|(start, line)| (start + line.len() - line.trim_start().len(), line.trim()))
+            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+            .collect();
+        let all = lines
+            .iter()
+            .all(|(_, line)| has_selector(line) && check(line).is_ok());
+        if !all || lines.is_empty() || lines.len() > MAX_APART.1 {
+            self.free(id, kind);
+            return;
+        }
+        for (start, line) in lines {
+            if let Ok(reference) = check(line) {
+                self.report(id, start..start + line.len(), reference, kind);
+            }
+        }
+    }
+
+    /// A list whose every entry is a name with a version, such as `team/app:v2`, under a key that says
+    /// nothing: its entries are listed. Returns whether it is one.
+    pub(crate) fn short_references(&mut self, list: Id) -> bool {
+        let document = self.document;
+        let items = document.sequence(list);
+        let reference = |item: &Id| {
+            let text = document.text(*item).map(trim).unwrap_or_default();
+            short_reference(text) || fully_qualified(text).is_some()
+        };
+        let short = |item: &Id| {
+            let text = document.text(*item).map(trim).unwrap_or_default();
+            short_reference(text)
+        };
+        if !items.iter().all(reference) || !items.iter().any(short) {
+            return false;
+        }
+        for (index, &item) in items.iter().enumerate() {
+            let text = document.text(item).map(trim).unwrap_or_default();
+            self.within(Segment::Index(index), |walk| match fully_qualified(text) {
+                Some(_) => walk.free(item, Kind::Values),
+                None => walk.leave(item, text, Problem::MayBeImage),
+            });
+        }
+        true
     }
 
     /// The fields of a mapping that are read together. Returns the values that are dealt with.
@@ -104,24 +282,32 @@ impl Walk<'_, '_> {
             });
             return vec![name];
         }
-        self.split(id, mode)
+        if let Some(taken) = self
+            .kustomize_image(id, mode)
+            .or_else(|| self.copy(id, mode))
+        {
+            return taken;
+        }
+        self.compose(id, mode)
     }
 
-    /// A `ConfigMap`: values that are a reference and nothing else count, scripts do not.
-    pub(crate) fn config_map(&mut self, id: Id) {
+    /// Tools that copy images say from where and to where: only the first is an image that exists.
+    fn copy(&mut self, id: Id, mode: Mode) -> Option<Vec<Id>> {
         let document = self.document;
-        let Some(data) = document.get(id, "data") else {
-            return;
-        };
-        if !self.seen.insert(document.target(data)) {
-            return;
+        let text = |key| self.filled(id, key).and_then(|value| document.text(value));
+        let source = ["source", "src", "from"]
+            .into_iter()
+            .find(|key| text(key).is_some())?;
+        let target = ["target", "dest", "destination", "to"];
+        let target = target.into_iter().find(|key| text(key).is_some())?;
+        let is_image =
+            |key| text(key).is_some_and(|text| text.contains(['/', ':']) && check(text).is_ok());
+        if !is_image(source) || !is_image(target) {
+            return None;
         }
-        self.within(Segment::Key("data"), |walk| {
-            for &(key, value) in document.mapping(data) {
-                let key = document.scalar(key).unwrap_or_default();
-                walk.within(Segment::Key(key), |walk| walk.free(value, Kind::ConfigMap));
-            }
-        });
+        let (from, to) = (self.filled(id, source)?, self.filled(id, target)?);
+        self.within(Segment::Key(source), |walk| walk.listed(from, mode.field()));
+        Some(vec![from, to])
     }
 
     /// A resource's metadata: annotations that name an image are listed.
@@ -172,6 +358,13 @@ impl Walk<'_, '_> {
             });
         }
     }
+}
+
+/// Whether a text can be a host and its port.
+fn is_address(text: &str) -> bool {
+    let (name, tag) = split_tag(text);
+    let port = tag.is_some_and(|tag| tag.parse::<u16>().is_ok_and(|port| port > 99));
+    port && !name.contains('/')
 }
 
 /// The pieces of `text` between characters that end one, with where they begin.

@@ -1,25 +1,27 @@
 //! YAML inside a scalar: manifests in a `ConfigMap`, values in a chart's resource.
 
+use std::ops::Range;
+
+use crate::check::fully_qualified;
 use crate::error::FindError;
-use crate::find::kind;
-use crate::occurrence::{Found, InputKind, NotUnderstood, Occurrence, Site};
-use crate::scalar::{Locator, Scalar, Style};
-use crate::text::Text;
+use crate::form;
+use crate::occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence, Site};
+use crate::scalar::{Locator, Scalar};
+use crate::text::{Text, trim};
 use crate::tree::{Documents, Id};
 use crate::walk::Walk;
 
+/// How deep texts inside of texts are read: a Secret that holds a `ConfigMap` that holds a manifest.
+const MAX_INNER: usize = 3;
+
 impl Walk<'_, '_> {
-    /// Reads a literal block as YAML. Returns whether it is some that has images; scripts, settings and
-    /// prose are not.
+    /// Reads a scalar as YAML. Returns whether it is some that has images; scripts, settings and prose are
+    /// not.
     pub(crate) fn inner_yaml(&mut self, id: Id) -> bool {
         let Some(scalar) = Scalar::of(self.text, self.document, id) else {
             return false;
         };
-        // One level: what is inside the inside is left.
-        if self.inner || scalar.style != Style::Literal || !scalar.value.contains("mage") {
-            return false;
-        }
-        let Ok(Some(found)) = read(self.text.name, &scalar.value) else {
+        let Some(found) = self.read_inner(&scalar.value) else {
             return false;
         };
         // `scalar` counts in the whole text, marks of byte order included.
@@ -33,11 +35,41 @@ impl Walk<'_, '_> {
         };
         let inner = Inner {
             scalar: &scalar,
-            locator,
+            value: &scalar.value,
+            locator: Some(locator),
             path: self.path_text(),
         };
         self.adopt(&inner, found);
         true
+    }
+
+    /// Reads a text that the scalar `id` holds in an encoded form: a reference, or YAML.
+    pub(crate) fn decoded(&mut self, id: Id, text: &str, kind: Kind) {
+        if let Some(reference) = fully_qualified(trim(text)) {
+            self.report_fixed(id, reference, trim(text).to_owned(), kind);
+            return;
+        }
+        let Some(scalar) = Scalar::of(self.text, self.document, id) else {
+            return;
+        };
+        if let Some(found) = self.read_inner(text) {
+            let inner = Inner {
+                scalar: &scalar,
+                value: text,
+                locator: None,
+                path: self.path_text(),
+            };
+            self.adopt(&inner, found);
+        }
+    }
+
+    fn read_inner(&self, value: &str) -> Option<Found> {
+        // Every form has the word in it, or the key of a patch.
+        let may_have = value.contains("mage") || value.contains("path");
+        if self.depth >= MAX_INNER || !may_have {
+            return None;
+        }
+        read(self, value).ok().flatten()
     }
 
     /// Takes over what was found inside, with its place in the whole text.
@@ -50,16 +82,21 @@ impl Walk<'_, '_> {
             let occurrence = self.outer(inner, occurrence);
             self.found.incomplete.push(occurrence);
         }
-        let starts = line_starts(&inner.scalar.value);
+        let starts = line_starts(inner.value);
         for left in found.not_understood {
             let start = starts.get(left.line - 1).copied().unwrap_or_default();
-            let at = inner.locator.locate(&(start..start + 1));
+            let at = inner.locate(&(start..start + 1));
             let begin = inner.scalar.raw.start - self.text.base;
+            let located = at.is_some();
             let (line, column) = self.text.position(at.map_or(begin, |at| at.start));
             let path = inner.path(left.object.as_deref(), &left.path);
             self.found.not_understood.push(NotUnderstood {
                 line,
-                column: column + left.column - 1,
+                column: if located {
+                    column + left.column - 1
+                } else {
+                    column
+                },
                 document: self.document.number,
                 object: self.object.clone(),
                 path,
@@ -70,12 +107,12 @@ impl Walk<'_, '_> {
 
     fn outer(&self, inner: &Inner<'_>, occurrence: Occurrence) -> Occurrence {
         let base = self.text.base;
-        let place = inner.locator.locate(&occurrence.span);
+        let place = inner.locate(&occurrence.span);
         let begin = inner.scalar.raw.start - base;
         let span = place.clone().unwrap_or(begin..inner.scalar.raw.end - base);
         let (line, column) = self.text.position(span.start);
         let whole = matches!(occurrence.site, Site::Whole(..));
-        let literal = inner.scalar.value.get(occurrence.span.clone()) == Some(&occurrence.text);
+        let literal = inner.value.get(occurrence.span.clone()) == Some(&occurrence.text);
         let site = if place.is_some() && whole && literal {
             Site::Whole(inner.scalar.clone(), occurrence.span.clone())
         } else {
@@ -97,11 +134,18 @@ impl Walk<'_, '_> {
 /// The scalar around a text.
 struct Inner<'a> {
     scalar: &'a Scalar,
-    locator: Locator<'a>,
+    /// The text inside.
+    value: &'a str,
+    /// Finds stretches of the text inside in the text around it; `None` if they are encoded there.
+    locator: Option<Locator<'a>>,
     path: String,
 }
 
 impl Inner<'_> {
+    fn locate(&self, within: &Range<usize>) -> Option<Range<usize>> {
+        self.locator.as_ref()?.locate(within)
+    }
+
     /// The path outside, then the resource and the path inside.
     fn path(&self, object: Option<&str>, path: &str) -> String {
         match object {
@@ -111,26 +155,31 @@ impl Inner<'_> {
     }
 }
 
-/// What is found in a text, if it is YAML whose every document is a resource or a mapping.
-fn read(name: &str, value: &str) -> Result<Option<Found>, FindError> {
-    let text = Text::new(value.as_bytes(), name)?;
+/// What is found in a text, if it is YAML whose every document is a mapping or a patch.
+fn read(outer: &Walk<'_, '_>, value: &str) -> Result<Option<Found>, FindError> {
+    let text = Text::new(value.as_bytes(), outer.text.name)?;
     let mut documents = Documents::new(&text);
     let mut found = Found::new(InputKind::Values);
+    let mut known = false;
     while let Some(document) = documents.next()? {
-        match kind(&text, &document)? {
-            Some(InputKind::Manifests | InputKind::Values)
-                if document.is_mapping(document.root()) =>
-            {
-                let mut walk = Walk::new(&text, &document, &mut found);
-                walk.inner = true;
-                walk.run()?;
-            }
-            None => {}
-            Some(_) => return Ok(None),
+        let root = document.root();
+        let Some(form) = form::recognise(&text, &document)? else {
+            continue;
+        };
+        let items = document.sequence(root);
+        let mappings = items.iter().all(|item| document.is_mapping(*item));
+        if !document.is_mapping(root) && !mappings {
+            return Ok(None);
         }
+        known |= form != InputKind::Values;
+        let mut walk = Walk::new(&text, &document, &mut found);
+        walk.depth = outer.depth + 1;
+        walk.confidential = outer.confidential;
+        walk.kustomize = outer.kustomize;
+        form::read(&mut walk, form)?;
     }
-    let nothing = found.occurrences.is_empty() && found.incomplete.is_empty();
-    Ok((!nothing).then_some(found))
+    let named = !found.occurrences.is_empty() || !found.incomplete.is_empty();
+    Ok((named || (known && !found.is_empty())).then_some(found))
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

@@ -9,15 +9,19 @@
 //! The crate reads no file, prints nothing and knows no environment.
 
 mod check;
+mod compose;
 mod diff;
 mod edit;
+mod encoding;
 mod error;
 mod fields;
 mod find;
+mod form;
 mod free;
+mod helm;
 mod inner;
 mod list;
-mod locks;
+mod lists;
 mod occurrence;
 mod pod;
 mod relocate;
@@ -25,7 +29,7 @@ mod report;
 mod rewrite;
 mod scalar;
 mod secret;
-mod split;
+mod stored;
 mod text;
 mod tree;
 mod walk;

@@ -23,6 +23,24 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether there is no reference, complete or not, and nothing to tell of either.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many references, names and other places were found.
+    pub(crate) fn len(&self) -> usize {
+        self.occurrences.len() + self.incomplete.len() + self.not_understood.len()
+    }
+
+    /// Puts everything in the order of the text.
+    pub(crate) fn sort(&mut self) {
+        self.occurrences.sort_by_key(|found| found.span.start);
+        self.incomplete.sort_by_key(|found| found.span.start);
+        self.not_understood
+            .sort_by_key(|place| (place.line, place.column));
+    }
+
     pub(crate) fn new(input: InputKind) -> Self {
         Self {
             input,
@@ -45,8 +63,28 @@ pub enum InputKind {
     ImagesLock,
     /// Kubernetes resources, as YAML or JSON.
     Manifests,
-    /// A Helm values file, or other YAML that is no Kubernetes resource.
+    /// A Kustomization or a Component of Kustomize.
+    Kustomization,
+    /// A JSON patch (RFC 6902), as YAML or JSON.
+    JsonPatch,
+    /// A `ZarfPackageConfig`.
+    ZarfPackage,
+    /// An oc-mirror `ImageSetConfiguration`.
+    OcMirror,
+    /// A definition of SUSE's Edge Image Builder.
+    EdgeImageBuilder,
+    /// A manifest of `KubeKey`'s artifacts.
+    KubeKeyManifest,
+    /// The cluster configuration of RKE1.
+    RkeCluster,
+    /// What `skopeo sync --src yaml` reads.
+    SkopeoSync,
+    /// A chart's `Chart.yaml`.
+    HelmChart,
+    /// A Helm values file, or other YAML whose form is not known.
     Values,
+    /// Nothing but comments and blank lines.
+    Empty,
 }
 
 impl InputKind {
@@ -57,7 +95,38 @@ impl InputKind {
             Self::HaulerImages => "hauler-images",
             Self::ImagesLock => "images-lock",
             Self::Manifests => "manifests",
+            Self::Kustomization => "kustomization",
+            Self::JsonPatch => "json-patch",
+            Self::ZarfPackage => "zarf-package",
+            Self::OcMirror => "oc-mirror",
+            Self::EdgeImageBuilder => "edge-image-builder",
+            Self::KubeKeyManifest => "kubekey-manifest",
+            Self::RkeCluster => "rke-cluster",
+            Self::SkopeoSync => "skopeo-sync",
+            Self::HelmChart => "helm-chart",
             Self::Values => "values",
+            Self::Empty => "empty",
+        }
+    }
+
+    /// What it is, for people: `Kubernetes manifests`.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::List => "a list of references",
+            Self::HaulerImages => "a hauler Images document",
+            Self::ImagesLock => "an imgpkg ImagesLock",
+            Self::Manifests => "Kubernetes manifests",
+            Self::Kustomization => "a Kustomization",
+            Self::JsonPatch => "a JSON patch",
+            Self::ZarfPackage => "a Zarf package definition",
+            Self::OcMirror => "an oc-mirror ImageSetConfiguration",
+            Self::EdgeImageBuilder => "an Edge Image Builder definition",
+            Self::KubeKeyManifest => "a KubeKey manifest",
+            Self::RkeCluster => "an RKE cluster configuration",
+            Self::SkopeoSync => "a skopeo sync source",
+            Self::HelmChart => "a Helm chart's Chart.yaml",
+            Self::Values => "YAML of no known form",
+            Self::Empty => "an empty file",
         }
     }
 }
@@ -114,8 +183,10 @@ pub(crate) enum Piece {
     Hub,
     /// The path between registry and last component.
     Namespace,
-    /// The rest of the name, all of it where nothing else names the registry.
+    /// The rest of the name, all of it where nothing else names the registry. May end in a tag and a digest.
     Name,
+    /// A name that is looked for, so that it stays what it is (Kustomize's `name`).
+    FixedName,
     /// The tag.
     Tag,
     /// What follows the tag after a hyphen (Istio's `variant`).
@@ -126,6 +197,13 @@ pub(crate) enum Piece {
     Sha,
     /// Whether the digest is used at all (Cilium's `useDigest`).
     UseDigest,
+}
+
+impl Piece {
+    /// Whether it is the name, whose position is the reference's.
+    pub(crate) fn is_name(self) -> bool {
+        matches!(self, Self::Name | Self::FixedName)
+    }
 }
 
 /// The places in which references are found.
@@ -152,6 +230,10 @@ pub enum Kind {
     Environment,
     /// A value of a `ConfigMap` that is a reference and nothing else.
     ConfigMap,
+    /// A value of a `Secret` that is a reference and nothing else.
+    Secret,
+    /// An entry of an image list of a tool (skopeo).
+    ImageList,
     /// A field of a custom resource outside of any container.
     CustomResource,
     /// A field of a Helm values file.
@@ -172,6 +254,8 @@ impl Kind {
             Self::Argument => "argument",
             Self::Environment => "environment",
             Self::ConfigMap => "config-map",
+            Self::Secret => "secret",
+            Self::ImageList => "image-list",
             Self::CustomResource => "custom-resource",
             Self::Values => "values",
         }
@@ -209,7 +293,10 @@ impl fmt::Display for NotUnderstood {
         if let Some(object) = &self.object {
             write!(f, "{object} ")?;
         }
-        write!(f, "{}: {}", self.path, self.problem)?;
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{}", self.problem)?;
         if !self.text.is_empty() {
             write!(f, " (`{}`)", self.text)?;
         }

@@ -2,10 +2,11 @@
 
 use crate::check::{Placeholder, check, has_selector};
 use crate::error::{FindError, Problem};
+use crate::helm;
 use crate::occurrence::Kind;
 use crate::text::trim;
 use crate::tree::Id;
-use crate::walk::{Mode, Segment, Walk};
+use crate::walk::{Mode, Segment, Walk, image_key};
 
 impl<'a> Walk<'a, '_> {
     /// A list of containers, wherever it stands.
@@ -25,8 +26,16 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 
-    fn container(&mut self, item: Id, kind: Kind, mode: Mode) -> Result<(), FindError> {
+    /// One container; where a list of strings is called containers, one of those.
+    ///
+    /// # Errors
+    /// If a template's variable takes the image's place and nothing will replace it any more.
+    pub(crate) fn container(&mut self, item: Id, kind: Kind, mode: Mode) -> Result<(), FindError> {
         let document = self.document;
+        if document.scalar(item).is_some() {
+            self.listed(item, kind);
+            return Ok(());
+        }
         if let Some(image) = document.get(item, "image") {
             self.within(Segment::Key("image"), |walk| {
                 let keys = document.mapping(item).iter().map(|(key, _)| *key);
@@ -103,7 +112,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// One argument: `--flag=value`, or a value after the flag before it.
-    fn argument(&mut self, id: Id, before: &str) {
+    pub(crate) fn argument(&mut self, id: Id, before: &str) {
         let Some(text) = self.document.text(id) else {
             return;
         };
@@ -116,6 +125,36 @@ impl<'a> Walk<'a, '_> {
         self.value(id, text, value, named, Kind::Argument);
     }
 
+    /// A list of `NAME=value`, or of mappings with name and value.
+    ///
+    /// # Errors
+    /// Those of [`Walk::node`].
+    pub(crate) fn assignments(&mut self, list: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        if !self.seen.insert(document.target(list)) {
+            return Ok(());
+        }
+        for (index, &item) in document.sequence(list).iter().enumerate() {
+            self.within(Segment::Index(index), |walk| {
+                if document.scalar(item).is_none() {
+                    return walk.node(item, mode);
+                }
+                walk.assignment(item);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// `NAME=value`.
+    fn assignment(&mut self, id: Id) {
+        let Some(text) = self.document.text(id) else {
+            return;
+        };
+        let (name, value) = text.split_once('=').unwrap_or(("", text));
+        self.value(id, text, value, image_key(name), Kind::Environment);
+    }
+
     /// One environment variable, a mapping with name and value. Returns whether it is one.
     pub(crate) fn environment(&mut self, entry: Id) -> bool {
         let document = self.document;
@@ -126,29 +165,66 @@ impl<'a> Walk<'a, '_> {
             return false;
         };
         if let Some(text) = document.text(value) {
-            let named = name.starts_with("RELATED_IMAGE_") || name.ends_with("IMAGE");
             self.within(Segment::Key("value"), |walk| {
-                walk.value(value, text, text, named, Kind::Environment);
+                if name.contains('.') && part_of_image(name) {
+                    walk.leave(
+                        value,
+                        &format!("{name}={text}"),
+                        Problem::Undecided("a parameter sets one part of a reference"),
+                    );
+                } else {
+                    walk.value(value, text, text, image_key(name), Kind::Environment);
+                }
             });
         }
         document.scalar(value).is_some()
     }
 
-    /// A value that may be an image: `value` is the end of `text`, the scalar's whole value. Where its
-    /// name says that it is one, less is asked of it.
+    /// The value of an environment variable whose name is not known.
+    pub(crate) fn env_value(&mut self, id: Id) {
+        if let Some(text) = self.document.text(id) {
+            self.value(id, text, text, false, Kind::Environment);
+        }
+    }
+
+    /// A value that may be an image: `value` is the end of `text`, the scalar's whole value. If its name
+    /// says that it is one, less is asked of it. The program that reads it may complete it, so that no tag
+    /// is added.
     fn value(&mut self, id: Id, text: &'a str, value: &'a str, named: bool, kind: Kind) {
         // Several images at once: each must then say itself that it is one.
         if !named || value.contains([',', '=']) {
             self.free(id, kind);
             return;
         }
-        let start = text.len() - value.len();
+        let within = text.len() - value.len()..text.len();
         match check(value) {
-            Ok(reference) if has_selector(value) || value.contains('/') => {
-                self.report(id, start..text.len(), reference, kind);
+            Ok(reference) if has_selector(value) => self.report(id, within, reference, kind),
+            Ok(reference) if value.contains('/') => {
+                self.report_incomplete(id, within, reference, kind);
             }
+            Ok(_) if is_word(value) => self.leave(id, value, Problem::BareName),
             Ok(_) => {}
             Err(problem) => self.leave(id, value, problem),
         }
     }
+}
+
+/// Whether a value can be an image's short name rather than a number or a truth value.
+fn is_word(value: &str) -> bool {
+    value.len() > 1
+        && value.starts_with(|c: char| c.is_ascii_lowercase())
+        && helm::printed(value).is_none()
+        && !matches!(value, "true" | "false" | "null" | "none")
+}
+
+/// Whether a dotted name, as charts' parameters have, is a part of an image and not all of it.
+fn part_of_image(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let (above, last) = lower.rsplit_once('.').unwrap_or_default();
+    above.contains("image")
+        && matches!(
+            last,
+            "registry" | "repository" | "name" | "tag" | "version" | "digest" | "sha"
+        )
+        || matches!(last, "imageregistry" | "imagerepository" | "imagetag")
 }

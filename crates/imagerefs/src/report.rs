@@ -72,7 +72,21 @@ impl Walk<'_, '_> {
     }
 
     /// The same for a name whose tag is filled in by something else.
-    pub(crate) fn report_incomplete(&mut self, id: Id, reference: Reference, kind: Kind) {
+    pub(crate) fn report_incomplete(
+        &mut self,
+        id: Id,
+        within: Range<usize>,
+        reference: Reference,
+        kind: Kind,
+    ) {
+        let before = self.found.occurrences.len();
+        self.report(id, within, reference, kind);
+        let reported = self.found.occurrences.split_off(before);
+        self.found.incomplete.extend(reported);
+    }
+
+    /// Reports a reference that the scalar `id` stands for, and that cannot be edited there.
+    pub(crate) fn report_fixed(&mut self, id: Id, reference: Reference, text: String, kind: Kind) {
         let Some(scalar) = Scalar::of(self.text, self.document, id) else {
             return;
         };
@@ -80,12 +94,8 @@ impl Walk<'_, '_> {
             return;
         }
         let within = 0..scalar.value.len();
-        let text = scalar.value.to_string();
         let occurrence = self.occurrence(&scalar, &within, reference, text, kind);
-        let site = Site::Whole(scalar, within);
-        self.found
-            .incomplete
-            .push(Occurrence { site, ..occurrence });
+        self.found.occurrences.push(occurrence);
     }
 
     /// Reports a reference that several scalars make; the one with the repository names the place.
@@ -97,7 +107,7 @@ impl Walk<'_, '_> {
         complete: bool,
         kind: Kind,
     ) {
-        let name = pieces.iter().find(|(piece, _)| *piece == Piece::Name);
+        let name = pieces.iter().find(|(piece, _)| piece.is_name());
         let Some(&(_, name)) = name else {
             return;
         };
@@ -108,7 +118,7 @@ impl Walk<'_, '_> {
             Scalar::of(self.text, self.document, id).map(|scalar| (piece, scalar))
         });
         let scalars: Vec<_> = scalars.collect();
-        let Some((_, scalar)) = scalars.iter().find(|(piece, _)| *piece == Piece::Name) else {
+        let Some((_, scalar)) = scalars.iter().find(|(piece, _)| piece.is_name()) else {
             return;
         };
         let within = 0..scalar.value.len();
@@ -168,7 +178,11 @@ impl Walk<'_, '_> {
             document: self.document.number,
             object: self.object.clone(),
             path: self.path_text(),
-            text: problem.excerpt(text),
+            text: if self.confidential {
+                String::new()
+            } else {
+                problem.excerpt(text)
+            },
             problem,
         });
     }

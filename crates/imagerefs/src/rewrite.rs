@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use sealift_oci::{Digest, Reference};
 
 use crate::edit::{Edit, RewriteError, splice};
+use crate::encoding::decode;
 use crate::error::{FindError, Problem};
-use crate::find::find;
+use crate::find::find_in;
 use crate::list::is_list;
 use crate::occurrence::{Found, InputKind, NotUnderstood, Occurrence};
 use crate::text::Text;
@@ -79,10 +80,11 @@ pub struct Rewrite {
 /// Plans the rewrite of `bytes` by `mapping`; `name` is for messages.
 ///
 /// # Errors
-/// The same as [`find`]'s: what cannot be read is not edited.
+/// The same as [`find`](crate::find)'s: what cannot be read is not edited.
 pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<Rewrite, FindError> {
-    let text = Text::new(bytes, name)?;
-    let found = find(name, bytes)?;
+    let (decoded, _) = decode(bytes, name)?;
+    let text = Text::new(&decoded, name)?;
+    let found = find_in(&text)?;
     let mut plan = Rewrite::new(&found, Digest::sha256(bytes), !is_list(&text));
     let mut places = group::Places::default();
     for (complete, occurrence) in both(found) {
@@ -93,7 +95,7 @@ pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<R
         };
         plan.consider(&mut places, occurrence, complete, answer);
     }
-    plan.settle(places, &text, bytes);
+    plan.settle(places, &text, &decoded);
     Ok(plan)
 }
 
@@ -213,10 +215,11 @@ impl Rewrite {
     /// # Errors
     /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
-        let out = splice(bytes, &self.source, &self.edits)?;
-        if !self.edits.is_empty() && self.yaml {
-            verify::same_but_for(bytes, &out, &self.expected)?;
-        }
-        Ok(out)
+        splice(bytes, &self.source, &self.edits, |before, after| {
+            if self.yaml {
+                verify::same_but_for(before, after, &self.expected)?;
+            }
+            Ok(())
+        })
     }
 }

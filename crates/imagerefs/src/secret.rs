@@ -8,6 +8,7 @@ use sealift_oci::{Digest, is_subdomain};
 use thiserror::Error;
 
 use crate::edit::{Edit, RewriteError, splice};
+use crate::encoding::decode;
 use crate::error::{FindError, Problem};
 use crate::occurrence::NotUnderstood;
 use crate::text::Text;
@@ -88,7 +89,8 @@ pub fn plan_pull_secret(
             text: secret.chars().take(253).collect(),
         });
     }
-    let text = Text::new(bytes, name)?;
+    let (decoded, _) = decode(bytes, name)?;
+    let text = Text::new(&decoded, name)?;
     let mut plan = PullSecret {
         edits: Vec::new(),
         settled: Vec::new(),
@@ -157,11 +159,9 @@ impl PullSecret {
     /// # Errors
     /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
-        let out = splice(bytes, &self.source, &self.edits)?;
-        if !self.edits.is_empty() {
-            verify::same_but_for(bytes, &out, &self.secret, self.edits.len())?;
-        }
-        Ok(out)
+        splice(bytes, &self.source, &self.edits, |before, after| {
+            verify::same_but_for(before, after, &self.secret, self.edits.len())
+        })
     }
 }
 

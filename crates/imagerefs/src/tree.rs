@@ -4,7 +4,7 @@
 //! Depth and number of nodes are bounded.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
@@ -51,6 +51,8 @@ pub(crate) struct Document<'t> {
     nodes: Vec<Node<'t>>,
     /// How many aliases name a node.
     uses: HashMap<Id, usize>,
+    /// Scalars with the tag `!!str`, which are texts without quotes too.
+    strings: HashSet<Id>,
     root: Id,
 }
 
@@ -103,6 +105,7 @@ impl<'t> Document<'t> {
     /// Whether a scalar is written without quotes, so that it may be no string.
     pub(crate) fn is_plain(&self, id: Id) -> bool {
         matches!(self.node(id).value, Value::Scalar(_, ScalarStyle::Plain))
+            && !self.strings.contains(&self.target(id))
     }
 
     /// Whether the document writes its keys in double quotes, as JSON has to.
@@ -219,6 +222,7 @@ impl<'t> Documents<'t> {
             number: self.number,
             nodes: builder.nodes,
             uses: builder.uses,
+            strings: builder.strings,
             root: builder.root,
         })
     }
@@ -267,13 +271,17 @@ struct Builder<'t> {
     open: Vec<Open>,
     anchors: HashMap<usize, Id>,
     uses: HashMap<Id, usize>,
+    strings: HashSet<Id>,
     root: Id,
 }
 
 impl<'t> Builder<'t> {
     fn event(&mut self, event: Event<'t>, span: Range<usize>) -> Result<(), Problem> {
         match event {
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
+                if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str") {
+                    self.strings.insert(self.nodes.len());
+                }
                 self.leaf(Value::Scalar(text, style), span, anchor)
             }
             Event::Alias(anchor) => {

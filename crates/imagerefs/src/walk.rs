@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::check::Placeholder;
+use crate::compose::Scope;
 use crate::error::{FindError, Problem};
+use crate::form::is_patch;
 use crate::occurrence::{Found, Kind};
-use crate::split::Inherited;
 use crate::text::Text;
 use crate::tree::{Document, Id};
 
@@ -48,12 +49,16 @@ pub(crate) struct Walk<'a, 't> {
     pub(crate) path: Vec<Segment<'a>>,
     /// The resource that the walk is in.
     pub(crate) object: Option<String>,
-    /// What the mappings around the place give to images in it.
-    pub(crate) inherited: Inherited,
+    /// What the mappings around the place say of images in it.
+    pub(crate) scope: Scope,
     /// Nodes that were reported or gone through; what is anchored is met again at each alias.
     pub(crate) seen: HashSet<Id>,
-    /// Whether the text is a scalar of another document.
-    pub(crate) inner: bool,
+    /// How many scalars of other documents the text is inside of.
+    pub(crate) depth: usize,
+    /// Whether nothing of the text may be repeated but references: a Secret's.
+    pub(crate) confidential: bool,
+    /// Whether `images` are overrides by Kustomize's rules.
+    pub(crate) kustomize: bool,
 }
 
 impl<'a, 't> Walk<'a, 't> {
@@ -68,9 +73,11 @@ impl<'a, 't> Walk<'a, 't> {
             found,
             path: Vec::new(),
             object: None,
-            inherited: Inherited::default(),
+            scope: Scope::default(),
             seen: HashSet::new(),
-            inner: false,
+            depth: 0,
+            confidential: false,
+            kustomize: false,
         }
     }
 
@@ -100,13 +107,25 @@ impl<'a, 't> Walk<'a, 't> {
             self.seen.insert(document.target(id));
             return self.resource(id, mode);
         }
-        for (index, &item) in document.sequence(id).iter().enumerate() {
-            if !document.is_alias(id) {
-                self.within(Segment::Index(index), |walk| walk.node(item, mode))?;
-            }
+        if document.is_sequence(id) && !document.is_alias(id) {
+            return self.sequence(id, mode);
         }
         if document.scalar(id).is_some() && !matches!(mode, Mode::Builtin { .. }) {
             self.free(id, mode.field());
+        }
+        Ok(())
+    }
+
+    fn sequence(&mut self, id: Id, mode: Mode) -> Result<(), FindError> {
+        let custom = !matches!(mode, Mode::Builtin { .. } | Mode::Root);
+        if custom && is_patch(self.document, id) {
+            return self.json_patch(id);
+        }
+        if custom && self.short_references(id) {
+            return Ok(());
+        }
+        for (index, &item) in self.document.sequence(id).iter().enumerate() {
+            self.within(Segment::Index(index), |walk| walk.node(item, mode))?;
         }
         Ok(())
     }
@@ -127,11 +146,13 @@ impl<'a, 't> Walk<'a, 't> {
         let label = self.label(id);
         let outer_object = std::mem::replace(&mut self.object, label);
         let outer_path = std::mem::take(&mut self.path);
+        let outer_kustomize = self.kustomize;
+        self.kustomize |= api.contains(".fluxcd.io/");
         let result = match kind {
             // Schemas: descriptions, properties called `image`, defaults of somebody else's resources.
-            "CustomResourceDefinition" | "Secret" => Ok(()),
-            "ConfigMap" if api == "v1" => {
-                self.config_map(id);
+            "CustomResourceDefinition" => Ok(()),
+            "ConfigMap" | "Secret" if api == "v1" => {
+                self.stored_texts(id, kind);
                 Ok(())
             }
             "ImageSet" if api.starts_with("operator.tigera.io/") => {
@@ -144,7 +165,7 @@ impl<'a, 't> Walk<'a, 't> {
             _ if builtin(api) => self.mapping(
                 id,
                 Mode::Builtin {
-                    strict: mode == Mode::Root && !self.inner,
+                    strict: mode == Mode::Root && self.depth == 0,
                 },
                 true,
             ),
@@ -159,6 +180,7 @@ impl<'a, 't> Walk<'a, 't> {
         };
         self.object = outer_object;
         self.path = outer_path;
+        self.kustomize = outer_kustomize;
         result
     }
 
@@ -182,9 +204,9 @@ impl<'a, 't> Walk<'a, 't> {
     /// The pairs of a mapping; `top` where the mapping is a resource.
     fn mapping(&mut self, id: Id, mode: Mode, top: bool) -> Result<(), FindError> {
         let document = self.document;
-        let outer = self.inherited;
+        let outer = self.scope;
         let taken = if matches!(mode, Mode::Custom | Mode::Values) {
-            self.inherited = self.inherit(id);
+            self.scope = self.scope(id);
             self.fields(id, mode)
         } else {
             Vec::new()
@@ -206,13 +228,20 @@ impl<'a, 't> Walk<'a, 't> {
                 _ => walk.pair(key, value, mode),
             })?;
         }
-        self.inherited = outer;
+        self.scope = outer;
         Ok(())
+    }
+
+    /// The value of a key, one step deeper in the path.
+    ///
+    /// # Errors
+    /// If an image's real value is missing.
+    pub(crate) fn pair_in(&mut self, key: &'a str, value: Id, mode: Mode) -> Result<(), FindError> {
+        self.within(Segment::Key(key), |walk| walk.pair(key, value, mode))
     }
 
     fn pair(&mut self, key: &'a str, value: Id, mode: Mode) -> Result<(), FindError> {
         let document = self.document;
-        let custom = !matches!(mode, Mode::Builtin { .. } | Mode::Root);
         match key {
             "containers" | "initContainers" | "ephemeralContainers"
                 if document.is_sequence(value) =>
@@ -224,34 +253,65 @@ impl<'a, 't> Walk<'a, 't> {
                 };
                 self.containers(value, kind, mode)
             }
-            "image" if document.get_text(value, "reference").is_some() => {
-                let id = document
-                    .get(value, "reference")
-                    .expect("it was there just now");
-                self.within(Segment::Key("reference"), |walk| {
-                    walk.container_image(id, Kind::ImageVolume, mode)
-                })
-            }
-            // A block device of Ceph has an image too, which is none of ours.
+            "image" if self.is_volume(value) => self.image_volume(value, mode),
+            // A block device of Ceph has an image too, which is not a container's.
             "rbd" if document.is_mapping(value) => Ok(()),
-            _ if custom && arguments(key) && document.is_sequence(value) => {
-                self.arguments(value);
-                Ok(())
-            }
-            _ if custom && image_key(key) && document.scalar(value).is_some() => {
-                self.image_field(key, value, mode.field());
-                Ok(())
-            }
-            _ => self.node(value, mode),
+            _ if matches!(mode, Mode::Builtin { .. } | Mode::Root) => self.node(value, mode),
+            _ => self.custom_pair(key, value, mode),
         }
     }
 
-    /// The key of the place where the walk is.
-    pub(crate) fn key(&self) -> Option<&'a str> {
-        self.path.iter().rev().find_map(|segment| match segment {
+    /// An image that is mounted: a mapping with a reference and nothing else but a policy.
+    fn is_volume(&self, value: Id) -> bool {
+        let document = self.document;
+        let other = |key: &Id| {
+            let key = document.scalar(*key).unwrap_or_default();
+            !matches!(key, "reference" | "pullPolicy")
+        };
+        document.get_text(value, "reference").is_some()
+            && !document.mapping(value).iter().any(|(key, _)| other(key))
+    }
+
+    fn image_volume(&mut self, value: Id, mode: Mode) -> Result<(), FindError> {
+        let Some(id) = self.document.get(value, "reference") else {
+            return Ok(());
+        };
+        self.within(Segment::Key("reference"), |walk| {
+            walk.container_image(id, Kind::ImageVolume, mode)
+        })
+    }
+
+    /// A pair outside of the resources of Kubernetes itself.
+    fn custom_pair(&mut self, key: &'a str, value: Id, mode: Mode) -> Result<(), FindError> {
+        let document = self.document;
+        let scalar = document.scalar(value).is_some();
+        if arguments(key) && document.is_sequence(value) {
+            self.arguments(value);
+        } else if assignments(key) && document.is_sequence(value) {
+            return self.assignments(value, mode);
+        } else if key == "blockedImages" {
+            // oc-mirror: what it must not copy.
+        } else if scalar && image_key(key) {
+            self.image_field(key, value, mode.field());
+        } else if images_key(key) {
+            return self.images(value, mode);
+        } else {
+            return self.node(value, mode);
+        }
+        Ok(())
+    }
+
+    /// The keys above the walk's position, the nearest first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.path.iter().rev().filter_map(|segment| match segment {
             Segment::Key(key) => Some(*key),
             Segment::Index(_) => None,
         })
+    }
+
+    /// The nearest key.
+    pub(crate) fn key(&self) -> Option<&'a str> {
+        self.keys().next()
     }
 
     /// `Kind/namespace/name` of a resource.
@@ -303,15 +363,32 @@ fn builtin(api: &str) -> bool {
 }
 
 /// Whether a key says that its value is an image.
-fn image_key(key: &str) -> bool {
-    key == "image"
-        || key == "imageName"
-        || ["Image", "_image", "-image", "_IMAGE"]
-            .iter()
-            .any(|end| key.ends_with(end))
+pub(crate) fn image_key(key: &str) -> bool {
+    const ENDS: &[&str] = &["Image", "_image", "-image", "IMAGE", ".image"];
+    matches!(key, "image" | "imageName" | "image_name")
+        || ENDS.iter().any(|end| key.ends_with(end))
+        || key.starts_with("RELATED_IMAGE_")
+}
+
+/// Whether a key says that its value is images: a list of them, or a mapping from names to them.
+pub(crate) fn images_key(key: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "images",
+        "image_list",
+        "image-list",
+        "imagelist",
+        "images.txt",
+    ];
+    let lower = key.to_ascii_lowercase();
+    ENDS.iter().any(|end| lower.ends_with(end))
 }
 
 /// Whether a key says that its value is a list of arguments.
 fn arguments(key: &str) -> bool {
     key == "args" || key == "command" || key.ends_with("Args")
+}
+
+/// Whether a key says that its value is a list of `NAME=value`.
+fn assignments(key: &str) -> bool {
+    matches!(key, "literals" | "environment" | "env")
 }

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use sealift_oci::{Algorithm, Digest, Reference};
 
+use crate::check::selector;
 use crate::error::Problem;
 use crate::occurrence::{Occurrence, Piece, Site};
 use crate::scalar::Scalar;
+use crate::text::trim;
 
 /// A stretch of a scalar's value and what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +19,11 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// All of a scalar but blanks around it, which the lines of a block end in.
     fn whole(scalar: &Scalar, new: String) -> Self {
-        let within = 0..scalar.value.len();
+        let text = trim(&scalar.value);
+        let start = scalar.value.find(text).unwrap_or_default();
+        let within = start..start + text.len();
         Self {
             scalar: scalar.clone(),
             within,
@@ -47,7 +52,7 @@ pub(crate) fn kept(occurrence: &Occurrence) -> Vec<Change> {
         Site::Whole(scalar, within) => vec![keep(scalar, within.clone())],
         Site::Split(pieces) => pieces
             .iter()
-            .map(|(_, scalar)| keep(scalar, 0..scalar.value.len()))
+            .map(|(_, scalar)| Change::whole(scalar, trim(&scalar.value).to_owned()))
             .collect(),
         Site::Fixed => Vec::new(),
     }
@@ -87,7 +92,7 @@ pub(crate) fn changes(
                 pieces,
                 changes: Vec::new(),
             };
-            fields.name(new);
+            fields.name(&occurrence.reference, new)?;
             if complete {
                 fields.selector(&occurrence.reference, new)?;
             }
@@ -115,31 +120,62 @@ impl<'a> Fields<'a> {
         };
         // Templates that put registry and name together without a slash have it here.
         let slash = matches!(piece, Piece::Registry | Piece::Hub | Piece::Namespace)
-            && scalar.value.ends_with('/');
+            && trim(&scalar.value).ends_with('/');
         let new = format!("{new}{}", if slash { "/" } else { "" });
         self.changes.push(Change::whole(scalar, new));
     }
 
     /// Registry and repository, over the fields that there are.
-    fn name(&mut self, new: &Reference) {
+    fn name(&mut self, old: &Reference, new: &Reference) -> Result<(), Problem> {
+        if self.get(Piece::FixedName).is_some() {
+            let same = old.name() == new.name();
+            return if same {
+                Ok(())
+            } else {
+                Err(Problem::NoField("newName"))
+            };
+        }
         let (path, last) = match new.repository().rsplit_once('/') {
             Some((path, last)) => (Some(path), last),
             None => (None, new.repository()),
         };
+        let selector = self.selector_in_name(new);
         if self.get(Piece::Hub).is_some() {
             let path = path.map(|path| format!("/{path}")).unwrap_or_default();
             self.set(Piece::Hub, &format!("{}{path}", new.registry()));
-            self.set(Piece::Name, last);
+            self.set(Piece::Name, &format!("{last}{selector}"));
         } else if self.get(Piece::Namespace).is_some() && self.get(Piece::Registry).is_some() {
             self.set(Piece::Registry, new.registry());
-            self.set(Piece::Namespace, path.unwrap_or_default());
-            self.set(Piece::Name, last);
+            self.set(Piece::Namespace, path.ok_or(Problem::EmptyPath)?);
+            self.set(Piece::Name, &format!("{last}{selector}"));
         } else if self.get(Piece::Registry).is_some() {
             self.set(Piece::Registry, new.registry());
-            self.set(Piece::Name, new.repository());
+            self.set(Piece::Name, &format!("{}{selector}", new.repository()));
         } else {
-            self.set(Piece::Name, &new.name());
+            self.set(Piece::Name, &format!("{}{selector}", new.name()));
         }
+        Ok(())
+    }
+
+    /// Tag and digest that the name has to end in, because it does so now.
+    fn selector_in_name(&self, new: &Reference) -> String {
+        let Some((tag, digest)) = self.name_selector() else {
+            return String::new();
+        };
+        let tag = new.tag().or(tag).filter(|_| tag.is_some());
+        let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
+        let own = self.get(Piece::Digest).is_some() || self.get(Piece::Sha).is_some();
+        let digest = match new.digest() {
+            Some(digest) => Some(digest.to_string()),
+            None => digest.map(str::to_owned),
+        };
+        let digest = digest.filter(|_| !own).map(|digest| format!("@{digest}"));
+        format!("{tag}{}", digest.unwrap_or_default())
+    }
+
+    /// Tag and digest that the name ends in.
+    fn name_selector(&self) -> Option<(Option<&'a str>, Option<&'a str>)> {
+        selector(trim(&self.get(Piece::Name)?.value))
     }
 
     /// Tag and digest, over the fields that there are.
@@ -159,12 +195,17 @@ impl<'a> Fields<'a> {
                 digest => digest.map(Digest::hex).unwrap_or_default(),
             };
             self.set(Piece::Sha, &hex);
-        } else if let Some(digest) = &digest {
+        } else if let Some(digest) = &digest
+            && self.name_selector().is_none()
+        {
             // A chart prints NAME:TAG, so that a digest can follow the tag.
             in_tag = format!("@{digest}");
         }
         if digest.is_some() && self.get(Piece::UseDigest).is_some() {
             self.set(Piece::UseDigest, "true");
+        }
+        if self.name_selector().is_some() {
+            return Ok(());
         }
         self.tag(old, new, &in_tag)
     }
@@ -184,7 +225,7 @@ impl<'a> Fields<'a> {
             return Err(Problem::NoField("tag"));
         };
         if let Some(variant) = self.get(Piece::Variant) {
-            let end = format!("-{}", variant.value);
+            let end = format!("-{}", trim(&variant.value));
             if let Some(tag) = wanted.strip_suffix(&end).filter(|_| digest.is_empty()) {
                 self.set(Piece::Tag, tag);
                 return Ok(());
@@ -192,7 +233,7 @@ impl<'a> Fields<'a> {
             self.set(Piece::Variant, "");
         }
         let text = format!("{wanted}{digest}");
-        if *field.value != *text {
+        if *trim(&field.value) != *text {
             self.set(Piece::Tag, &text);
         }
         Ok(())
@@ -207,7 +248,7 @@ impl<'a> Fields<'a> {
                 .any(|change| change.scalar.raw == scalar.raw)
             {
                 self.changes
-                    .push(Change::whole(scalar, scalar.value.to_string()));
+                    .push(Change::whole(scalar, trim(&scalar.value).to_owned()));
             }
         }
     }

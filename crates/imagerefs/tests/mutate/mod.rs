@@ -8,6 +8,10 @@ pub(crate) const SEEDS: &[&str] = &[
     "apiVersion: content.hauler.cattle.io/v1\nkind: Images\nspec:\n  images:\n  - name: busybox\r\n  - name: |\n      a/b:1\n",
     "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    kind: Pod\n    apiVersion: v1\n    spec:\n      containers:\n      - image: 'quay.io/a/b:1' # é\n      - image: quay.io/a/b:1\n  b: |-\n    {\"image\": \"quay.io/c/d:2\"}\n",
     "apiVersion: apps/v1\r\nkind: Deployment\r\nspec:\r\n  template:\r\n    spec:\r\n      serviceAccountName: x\r\n      containers:\r\n      - image: a/b:1\r\n        env:\r\n        - name: RELATED_IMAGE_X\r\n          value: c/d:2\r\n",
+    "kind: Kustomization\napiVersion: kustomize.config.k8s.io/v1beta1\nimages:\n- name: nginx\n  newName: quay.io/t/n\n  newTag: '1.25'\n- {name: redis, digest: 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}\npatches:\n- patch: |-\n    - op: replace\n      path: /spec/containers/0/image\n      value: t/b:1\n  target: {kind: Pod}\n",
+    "apiVersion: v1\nkind: Secret\nstringData:\n  a.yaml: |\n    apiVersion: v1\n    kind: ConfigMap\n    data:\n      X_IMAGE: t/a:v1\n      b.yaml: |\n        kind: Pod\n        apiVersion: v1\n        spec: {containers: [{image: quay.io/a/b:1}]}\n  cni: quay.io/c/d:2\n",
+    "driver:\n  repository: nvcr.io/nvidia\n  image: driver\n  version: \"450\"\nimage: {registry: quay.io, org: t, name: a, tag: v1, digest: \"\"}\nb: {image: {repository: 'ghcr.io/t/b:v3@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', tag: ''}}\nmyImage: t/c\nmyImageTag: v2\nimages: [t/d:1, {source: 't/e:2', target: r/e}, a=t/f:3]\nlist-images: |\n  t/g:1\n  t/h:2\n",
+    "quay.io:\n  images:\n    a/b: [\"1\", 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']\n    c/d: []\n---\nsystem_images: {etcd: 'r/e:v3'}\n",
 ];
 
 /// Pieces that mean something to YAML or to references.

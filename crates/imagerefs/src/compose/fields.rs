@@ -1,0 +1,260 @@
+//! The fields of one mapping that may be parts of a reference, by the role that their key gives them.
+
+use super::Scope;
+use crate::occurrence::Piece;
+use crate::text::trim;
+use crate::tree::{Document, Id};
+
+/// Keys of the registry.
+const REGISTRY: &[&str] = &[
+    "registry",
+    "imageRegistry",
+    "image_registry",
+    "registryHost",
+];
+/// More of them in a mapping that is an image's.
+const HOST: &[&str] = &["host", "hostname", "domain", "server"];
+/// Keys of the path between registry and name.
+const PATH: &[&str] = &["org", "organization", "organisation"];
+/// More of them in a mapping that is an image's.
+const OWNER: &[&str] = &[
+    "namespace",
+    "imageNamespace",
+    "project",
+    "owner",
+    "group",
+    "account",
+];
+/// Keys of the name, as a rule without a tag.
+const REPOSITORY: &[&str] = &[
+    "repository",
+    "repo",
+    "imageRepository",
+    "image_repository",
+    "newName",
+];
+const IMAGE: &[&str] = &["image", "imageName", "image_name"];
+/// Keys that are the name only in a mapping that is an image's.
+const NAME: &[&str] = &["name"];
+const LOCATION: &[&str] = &["path", "imagePath"];
+/// Keys of the tag.
+const TAG: &[&str] = &["tag", "imageTag", "image_tag", "newTag"];
+/// Keys that are the tag if there is no other.
+const VERSION: &[&str] = &["version", "imageVersion", "image_version"];
+/// Keys of the digest.
+const DIGEST: &[&str] = &["digest", "imageDigest", "image_digest"];
+/// Keys of a SHA-256 digest's digits.
+const SHA: &[&str] = &["sha", "sha256"];
+/// Keys of what charts add to a tag.
+const MODIFIER: &[&str] = &[
+    "tagSuffix",
+    "tagPrefix",
+    "imageSuffix",
+    "variant",
+    "flavor",
+    "flavour",
+    "distro",
+    "edition",
+];
+/// More of them in a mapping that is an image's.
+const IMAGE_MODIFIER: &[&str] = &[
+    "suffix",
+    "prefix",
+    "imagePrefix",
+    "arch",
+    "architecture",
+    "base",
+    "os",
+];
+/// Keys that say that a repository is an image's, whatever their value.
+const SPEAKS: &[&str] = &[
+    "tag",
+    "imageTag",
+    "newTag",
+    "digest",
+    "sha",
+    "pullPolicy",
+    "imagePullPolicy",
+    "useDigest",
+];
+
+/// A scalar that is neither null nor empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Field<'a> {
+    pub(crate) key: &'static str,
+    pub(crate) id: Id,
+    /// Its value without blanks around it.
+    pub(crate) text: &'a str,
+}
+
+impl Field<'_> {
+    /// Whether its key says version rather than tag.
+    pub(crate) fn is_version(&self) -> bool {
+        VERSION.contains(&self.key)
+    }
+}
+
+/// The fields of a mapping.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) registry: Option<Field<'a>>,
+    pub(crate) path: Option<Field<'a>>,
+    pub(crate) repository: Option<Field<'a>>,
+    pub(crate) image: Option<Field<'a>>,
+    pub(crate) name: Option<Field<'a>>,
+    pub(crate) location: Option<Field<'a>>,
+    pub(crate) tag: Option<Field<'a>>,
+    /// May be an empty text in quotes, which is room for one.
+    pub(crate) digest: Option<(Piece, Field<'a>)>,
+    pub(crate) use_digest: Option<Field<'a>>,
+    pub(crate) modifier: Option<Field<'a>>,
+    /// Whether there is a key for a tag, with or without a value.
+    pub(crate) tag_key: bool,
+    /// Whether some key says that the mapping is an image's.
+    pub(crate) speaks_of_image: bool,
+    /// Two fields of one role that differ.
+    pub(crate) conflict: Option<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of the mapping `id`; `image` says whether the mapping is an image's.
+    pub(crate) fn of(document: &'a Document<'_>, id: Id, image: bool) -> Self {
+        let reader = Reader { document, id };
+        let more = |keys: &'static [&'static str]| if image { keys } else { &[] };
+        let mut conflict = None;
+        let mut one = |keys, reason| {
+            let (field, differs) = reader.first(keys);
+            if differs {
+                conflict = Some(reason);
+            }
+            field
+        };
+        let registry = one(REGISTRY, "two fields have a registry");
+        let repository = one(REPOSITORY, "two fields have a repository");
+        let tag = one(TAG, "two fields have a tag");
+        let image_field = reader.first(IMAGE).0;
+        Self {
+            registry: registry.or_else(|| reader.first(more(HOST)).0),
+            path: reader.first(PATH).0.or_else(|| reader.first(more(OWNER)).0),
+            repository,
+            image: image_field,
+            name: reader.first(NAME).0,
+            location: reader.first(more(LOCATION)).0,
+            tag: tag.or_else(|| reader.first(VERSION).0),
+            digest: reader.digest(),
+            use_digest: reader.first(&["useDigest"]).0,
+            modifier: reader
+                .first(MODIFIER)
+                .0
+                .or_else(|| reader.first(more(IMAGE_MODIFIER)).0)
+                .filter(|field| !matches!(field.text, "true" | "false")),
+            tag_key: TAG.iter().any(|key| document.get(id, key).is_some()),
+            speaks_of_image: SPEAKS.iter().any(|key| document.get(id, key).is_some()),
+            conflict,
+        }
+    }
+
+    /// Whether something besides `name` is there to make a reference of: a registry, a tag, a digest.
+    pub(crate) fn says_more(&self, name: &Field<'_>) -> bool {
+        let digest = self
+            .digest
+            .as_ref()
+            .is_some_and(|(_, field)| !field.text.is_empty());
+        // `image: quay.io/a/b:1` beside a `version` needs nothing of it.
+        let complete = crate::check::selector(name.text).is_some();
+        let tag = self
+            .tag
+            .as_ref()
+            .is_some_and(|tag| !(tag.is_version() && complete));
+        self.registry.is_some() || self.path.is_some() || tag || digest
+    }
+
+    /// All fields, in the order in which a reference has them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Field<'a>> {
+        [
+            &self.registry,
+            &self.path,
+            &self.repository,
+            &self.image,
+            &self.name,
+            &self.location,
+            &self.tag,
+            &self.modifier,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.digest.as_ref().map(|(_, field)| field))
+        .chain(&self.use_digest)
+    }
+
+    /// The fields as they are written, for a message.
+    pub(crate) fn describe(&self) -> String {
+        let filled = self.all().filter(|field| !field.text.is_empty());
+        let fields = filled.map(|field| format!("{}: {}", field.key, field.text));
+        fields.collect::<Vec<_>>().join(", ")
+    }
+}
+
+struct Reader<'a, 't> {
+    document: &'a Document<'t>,
+    id: Id,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn filled(&self, key: &'static str) -> Option<Field<'a>> {
+        let id = self.document.get(self.id, key)?;
+        let text = trim(self.document.text(id)?);
+        Some(Field { key, id, text })
+    }
+
+    /// The first of `keys` that is filled, and whether another one has another value.
+    fn first(&self, keys: &[&'static str]) -> (Option<Field<'a>>, bool) {
+        let mut filled = keys.iter().filter_map(|key| self.filled(key));
+        let first = filled.next();
+        let differs = first
+            .as_ref()
+            .is_some_and(|first| filled.any(|other| other.text != first.text));
+        (first, differs)
+    }
+
+    /// The digest, or an empty text in quotes where one can be written; a null is no such room.
+    fn digest(&self) -> Option<(Piece, Field<'a>)> {
+        let field = |key| {
+            self.filled(key).or_else(|| {
+                let id = self.document.get(self.id, key)?;
+                let room = self.document.scalar(id) == Some("") && !self.document.is_plain(id);
+                room.then_some(Field { key, id, text: "" })
+            })
+        };
+        let of = |keys: &[&'static str], piece| {
+            let mut fields = keys.iter().filter_map(|key| field(key));
+            fields.next().map(|field| (piece, field))
+        };
+        of(DIGEST, Piece::Digest).or_else(|| of(SHA, Piece::Sha))
+    }
+}
+
+impl Scope {
+    /// The registry that the mapping `id` sets for what is below it, if it is one.
+    pub(super) fn registry_of(document: &Document<'_>, id: Id) -> Option<Id> {
+        const KEYS: &[&str] = &[
+            "registry",
+            "imageRegistry",
+            "image_registry",
+            "registryHost",
+            "registryUrl",
+            "registryURL",
+            "containerRegistry",
+            "dockerRegistry",
+            "hub",
+            "imageRepository",
+            "repository",
+        ];
+        let mut values = KEYS.iter().filter_map(|key| document.get(id, key));
+        values.find(|&value| {
+            document
+                .text(value)
+                .is_some_and(|text| super::rules::is_registry(trim(text)))
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! Which fields of a mapping make one reference, and in which order: the rules of
+//! `docs/image-references.md`, as a function of the fields alone.
+
+use super::fields::{Field, Fields};
+use crate::check::{check, has_host, selector, split_tag};
+use crate::occurrence::Piece;
+
+/// What is known of a mapping besides its own fields.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
+pub(crate) struct Context {
+    /// Its key, or the one above, says that it is about an image.
+    pub(crate) image: bool,
+    /// It is part of Helm values rather than of a custom resource.
+    pub(crate) values: bool,
+    /// A mapping around it names a registry that no rule applies here.
+    pub(crate) registry_elsewhere: bool,
+    /// A mapping around it has a common registry and namespace for images (cert-manager).
+    pub(crate) common_namespace: bool,
+}
+
+/// What the rules say of a mapping.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision<'f, 'a> {
+    /// It has no image in several fields.
+    NotAnImage,
+    /// These fields, in this order, are one reference.
+    Join(Vec<(Piece, &'f Field<'a>)>),
+    /// It has an image, and the rules do not say which fields make it.
+    Undecided(&'static str),
+}
+
+/// The name's fields, before tag and digest.
+type Base<'f, 'a> = Result<Option<Vec<(Piece, &'f Field<'a>)>>, &'static str>;
+
+/// Decides which of `fields` make a reference.
+pub(crate) fn decide<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Decision<'f, 'a> {
+    match base(fields, context) {
+        Ok(None) => Decision::NotAnImage,
+        Ok(Some(base)) => match complete(base, fields, context) {
+            Ok(pieces) => Decision::Join(pieces),
+            Err(reason) => Decision::Undecided(reason),
+        },
+        Err(reason) => Decision::Undecided(reason),
+    }
+}
+
+fn base<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Base<'f, 'a> {
+    let repository = fields
+        .repository
+        .as_ref()
+        .filter(|repository| context.image || !is_source(repository.text));
+    match (repository, &fields.image, &fields.name) {
+        (Some(repository), Some(image), _) => repository_and_image(fields, repository, image),
+        (Some(repository), None, name) => {
+            named_repository(fields, context, repository, name.as_ref())
+        }
+        (None, Some(image), _) => {
+            let engaged = fields.says_more(image) || fields.tag_key;
+            engaged.then(|| below(fields, image)).transpose()
+        }
+        (None, None, Some(name)) if context.image => {
+            let engaged = fields.says_more(name) || fields.tag_key || selector(name.text).is_some();
+            engaged.then(|| below(fields, name)).transpose()
+        }
+        (None, None, None) => match &fields.location {
+            Some(location) if fields.says_more(location) => below(fields, location).map(Some),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// `repository` without `image`: the whole name, unless `name` is its last part.
+fn named_repository<'f, 'a>(
+    fields: &'f Fields<'a>,
+    context: Context,
+    repository: &'f Field<'a>,
+    name: Option<&'f Field<'a>>,
+) -> Base<'f, 'a> {
+    // A repository may be of charts or of sources: something has to speak of an image.
+    if !(context.image
+        || fields.speaks_of_image
+        || !matches!(repository.key, "repository" | "repo"))
+    {
+        return if has_host(repository.text) && !is_source(repository.text) {
+            Err("nothing says whether the repository is an image's")
+        } else {
+            Ok(None)
+        };
+    }
+    let name = name.filter(|name| {
+        let label = check(name.text).is_err() || last(repository.text) == name.text;
+        !label && !context.common_namespace
+    });
+    let Some(name) = name else {
+        return below(fields, repository).map(Some);
+    };
+    // Strimzi: registry, repository and name are three parts.
+    let parts = fields.registry.is_some() && context.image && !has_host(repository.text);
+    if parts && selector(repository.text).is_none() && !name.text.contains('/') {
+        return join_registry(
+            fields,
+            vec![(Piece::Namespace, repository), (Piece::Name, name)],
+        )
+        .map(Some);
+    }
+    Err("`name` may be the last part of the repository or only a label")
+}
+
+/// NVIDIA's GPU operator: `repository` is all of the name but `image`, its last part.
+fn repository_and_image<'f, 'a>(
+    fields: &'f Fields<'a>,
+    repository: &'f Field<'a>,
+    image: &'f Field<'a>,
+) -> Base<'f, 'a> {
+    let complete = selector(image.text).is_some() || has_host(image.text);
+    if complete || selector(repository.text).is_some() || last(repository.text) == image.text {
+        return Err("the repository and the image may be parts of one name or two names");
+    }
+    if fields.registry.is_some() && !has_host(repository.text) {
+        let pieces = vec![(Piece::Namespace, repository), (Piece::Name, image)];
+        return join_registry(fields, pieces).map(Some);
+    }
+    if fields.registry.is_none() && is_registry(repository.text) {
+        return Ok(Some(vec![(Piece::Hub, repository), (Piece::Name, image)]));
+    }
+    Err("the repository does not begin with a registry")
+}
+
+/// A name below the registry and the organization, where there are some.
+fn below<'f, 'a>(
+    fields: &'f Fields<'a>,
+    name: &'f Field<'a>,
+) -> Result<Vec<(Piece, &'f Field<'a>)>, &'static str> {
+    match &fields.path {
+        None => join_registry(fields, vec![(Piece::Name, name)]),
+        Some(_) if name.text.contains('/') => Err("the name may already contain the organization"),
+        Some(_) if fields.registry.is_none() => Err("no registry for the organization"),
+        Some(path) => join_registry(fields, vec![(Piece::Namespace, path), (Piece::Name, name)]),
+    }
+}
+
+/// The registry, if there is one, before the rest of a name.
+fn join_registry<'f, 'a>(
+    fields: &'f Fields<'a>,
+    rest: Vec<(Piece, &'f Field<'a>)>,
+) -> Result<Vec<(Piece, &'f Field<'a>)>, &'static str> {
+    let Some(registry) = &fields.registry else {
+        return Ok(rest);
+    };
+    if rest.first().is_some_and(|(_, field)| has_host(field.text)) {
+        return Err("the registry and the name both begin with a host");
+    }
+    // Templates and other unreadable text is named as such when the whole is read.
+    if check(registry.text.trim_matches('/')).is_ok() && !is_registry(registry.text) {
+        return Err("the registry is not a host");
+    }
+    let mut pieces = vec![(Piece::Registry, registry)];
+    pieces.extend(rest);
+    Ok(pieces)
+}
+
+/// Adds tag and digest.
+fn complete<'f, 'a>(
+    base: Vec<(Piece, &'f Field<'a>)>,
+    fields: &'f Fields<'a>,
+    context: Context,
+) -> Result<Vec<(Piece, &'f Field<'a>)>, &'static str> {
+    if let Some(reason) = fields.conflict {
+        return Err(reason);
+    }
+    if fields.modifier.is_some() {
+        return Err("another field may change the tag");
+    }
+    let mut pieces = base;
+    let &(_, name) = pieces.last().ok_or("no name")?;
+    let first = pieces.first().map_or("", |(_, field)| field.text);
+    let alone = pieces.len() == 1;
+    if alone && !has_host(first) && context.registry_elsewhere {
+        return Err("a registry is set elsewhere in the file");
+    }
+    let gpu = pieces
+        .first()
+        .is_some_and(|(piece, _)| *piece == Piece::Hub);
+    let (name_tag, name_digest) = selector(name.text).unwrap_or_default();
+    if let Some(tag) = &fields.tag {
+        let version = tag.is_version();
+        let carried = name_tag.is_some() || name_digest.is_some();
+        if carried {
+            let same = name_tag == Some(tag.text);
+            if !same && !version {
+                return Err("two fields have a tag");
+            }
+        } else if tag.text.starts_with("sha256:") {
+            if !gpu {
+                return Err("a digest in place of a tag");
+            }
+            pieces.push((Piece::Digest, tag));
+        } else if version && alone && !context.image && !context.values {
+            return Err("the version may not be the image's tag");
+        } else if version && alone && name.key == "name" && !name.text.contains('/') {
+            return Err("the name and the version may not be an image's");
+        } else {
+            pieces.push((Piece::Tag, tag));
+        }
+    }
+    let digests = [
+        name_digest,
+        fields
+            .tag
+            .as_ref()
+            .and_then(|tag| tag.text.split_once('@').map(|(_, digest)| digest)),
+    ];
+    if let Some((piece, digest)) = &fields.digest {
+        let twice = digests
+            .into_iter()
+            .flatten()
+            .any(|other| other != digest.text);
+        if twice && !digest.text.is_empty() {
+            return Err("two fields have a digest");
+        }
+        if digests == [None, None] && !pieces.iter().any(|(piece, _)| *piece == Piece::Digest) {
+            pieces.push((*piece, digest));
+        }
+    }
+    pieces.extend(
+        fields
+            .use_digest
+            .as_ref()
+            .map(|field| (Piece::UseDigest, field)),
+    );
+    Ok(pieces)
+}
+
+/// The last component of a name, without its tag and digest.
+fn last(name: &str) -> &str {
+    let name = name.split('@').next().unwrap_or_default();
+    let (name, _) = split_tag(name);
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether a text is a registry's host with or without a path.
+pub(crate) fn is_registry(text: &str) -> bool {
+    let text = text.trim_end_matches('/');
+    let host = text.split('/').next().unwrap_or_default();
+    (host.contains(['.', ':']) || host == "localhost")
+        && !is_source(text)
+        && check(&format!("{text}/x")).is_ok()
+}
+
+/// Whether a text is where charts or sources are kept.
+fn is_source(text: &str) -> bool {
+    const HOSTS: &[&str] = &["github.com/", "gitlab.com/", "bitbucket.org/"];
+    text.contains("://")
+        || text.starts_with('@')
+        || text.strip_suffix(".git").is_some()
+        || HOSTS.iter().any(|host| text.starts_with(host))
+}
