@@ -94,6 +94,111 @@ fn every_manifest_of_calico_gives_its_images() {
     }
 }
 
+#[test]
+fn a_file_without_images_is_named_with_what_it_was_recognized_as() {
+    let shore = Shore::new();
+    shore.write(
+        "ns.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
+    );
+    shore.write("empty.txt", "");
+    let run = shore.run(&["images", "-f", "ns.yaml", "-f", "empty.txt", "--strict"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        run.stderr,
+        "ns.yaml: no images (recognized as Kubernetes manifests)\nempty.txt: no images (recognized as a list of references)\n"
+    );
+    let json = shore.json(&["images", "--json", "-f", "ns.yaml"]);
+    assert_eq!(json["files"][0]["form"], "manifests");
+}
+
+#[test]
+fn what_is_not_understood_is_a_warning_and_with_strict_an_error() {
+    let shore = Shore::new();
+    let undecided = "image: {repository: quay.io/t, name: a, tag: v1}\n";
+    let incomplete = "a: {image: quay.io/t/a}\nb: {image: 'quay.io/t/b:v1'}\n";
+    for (text, at) in [
+        (undecided, "f.yaml:1:21: .image.repository:"),
+        (incomplete, "f.yaml:1:12: quay.io/t/a is not included"),
+        (
+            "servers: [a, b]\n",
+            "f.yaml:1:1: no image found, and the form",
+        ),
+        (
+            "redis:\n  port: 6379\n",
+            "f.yaml:1:1: no image found, and the form",
+        ),
+    ] {
+        shore.write("f.yaml", text);
+        let lenient = shore.run(&["images", "-f", "f.yaml"]);
+        assert_eq!(lenient.code, Some(0), "{text}");
+        assert!(
+            lenient.stderr.contains(&format!("warning: {at}")),
+            "{}",
+            lenient.stderr
+        );
+        for arguments in [
+            &["images", "-f", "f.yaml", "--strict"][..],
+            &["rewrite", "f.yaml", "--to", "r.corp", "--strict"],
+            &["bundle", "-f", "f.yaml", "--strict", "-o", "x.tar"],
+        ] {
+            shore.write("f.yaml", text);
+            // A name without a tag can be rewritten.
+            let incomplete = arguments[0] == "rewrite" && text == incomplete;
+            let run = shore.run(arguments);
+            let code = if incomplete { 0 } else { 2 };
+            assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.stderr);
+            assert!(incomplete || run.stderr.contains(at), "{}", run.stderr);
+            assert!(run.stdout.is_empty() || incomplete);
+        }
+        assert!(!shore.path("x.tar").exists());
+    }
+}
+
+#[test]
+fn a_file_whose_images_all_lack_a_tag_is_refused_unless_that_is_allowed() {
+    let shore = Shore::new();
+    shore.write(
+        "values.yaml",
+        "a: {image: {repository: quay.io/t/a, tag: ''}}\nb: {image: {repository: quay.io/t/b}}\n",
+    );
+    let refused = shore.run(&["images", "-f", "values.yaml"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused
+            .stderr
+            .contains("values.yaml: no image has a tag (quay.io/t/a, quay.io/t/b)"),
+        "{}",
+        refused.stderr
+    );
+    let allowed = shore.run(&["images", "-f", "values.yaml", "--allow-incomplete"]);
+    assert_eq!((allowed.code, allowed.stdout.as_str()), (Some(0), ""));
+    assert_eq!(allowed.stderr.matches("no tag specified").count(), 2);
+}
+
+#[test]
+fn one_tag_with_two_digests_is_two_references() {
+    let shore = Shore::new();
+    let lines = ["1", "2"].map(|digit| format!("quay.io/t/a:v1@sha256:{}\n", digit.repeat(64)));
+    shore.write("l.txt", lines.concat());
+    assert_eq!(shore.ok(&["images", "-f", "l.txt"]), lines.concat());
+}
+
+#[test]
+fn a_list_in_utf_16_is_read() {
+    let shore = Shore::new();
+    let text = "\u{feff}docker.io/a/b:v1\r\nquay.io/x/y:v2\r\n";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(shore.path("images.txt"), bytes).unwrap();
+    let printed = shore.ok(&["images", "-f", "images.txt"]);
+    assert_eq!(printed, "docker.io/a/b:v1\nquay.io/x/y:v2\n");
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -189,6 +189,74 @@ fn standard_input_goes_to_standard_output_or_is_refused() {
 }
 
 #[test]
+fn a_reference_that_cannot_be_pinned_is_an_error_unless_that_is_allowed() {
+    let (shore, product, source) = (Shore::new(), Product::new(1000), Registry::start());
+    product.put_into(&source);
+    let image = source.reference("product/node", "v1");
+    shore.ok(&["bundle", &image, "-o", "p.tar", "--quiet"]);
+    let pin = ["--to", "r.corp", "--pin", "p.tar"];
+    for (text, at) in [
+        (
+            format!("a: {{image: '{image}'}}\nb: {{image: 'quay.io/t/b:v1'}}\n"),
+            "f.yaml:2:",
+        ),
+        ("a: {image: quay.io/t/a}\n".to_owned(), "no tag specified"),
+        (
+            "image: {repository: quay.io/t, name: a, tag: v1}\n".to_owned(),
+            "fields that no rule joins",
+        ),
+    ] {
+        shore.write("f.yaml", &text);
+        let refused = shore.run(&[&["rewrite", "f.yaml"], &pin[..]].concat());
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("1 reference cannot be pinned"),
+            "{}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains(at), "{}", refused.stderr);
+        assert_eq!(shore.read("f.yaml"), text.as_bytes());
+        shore.ok(&[&["rewrite", "f.yaml", "--allow-unpinned"], &pin[..]].concat());
+    }
+}
+
+#[test]
+fn subfolders_are_kept_in_another_folder() {
+    let shore = Shore::new();
+    fs::create_dir_all(shore.path("m/ocp")).unwrap();
+    shore.write("m/a.yaml", DEPLOYMENT);
+    shore.write("m/ocp/a.yaml", DEPLOYMENT);
+    shore.ok(&[
+        "rewrite",
+        "m/a.yaml",
+        "m/ocp/a.yaml",
+        "--to",
+        "r.corp",
+        "--out-dir",
+        "new",
+    ]);
+    let expected = DEPLOYMENT.replace("quay.io/", "r.corp/");
+    for name in ["new/a.yaml", "new/ocp/a.yaml"] {
+        assert_eq!(shore.read(name), expected.as_bytes(), "{name}");
+    }
+    assert_eq!(shore.read("m/ocp/a.yaml"), DEPLOYMENT.as_bytes());
+}
+
+#[test]
+fn a_file_without_images_is_not_called_rewritten() {
+    let shore = Shore::new();
+    shore.write(
+        "ns.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
+    );
+    let told = shore.ok(&["rewrite", "ns.yaml", "--to", "r.corp"]);
+    assert_eq!(
+        told,
+        "ns.yaml: no images (recognized as Kubernetes manifests)\n"
+    );
+}
+
+#[test]
 fn both_images_of_openshifts_operator_manifest_are_rewritten() {
     let Some(shared) = shared_data() else { return };
     let shore = Shore::new();

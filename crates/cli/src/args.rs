@@ -91,10 +91,17 @@ pub(crate) struct SourceArgs {
     /// Image references: docker.io/calico/node:v3.32.1, quay.io/x@sha256:…
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
-    /// Read images from a file: plain lists (k3s, RKE2, kubeadm), hauler and imgpkg files, Kubernetes
-    /// manifests, Helm values; - is standard input [repeatable]
+    /// Read images from a file: plain lists (k3s, RKE2, kubeadm), lists of other tools (hauler, imgpkg, zarf,
+    /// skopeo sync, oc-mirror), Kubernetes manifests, Kustomizations, Helm values; - is standard input
+    /// [repeatable]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
+    /// Fail if anything in these files looks like an image and is not understood, or has no tag
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Accept files in which no image has a tag, such as the values of most charts
+    #[arg(long, conflicts_with = "strict")]
+    pub(crate) allow_incomplete: bool,
     #[command(flatten)]
     pub(crate) products: ProductArgs,
 }

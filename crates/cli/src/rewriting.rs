@@ -1,13 +1,10 @@
-//! Image references of one file, put to a destination: what `rewrite` and `product` share.
+//! Image references of one file, rewritten for a destination: what `rewrite` and `product` share.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use sealift_archive::Record;
-use sealift_imagerefs::{
-    Answer, Mapping, Relocation, plan_pull_secret, plan_rewrite, unified_diff,
-};
-use sealift_oci::{Destination, Digest, Naming, Reference};
+use sealift_imagerefs::{Pins, Relocation, Rewrite, plan_pull_secret, plan_rewrite, unified_diff};
+use sealift_oci::{Destination, Naming};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -18,9 +15,9 @@ use crate::sources::read_input;
 pub(crate) struct Rewriting<'a> {
     pub(crate) destination: &'a Destination,
     pub(crate) naming: &'a Naming,
-    /// What a bundle's images are pinned to; none where tags stay.
+    /// The digests to pin references to; `None` if tags stay.
     pub(crate) pins: Option<Pins>,
-    /// The pull secret that workloads are to name.
+    /// The pull secret to add to workloads.
     pub(crate) pull_secret: Option<&'a str>,
 }
 
@@ -38,10 +35,17 @@ pub(crate) struct Rewritten {
 pub(crate) struct FileReport {
     pub(crate) file: String,
     pub(crate) replaced: Vec<Replaced>,
-    /// References that were at the destination already.
+    /// References that were already correct.
     pub(crate) settled: usize,
-    /// What was left alone, each with its place and the reason.
+    /// What was skipped, each with its location and the reason.
     pub(crate) left_alone: Vec<String>,
+    /// References without a digest although digests were wanted, each with its location.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unpinned: Vec<String>,
+    /// What the file was recognized as.
+    pub(crate) form: &'static str,
+    #[serde(skip)]
+    pub(crate) description: &'static str,
     /// Workloads that got the pull secret.
     pub(crate) pull_secrets: usize,
 }
@@ -60,119 +64,53 @@ impl Rewritten {
         self.old != self.new
     }
 
+    /// Whether nothing in it is or may be an image, and no pull secret was added.
+    pub(crate) fn has_nothing(&self) -> bool {
+        let report = &self.report;
+        report.replaced.is_empty()
+            && report.settled == 0
+            && report.left_alone.is_empty()
+            && report.pull_secrets == 0
+    }
+
     /// The change as `diff -u` prints it.
     pub(crate) fn diff(&self) -> String {
         unified_diff(&self.name, &self.old, &self.new)
     }
 }
 
-/// The digests of a bundle's images.
-pub(crate) struct Pins {
-    /// By the name at the destination, without a digest.
-    names: BTreeMap<Reference, Digest>,
-    /// Publishers' indexes of which platforms were chosen, and the new ones in the bundle.
-    chosen: BTreeMap<Digest, Digest>,
-}
-
-impl Pins {
-    /// Those of `record` at `destination`.
-    pub(crate) fn of(
-        record: &Record,
-        destination: &Destination,
-        naming: &Naming,
-    ) -> Result<Self, Failure> {
-        let mut pins = Self {
-            names: BTreeMap::new(),
-            chosen: BTreeMap::new(),
-        };
-        for image in &record.images {
-            let there = naming
-                .reference_at(&image.reference, destination)
-                .map_err(|error| Failure::new(Exit::Usage, &error))?;
-            pins.names
-                .insert(without_digest(&there), image.descriptor.digest);
-            if let Some(original) = &image.original {
-                pins.chosen.insert(original.digest, image.descriptor.digest);
-            }
-        }
-        Ok(pins)
+/// The digests of the images in `record`, by their names at `destination`.
+pub(crate) fn pins(
+    record: &Record,
+    destination: &Destination,
+    naming: &Naming,
+) -> Result<Pins, Failure> {
+    let mut pins = Pins::new();
+    for image in &record.images {
+        let reference = naming
+            .reference_at(&image.reference, destination)
+            .map_err(|error| Failure::new(Exit::Usage, &error))?;
+        let original = image.original.as_ref().map(|original| original.digest);
+        pins.insert(&reference, image.descriptor.digest, original);
     }
-}
-
-/// To the destination; and where a publisher's digest is named of which the bundle has a new index, to
-/// that one.
-struct Repinned<'a> {
-    relocation: Relocation<'a>,
-    chosen: Option<&'a BTreeMap<Digest, Digest>>,
-}
-
-impl Mapping for Repinned<'_> {
-    fn image(&self, reference: &Reference) -> Answer {
-        let answer = self.relocation.image(reference);
-        let there = match &answer {
-            Answer::Replace(there) => there,
-            _ => reference,
-        };
-        let new = there.digest().and_then(|old| self.chosen?.get(old));
-        match new {
-            Some(new) if there.digest() != Some(new) => Answer::Replace(there.with_digest(*new)),
-            _ => answer,
-        }
-    }
-
-    fn name(&self, reference: &Reference) -> Answer {
-        self.relocation.name(reference)
-    }
-}
-
-fn without_digest(reference: &Reference) -> Reference {
-    Reference::new(
-        reference.registry(),
-        reference.repository(),
-        Some(&reference.storage_tag()),
-        None,
-    )
-    .unwrap_or_else(|_| reference.clone())
+    Ok(pins)
 }
 
 /// Reads and rewrites one file; nothing is written.
 pub(crate) fn rewrite(path: &Path, rewriting: &Rewriting<'_>) -> Result<Rewritten, Failure> {
     let name = path.display().to_string();
     let old = read_input(path, &name)?;
-    let lookup = |reference: &Reference| rewriting.pins.as_ref()?.names.get(reference).copied();
     let mut relocation = Relocation::new(rewriting.destination, rewriting.naming);
-    if rewriting.pins.is_some() {
-        relocation = relocation.with_pins(&lookup);
+    if let Some(pins) = &rewriting.pins {
+        relocation = relocation.with_pins(pins);
     }
-    let mapping = Repinned {
-        relocation,
-        chosen: rewriting.pins.as_ref().map(|pins| &pins.chosen),
-    };
     let usage = |error: &(dyn std::error::Error + 'static)| Failure::new(Exit::Usage, error);
-    let plan = plan_rewrite(&name, &old, &mapping).map_err(|error| usage(&error))?;
+    let plan = plan_rewrite(&name, &old, &relocation).map_err(|error| usage(&error))?;
     let moved = plan.apply(&old).map_err(|error| usage(&error))?;
-    let replaced = plan.replaced.iter().map(|(occurrence, new)| Replaced {
-        line: occurrence.line,
-        old: occurrence.text.clone(),
-        new: new.to_string(),
-    });
-    let unknown = plan.unknown.iter().map(|(occurrence, reason)| {
-        format!(
-            "{name}:{}:{}: {}: {reason}",
-            occurrence.line, occurrence.column, occurrence.text
-        )
-    });
-    let unclear = plan
-        .not_understood
-        .iter()
-        .map(|place| format!("{name}:{place}"));
-    let mut report = FileReport {
-        replaced: replaced.collect(),
-        settled: plan.settled.len(),
-        left_alone: unknown.chain(unclear).collect(),
-        pull_secrets: 0,
-        file: name.clone(),
-    };
+    let mut report = report(&name, &plan);
+    if rewriting.pins.is_some() {
+        report.unpinned = unpinned(&name, &plan);
+    }
     let new = match rewriting.pull_secret {
         Some(secret) => with_pull_secret(&name, &moved, secret, &mut report)?,
         None => moved,
@@ -183,6 +121,53 @@ pub(crate) fn rewrite(path: &Path, rewriting: &Rewriting<'_>) -> Result<Rewritte
         new,
         report,
     })
+}
+
+fn report(name: &str, plan: &Rewrite) -> FileReport {
+    let replaced = plan.replaced.iter().map(|(occurrence, new)| Replaced {
+        line: occurrence.line,
+        old: occurrence.text.clone(),
+        new: new.to_string(),
+    });
+    let places = plan.not_understood.iter();
+    let not_understood = places.map(|place| format!("{name}:{place}"));
+    FileReport {
+        file: name.to_owned(),
+        form: plan.input.as_str(),
+        description: plan.input.description(),
+        replaced: replaced.collect(),
+        settled: plan.settled.len(),
+        left_alone: unknown(name, plan).chain(not_understood).collect(),
+        unpinned: Vec::new(),
+        pull_secrets: 0,
+    }
+}
+
+/// References for which there is no replacement.
+fn unknown<'a>(name: &'a str, plan: &'a Rewrite) -> impl Iterator<Item = String> + 'a {
+    plan.unknown.iter().map(move |(occurrence, reason)| {
+        format!(
+            "{name}:{}:{}: {}: {reason}",
+            occurrence.line, occurrence.column, occurrence.text
+        )
+    })
+}
+
+/// References that a plan with pins leaves without a digest.
+fn unpinned(name: &str, plan: &Rewrite) -> Vec<String> {
+    let incomplete = plan.incomplete.iter().map(|occurrence| {
+        format!(
+            "{name}:{}:{}: {}: no tag specified",
+            occurrence.line, occurrence.column, occurrence.text
+        )
+    });
+    let places = plan.not_understood.iter();
+    let images = places.filter(|place| place.problem.concerns_image());
+    let not_understood = images.map(|place| format!("{name}:{place}"));
+    unknown(name, plan)
+        .chain(incomplete)
+        .chain(not_understood)
+        .collect()
 }
 
 fn with_pull_secret(

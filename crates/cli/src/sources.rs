@@ -16,6 +16,9 @@ use crate::products::{self, Chosen};
 /// No list or manifest is larger: what `imagerefs` reads at the most, and a byte to notice more.
 const MAX_INPUT_BYTES: u64 = (64 << 20) + 1;
 
+/// Most names that a message repeats.
+const MAX_NAMES: usize = 5;
+
 /// What the command line gave on standard input goes by this name.
 const STDIN: &str = "standard input";
 
@@ -83,31 +86,83 @@ impl Sources {
         })
     }
 
-    /// What a person should know of the inputs: whole sentences.
+    /// What a person may have to act on.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let incomplete = self.incomplete().map(|(name, place)| {
+        let products = self.products.iter().flat_map(Chosen::warnings);
+        self.not_included().into_iter().chain(products).collect()
+    }
+
+    /// Files without images, and what they were recognized as.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let empty = self.files.iter().filter(|file| file.found.is_empty());
+        let note = |file: &SourceFile| {
+            let form = file.found.input.description();
+            format!("{}: no images (recognized as {form})", file.name)
+        };
+        empty.map(note).collect()
+    }
+
+    /// Names without a tag, and what was not understood: neither is among the references.
+    fn not_included(&self) -> Vec<String> {
+        let incomplete = self.incomplete().map(|(name, at)| {
             format!(
-                "{name}:{}:{}: {} is left out: the file does not give its tag",
-                place.line, place.column, place.text
+                "{name}:{}:{}: {} is not included: no tag specified",
+                at.line, at.column, at.text
             )
         });
         let not_understood = self
             .not_understood()
             .map(|(name, place)| format!("{name}:{place}"));
-        let products = self.products.iter().flat_map(Chosen::warnings);
-        incomplete.chain(not_understood).chain(products).collect()
+        incomplete.chain(not_understood).collect()
     }
+
+    /// Refuses what `args` do not allow to be missing.
+    fn check(&self, args: &SourceArgs) -> Result<(), Failure> {
+        let missing = self.not_included();
+        if args.strict && !missing.is_empty() {
+            let message = format!("not everything was understood:\n  {}", missing.join("\n  "));
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        let untagged = |file: &&SourceFile| {
+            file.found.occurrences.is_empty() && !file.found.incomplete.is_empty()
+        };
+        match self.files.iter().find(untagged) {
+            Some(file) if !args.allow_incomplete => Err(without_tags(file)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file whose images are all missing their tags names none that can be pulled.
+fn without_tags(file: &SourceFile) -> Failure {
+    let names = file.found.incomplete.iter().take(MAX_NAMES);
+    let names: Vec<&str> = names.map(|name| name.text.as_str()).collect();
+    let more = file.found.incomplete.len() - names.len();
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "{}: no image has a tag ({}{more})",
+        file.name,
+        names.join(", ")
+    );
+    Failure::message(Exit::Usage, message).hint(
+        "a chart fills in its own version: use the output of `helm template`, or --allow-incomplete",
+    )
 }
 
 /// Reads all that `args` name.
 pub(crate) fn read(args: &SourceArgs) -> Result<Sources, Failure> {
     let arguments = args.images.iter().map(|image| reference(image));
     let files = args.file.iter().map(|path| source_file(path));
-    Ok(Sources {
+    let sources = Sources {
         arguments: arguments.collect::<Result<_, _>>()?,
         files: files.collect::<Result<_, _>>()?,
         products: products::chosen(&args.products)?,
-    })
+    };
+    sources.check(args)?;
+    Ok(sources)
 }
 
 fn reference(text: &str) -> Result<Reference, Failure> {

@@ -158,6 +158,21 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether it is about an image that a node pulls, as far as the text says: one that is left as it is
+    /// where references are rewritten is missing there.
+    pub fn concerns_image(&self) -> bool {
+        !matches!(
+            self,
+            Self::InMetadata
+                | Self::ImageSetName
+                | Self::InLongerText
+                | Self::MayBeImage
+                | Self::UnknownForm
+                | Self::OtherFiles
+                | Self::NotListed
+        )
+    }
+
     /// What should have been there.
     pub fn expected(&self) -> &'static str {
         match self {

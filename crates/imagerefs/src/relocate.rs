@@ -1,18 +1,16 @@
 //! The mapping that is wanted most: to a destination, by its naming rules, with or without digests.
 
-use sealift_oci::{Destination, Digest, Naming, Reference};
+use sealift_oci::{Destination, Naming, Reference};
 
+use crate::pins::Pins;
 use crate::rewrite::{Answer, Mapping};
-
-/// The digest of a reference at the destination, if it is known.
-type Pins<'a> = &'a dyn Fn(&Reference) -> Option<Digest>;
 
 /// Gives every image the name that it has at a destination. What is there already is settled, so that a
 /// second run changes nothing.
 pub struct Relocation<'a> {
     destination: &'a Destination,
     naming: &'a Naming,
-    pins: Option<Pins<'a>>,
+    pins: Option<&'a Pins>,
 }
 
 impl<'a> Relocation<'a> {
@@ -25,10 +23,10 @@ impl<'a> Relocation<'a> {
         }
     }
 
-    /// The same, and images without a digest get the one that `pins` knows for the reference at the
-    /// destination; those that it does not know are left alone and listed.
+    /// The same, and every image gets the digest that `pins` has for the reference at the destination;
+    /// images without one are left alone and listed.
     #[must_use]
-    pub fn with_pins(mut self, pins: Pins<'a>) -> Self {
+    pub fn with_pins(mut self, pins: &'a Pins) -> Self {
         self.pins = Some(pins);
         self
     }
@@ -59,11 +57,11 @@ impl Mapping for Relocation<'_> {
             Err(answer) => return answer,
         };
         let pinned = match self.pins {
-            Some(pins) if there.digest().is_none() => match pins(&there) {
+            None => there,
+            Some(pins) => match pins.digest_of(&there) {
                 Some(digest) => there.with_digest(digest),
                 None => return Answer::Unknown(format!("no digest is known for {there}")),
             },
-            _ => there,
         };
         if pinned == *reference {
             Answer::Settled

@@ -67,6 +67,8 @@ pub struct Rewrite {
     pub settled: Vec<Occurrence>,
     /// References that the mapping does not know, each with its reason.
     pub unknown: Vec<(Occurrence, String)>,
+    /// Names whose tag the text does not give, rewritten or not; no digest can be put after them.
+    pub incomplete: Vec<Occurrence>,
     /// Places that look like images and are left alone.
     pub not_understood: Vec<NotUnderstood>,
     /// The digest of the text that the plan is for.
@@ -124,6 +126,7 @@ impl Rewrite {
             replaced: Vec::new(),
             settled: Vec::new(),
             unknown: Vec::new(),
+            incomplete: found.incomplete.clone(),
             not_understood: found.not_understood.clone(),
             expected: BTreeMap::new(),
         }

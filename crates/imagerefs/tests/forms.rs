@@ -29,10 +29,7 @@ fn rewritten(text: &str) -> String {
 
 const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
-#[test]
-fn a_kustomizations_overrides_and_patches_are_read() {
-    let text = format!(
-        "\
+const KUSTOMIZATION: &str = "\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [deploy.yaml, https://example.com/x.yaml]
@@ -40,21 +37,21 @@ images:
 - name: nginx
   newTag: \"1.25\"
 - name: redis
-  digest: {DIGEST}
+  digest: DIGEST
 - name: quay.io/t/old
   newName: quay.io/t/new
   newTag: v2
 - name: untouched
 patches:
 - path: patch.yaml
-- target: {{kind: Deployment, name: web}}
+- target: {kind: Deployment, name: web}
   patch: |-
     - op: replace
       path: /spec/template/spec/containers/0/image
       value: busybox:1.36
     - op: add
       path: /spec/template/spec/containers/-
-      value: {{name: side, image: t/side:v1}}
+      value: {name: side, image: t/side:v1}
     - op: add
       path: /spec/template/spec/containers/0/args/-
       value: --reloader-image=t/reload:v1
@@ -64,13 +61,16 @@ patches:
 - patch: |
     apiVersion: apps/v1
     kind: Deployment
-    metadata: {{name: web}}
-    spec: {{template: {{spec: {{containers: [{{name: web, image: t/web:v3}}]}}}}}}
+    metadata: {name: web}
+    spec: {template: {spec: {containers: [{name: web, image: t/web:v3}]}}}
 configMapGenerator:
 - name: c
   literals: [SIDECAR_IMAGE=t/lit:v1, OTHER=x]
-"
-    );
+";
+
+#[test]
+fn a_kustomizations_overrides_and_patches_are_read() {
+    let text = KUSTOMIZATION.replace("DIGEST", DIGEST);
     let found = found(&text);
     assert_eq!(found.input, InputKind::Kustomization);
     let redis = format!("redis@{DIGEST}");
@@ -421,11 +421,7 @@ fn short_names_in_config_maps_are_read_by_their_keys() {
 #[test]
 fn manifests_are_found_three_texts_deep() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 't/deep:v1'}]}\n";
-    let indent = |text: &str| {
-        text.lines()
-            .map(|line| format!("    {line}\n"))
-            .collect::<String>()
-    };
+    let indent = |text: &str| format!("    {}\n", text.trim_end().replace('\n', "\n    "));
     let map = format!(
         "apiVersion: v1\nkind: ConfigMap\ndata:\n  a.yaml: |\n{}",
         indent(pod)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sealift_imagerefs::{
-    Answer, InputKind, Problem, Relocation, Rewrite, RewriteError, find, plan_rewrite,
+    Answer, InputKind, Pins, Problem, Relocation, Rewrite, RewriteError, find, plan_rewrite,
 };
 use sealift_oci::{Destination, Digest, Naming, Reference};
 
@@ -35,7 +35,11 @@ fn digest() -> Digest {
 fn pinned(text: &str, to: &str) -> (String, Rewrite) {
     let destination: Destination = to.parse().unwrap();
     let naming = Naming::default();
-    let pins = |_: &Reference| Some(digest());
+    let tags = plan(text, to);
+    let mut pins = Pins::new();
+    for (_, new) in &tags.replaced {
+        pins.insert(new, digest(), None);
+    }
     let mapping = Relocation::new(&destination, &naming).with_pins(&pins);
     let plan = plan_rewrite("text", text.as_bytes(), &mapping).unwrap();
     let out = String::from_utf8(plan.apply(text.as_bytes()).unwrap()).unwrap();
@@ -229,7 +233,8 @@ fn digests_go_where_the_chart_prints_them() {
 fn images_without_a_known_digest_are_listed_and_left() {
     let destination: Destination = "r.io".parse().unwrap();
     let naming = Naming::default();
-    let pins = |reference: &Reference| (reference.repository() == "a/b").then(digest);
+    let mut pins = Pins::new();
+    pins.insert(&"r.io/a/b:1".parse().unwrap(), digest(), None);
     let mapping = Relocation::new(&destination, &naming).with_pins(&pins);
     let text = "- quay.io/a/b:1\n- quay.io/c/d:2\n";
     let plan = plan_rewrite("t", text.as_bytes(), &mapping).unwrap();

@@ -141,6 +141,9 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     for text in found.warnings() {
         observer.event(&Event::Warning { text: &text });
     }
+    for text in found.notes() {
+        observer.event(&Event::Note { text: &text });
+    }
     let file = output_file(args);
     let earlier = file.as_ref().and_then(|file| resume(&request, file));
     let plan = match earlier {

@@ -1,3 +1,5 @@
+//! `sealift images`: the image references in lists, manifests and values files.
+
 use std::collections::BTreeMap;
 
 use clap::Args;
@@ -13,8 +15,9 @@ use crate::{output, progress};
 
 /// Print the image references in lists, manifests and values files
 ///
-/// One a line, sorted, each once; no registry is asked. --json says where each was found, and lists what
-/// looks like an image and could not be understood.
+/// Prints one reference per line, sorted and without duplicates; no registry is contacted. Anything that
+/// looks like an image and is not understood is reported as a warning, or as an error with --strict. --json
+/// shows where each reference was found.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +27,7 @@ Examples:
 pub(crate) struct ImagesArgs {
     #[command(flatten)]
     sources: SourceArgs,
-    /// Tell it as JSON, with every place
+    /// Print the result as JSON, with every location
     #[arg(long)]
     json: bool,
 }
@@ -33,16 +36,26 @@ pub(crate) struct ImagesArgs {
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     images: Vec<Image<'a>>,
-    /// Names whose tag the file leaves open.
+    files: Vec<Recognized<'a>>,
+    /// Names without a tag.
     incomplete: Vec<Place<'a>>,
     not_understood: Vec<Unclear<'a>>,
     products: Vec<ProductReport<'a>>,
 }
 
+/// A file and what it was recognized as.
+#[derive(Serialize)]
+struct Recognized<'a> {
+    file: &'a str,
+    form: &'a str,
+    /// How many references it has, duplicates included.
+    references: usize,
+}
+
 #[derive(Serialize)]
 struct Image<'a> {
     reference: String,
-    /// Empty for a reference that an argument or a product gives.
+    /// Empty for a reference from an argument or a product.
     places: Vec<Place<'a>>,
 }
 
@@ -80,6 +93,9 @@ pub(crate) fn run(args: &ImagesArgs) -> Result<Exit, Failure> {
     for text in found.warnings() {
         progress::warn(&text);
     }
+    for text in found.notes() {
+        progress::note(&text);
+    }
     let mirrors = found.mirrors();
     for reference in found.references() {
         let pulled = mirrors.get(&reference).unwrap_or(&reference);
@@ -113,8 +129,14 @@ fn report(found: &Sources) -> Report<'_> {
         text: &unclear.text,
         reason: unclear.problem.to_string(),
     });
+    let files = found.files.iter().map(|file| Recognized {
+        file: &file.name,
+        form: file.found.input.as_str(),
+        references: file.found.occurrences.len(),
+    });
     Report {
         images: images.collect(),
+        files: files.collect(),
         incomplete: found
             .incomplete()
             .map(|(file, occurrence)| place(file, occurrence))

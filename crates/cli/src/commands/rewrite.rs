@@ -1,3 +1,7 @@
+//! `sealift rewrite`: image references in files are replaced by those at a registry.
+
+mod outputs;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,14 +14,14 @@ use crate::args::{NamingArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, write_all};
-use crate::rewriting::{Pins, Rewriting, Rewritten, rewrite};
+use crate::rewriting::{Rewriting, Rewritten, pins, rewrite};
 use crate::{output, progress, words};
 
 /// Point manifests, values files and image lists at a registry
 ///
-/// Image references change, and nothing else: comments, order, quotes and every other byte stay. It can be
-/// run twice without a second effect. What looks like an image and is not understood is listed and left
-/// alone. Nothing is written unless all files can be.
+/// Only image references change: comments, order, quotes and every other byte stay. A second run changes
+/// nothing. Anything that looks like an image and is not understood is skipped with a warning, or is an error
+/// with --strict. Either all files are written or none.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -25,28 +29,39 @@ Examples:
     sealift rewrite manifests/*.yaml --to registry.corp:5000/mirror --out-dir rewritten
     sealift rewrite values.yaml --to registry.corp:5000 --pin calico.tar
     helm template app | sealift rewrite - --to registry.corp:5000")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct RewriteArgs {
-    /// The files; - is standard input, and the result goes to standard output
+    /// The files; - reads standard input and writes to standard output
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The registry, and the path below which `load` put everything
+    /// The registry, and the path that `load` used
     #[arg(long, value_name = "REGISTRY[/PATH]")]
     to: Destination,
     #[command(flatten)]
     naming: NamingArgs,
-    /// Put the digests of this bundle's images in
+    /// Add the digests of this bundle's images; fail if a reference gets none
     #[arg(long, value_name = "BUNDLE")]
     pin: Option<PathBuf>,
-    /// Let every workload name this pull secret
+    /// With --pin: skip references that get no digest, with a warning
+    #[arg(long, requires = "pin")]
+    allow_unpinned: bool,
+    /// Fail if anything looks like an image and is not understood
+    #[arg(long)]
+    strict: bool,
+    /// Add this pull secret to every workload
     #[arg(long, value_name = "NAME")]
     pull_secret: Option<String>,
-    /// Write to this folder and leave the files as they are
+    /// Write to this folder and do not change the files; subfolders of the folder that all files share are
+    /// kept
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
-    /// Replace files that are in that folder
+    /// Replace files that exist in that folder
     #[arg(long, requires = "out_dir")]
     overwrite: bool,
-    /// Show the changes as a diff, and write nothing
+    /// Show the changes as a diff and write nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -62,7 +77,7 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     }
     let naming = args.naming.naming()?;
     let pins = match &args.pin {
-        Some(bundle) => Some(Pins::of(Bundle::open(bundle)?.record(), &args.to, &naming)?),
+        Some(bundle) => Some(pins(Bundle::open(bundle)?.record(), &args.to, &naming)?),
         None => None,
     };
     let rewriting = Rewriting {
@@ -73,8 +88,9 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     };
     let files = args.files.iter().map(|path| rewrite(path, &rewriting));
     let files: Vec<Rewritten> = files.collect::<Result<_, _>>()?;
+    check(args, &files)?;
     for line in files.iter().flat_map(|file| &file.report.left_alone) {
-        progress::warn(&format!("left alone: {line}"));
+        progress::warn(&format!("skipped: {line}"));
     }
     if args.dry_run {
         return dry_run(args, &files);
@@ -87,11 +103,36 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     tell(args, &files)
 }
 
+/// Refuses a result in which something is missing, unless that is allowed.
+fn check(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
+    let list = |lines: Vec<&str>| lines.join("\n  ");
+    let reports = || files.iter().map(|file| &file.report);
+    let unpinned: Vec<&str> = reports()
+        .flat_map(|report| &report.unpinned)
+        .map(String::as_str)
+        .collect();
+    if !unpinned.is_empty() && !args.allow_unpinned {
+        let count = words::count(unpinned.len() as u64, "reference");
+        let message = format!("{count} cannot be pinned:\n  {}", list(unpinned));
+        return Err(Failure::message(Exit::Failed, message)
+            .hint("bundle these images too, or use --allow-unpinned"));
+    }
+    let skipped: Vec<&str> = reports()
+        .flat_map(|report| &report.left_alone)
+        .map(String::as_str)
+        .collect();
+    if args.strict && !skipped.is_empty() {
+        let message = format!("not everything was understood:\n  {}", list(skipped));
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    Ok(())
+}
+
 fn is_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// What standard input becomes goes to standard output, which it needs alone.
+/// The result of standard input goes to standard output, which has room for nothing else.
 fn refuse_beside_input(args: &RewriteArgs) -> Result<(), Failure> {
     let beside = if args.files.len() > 1 {
         "together with files"
@@ -104,7 +145,7 @@ fn refuse_beside_input(args: &RewriteArgs) -> Result<(), Failure> {
     };
     let message = format!("standard input cannot be rewritten {beside}");
     Err(Failure::message(Exit::Usage, message)
-        .hint("the result goes to standard output; give the text as a file, or say --dry-run"))
+        .hint("the result goes to standard output; pass the text as a file, or use --dry-run"))
 }
 
 fn dry_run(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
@@ -122,25 +163,29 @@ fn dry_run(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
 }
 
 fn write(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
+    let below = match &args.out_dir {
+        Some(_) => outputs::below_common_folder(&args.files)?,
+        None => args.files.clone(),
+    };
     let mut new = Vec::new();
-    for (path, file) in args.files.iter().zip(files) {
-        let there = fs::metadata(path).ok();
-        let mode = there
+    for ((path, file), below) in args.files.iter().zip(files).zip(below) {
+        let metadata = fs::metadata(path).ok();
+        let mode = metadata
             .as_ref()
             .map_or(ORDINARY, |file| file.permissions().mode() & 0o7777);
         match &args.out_dir {
             Some(folder) => new.push(NewFile {
-                path: folder.join(path.file_name().unwrap_or(path.as_os_str())),
+                path: folder.join(below),
                 bytes: file.new.clone(),
                 mode,
                 owner: None,
             }),
-            // A link's target is what changes, and a file without changes is not touched.
+            // The target of a link changes, not the link; a file without changes is not touched.
             None if file.changed() => new.push(NewFile {
                 path: fs::canonicalize(path).unwrap_or_else(|_| path.clone()),
                 bytes: file.new.clone(),
                 mode,
-                owner: there.map(|file| (file.uid(), file.gid())),
+                owner: metadata.map(|file| (file.uid(), file.gid())),
             }),
             None => {}
         }
@@ -150,7 +195,7 @@ fn write(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
         .enumerate()
         .find(|(at, file)| new[..*at].iter().any(|other| other.path == file.path));
     if let Some((_, file)) = twice {
-        let message = format!("two of the files would be {}", file.path.display());
+        let message = format!("two files would be written as {}", file.path.display());
         return Err(Failure::message(Exit::Usage, message));
     }
     write_all(&new, args.out_dir.is_none() || args.overwrite)
@@ -167,8 +212,16 @@ fn tell(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
                 0 => String::new(),
                 added => format!(", {} added", words::count(added as u64, "pull secret")),
             };
+            if file.has_nothing() {
+                let form = report.description;
+                output::line(&format!(
+                    "{}: no images (recognized as {form})",
+                    report.file
+                ))?;
+                continue;
+            }
             output::line(&format!(
-                "{}: {} rewritten, {} as wanted, {} left alone{secrets}",
+                "{}: {} rewritten, {} already correct, {} skipped{secrets}",
                 report.file,
                 words::count(report.replaced.len() as u64, "reference"),
                 report.settled,
