@@ -270,7 +270,7 @@ fn the_operators_workload_and_service_account_get_it_in_every_variant() {
 fn any_bytes_get_it_once_and_read_as_intended_or_stay() {
     let mut mutator = Mutator::new(0xcafe);
     let (mut done, mut odd) = (0, 0);
-    for round in 0..10_000 {
+    for round in 0..18_000 {
         let bytes = mutator.mutate(SEEDS[1 + round % (SEEDS.len() - 1)].as_bytes());
         let Ok(plan) = plan_pull_secret("m", &bytes, "corp-pull", &|_| true) else {
             continue;
