@@ -174,7 +174,7 @@ impl<'a> Search<'a> {
     fn best(&self, at: usize, end: usize, mut best: Option<Candidate>) -> Option<Candidate> {
         let end = end.min(at + HORIZON);
         let mut consider = |source: usize, least: i64| {
-            if !self.is_allowed(source) {
+            if !self.is_allowed(source, at) {
                 return;
             }
             let (len, score) = self.extent(source, at, end);
@@ -280,8 +280,9 @@ impl<'a> Search<'a> {
             .map_or(0, |before| self.boundaries[before] as usize)
     }
 
-    fn is_allowed(&self, source: usize) -> bool {
-        source >= self.floor || self.content(source) < self.boundaries.len()
+    /// Whether a copy to `at` may come from `source`: from a base, or from before it in the same range.
+    fn is_allowed(&self, source: usize, at: usize) -> bool {
+        (self.floor..at).contains(&source) || self.content(source) < self.boundaries.len()
     }
 
     fn content_end(&self, position: usize) -> usize {
