@@ -1,22 +1,24 @@
 //! Finding the encoder: likely ones first, on the beginning of the stream; a full replay proves it.
 
+mod opening;
+mod probe;
+pub(crate) mod replay;
 mod seal;
 mod unknown;
 
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use crate::candidates::candidates;
+use crate::clues::Clues;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::input::Input;
-use crate::opening::Opening;
-use crate::probe::fitting;
 use crate::recipe::{EventKind, Member, Method, Recipe, Tail};
-use crate::replay::{Conditions, Outcome, replay};
-use crate::signs::Signs;
 use crate::wrapper::Wrapper;
+use opening::Opening;
+use probe::fitting;
+use replay::{Conditions, Outcome, replay};
 use seal::{place_members, seal};
 
 /// What is known about a stream after analysis.
@@ -293,7 +295,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
         } else {
             let mut input = self.input(at)?;
             let start = input.peek(PROBES[1])?;
-            let groups = candidates(wrapper, &header, Signs::of(start));
+            let groups = Encoder::candidates(&Clues::of(wrapper, &header, start));
             (groups, Opening::of(start))
         };
         for mut group in groups {

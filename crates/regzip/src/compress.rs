@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::encoder::{Encode, Encoder};
+use crate::encode::Encode;
+use crate::encoder::Encoder;
 use crate::error::Result;
-use crate::varint::Fields;
 
 /// Writes a raw deflate stream, bit for bit as the encoder would.
 ///
@@ -14,7 +14,7 @@ use crate::varint::Fields;
 /// ```
 /// use std::io::Write;
 /// # fn main() -> Result<(), regzip::Error> {
-/// let mut writer = regzip::Compressor::new(regzip::Encoder::Go { level: 6 }, Vec::new())?;
+/// let mut writer = regzip::Compressor::new(regzip::Go { level: 6 }, Vec::new())?;
 /// writer.write_all(b"hello")?;
 /// let stream = writer.finish()?;
 /// assert_eq!(stream, [0xca, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x04, 0, 0, 0xff, 0xff]);
@@ -28,7 +28,8 @@ pub struct Compressor<W> {
 
 impl<W: Write> Compressor<W> {
     /// Starts a stream; fails on settings that the encoder does not have.
-    pub fn new(encoder: Encoder, out: W) -> Result<Self> {
+    pub fn new(encoder: impl Into<Encoder>, out: W) -> Result<Self> {
+        let encoder = encoder.into();
         encoder.check()?;
         Ok(Self {
             running: encoder.start(),
@@ -71,16 +72,5 @@ impl<W: Write> Write for Compressor<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.running.flush();
         self.drain()
-    }
-}
-
-impl Encoder {
-    /// Whether there is such an encoder: what a recipe's reader accepts.
-    fn check(self) -> Result<()> {
-        let mut bytes = Vec::new();
-        self.put(&mut bytes);
-        let mut fields = Fields::new(&bytes);
-        let kind = fields.byte()?;
-        Self::get(kind, &mut fields).map(drop)
     }
 }

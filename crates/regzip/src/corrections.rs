@@ -23,7 +23,7 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::encoder::Encode;
+use crate::encode::Encode;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
 use finder::EFFORTS;

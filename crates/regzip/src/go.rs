@@ -1,7 +1,10 @@
 //! Go's `compress/flate` as it was from Go 1.9 (levels 2 to 9: 1.8) up to 1.26.
 
-pub(crate) mod block;
-pub(crate) mod fast;
+mod block;
+mod descriptor;
+mod fast;
 mod greedy;
-pub(crate) mod lazy;
-pub(crate) mod simple;
+mod lazy;
+mod simple;
+
+pub use descriptor::Go;

@@ -6,14 +6,16 @@
 
 use std::io::Read;
 
+pub(crate) use self::block::{Block, BlockKind};
 use self::coded::Coded;
 pub(crate) use self::codes::Codes;
 pub(crate) use self::reader::{BitReader, fixed_codes};
 pub(crate) use self::table::Table;
+use crate::coding::token::WINDOW;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::token::WINDOW;
 
+mod block;
 mod coded;
 mod codes;
 mod quick;
@@ -21,37 +23,6 @@ mod reader;
 mod table;
 #[cfg(test)]
 mod tests;
-
-/// How a block is coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BlockKind {
-    Stored,
-    Fixed,
-    Dynamic,
-}
-
-/// A block that ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    pub(crate) kind: BlockKind,
-    pub(crate) last: bool,
-    /// Plain bytes in the block.
-    pub(crate) len: u64,
-    /// Literals and matches.
-    pub(crate) tokens: u64,
-}
-
-impl Block {
-    /// What a sync flush leaves behind.
-    pub(crate) fn is_flush_mark(&self) -> bool {
-        self.kind == BlockKind::Stored && self.is_empty()
-    }
-
-    /// Whether it is there only to get to a whole byte.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0 && !self.last
-    }
-}
 
 /// Plain bytes a step yields at most (plus one match).
 const STEP: usize = 1 << 16;

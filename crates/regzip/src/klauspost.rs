@@ -2,23 +2,31 @@
 //! skopeo, umoci and apko write layers with; and Go's own `compress/flate` from 1.27 on, which was
 //! made from it.
 
+mod behaviour;
+mod descriptor;
 mod effort;
+mod entry;
 mod estimate;
-mod habits;
 mod hasher;
 mod history;
-pub(crate) mod lazy;
+mod huffman_only;
+mod lazy;
+mod level;
 mod level1;
 mod level3;
 mod level4;
 mod level5;
 mod level6;
 mod literals;
-pub(crate) mod pgzip;
-mod place;
-mod plain;
-pub(crate) mod stream;
-mod tables;
+mod pairs;
+mod pgzip;
+mod restart;
+mod search;
+mod stream;
 mod tokens;
-pub(crate) mod version;
+mod version;
 mod writer;
+
+pub use descriptor::Klauspost;
+pub use pgzip::Pgzip;
+pub use version::Version;

@@ -24,6 +24,7 @@ mod close;
 mod find;
 mod map;
 mod open;
+mod options;
 mod png;
 mod scan;
 #[cfg(test)]
@@ -31,4 +32,5 @@ mod tests;
 
 pub use close::{CloseReader, close};
 pub use map::{Map, Stream};
-pub use open::{Kept, Opened, Options, Storage, open};
+pub use open::{Kept, Opened, open};
+pub use options::{Options, Storage};

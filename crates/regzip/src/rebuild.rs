@@ -10,6 +10,9 @@ pub use workers::Workers;
 #[cfg(test)]
 pub(crate) use workers::workers;
 
+#[cfg(test)]
+mod tests;
+
 mod feed;
 mod part;
 mod place;

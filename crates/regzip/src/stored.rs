@@ -1,64 +1,114 @@
 //! Streams of stored blocks only, such as zlib's at level 0: how long the blocks are depends on the
-//! caller's buffers, so that the ends of blocks are told.
+//! caller's buffers, so that a recipe lists where they end.
 
-use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, PieceState, State};
-use crate::encoder::Encode;
-use crate::past::Past;
+use std::fmt::{Display, Formatter};
 
-/// The most bytes that one stored block holds.
-pub(crate) const MAX_STORED: usize = 65535;
+use crate::checkpoint::{Checkpoint, Limits, PieceLimits, PieceState, Progress, Slot, State};
+use crate::clues::Clues;
+use crate::coding::bits::BitWriter;
+use crate::coding::token::MAX_STORED;
+use crate::descriptor::{Descriptor, Rank, within};
+use crate::encode::{Encode, fill};
+use crate::error::Result;
+use crate::varint::Fields;
+
+/// Stored blocks only; the recipe lists their ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stored {
+    /// An empty block of fixed codes ends the stream, as Go's from 1.27 on and klauspost's do;
+    /// otherwise its last stored block does.
+    pub fixed_end: bool,
+}
+
+impl Display for Stored {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stored blocks")?;
+        f.write_str(if self.fixed_end {
+            ", then a fixed one"
+        } else {
+            ""
+        })
+    }
+}
+
+impl Descriptor for Stored {
+    const NUMBER: u8 = 7;
+    type Opening = Self;
+
+    fn put(self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.fixed_end));
+    }
+
+    fn get(fields: &mut Fields<'_>) -> Result<Self> {
+        let fixed_end = within(fields, 0, 1)? == 1;
+        Ok(Self { fixed_end })
+    }
+
+    fn candidates(_: &Clues) -> Vec<(Rank, Self)> {
+        let ends = [false, true].into_iter();
+        ends.map(|fixed_end| (Rank::LAST, Self { fixed_end }))
+            .collect()
+    }
+
+    fn start(self) -> Box<dyn Encode> {
+        Box::new(StoredWriter {
+            fixed_end: self.fixed_end,
+            ..StoredWriter::default()
+        })
+    }
+
+    fn resume(self, checkpoint: &Checkpoint, _: &[u8]) -> Box<dyn Encode> {
+        Box::new(StoredWriter {
+            fixed_end: self.fixed_end,
+            bits: checkpoint.writer(),
+            progress: Progress::at(checkpoint.plain),
+            ..StoredWriter::default()
+        })
+    }
+
+    fn limits(self) -> Option<Limits> {
+        Some(Limits::Piece(PieceLimits::independent(0)))
+    }
+
+    fn marks(self, _: u64, _: u64) -> bool {
+        true
+    }
+
+    fn ends_blocks_with_writes(self) -> bool {
+        true
+    }
+}
 
 /// Ends a block at each boundary, and where the format leaves no choice.
 #[derive(Default)]
-pub(crate) struct Stored {
+struct StoredWriter {
     fixed_end: bool,
     bits: BitWriter,
     block: Vec<u8>,
-    past: Past,
+    progress: Progress,
 }
 
-impl Stored {
-    /// With an empty block of fixed codes at the end, or without.
-    pub(crate) fn new(fixed_end: bool) -> Self {
-        Self {
-            fixed_end,
-            ..Self::default()
-        }
-    }
-
-    /// Goes on from a checkpoint; nothing before it matters.
-    pub(crate) fn resume(fixed_end: bool, checkpoint: &Checkpoint) -> Self {
-        let mut new = Self {
-            bits: checkpoint.writer(),
-            ..Self::new(fixed_end)
-        };
-        new.past.skip_to(checkpoint.plain);
-        new
-    }
-
+impl StoredWriter {
     fn end_block(&mut self, last: bool) {
         self.bits.stored_header(self.block.len() as u16, last);
         self.bits.bytes(&self.block);
-        self.past.add(self.block.len());
+        self.progress.add(self.block.len());
         self.block.clear();
     }
 }
 
-impl Encode for Stored {
+impl Encode for StoredWriter {
     fn write(&mut self, mut data: &[u8]) {
-        if self.block.is_empty() && !data.is_empty() && self.past.wants() {
+        if self.block.is_empty() && !data.is_empty() && self.progress.is_wanted() {
             let state = State::Piece(PieceState::default());
-            self.past
-                .take(Checkpoint::new(self.past.plain(), &self.bits, state));
+            let checkpoint = Checkpoint::new(self.progress.plain(), &self.bits, state);
+            self.progress.slot.put(checkpoint);
         }
         while !data.is_empty() {
             if self.block.len() == MAX_STORED {
                 self.end_block(false);
             }
-            let (now, later) = data.split_at(data.len().min(MAX_STORED - self.block.len()));
-            self.block.extend_from_slice(now);
-            data = later;
+            data = fill(&mut self.block, MAX_STORED, data);
         }
     }
 
@@ -82,12 +132,8 @@ impl Encode for Stored {
         self.bits.align();
     }
 
-    fn want_checkpoint(&mut self, after: u64) {
-        self.past.want(after);
-    }
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        self.past.taken()
+    fn slot(&mut self) -> Option<&mut Slot> {
+        Some(&mut self.progress.slot)
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

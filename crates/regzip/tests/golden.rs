@@ -18,7 +18,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use regzip::{Compressor, Encoder, Strategy, Version};
+use regzip::{
+    BusyBox, Compressor, Encoder, GnuGzip, Go, Klauspost, Pgzip, Pigz, Strategy, Version, Zlib,
+};
 use sha2::{Digest, Sha256};
 use support::{go_writer, klauspost_writer, new_go_writer, program, run};
 
@@ -130,7 +132,7 @@ fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for level in (-2..=9).filter(|&level| level != -1) {
         let name = format!("go/{level}");
-        add(&mut all, &name, Encoder::Go { level }, Real::Go, ALL);
+        add(&mut all, &name, Encoder::Go(Go { level }), Real::Go, ALL);
     }
     go_family(&mut all);
     zlib_family(&mut all);
@@ -143,7 +145,7 @@ fn go_family(all: &mut Vec<Case>) {
     let young = [-2, 1, 2, 3, 4, 5, 6, 7, 8, 9];
     for level in young {
         let version = Version::From1_18_2;
-        let encoder = Encoder::Klauspost { level, version };
+        let encoder = Encoder::Klauspost(Klauspost { level, version });
         add(all, &format!("go1.27/{level}"), encoder, Real::NewGo, ALL);
     }
     for (release, version) in RELEASES {
@@ -157,13 +159,13 @@ fn go_family(all: &mut Vec<Case>) {
                 &WHOLE[..1]
             };
             let name = format!("klauspost-{release}/{level}");
-            let encoder = Encoder::Klauspost { level, version };
+            let encoder = Encoder::Klauspost(Klauspost { level, version });
             add(all, &name, encoder, Real::Klauspost("gzip", release), uses);
-            let encoder = Encoder::Pgzip {
+            let encoder = Encoder::Pgzip(Pgzip {
                 level,
                 version,
                 block_size: 1 << 17,
-            };
+            });
             let name = format!("pgzip-{release}/{level}");
             add(all, &name, encoder, Real::Klauspost("pgzip", release), uses);
         }
@@ -202,19 +204,25 @@ fn zlib_family(all: &mut Vec<Case>) {
     }
     for level in 1..=9 {
         let name = format!("gzip/{level}");
-        add(all, &name, Encoder::GnuGzip { level }, Real::Gzip, WHOLE);
+        add(
+            all,
+            &name,
+            Encoder::GnuGzip(GnuGzip { level }),
+            Real::Gzip,
+            WHOLE,
+        );
         for (kind, block_size, independent, arguments) in [
             ("", 1 << 17, false, &["-p", "3"][..]),
             ("-independent", 1 << 17, true, &["-p", "3", "-i"]),
             ("-b64", 1 << 16, false, &["-p", "3", "-b", "64"]),
             ("-rsyncable", 1 << 17, false, &["-p", "3", "-R"]),
         ] {
-            let encoder = Encoder::Pigz {
+            let encoder = Encoder::Pigz(Pigz {
                 level,
                 block_size,
                 independent,
                 rsyncable: arguments.contains(&"-R"),
-            };
+            });
             let name = format!("pigz{kind}/{level}");
             add(all, &name, encoder, Real::Pigz(arguments), WHOLE);
         }
@@ -223,10 +231,10 @@ fn zlib_family(all: &mut Vec<Case>) {
 
 /// `BusyBox` as Debian builds it.
 fn busybox(all: &mut Vec<Case>) {
-    let encoder = Encoder::BusyBox {
+    let encoder = Encoder::BusyBox(BusyBox {
         level: 6,
         hash_bits: 15,
-    };
+    });
     add(all, "busybox/6", encoder, Real::BusyBox, WHOLE);
     add(all, "busybox/6", encoder, Real::BusyBox, &[("edge", 0, 0)]);
 }
@@ -235,12 +243,12 @@ fn busybox(all: &mut Vec<Case>) {
 fn zlib(all: &mut Vec<Case>, settings: (u8, u8, u8, Strategy), strategy: &str, uses: &[Use]) {
     let (level, window_bits, mem_level, kind) = settings;
     let name = format!("zlib/{level}-{window_bits}-{mem_level}-{strategy}");
-    let encoder = Encoder::Zlib {
+    let encoder = Encoder::Zlib(Zlib {
         level,
         window_bits,
         mem_level,
         strategy: kind,
-    };
+    });
     if !all.iter().any(|case| case.encoder == encoder) {
         add(all, &name, encoder, Real::Python, uses);
     }
@@ -270,13 +278,13 @@ fn ours(case: &Case, plain: &[u8]) -> Vec<u8> {
 /// What the real encoder writes, without header and trailer.
 fn theirs(case: &Case, plain: &[u8]) -> Option<Vec<u8>> {
     let level = match case.encoder {
-        Encoder::Go { level } | Encoder::Klauspost { level, .. } | Encoder::Pgzip { level, .. } => {
-            level
-        }
-        Encoder::Zlib { level, .. }
-        | Encoder::GnuGzip { level }
-        | Encoder::BusyBox { level, .. }
-        | Encoder::Pigz { level, .. } => level.cast_signed(),
+        Encoder::Go(Go { level })
+        | Encoder::Klauspost(Klauspost { level, .. })
+        | Encoder::Pgzip(Pgzip { level, .. }) => level,
+        Encoder::Zlib(Zlib { level, .. })
+        | Encoder::GnuGzip(GnuGzip { level })
+        | Encoder::BusyBox(BusyBox { level, .. })
+        | Encoder::Pigz(Pigz { level, .. }) => level.cast_signed(),
         _ => return None,
     };
     let level = level.to_string();
@@ -314,12 +322,12 @@ fn theirs(case: &Case, plain: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn python(python: &Path, case: &Case, plain: &[u8]) -> Vec<u8> {
-    let Encoder::Zlib {
+    let Encoder::Zlib(Zlib {
         level,
         window_bits,
         mem_level,
         strategy,
-    } = case.encoder
+    }) = case.encoder
     else {
         panic!("{} is not zlib's", case.name);
     };

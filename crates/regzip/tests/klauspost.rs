@@ -5,7 +5,7 @@ mod support;
 
 use std::io::Write;
 
-use regzip::{Compressor, Encoder, Options, Version};
+use regzip::{Compressor, Encoder, Klauspost, Options, Pgzip, Version};
 use support::{encoder, go_writer, inputs, new_go_writer, round_trip, run};
 
 #[test]
@@ -41,11 +41,11 @@ fn blocks_writes_and_flushes() {
         let recipe = round_trip(what, &stream, plain, &Options::default());
         assert_eq!(
             encoder(&recipe),
-            Some(Encoder::Pgzip {
+            Some(Encoder::Pgzip(Pgzip {
                 level: 5,
                 version: Version::From1_15_10,
                 block_size: 1 << 20
-            })
+            }))
         );
         assert!(support::essence(&recipe) < 64, "{what}: long recipe");
     }
@@ -88,10 +88,10 @@ fn the_new_go_at_every_level() {
     };
     for (name, plain) in inputs() {
         for level in [-2i8, 1, 2, 3, 4, 5, 6, 7, 8, 9] {
-            let encoder = Encoder::Klauspost {
+            let encoder = Encoder::Klauspost(Klauspost {
                 level,
                 version: Version::From1_18_2,
-            };
+            });
             let mut replay = Compressor::new(encoder, Vec::new()).unwrap();
             replay.write_all(&plain).unwrap();
             let replay = replay.finish().unwrap();

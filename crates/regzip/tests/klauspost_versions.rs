@@ -7,7 +7,7 @@ mod support;
 use std::io::Write;
 use std::path::Path;
 
-use regzip::{Compressor, Encoder, Options, Version};
+use regzip::{Compressor, Encoder, Klauspost, Options, Pgzip, Version};
 use support::{encoder, inputs, klauspost_writer, round_trip, run};
 
 /// Every version with its first and its last release.
@@ -43,7 +43,7 @@ fn mixed(seed: u64) -> Vec<u8> {
 
 /// One stream of the real writer against the replay of the version that it should be.
 fn compare(writer: &Path, what: &str, encoder: Encoder, level: i8, plain: &[u8]) {
-    let format = if matches!(encoder, Encoder::Pgzip { .. }) {
+    let format = if matches!(encoder, Encoder::Pgzip(Pgzip { .. })) {
         "pgzip"
     } else {
         "gzip"
@@ -60,12 +60,12 @@ fn compare(writer: &Path, what: &str, encoder: Encoder, level: i8, plain: &[u8])
 }
 
 fn encoders(level: i8, version: Version) -> [Encoder; 2] {
-    let pgzip = Encoder::Pgzip {
+    let pgzip = Encoder::Pgzip(Pgzip {
         level,
         version,
         block_size: 1 << 20,
-    };
-    [Encoder::Klauspost { level, version }, pgzip]
+    });
+    [Encoder::Klauspost(Klauspost { level, version }), pgzip]
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn layers_of_every_version_are_rebuilt() {
             assert!(
                 matches!(
                     encoder(&recipe),
-                    Some(Encoder::Pgzip { level: 5, block_size, .. }) if block_size == size
+                    Some(Encoder::Pgzip(Pgzip { level: 5, block_size, .. })) if block_size == size
                 ),
                 "{what}: {:?}",
                 encoder(&recipe)

@@ -6,8 +6,8 @@ mod support;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use regzip::{
-    Analysis, Compressor, Encoder, Error, Options, RebuildReader, Recipe, Strategy, Version,
-    Workers,
+    Analysis, Compressor, Encoder, Error, GnuGzip, Go, Klauspost, Options, Pgzip, Pigz,
+    RebuildReader, Recipe, Strategy, Version, Workers, Zlib,
 };
 use support::{Random, binary, text, workers};
 
@@ -99,26 +99,30 @@ fn every_offset_gives_the_rest(what: &str, stream: &[u8], plain: &[u8]) -> Recip
 
 fn encoders() -> Vec<Encoder> {
     let version = Version::From1_18_2;
-    let mut all: Vec<Encoder> = [-2, 0, 1, 3, 6].map(|level| Encoder::Go { level }).to_vec();
-    all.extend([-2, 1, 3, 4, 5, 6].map(|level| Encoder::Klauspost { level, version }));
-    all.push(Encoder::Pgzip {
+    let mut all: Vec<Encoder> = [-2, 0, 1, 3, 6]
+        .map(|level| Encoder::Go(Go { level }))
+        .to_vec();
+    all.extend([-2, 1, 3, 4, 5, 6].map(|level| Encoder::Klauspost(Klauspost { level, version })));
+    all.push(Encoder::Pgzip(Pgzip {
         level: 5,
         version,
         block_size: 1 << 18,
-    });
-    all.extend([1, 6].map(|level| Encoder::Zlib {
-        level,
-        window_bits: 15,
-        mem_level: 8,
-        strategy: Strategy::Default,
     }));
-    all.push(Encoder::GnuGzip { level: 6 });
-    all.push(Encoder::Pigz {
+    all.extend([1, 6].map(|level| {
+        Encoder::Zlib(Zlib {
+            level,
+            window_bits: 15,
+            mem_level: 8,
+            strategy: Strategy::Default,
+        })
+    }));
+    all.push(Encoder::GnuGzip(GnuGzip { level: 6 }));
+    all.push(Encoder::Pigz(Pigz {
         level: 6,
         block_size: 1 << 17,
         independent: false,
         rsyncable: false,
-    });
+    }));
     all
 }
 
@@ -135,7 +139,7 @@ fn a_stream_of_any_encoder_is_read_from_any_offset() {
 #[test]
 fn only_the_content_from_the_checkpoint_on_is_read() {
     let plain = binary(2_000_000, 74);
-    let stream = member(Encoder::Go { level: 6 }, &plain);
+    let stream = member(Encoder::Go(Go { level: 6 }), &plain);
     let recipe = recipe(&stream);
     let offset = stream.len() as u64 * 9 / 10;
     let (_, read) = from_offset(&recipe, &plain, offset, &Workers::none()).unwrap();
@@ -146,7 +150,7 @@ fn only_the_content_from_the_checkpoint_on_is_read() {
 #[test]
 fn a_stream_without_checkpoints_is_rebuilt_from_its_start() {
     let plain = text(600_000, 75);
-    let stream = member(Encoder::GnuGzip { level: 6 }, &plain);
+    let stream = member(Encoder::GnuGzip(GnuGzip { level: 6 }), &plain);
     let recipe = recipe(&stream).without_checkpoints();
     assert_eq!(recipe.starts(), [0]);
     let (rest, read) = from_offset(&recipe, &plain, 1000, &Workers::none()).unwrap();
@@ -159,7 +163,7 @@ fn of_many_members_only_those_from_the_offset_on_are_written() {
     let plain = [binary(700_000, 76), text(700_000, 77)].concat();
     let members = plain.chunks(9_000);
     let mut stream: Vec<u8> = members
-        .flat_map(|plain| member(Encoder::Go { level: 6 }, plain))
+        .flat_map(|plain| member(Encoder::Go(Go { level: 6 }), plain))
         .collect();
     stream.extend([0; 700]);
     let recipe = every_offset_gives_the_rest("members", &stream, &plain);
@@ -175,8 +179,8 @@ fn members_with_checkpoints_of_their_own_are_read_from_any_offset() {
     let plain = [text(400_000, 78), binary(500_000, 79)].concat();
     let (first, second) = plain.split_at(400_000);
     let stream = [
-        member(Encoder::GnuGzip { level: 6 }, first),
-        member(Encoder::Go { level: 1 }, second),
+        member(Encoder::GnuGzip(GnuGzip { level: 6 }), first),
+        member(Encoder::Go(Go { level: 1 }), second),
         b"what follows".to_vec(),
     ]
     .concat();
@@ -187,7 +191,7 @@ fn members_with_checkpoints_of_their_own_are_read_from_any_offset() {
 #[test]
 fn a_zlib_stream_ends_with_the_checksum_of_all_its_content() {
     let plain = binary(500_000, 80);
-    let mut writer = Compressor::new(Encoder::Go { level: 1 }, Vec::new()).unwrap();
+    let mut writer = Compressor::new(Encoder::Go(Go { level: 1 }), Vec::new()).unwrap();
     writer.write_all(&plain).unwrap();
     let mut stream = vec![0x78, 0x01];
     stream.extend(writer.finish().unwrap());
@@ -214,7 +218,7 @@ fn corrected_streams_are_read_from_any_offset() {
 #[test]
 fn an_offset_beyond_the_end_is_refused() {
     let plain = text(1000, 82);
-    let stream = member(Encoder::Go { level: 6 }, &plain);
+    let stream = member(Encoder::Go(Go { level: 6 }), &plain);
     let (recipe, beyond) = (recipe(&stream), stream.len() as u64 + 1);
     let error = from_offset(&recipe, &plain, beyond, &Workers::none()).unwrap_err();
     assert!(matches!(error, Error::BadOffset { .. }), "{error}");
@@ -225,7 +229,7 @@ fn an_offset_beyond_the_end_is_refused() {
 #[test]
 fn wrong_content_behind_the_offset_is_noticed() {
     let plain = binary(900_000, 83);
-    let stream = member(Encoder::Go { level: 6 }, &plain);
+    let stream = member(Encoder::Go(Go { level: 6 }), &plain);
     let recipe = recipe(&stream);
     let offset = stream.len() as u64 / 2;
     let mut wrong = plain.clone();

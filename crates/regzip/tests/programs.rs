@@ -6,16 +6,16 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use regzip::{Encoder, Options, Strategy};
+use regzip::{BusyBox, Encoder, GnuGzip, Options, Strategy, Zlib};
 use support::{binary, encoder, program, round_trip, run, text};
 
 fn zlib(level: u8) -> Encoder {
-    Encoder::Zlib {
+    Encoder::Zlib(Zlib {
         level,
         window_bits: 15,
         mem_level: 8,
         strategy: Strategy::Default,
-    }
+    })
 }
 
 fn content() -> Vec<u8> {
@@ -77,7 +77,7 @@ fn busybox_writes_an_early_gzip() {
     let recipe = round_trip("busybox", &stream, &plain, &Options::default());
     assert!(matches!(
         encoder(&recipe),
-        Some(Encoder::GnuGzip { level: 6 } | Encoder::BusyBox { level: 6, .. })
+        Some(Encoder::GnuGzip(GnuGzip { level: 6 }) | Encoder::BusyBox(BusyBox { level: 6, .. }))
     ));
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use regzip::{Analysis, Encoder, Options, Recipe};
+use regzip::{Analysis, Encoder, Go, Klauspost, Options, Pgzip, Pigz, Recipe};
 use sealift_testkit::layers::{LayerMaker, archive};
 use support::{Random, binary, go_writer, run, text};
 
@@ -41,14 +41,14 @@ fn root_file_system(folder: &Path) {
 
 /// Whether pgzip wrote it at its default level, with blocks of one of these sizes.
 fn is_pgzip(encoder: Encoder, sizes: &[u32]) -> bool {
-    matches!(encoder, Encoder::Pgzip { level: 5, block_size, .. } if sizes.contains(&block_size))
+    matches!(encoder, Encoder::Pgzip(Pgzip { level: 5, block_size, .. }) if sizes.contains(&block_size))
 }
 
 /// Whether Go's library of either generation wrote it, at this level.
 fn is_go(encoder: Encoder, wanted: i8) -> bool {
     matches!(
         encoder,
-        Encoder::Go { level } | Encoder::Klauspost { level, .. } if level == wanted
+        Encoder::Go(Go { level }) | Encoder::Klauspost(Klauspost { level, .. }) if level == wanted
     )
 }
 
@@ -57,7 +57,7 @@ fn expected(made_by: &str, encoder: Encoder) -> bool {
         "crane append" | "Go estargz 1" => is_go(encoder, 1),
         "crane flatten" | "Go estargz 9" => is_go(encoder, 9),
         "Go builder 6" => is_go(encoder, 6),
-        "pigz --best --no-time" => matches!(encoder, Encoder::Pigz { level: 9, .. }),
+        "pigz --best --no-time" => matches!(encoder, Encoder::Pigz(Pigz { level: 9, .. })),
         // It asks for 256 KiB up to version 0.4, for 1 MiB since.
         "umoci insert" | "umoci repack" => is_pgzip(encoder, &[1 << 18, 1 << 20]),
         _ => is_pgzip(encoder, &[1 << 20]),

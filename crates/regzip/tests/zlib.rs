@@ -6,7 +6,7 @@
 
 mod support;
 
-use regzip::{Encoder, Options, Strategy, Wrapper};
+use regzip::{BusyBox, Encoder, GnuGzip, Options, Pigz, Strategy, Wrapper, Zlib};
 use support::{Random, encoder, inputs, program, round_trip, run, same, text, zlib, zlib_all};
 
 /// Inputs that are analysed too: not all, for each is tried with every encoder.
@@ -16,7 +16,7 @@ fn analysed(index: usize) -> bool {
 
 fn zlib_encoder(settings: [i32; 6]) -> Encoder {
     let [level, bits, memory, strategy, ..] = settings.map(|n| u8::try_from(n).unwrap());
-    Encoder::Zlib {
+    Encoder::Zlib(Zlib {
         level,
         window_bits: bits - 16,
         mem_level: memory,
@@ -27,7 +27,7 @@ fn zlib_encoder(settings: [i32; 6]) -> Encoder {
             Strategy::Rle,
             Strategy::Fixed,
         ][usize::from(strategy)],
-    }
+    })
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn gnu_gzip() {
         for level in 1..=9 {
             let stream = run(&path, &["-nc", &format!("-{level}")], &plain);
             let what = format!("{name}, level {level}");
-            same(&what, Encoder::GnuGzip { level }, &stream, &plain);
+            same(&what, Encoder::GnuGzip(GnuGzip { level }), &stream, &plain);
             if analysed(index) && [1, 4, 6, 9].contains(&level) {
                 round_trip(&what, &stream, &plain, &Options::default());
             }
@@ -182,13 +182,13 @@ fn ends_with_many_equal_matches() {
         let what = format!("case {case}, {len} bytes");
         if let Some(path) = &gzip {
             let stream = run(path, &["-nc", &format!("-{level}")], &plain);
-            same(&what, Encoder::GnuGzip { level }, &stream, &plain);
+            same(&what, Encoder::GnuGzip(GnuGzip { level }), &stream, &plain);
         }
         // Debian's is built large and without levels.
-        let encoder = Encoder::BusyBox {
+        let encoder = Encoder::BusyBox(BusyBox {
             level: 6,
             hash_bits: 15,
-        };
+        });
         if let Some(path) = &busybox {
             let stream = run(path, &["gzip", "-c"], &plain);
             same(&what, encoder, &stream, &plain);
@@ -214,12 +214,12 @@ fn nothing_but_stored_blocks() {
 fn pigz_encoder(level: u8, arguments: &[&str]) -> Encoder {
     let kilobytes = arguments.iter().skip_while(|&&a| a != "-b").nth(1);
     let kilobytes = kilobytes.map_or(128, |n| n.parse().unwrap());
-    Encoder::Pigz {
+    Encoder::Pigz(Pigz {
         level,
         block_size: kilobytes << 10,
         independent: arguments.contains(&"-i"),
         rsyncable: arguments.contains(&"-R"),
-    }
+    })
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use regzip::{Compressor, Encoder};
+use regzip::{Compressor, Go};
 use sealift_oci::Digest;
 use sealift_pack::{
     Blob, Built, DecodedPack, Limits, MemoryScratch, Options, Pack, Plan, Scratch, Source, build,
@@ -155,7 +155,7 @@ pub(crate) fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 /// A gzip stream as Go writes it.
 pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut writer = Compressor::new(Encoder::Go { level: 6 }, Vec::new()).unwrap();
+    let mut writer = Compressor::new(Go { level: 6 }, Vec::new()).unwrap();
     writer.write_all(plain).unwrap();
     let mut crc = flate2::Crc::new();
     crc.update(plain);

@@ -3,6 +3,7 @@
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use super::replay::{prove, skim};
 use super::{Analyser, Reason, STEADY, Stop, trailer};
 use crate::corrections::make::{Made, make};
 use crate::corrections::{Corrections, MEASURES, burden};
@@ -10,7 +11,6 @@ use crate::encoder::Encoder;
 use crate::error::Result;
 use crate::inflate::Inflater;
 use crate::recipe::{Member, Method};
-use crate::replay::{prove, skim};
 use crate::wrapper::Wrapper;
 
 /// Plain bytes on which the measures are compared.

@@ -4,8 +4,8 @@ use super::coder::{Chance, Coder, Number};
 use super::codes::Headers;
 use super::finder::{Effort, Finder};
 use super::tokens::Tokens;
+use crate::coding::token::MAX_STORED;
 use crate::inflate::BlockKind;
-use crate::stored::MAX_STORED;
 
 /// A piece ends after so many tokens, if its block does not end before.
 pub(crate) const PIECE_TOKENS: usize = 1 << 18;

@@ -1,14 +1,14 @@
 //! The header of a dynamic block, told by how it differs from the one that the block's tokens ask for.
 
 use super::coder::{Chance, Coder, Number};
-use crate::bits::BitWriter;
-use crate::huffman::{self, Code, canonical};
-use crate::inflate::Codes;
-use crate::token::{
+use crate::coding::bits::BitWriter;
+use crate::coding::huffman::{self, Code, canonical};
+use crate::coding::token::{
     CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCES, END_OF_BLOCK, LENGTH_CODE, LITERALS, Token,
     distance_code,
 };
-use crate::zlib::trees;
+use crate::inflate::Codes;
+use crate::zlib::code_lengths;
 
 const LONGEST: u8 = 15;
 const LONGEST_OF_LENGTHS: u8 = 7;
@@ -238,7 +238,7 @@ fn last_used(lengths: &[u8]) -> usize {
 
 pub(super) fn build<const N: usize>(counts: &[u32; N], limit: u8, merged: bool) -> [u8; N] {
     if !merged {
-        return trees::code_lengths(counts, limit);
+        return code_lengths(counts, limit);
     }
     let mut codes = [Code::default(); N];
     huffman::build(counts, usize::from(limit), &mut codes);

@@ -1,8 +1,8 @@
 //! The match that an encoder of the usual kind would take, found in hash chains.
 
-use crate::chain::{Chain, ORIGIN};
-use crate::matching::{common_prefix, load32};
-use crate::token::{MAX_MATCH, WINDOW};
+use crate::coding::token::{MAX_MATCH, WINDOW};
+use crate::search::chain::{Chain, ORIGIN};
+use crate::search::matching::{common_prefix, load32};
 
 /// How the encoder that is the measure for the corrections searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

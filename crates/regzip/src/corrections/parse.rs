@@ -3,10 +3,10 @@
 use std::io::Read;
 
 use super::blocks::PIECE_TOKENS;
+use crate::coding::token::{MAX_MATCH, Token};
 use crate::error::{Error, Result};
 use crate::inflate::{BitReader, BlockKind, Codes, Table, fixed_codes};
 use crate::input::Input;
-use crate::token::{MAX_MATCH, Token};
 
 /// A piece ends after so many plain bytes, if its block does not end before.
 const PIECE_PLAIN: usize = 1 << 19;

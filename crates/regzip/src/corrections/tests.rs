@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use super::codes::{Counts, build, greedy, span};
 use super::make::make;
 use super::{Corrections, MEASURES};
-use crate::bits::BitWriter;
-use crate::go::block::write_symbols;
-use crate::huffman::{fixed_distances, fixed_literals};
+use crate::analyse::replay::prove;
+use crate::coding::bits::BitWriter;
+use crate::coding::huffman::{fixed_distances, fixed_literals};
+use crate::coding::symbols::write_symbols;
+use crate::coding::token::{CODE_LENGTH_ORDER, END_OF_BLOCK, Token};
 use crate::inflate::{Codes, Inflater};
 use crate::input::Input;
-use crate::matching::common_prefix;
-use crate::replay::prove;
-use crate::token::{CODE_LENGTH_ORDER, END_OF_BLOCK, Token};
+use crate::search::matching::common_prefix;
 
 /// A source of choices, always the same for the same seed.
 struct Choice(u64);

@@ -2,7 +2,7 @@
 
 use super::coder::{Chance, Coder, Number};
 use super::finder::{Finder, Found, Next};
-use crate::token::{MAX_MATCH, MIN_MATCH, Token, WINDOW};
+use crate::coding::token::{MAX_MATCH, MIN_MATCH, Token, WINDOW};
 
 /// Groups of lengths, places with matches near and far, how the next place compares, and what came
 /// before.

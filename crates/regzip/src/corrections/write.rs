@@ -6,12 +6,12 @@ use super::blocks::{Extent, Model, Start};
 use super::coder::Reader;
 use super::codes::Counts;
 use super::finder::{Effort, LOOKAHEAD};
-use crate::bits::BitWriter;
-use crate::encoder::Encode;
-use crate::go::block::write_symbols;
-use crate::huffman::{Code, fixed_distances, fixed_literals};
+use crate::coding::bits::BitWriter;
+use crate::coding::huffman::{Code, fixed_distances, fixed_literals};
+use crate::coding::symbols::{write_end, write_symbols};
+use crate::coding::token::{DISTANCES, LITERALS, Token};
+use crate::encode::Encode;
 use crate::inflate::{BlockKind, Codes};
-use crate::token::{DISTANCES, END_OF_BLOCK, LITERALS, Token};
 
 /// Follows the corrections. Those that cannot be followed end the output early, which whoever
 /// compares its length notices.
@@ -164,8 +164,7 @@ impl Corrected {
             return Some(State::Within(self.piece(start, false)?));
         }
         if start.kind != BlockKind::Stored {
-            let end = self.literals[END_OF_BLOCK];
-            self.bits.put(u64::from(end.bits), u32::from(end.len));
+            write_end(&mut self.bits, &self.literals);
         }
         if start.last {
             self.bits.align();

@@ -1,15 +1,13 @@
 //! How Go's `compress/flate` (up to 1.26) turns tokens into a block: which of stored, fixed and
 //! dynamic it picks, and the exact header of a dynamic block.
 
-use crate::bits::BitWriter;
-use crate::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
-use crate::token::{
-    CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCE_BASE, DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK,
-    LENGTH_BASE, LENGTH_CODE, LENGTH_EXTRA, LITERALS, Token, distance_code,
+use crate::coding::bits::BitWriter;
+use crate::coding::header::CodeLengths;
+use crate::coding::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
+use crate::coding::symbols::{extra_bits, write_end, write_symbols};
+use crate::coding::token::{
+    DISTANCES, END_OF_BLOCK, LENGTH_CODE, LITERALS, MAX_STORED, Token, distance_code,
 };
-
-/// The most bytes that one stored block holds.
-pub(crate) const MAX_STORED: usize = 65535;
 
 /// Symbol counts of one block.
 #[derive(Clone)]
@@ -27,15 +25,6 @@ impl Histogram {
             literals,
             distances: [0; DISTANCES],
         }
-    }
-
-    fn extra_bits(&self) -> usize {
-        let lengths = self.literals[257..].iter().zip(LENGTH_EXTRA);
-        let distances = self.distances.iter().zip(DISTANCE_EXTRA);
-        lengths
-            .chain(distances)
-            .map(|(&f, extra)| f as usize * usize::from(extra))
-            .sum()
     }
 }
 
@@ -148,129 +137,10 @@ impl Dynamic {
     }
 }
 
-/// The run-length coded list of code lengths that opens a dynamic block.
-pub(crate) struct CodeLengths {
-    /// Symbol and the value of its extra bits.
-    runs: Vec<(u8, u8)>,
-    codes: [Code; CODE_LENGTHS],
-    count: usize,
-    /// Bits of the whole block header.
-    pub(crate) size: usize,
-}
-
-impl CodeLengths {
-    pub(crate) fn new(literals: &[Code], distances: &[Code]) -> Self {
-        let mut runs = Vec::with_capacity(320);
-        let mut lengths = literals.iter().chain(distances).map(|c| c.len).peekable();
-        while let Some(len) = lengths.next() {
-            let mut run = 1;
-            while lengths.next_if_eq(&len).is_some() {
-                run += 1;
-            }
-            push_run(&mut runs, len, run);
-        }
-        let mut freq = [0u32; CODE_LENGTHS];
-        for &(symbol, _) in &runs {
-            freq[usize::from(symbol)] += 1;
-        }
-        let mut codes = [Code::default(); CODE_LENGTHS];
-        build(&freq, 7, &mut codes);
-        let mut count = CODE_LENGTHS;
-        while count > 4 && freq[CODE_LENGTH_ORDER[count - 1]] == 0 {
-            count -= 1;
-        }
-        let extra = freq[16] * 2 + freq[17] * 3 + freq[18] * 7;
-        let size = 3 + 5 + 5 + 4 + 3 * count + total_bits(&codes, &freq) + extra as usize;
-        Self {
-            runs,
-            codes,
-            count,
-            size,
-        }
-    }
-
-    /// Everything after the two symbol counts.
-    pub(crate) fn write(&self, bits: &mut BitWriter) {
-        bits.put(self.count as u64 - 4, 4);
-        for &symbol in &CODE_LENGTH_ORDER[..self.count] {
-            bits.put(u64::from(self.codes[symbol].len), 3);
-        }
-        for &(symbol, extra) in &self.runs {
-            let code = self.codes[usize::from(symbol)];
-            bits.put(u64::from(code.bits), u32::from(code.len));
-            match symbol {
-                16 => bits.put(u64::from(extra), 2),
-                17 => bits.put(u64::from(extra), 3),
-                18 => bits.put(u64::from(extra), 7),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Splits `run` equal code lengths into symbols, greedily, as Go does.
-pub(crate) fn push_run(runs: &mut Vec<(u8, u8)>, len: u8, mut run: usize) {
-    if len == 0 {
-        while run >= 11 {
-            let n = run.min(138);
-            runs.push((18, (n - 11) as u8));
-            run -= n;
-        }
-        if run >= 3 {
-            runs.push((17, (run - 3) as u8));
-            run = 0;
-        }
-    } else {
-        runs.push((len, 0));
-        run -= 1;
-        while run >= 3 {
-            let n = run.min(6);
-            runs.push((16, (n - 3) as u8));
-            run -= n;
-        }
-    }
-    runs.extend(std::iter::repeat_n((len, 0), run));
-}
-
 /// Writes the tokens with the given codes and the end of the block.
 fn write_tokens(bits: &mut BitWriter, tokens: &[Token], literals: &[Code], distances: &[Code]) {
     write_symbols(bits, tokens, literals, distances);
-    let end = literals[END_OF_BLOCK];
-    bits.put(u64::from(end.bits), u32::from(end.len));
-}
-
-/// Writes the tokens with the given codes.
-pub(crate) fn write_symbols(
-    bits: &mut BitWriter,
-    tokens: &[Token],
-    literals: &[Code],
-    distances: &[Code],
-) {
-    // A match costs two look-ups: its length with extra bits, and its distance code.
-    let lengths: [(u64, u32); 256] = std::array::from_fn(|index| {
-        let code = usize::from(LENGTH_CODE[index]);
-        let c = literals[257 + code];
-        let extra = index as u64 - u64::from(LENGTH_BASE[code]);
-        let len = u32::from(c.len);
-        (
-            u64::from(c.bits) | extra << len,
-            len + u32::from(LENGTH_EXTRA[code]),
-        )
-    });
-    bits.put_all(tokens, |token| {
-        if !token.is_match() {
-            let c = literals[usize::from(token.byte())];
-            return (u64::from(c.bits), u32::from(c.len));
-        }
-        let (mut value, mut n) = lengths[token.length_index()];
-        let index = token.distance_index();
-        let code = distance_code(index);
-        let c = distances[code];
-        value |= u64::from(c.bits) << n;
-        n += u32::from(c.len);
-        value |= (index as u64 - u64::from(DISTANCE_BASE[code])) << n;
-        (value, n + u32::from(DISTANCE_EXTRA[code]))
-    });
+    write_end(bits, literals);
 }
 
 /// Levels 2 to 9: the smallest of fixed, dynamic and (where `plain` is at hand) stored; fixed wins
@@ -278,7 +148,11 @@ pub(crate) fn write_symbols(
 pub(super) fn write_best(bits: &mut BitWriter, tokens: &mut Tokens, plain: Option<&[u8]>) {
     let (h, tokens) = (&mut tokens.histogram, &tokens.list);
     let stored = plain.filter(|p| p.len() <= MAX_STORED);
-    let extra = if stored.is_some() { h.extra_bits() } else { 0 };
+    let extra = if stored.is_some() {
+        extra_bits(&h.literals, &h.distances)
+    } else {
+        0
+    };
     let dynamic = Dynamic::new(h);
     let fixed = (fixed_literals(), fixed_distances());
     let fixed_size = 3 + total_bits(&fixed.0, &h.literals) + total_bits(&fixed.1, &h.distances);
@@ -325,8 +199,7 @@ pub(crate) fn write_literals(bits: &mut BitWriter, plain: &[u8]) {
         let c = dynamic.literals[usize::from(byte)];
         (u64::from(c.bits), u32::from(c.len))
     });
-    let end = dynamic.literals[END_OF_BLOCK];
-    bits.put(u64::from(end.bits), u32::from(end.len));
+    write_end(bits, &dynamic.literals);
 }
 
 fn stored_is_better(plain: &[u8], size: usize) -> bool {

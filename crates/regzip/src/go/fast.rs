@@ -1,13 +1,12 @@
 //! Go's level 1: a Snappy-like search with one candidate a hash, over blocks of 65,535 bytes.
 
-use super::block::{self, MAX_STORED, Tokens};
-use crate::bits::BitWriter;
-use crate::checkpoint::{Beside, Checkpoint, State, search_with_checkpoint};
-use crate::encoder::Encode;
-use crate::past::Past;
-use crate::token::WINDOW;
+use super::block::{self, Tokens};
+use crate::checkpoint::{Checkpoint, Progress, Resume, Slot, State, search_with_checkpoint};
+use crate::coding::bits::BitWriter;
+use crate::coding::token::{MAX_STORED, WINDOW};
+use crate::encode::{Encode, fill};
 
-mod beside;
+mod checkpoints;
 mod search;
 
 use search::{Block, Entry, Search};
@@ -29,7 +28,7 @@ pub(crate) struct Fast {
     swept: u32,
     tokens: Tokens,
     search: Search<Entry>,
-    past: Past,
+    progress: Progress,
 }
 
 impl Fast {
@@ -42,20 +41,20 @@ impl Fast {
             swept: MAX_STORED as u32,
             tokens: Tokens::with_capacity(MAX_STORED),
             search: Search::new(),
-            past: Past::default(),
+            progress: Progress::default(),
         }
     }
 
-    /// Goes on from a checkpoint, after the bytes before it that it asks for.
+    /// Resumes from a checkpoint, after the bytes before it that it asks for.
     pub(crate) fn resume(checkpoint: &Checkpoint, history: &[u8]) -> Self {
         let mut new = Self::new();
         new.bits = checkpoint.writer();
-        new.past.skip_to(checkpoint.plain);
+        new.progress = Progress::at(checkpoint.plain);
         new.buffer.extend_from_slice(history);
         new.tokenize::<false>();
         new.next_piece(history.len());
         if let State::Piece(state) = &checkpoint.state {
-            new.mend(&state.mends);
+            new.fix(&state.fixes);
         }
         new
     }
@@ -87,19 +86,19 @@ impl Fast {
                 1..=16 => block::write_stored(&mut self.bits, &self.buffer[self.start..]),
                 _ => block::write_literals(&mut self.bits, &self.buffer[self.start..]),
             }
-            self.past.add(len);
+            self.progress.add(len);
             self.forget(WINDOW);
             return;
         }
         self.sweep();
-        if self.past.wants() && len.min(self.start) >= WINDOW {
+        if self.progress.is_wanted() && len.min(self.start) >= WINDOW {
             if let Some(checkpoint) = search_with_checkpoint(self) {
-                self.past.take(checkpoint);
+                self.progress.slot.put(checkpoint);
             }
         } else {
             self.tokenize::<true>();
         }
-        self.past.add(len);
+        self.progress.add(len);
         let plain = &self.buffer[self.start..];
         if self.tokens.len() > len - (len >> 4) {
             block::write_literals(&mut self.bits, plain);
@@ -132,10 +131,7 @@ impl Encode for Fast {
             if self.buffer.len() - self.start == MAX_STORED {
                 self.write_piece();
             }
-            let room = MAX_STORED - (self.buffer.len() - self.start);
-            let (now, later) = data.split_at(data.len().min(room));
-            self.buffer.extend_from_slice(now);
-            data = later;
+            data = fill(&mut self.buffer, self.start + MAX_STORED, data);
         }
     }
 
@@ -149,12 +145,8 @@ impl Encode for Fast {
         self.bits.stored_header(0, true);
     }
 
-    fn want_checkpoint(&mut self, after: u64) {
-        self.past.want(after);
-    }
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        self.past.taken()
+    fn slot(&mut self) -> Option<&mut Slot> {
+        Some(&mut self.progress.slot)
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

@@ -1,8 +1,8 @@
 //! The search of Go's levels 2 and 3, which do not enter the strings inside long matches.
 
-use crate::chain::Chain;
-use crate::matching::{common_prefix, load32};
-use crate::token::{MAX_MATCH, Token, WINDOW};
+use crate::coding::token::{MAX_MATCH, Token, WINDOW};
+use crate::search::chain::Chain;
+use crate::search::matching::{common_prefix, load32};
 
 const HASH_BITS: u32 = 17;
 const MIN_MATCH: usize = 4;

@@ -1,10 +1,10 @@
 //! Go's level 0 (stored) and level -2 (Huffman codes without matches).
 
-use super::block::{self, MAX_STORED};
-use crate::bits::BitWriter;
-use crate::checkpoint::{Checkpoint, PieceState, State};
-use crate::encoder::Encode;
-use crate::past::Past;
+use super::block;
+use crate::checkpoint::{Checkpoint, PieceState, Progress, Slot, State};
+use crate::coding::bits::BitWriter;
+use crate::coding::token::MAX_STORED;
+use crate::encode::{Encode, fill};
 
 /// Cuts the input in pieces of 65,535 bytes and writes each as one block.
 #[derive(Clone)]
@@ -12,7 +12,7 @@ pub(crate) struct Simple {
     bits: BitWriter,
     piece: Vec<u8>,
     huffman: bool,
-    past: Past,
+    progress: Progress,
 }
 
 impl Simple {
@@ -21,15 +21,15 @@ impl Simple {
             bits: BitWriter::default(),
             piece: Vec::with_capacity(MAX_STORED),
             huffman,
-            past: Past::default(),
+            progress: Progress::default(),
         }
     }
 
-    /// Goes on from a checkpoint; nothing before it matters.
+    /// Resumes from a checkpoint; nothing before it matters.
     pub(crate) fn resume(huffman: bool, checkpoint: &Checkpoint) -> Self {
         let mut new = Self::new(huffman);
         new.bits = checkpoint.writer();
-        new.past.skip_to(checkpoint.plain);
+        new.progress = Progress::at(checkpoint.plain);
         new
     }
 
@@ -42,7 +42,7 @@ impl Simple {
         } else {
             block::write_stored(&mut self.bits, &self.piece);
         }
-        self.past.add(self.piece.len());
+        self.progress.add(self.piece.len());
         self.piece.clear();
     }
 }
@@ -52,15 +52,13 @@ impl Encode for Simple {
         while !data.is_empty() {
             if self.piece.len() == MAX_STORED {
                 self.write_piece();
-                if self.past.wants() {
+                if self.progress.is_wanted() {
                     let state = State::Piece(PieceState::default());
-                    let checkpoint = Checkpoint::new(self.past.plain(), &self.bits, state);
-                    self.past.take(checkpoint);
+                    let checkpoint = Checkpoint::new(self.progress.plain(), &self.bits, state);
+                    self.progress.slot.put(checkpoint);
                 }
             }
-            let (now, later) = data.split_at(data.len().min(MAX_STORED - self.piece.len()));
-            self.piece.extend_from_slice(now);
-            data = later;
+            data = fill(&mut self.piece, MAX_STORED, data);
         }
     }
 
@@ -74,12 +72,8 @@ impl Encode for Simple {
         self.bits.stored_header(0, true);
     }
 
-    fn want_checkpoint(&mut self, after: u64) {
-        self.past.want(after);
-    }
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        self.past.taken()
+    fn slot(&mut self) -> Option<&mut Slot> {
+        Some(&mut self.progress.slot)
     }
 
     fn output(&mut self) -> &mut Vec<u8> {

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use super::reader::BitReader;
 use super::table::Table;
+use crate::coding::huffman::{CAPACITY, capacity_used};
+use crate::coding::token::{CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCES, END_OF_BLOCK, LITERALS};
 use crate::error::{Error, Result};
-use crate::huffman::{ROOM, room_taken};
-use crate::token::{CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCES, END_OF_BLOCK, LITERALS};
 
 /// All that the header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Codes {
         }
         let alone = |lengths: &[u8]| lengths.iter().all(|&length| length <= 1);
         for lengths in [self.literals.as_slice(), &self.distances] {
-            if room_taken(lengths) < ROOM && !alone(lengths) {
+            if capacity_used(lengths) < CAPACITY && !alone(lengths) {
                 return Err(Error::BadStream("codes that leave room"));
             }
         }
@@ -65,7 +65,7 @@ impl<R: Read> BitReader<R> {
             codes.lengths[symbol] = self.bits(3)? as u8;
         }
         // Most of what only looks like a header ends here, before a table is made.
-        if room_taken(&codes.lengths) < ROOM {
+        if capacity_used(&codes.lengths) < CAPACITY {
             return Err(Error::BadStream("codes that leave room"));
         }
         let mut table = Table::default();

@@ -1,9 +1,9 @@
 //! Decoding symbols in one loop, where there is plenty of input and of room.
 
 use super::table::Table;
+use crate::coding::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA, MAX_MATCH};
 use crate::error::{Error, Result};
-use crate::matching::load64;
-use crate::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA, MAX_MATCH};
+use crate::search::matching::load64;
 
 /// A match is copied in pieces of so many bytes.
 const COPY: usize = 16;

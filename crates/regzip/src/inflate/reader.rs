@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use super::BlockKind;
+use super::block::BlockKind;
 use super::table::Table;
+use crate::coding::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA};
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA};
 
 /// Takes bits from an input, the least significant first.
 pub(crate) struct BitReader<R> {

@@ -1,7 +1,7 @@
 //! Tables that decode canonical codes.
 
 use crate::error::{Error, Result};
-use crate::matching::zeros;
+use crate::search::matching::zeros;
 
 /// Bits of a code that are looked up at once.
 const PRIMARY: u32 = 10;

@@ -7,10 +7,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use proptest::prelude::*;
 
 use super::Inflater;
-use crate::compress::Compressor;
-use crate::encoder::Encoder;
 use crate::input::Input;
-use crate::zlib::deflate::Strategy as Search;
+use crate::{Compressor, Encoder, Go, Strategy as Search, Zlib};
 
 /// The plain bytes and the compressed ones that they took.
 type Inflated = Option<(Vec<u8>, u64)>;
@@ -36,16 +34,18 @@ fn by_ours(stream: &[u8]) -> Inflated {
 }
 
 fn encoders() -> impl Strategy<Value = Encoder> {
-    let zlib = |strategy| Encoder::Zlib {
-        level: 6,
-        window_bits: 15,
-        mem_level: 1,
-        strategy,
+    let zlib = |strategy| {
+        Encoder::Zlib(Zlib {
+            level: 6,
+            window_bits: 15,
+            mem_level: 1,
+            strategy,
+        })
     };
     prop::sample::select(vec![
-        Encoder::Go { level: 6 },
-        Encoder::Go { level: -2 },
-        Encoder::Go { level: 0 },
+        Encoder::Go(Go { level: 6 }),
+        Encoder::Go(Go { level: -2 }),
+        Encoder::Go(Go { level: 0 }),
         zlib(Search::Default),
         zlib(Search::Fixed),
         zlib(Search::Rle),

@@ -1,6 +1,6 @@
 //! How hard levels 7 to 9 try, and by what they choose among matches.
 
-use super::habits::LazyHabit;
+use super::behaviour::LazyRule;
 
 /// How hard a level tries.
 #[derive(Clone, Copy)]
@@ -31,18 +31,18 @@ pub(super) enum Scale {
 }
 
 impl Effort {
-    pub(super) fn new(level: i8, habit: LazyHabit) -> Self {
-        let (lazy, nice, chain) = match (level, habit) {
-            (7, LazyHabit::ByEntropy) => (10, 12, 16),
+    pub(super) fn new(level: i8, rule: LazyRule) -> Self {
+        let (lazy, nice, chain) = match (level, rule) {
+            (7, LazyRule::ByEntropy) => (10, 12, 16),
             (7, _) => (12, 16, 24),
-            (8, LazyHabit::ByEntropy) => (24, 32, 64),
+            (8, LazyRule::ByEntropy) => (24, 32, 64),
             (8, _) => (30, 40, 64),
             _ => (258, 258, 1024),
         };
-        let scale = match (level, habit) {
-            (_, LazyHabit::ByEntropy) => Scale::Entropy,
+        let scale = match (level, rule) {
+            (_, LazyRule::ByEntropy) => Scale::Entropy,
             (7 | 8, _) => Scale::Length,
-            (_, LazyHabit::ByCodes) => Scale::Codes { least: 0, cost: 6 },
+            (_, LazyRule::ByCodes) => Scale::Codes { least: 0, cost: 6 },
             _ => Scale::Codes { least: 4, cost: 3 },
         };
         Self {

@@ -2,21 +2,21 @@
 //! rare cases, whether a table is used again.
 #![allow(clippy::cast_precision_loss)]
 
-use super::habits::{BlockHabits, Estimate};
+use super::behaviour::{BlockBehaviour, Estimate};
 use super::tokens::Tokens;
-use crate::token::{DISTANCE_EXTRA, LENGTH_EXTRA};
+use crate::coding::token::{DISTANCE_EXTRA, LENGTH_EXTRA};
 
 impl Tokens {
     /// A lower bound of the block's size in bits.
-    pub(crate) fn estimated_bits(&self, habits: &BlockHabits) -> usize {
+    pub(crate) fn estimated_bits(&self, behaviour: &BlockBehaviour) -> usize {
         let total =
-            self.list.len() + self.filled + usize::from(self.ended && habits.divides_by_end);
+            self.list.len() + self.filled + usize::from(self.ended && behaviour.divides_by_end);
         if total == 0 {
             return 0;
         }
         let (literals, lengths) = (&self.literals[..256], &self.literals[257..]);
         let matches: u32 = lengths.iter().sum();
-        if habits.estimate == Estimate::Doubles {
+        if behaviour.estimate == Estimate::Doubles {
             let mut sum = 0f64;
             add_doubles(&mut sum, literals, 1.0 / total as f64);
             sum += 15.0;
@@ -26,7 +26,7 @@ impl Tokens {
             }
             return sum as usize + self.mistaken_extra_bits();
         }
-        let clamped = habits.estimate == Estimate::Clamped;
+        let clamped = behaviour.estimate == Estimate::Clamped;
         let mut sum = 0f32;
         add_singles(&mut sum, literals, 1.0 / total as f32, clamped);
         sum += 15.0;

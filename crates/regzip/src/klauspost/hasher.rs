@@ -1,7 +1,7 @@
-//! How levels 1 to 3 hash, which differs between versions.
+//! Hashes. How levels 1 to 3 hash differs between versions.
 
-use super::habits::{FastHash, Habits};
-use crate::matching::{load32, load64};
+use super::behaviour::{Behaviour, FastHash};
+use crate::search::matching::{load32, load64};
 
 /// A product whose high bits are the hash.
 #[derive(Clone, Copy)]
@@ -17,8 +17,8 @@ const FIVE: u64 = 889_523_592_379;
 
 impl Hasher {
     /// Of level 1, 2 or 3.
-    pub(super) fn new(level: i8, habits: &Habits) -> Self {
-        let (factor, shift) = match (habits.fast_hash, level) {
+    pub(super) fn new(level: i8, behaviour: &Behaviour) -> Self {
+        let (factor, shift) = match (behaviour.fast_hash, level) {
             (FastHash::Five, _) => (FIVE, 24),
             (_, 2) | (FastHash::FourWide, 3) => (FOUR, 32),
             _ => (FOUR_AS_SNAPPY, 32),
@@ -46,4 +46,16 @@ impl Hasher {
             load64(buffer, at)
         }
     }
+}
+
+/// Hash of the low four bytes, for levels 4 to 9.
+#[inline]
+pub(super) fn hash4(bytes: u64, bits: u32) -> usize {
+    ((bytes as u32).wrapping_mul(2_654_435_761) >> (32 - bits)) as usize
+}
+
+/// Hash of the low seven bytes, for levels 4 to 6.
+#[inline]
+pub(super) fn hash7(bytes: u64, bits: u32) -> usize {
+    ((bytes << 8).wrapping_mul(58_295_818_150_454_627) >> (64 - bits)) as usize
 }

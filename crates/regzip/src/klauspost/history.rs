@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::go::block::MAX_STORED;
-use crate::token::WINDOW;
+use crate::coding::token::{MAX_STORED, WINDOW};
 
 /// Matches are nearer than this.
 pub(super) const REACH: i64 = WINDOW as i64;
@@ -40,7 +39,7 @@ impl History {
         &self.bytes[self.start..]
     }
 
-    /// The block is complete: makes room if it takes too much with the history. Where it starts.
+    /// The block is complete: drops old history if there is too much. Where the block starts.
     pub(super) fn settle(&mut self) -> usize {
         if self.bytes.len() > HISTORY {
             let drop = self.start.saturating_sub(WINDOW);

@@ -3,18 +3,21 @@
 //!
 //! Work is done on whole windows only, so that the sizes of writes make no difference.
 
+use super::behaviour::LazyRule;
 use super::effort::{Effort, Scale};
 use super::estimate::double_bits;
-use super::habits::LazyHabit;
-use super::stream::{Blocks, hash4};
+use super::hasher::hash4;
+use super::restart::Restart;
 use super::tokens::Tokens;
 use super::version::Version;
 use super::writer::{BlockWriter, Plain};
-use crate::bits::BitWriter;
-use crate::encoder::Encode;
-use crate::huffman::{Code, build};
-use crate::matching::{common_prefix, load32};
-use crate::token::{DISTANCE_EXTRA, LENGTH_CODE, LENGTH_EXTRA, MAX_MATCH, WINDOW, distance_code};
+use crate::coding::bits::BitWriter;
+use crate::coding::huffman::{Code, build};
+use crate::coding::token::{
+    DISTANCE_EXTRA, LENGTH_CODE, LENGTH_EXTRA, MAX_MATCH, WINDOW, distance_code,
+};
+use crate::encode::{Encode, fill};
+use crate::search::matching::{common_prefix, load32};
 
 const MIN_MATCH: usize = 4;
 const LOOKAHEAD: usize = MIN_MATCH + MAX_MATCH;
@@ -29,9 +32,9 @@ const SKIP: usize = 2;
 const WRAPPED_EXTRA: u8 = 6;
 
 /// The encoder of levels 7 to 9.
-pub(crate) struct Lazy {
+pub(super) struct Lazy {
     effort: Effort,
-    habit: LazyHabit,
+    rule: LazyRule,
     writer: BlockWriter,
     tokens: Tokens,
     window: Vec<u8>,
@@ -59,13 +62,13 @@ pub(crate) struct Lazy {
 }
 
 impl Lazy {
-    pub(crate) fn new(level: i8, version: Version) -> Self {
-        let habits = version.habits();
+    pub(super) fn new(level: i8, version: Version) -> Self {
+        let behaviour = version.behaviour();
         Self {
-            effort: Effort::new(level, habits.lazy),
-            habit: habits.lazy,
-            writer: BlockWriter::new(level, &habits),
-            tokens: Tokens::new(habits.whole_pieces),
+            effort: Effort::new(level, behaviour.lazy),
+            rule: behaviour.lazy,
+            writer: BlockWriter::new(level, &behaviour),
+            tokens: Tokens::new(behaviour.whole_pieces),
             window: Vec::with_capacity(BUFFER),
             index: 0,
             block: Some(0),
@@ -84,7 +87,7 @@ impl Lazy {
         }
     }
 
-    /// Makes room for the second half of the window.
+    /// Moves the window if its second half is full.
     fn shift(&mut self) {
         if self.index < BUFFER - LOOKAHEAD {
             return;
@@ -166,7 +169,7 @@ impl Lazy {
             }
             Scale::Codes { .. } if ahead.is_empty() => {}
             Scale::Codes { .. } => {
-                let ahead = if self.habit == LazyHabit::Ahead {
+                let ahead = if self.rule == LazyRule::Ahead {
                     &ahead[..ahead.len().min(MAX_TOKENS)]
                 } else {
                     ahead
@@ -263,7 +266,7 @@ impl Lazy {
 
     /// Where a match ends, another may have begun a little later and go on longer.
     fn improve(&mut self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
-        if self.habit < LazyHabit::Cheaper {
+        if self.rule < LazyRule::Cheaper {
             return self.improve_in_place(lookahead, length, distance);
         }
         let unchanged = (length, distance);
@@ -366,7 +369,7 @@ impl Lazy {
         }
     }
 
-    /// After a long run of literals the search leaves places out.
+    /// After a long run of literals the search leaves entries out.
     fn skip(&mut self) {
         let over = i32::from(self.run) - self.effort.chain;
         if over <= 0 {
@@ -392,9 +395,7 @@ impl Encode for Lazy {
                 self.run(false);
             }
             self.shift();
-            let (now, later) = data.split_at(data.len().min(BUFFER - self.window.len()));
-            self.window.extend_from_slice(now);
-            data = later;
+            data = fill(&mut self.window, BUFFER, data);
         }
     }
 
@@ -413,7 +414,7 @@ impl Encode for Lazy {
     }
 }
 
-impl Blocks for Lazy {
+impl Restart for Lazy {
     fn restart(&mut self, dictionary: &[u8]) {
         self.writer.reset();
         self.tokens.reset();

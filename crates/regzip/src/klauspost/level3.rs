@@ -1,19 +1,17 @@
 //! Level 3: one table with two candidates.
 
-use super::habits::{FastHash, Habits, Level3Habit};
+use super::behaviour::{Behaviour, FastHash, Level3Rule};
+use super::entry::{Entry, Pair};
 use super::hasher::Hasher;
 use super::history::{History, REACH};
-use super::level5::Found;
-use super::place::{Pair, Place};
-use super::stream::Search;
-use super::tokens::Tokens;
-use crate::matching::{common_prefix, load32, load64, zeros};
+use super::level::{Found, Level};
+use crate::search::matching::{common_prefix, load32, load64, zeros};
 
 /// The table of level 3.
-pub(crate) struct Level3<P, const N: usize> {
+pub(super) struct Level3<P, const N: usize> {
     table: Box<[Pair<P>; N]>,
     hasher: Hasher,
-    habit: Level3Habit,
+    rule: Level3Rule,
     /// No search starts in the last bytes of a block.
     margin: usize,
     /// Steps grow with the distance from what was emitted last, by this shift.
@@ -22,19 +20,19 @@ pub(crate) struct Level3<P, const N: usize> {
     every: Option<usize>,
 }
 
-impl<P: Place, const N: usize> Level3<P, N> {
-    pub(crate) fn new(habits: &Habits) -> Self {
-        let hasher = Hasher::new(3, habits);
-        let five = habits.fast_hash == FastHash::Five;
+impl<P: Entry, const N: usize> Level3<P, N> {
+    pub(super) fn new(behaviour: &Behaviour) -> Self {
+        let hasher = Hasher::new(3, behaviour);
+        let five = behaviour.fast_hash == FastHash::Five;
         Self {
             table: zeros(),
             hasher,
-            habit: habits.level3,
+            rule: behaviour.level3,
             margin: if five { 11 } else { 7 },
             skip: if five { 7 } else { 6 },
-            every: match (five, habits.level3) {
+            every: match (five, behaviour.level3) {
                 (true, _) => Some(6),
-                (false, Level3Habit::Nearer) => Some(5),
+                (false, Level3Rule::Nearer) => Some(5),
                 (false, _) => None,
             },
         }
@@ -44,7 +42,7 @@ impl<P: Place, const N: usize> Level3<P, N> {
     /// reach.
     #[inline]
     fn oldest(&self, h: &History, pos: usize) -> i64 {
-        let slack = if self.habit == Level3Habit::Either {
+        let slack = if self.rule == Level3Rule::Either {
             0
         } else {
             4
@@ -61,12 +59,13 @@ impl<P: Place, const N: usize> Level3<P, N> {
         before
     }
 
-    /// Looks for a match from `start` on; `bytes` are those there.
+    /// Looks for a match from `start` on.
     #[inline]
-    fn seek(&mut self, h: &History, start: usize, mut bytes: u64, emitted: usize) -> Option<Found> {
+    fn find(&mut self, h: &History, start: usize, emitted: usize) -> Option<Found> {
         let buffer = h.bytes.as_slice();
+        let mut bytes = self.hasher.load(buffer, start);
         let limit = buffer.len() - self.margin;
-        let either = self.habit == Level3Habit::Either;
+        let either = self.rule == Level3Rule::Either;
         let mut next = start;
         loop {
             let pos = next;
@@ -111,12 +110,13 @@ impl<P: Place, const N: usize> Level3<P, N> {
         }
     }
 
-    /// Looks right behind a match that ended at `pos`; where a match there starts from.
+    /// Looks right after a match that ended at `pos`; where a match there starts from.
     #[inline]
-    fn follow(&mut self, h: &History, pos: usize, bytes: u64) -> Option<usize> {
+    fn find_after(&mut self, h: &History, pos: usize) -> Option<usize> {
+        let bytes = self.hasher.load(&h.bytes, pos);
         let pair = self.push(bytes, h.absolute(pos));
         let oldest = self.oldest(h, pos);
-        let limit = if self.habit == Level3Habit::Either {
+        let limit = if self.rule == Level3Rule::Either {
             oldest
         } else {
             oldest + 1
@@ -124,23 +124,35 @@ impl<P: Place, const N: usize> Level3<P, N> {
         // The older one is looked at only if the newer one is in reach.
         let mut near = [pair.newest, pair.before]
             .into_iter()
-            .map(|place| place.get(h, pos))
+            .map(|entry| entry.get(h, pos))
             .take_while(|&at| i64::from(at) >= limit)
             .filter_map(|at| usize::try_from(h.relative(at)).ok())
             .map(|from| (from, load32(&h.bytes, from) == bytes as u32));
-        if self.habit == Level3Habit::Older {
+        if self.rule == Level3Rule::Older {
             let (_, newer_matches) = near.next()?;
             let (from, older_matches) = near.next()?;
             return (older_matches && !newer_matches).then_some(from);
         }
         near.find(|&(_, matches)| matches).map(|(from, _)| from)
     }
+}
 
-    /// Enters positions inside a match that ended at `pos`, and the bytes from two before it on.
+impl<P: Entry, const N: usize> Level<P> for Level3<P, N> {
+    const FOLLOWS: bool = true;
+
+    fn margin(&self) -> usize {
+        self.margin
+    }
+
     #[inline]
-    fn insert_inside(&mut self, h: &History, start: usize, pos: usize) -> u64 {
+    fn seek(&mut self, h: &History, start: usize, emitted: usize, _: usize) -> Option<Found> {
+        self.find(h, start, emitted)
+    }
+
+    #[inline]
+    fn enter_inside(&mut self, h: &History, found: Found, pos: usize) {
         if let Some(every) = self.every {
-            for at in (start + 2..pos.saturating_sub(5)).step_by(every) {
+            for at in (pos - found.length + 2..pos.saturating_sub(5)).step_by(every) {
                 self.push(self.hasher.load(&h.bytes, at), h.absolute(at));
             }
         } else {
@@ -149,62 +161,27 @@ impl<P: Place, const N: usize> Level3<P, N> {
         let before = load64(&h.bytes, pos - 2);
         self.push(before, h.absolute(pos - 2));
         self.push(before >> 8, h.absolute(pos - 1));
-        before
     }
-}
 
-impl<P: Place, const N: usize> Search<P> for Level3<P, N> {
-    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
-        let buffer = h.bytes.as_slice();
-        let end = buffer.len();
-        if end - start < self.margin + 2 {
-            return;
+    fn enter_last(&mut self, h: &History, found: Found, _: usize) {
+        let after = found.from + found.length;
+        if after + self.hasher.needs() < h.bytes.len() {
+            self.push(self.hasher.load(&h.bytes, after), h.absolute(after));
         }
-        let limit = end - self.margin;
-        let (mut emitted, mut pos) = (start, start);
-        let mut bytes = self.hasher.load(buffer, start);
-        'search: while let Some(mut found) = self.seek(h, pos, bytes, emitted) {
-            loop {
-                found.lengthen(buffer);
-                found.extend_back(buffer, emitted);
-                tokens.add_literals(&buffer[emitted..found.pos]);
-                tokens.add_match(found.length, found.pos - found.from);
-                emitted = found.pos + found.length;
-                pos = emitted.max(found.next + 1);
-                if pos >= limit {
-                    let after = found.from + found.length;
-                    if after + self.hasher.needs() < end {
-                        self.push(self.hasher.load(buffer, after), h.absolute(after));
-                    }
-                    break 'search;
-                }
-                let before = self.insert_inside(h, pos - found.length, pos);
-                bytes = before >> 16;
-                let Some(from) = self.follow(h, pos, bytes) else {
-                    bytes >>= 8;
-                    pos += 1;
-                    break;
-                };
-                found = Found {
-                    pos,
-                    from,
-                    length: 0,
-                    next: found.next,
-                };
-            }
-        }
-        if !tokens.list.is_empty() {
-            tokens.add_literals(&buffer[emitted..]);
-        }
+    }
+
+    #[inline]
+    fn follow(&mut self, h: &History, pos: usize) -> Option<usize> {
+        self.find_after(h, pos)
     }
 
     fn slots(&self) -> usize {
         2 * self.table.len()
     }
 
-    fn place(&mut self, slot: usize) -> Option<&mut P> {
+    fn entry(&mut self, slot: usize) -> Option<&mut P> {
         self.table
             .get_mut(slot / 2)
-            .map(|pair| pair.place(slot % 2))
+            .map(|pair| pair.entry(slot % 2))
     }
 }

@@ -1,25 +1,24 @@
 //! Level 4: candidates by hashes of four and of seven bytes, one of each.
 
-use super::habits::Habits;
+use super::behaviour::Behaviour;
+use super::entry::Entry;
+use super::hasher::{hash4, hash7};
 use super::history::{History, REACH};
-use super::level5::{Found, MARGIN};
-use super::place::Place;
-use super::stream::{Search, hash4, hash7};
-use super::tokens::Tokens;
-use crate::matching::{common_prefix, load64, zeros};
+use super::level::{Found, Level, MARGIN};
+use crate::search::matching::{common_prefix, load64, zeros};
 
 /// The tables of level 4.
-pub(crate) struct Level4<P, const N: usize> {
+pub(super) struct Level4<P, const N: usize> {
     short: Box<[P; N]>,
     long: Box<[P; N]>,
     /// A match at the next position is measured at the wrong place.
     misses: bool,
 }
 
-impl<P: Place, const N: usize> Level4<P, N> {
-    pub(crate) fn new(habits: &Habits) -> Self {
+impl<P: Entry, const N: usize> Level4<P, N> {
+    pub(super) fn new(behaviour: &Behaviour) -> Self {
         Self {
-            misses: habits.level4_misses,
+            misses: behaviour.level4_misses,
             short: zeros(),
             long: zeros(),
         }
@@ -33,7 +32,7 @@ impl<P: Place, const N: usize> Level4<P, N> {
 
     /// Looks for a match from `start` on, in steps that grow with the distance from `emitted`.
     #[inline]
-    fn seek(&mut self, h: &History, start: usize, emitted: usize) -> Option<Found> {
+    fn find(&mut self, h: &History, start: usize, emitted: usize) -> Option<Found> {
         let buffer = h.bytes.as_slice();
         let limit = buffer.len() - MARGIN;
         let mut next = start;
@@ -76,48 +75,31 @@ impl<P: Place, const N: usize> Level4<P, N> {
             bytes = ahead;
         }
     }
-
-    /// Enters some of the positions inside a match.
-    fn insert_inside(&mut self, h: &History, start: usize, end: usize) {
-        for at in (start..end.saturating_sub(1)).step_by(3) {
-            let bytes = load64(&h.bytes, at);
-            self.long[hash7(bytes, N.ilog2())] = P::new(h.absolute(at));
-            self.insert(bytes >> 8, h.absolute(at + 1));
-        }
-    }
 }
 
-/// How long a match of four bytes goes on.
+/// How many bytes after the first four are equal.
 fn rest(buffer: &[u8], pos: usize, from: usize) -> usize {
     common_prefix(buffer, from + 4, pos + 4, buffer.len() - pos - 4)
 }
 
-impl<P: Place, const N: usize> Search<P> for Level4<P, N> {
-    fn encode(&mut self, h: &History, start: usize, tokens: &mut Tokens) {
-        let buffer = h.bytes.as_slice();
-        let end = buffer.len();
-        if end - start < MARGIN + 2 {
-            return;
+impl<P: Entry, const N: usize> Level<P> for Level4<P, N> {
+    #[inline]
+    fn seek(&mut self, h: &History, start: usize, emitted: usize, _: usize) -> Option<Found> {
+        self.find(h, start, emitted)
+    }
+
+    fn enter_inside(&mut self, h: &History, found: Found, pos: usize) {
+        for at in (found.next..pos.saturating_sub(1)).step_by(3) {
+            let bytes = load64(&h.bytes, at);
+            self.long[hash7(bytes, N.ilog2())] = P::new(h.absolute(at));
+            self.insert(bytes >> 8, h.absolute(at + 1));
         }
-        let (mut emitted, mut pos) = (start, start);
-        while let Some(mut found) = self.seek(h, pos, emitted) {
-            found.lengthen(buffer);
-            found.extend_back(buffer, emitted);
-            tokens.add_literals(&buffer[emitted..found.pos]);
-            tokens.add_match(found.length, found.pos - found.from);
-            emitted = found.pos + found.length;
-            pos = emitted.max(found.next + 1);
-            if pos >= end - MARGIN {
-                if pos + 8 < end {
-                    self.insert(load64(buffer, pos), h.absolute(pos));
-                }
-                break;
-            }
-            self.insert_inside(h, found.next, pos);
-            self.insert(load64(buffer, pos - 1), h.absolute(pos - 1));
-        }
-        if !tokens.list.is_empty() {
-            tokens.add_literals(&buffer[emitted..]);
+        self.insert(load64(&h.bytes, pos - 1), h.absolute(pos - 1));
+    }
+
+    fn enter_last(&mut self, h: &History, _: Found, pos: usize) {
+        if pos + 8 < h.bytes.len() {
+            self.insert(load64(&h.bytes, pos), h.absolute(pos));
         }
     }
 
@@ -125,7 +107,7 @@ impl<P: Place, const N: usize> Search<P> for Level4<P, N> {
         self.short.len() + self.long.len()
     }
 
-    fn place(&mut self, slot: usize) -> Option<&mut P> {
+    fn entry(&mut self, slot: usize) -> Option<&mut P> {
         match slot.checked_sub(self.short.len()) {
             None => self.short.get_mut(slot),
             Some(slot) => self.long.get_mut(slot),

@@ -1,11 +1,11 @@
 //! Blocks of literals alone: Huffman codes, or stored bytes where there is nothing to win.
 
+use super::behaviour::LiteralRule;
 use super::estimate::{double_bits, fast_log2, single_bits};
-use super::habits::LiteralRule;
 use super::writer::{BlockWriter, stored_size};
-use crate::go::block::CodeLengths;
-use crate::huffman::{Code, build, total_bits};
-use crate::token::{END_OF_BLOCK, LITERALS};
+use crate::coding::header::CodeLengths;
+use crate::coding::huffman::{Code, build, total_bits};
+use crate::coding::token::{END_OF_BLOCK, LITERALS};
 
 /// What a header is taken to cost before there was one.
 const GUESSED_HEADER: usize = 70 * 8;
@@ -22,7 +22,7 @@ impl BlockWriter {
         for &byte in plain {
             counts[usize::from(byte)] += 1;
         }
-        let table = match self.habits.literals {
+        let table = match self.behaviour.literals {
             LiteralRule::Doubles => self.judge_by_doubles(plain, &mut counts, sync),
             LiteralRule::Singles => self.judge_by_singles(plain, &mut counts, sync),
             LiteralRule::Spread => self.judge_by_spread(plain, &mut counts, sync),
@@ -58,7 +58,7 @@ impl BlockWriter {
     /// a table is better than stored bytes.
     fn judge_by_codes(&mut self, plain: &[u8], counts: &mut Counts) -> bool {
         let stored = stored_size(plain);
-        if self.habits.literals == LiteralRule::NotRandom
+        if self.behaviour.literals == LiteralRule::NotRandom
             && stored != usize::MAX
             && plain.len() > RANDOM
             && looks_random(&counts[..256], plain.len())

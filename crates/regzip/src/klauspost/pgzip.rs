@@ -1,102 +1,118 @@
-//! pgzip: blocks of a fixed size, each compressed with the end of the block before as dictionary,
-//! flushed and put together.
+//! pgzip, as a recipe names it.
 
-use super::stream::Blocks;
-use crate::checkpoint::{Checkpoint, PieceState, State};
-use crate::encoder::Encode;
-use crate::past::Past;
+use std::fmt::{Display, Formatter};
 
-/// Bytes of the block before that serve as dictionary.
-pub(crate) const TAIL: usize = 16384;
+use super::descriptor::{Klauspost, get_level, level_rank, versions};
+use super::version::Version;
+use crate::checkpoint::{Checkpoint, Limits, PieceLimits};
+use crate::clues::Clues;
+use crate::descriptor::{Descriptor, Rank, block_size};
+use crate::encode::Encode;
+use crate::error::Result;
+use crate::varint::{self, Fields};
+use writer::{TAIL, Writer};
 
-/// The parallel writer, one block after the other.
-pub(crate) struct Pgzip {
-    stream: Box<dyn Blocks>,
-    block_size: usize,
-    block: Vec<u8>,
-    tail: Vec<u8>,
-    past: Past,
-    /// The block before is longer than what serves as dictionary, so that nothing before it matters.
-    long: bool,
+mod writer;
+
+/// `github.com/klauspost/pgzip` with klauspost's encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pgzip {
+    /// The level.
+    pub level: i8,
+    /// The version of klauspost/compress.
+    pub version: Version,
+    /// Bytes in a block.
+    pub block_size: u32,
+}
+
+/// Bytes in a block that pgzip takes by itself; before 1.2.2 it was a quarter.
+const USUAL_BLOCK: u32 = 1 << 20;
+
+impl Display for Pgzip {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (level, block_size) = (self.level, self.block_size);
+        let version = self.version.describe(level);
+        write!(
+            f,
+            "pgzip with {version}, level {level}, blocks of {block_size}"
+        )
+    }
 }
 
 impl Pgzip {
-    pub(crate) fn new(stream: Box<dyn Blocks>, block_size: usize) -> Self {
-        Self {
-            stream,
-            block_size,
-            block: Vec::new(),
-            tail: Vec::new(),
-            past: Past::default(),
-            long: false,
+    fn alone(self) -> Klauspost {
+        Klauspost {
+            level: self.level,
+            version: self.version,
         }
     }
 
-    /// Goes on from a checkpoint, which lies between two blocks.
-    pub(crate) fn resume(mut self, checkpoint: &Checkpoint, history: &[u8]) -> Self {
-        self.tail.extend_from_slice(history);
-        self.past.skip_to(checkpoint.plain);
-        self
-    }
-
-    fn take_checkpoint(&mut self) {
-        let state = State::Piece(PieceState::default());
-        let bits = self.stream.bits();
-        self.past
-            .take(Checkpoint::new(self.past.plain(), bits, state));
-    }
-
-    fn end_block(&mut self) {
-        self.stream.restart(&self.tail);
-        self.stream.write(&self.block);
-        self.stream.flush();
-        self.past.add(self.block.len());
-        self.long = self.block.len() > TAIL;
-        self.tail.clear();
-        if self.block.len() > TAIL {
-            self.tail
-                .extend_from_slice(&self.block[self.block.len() - TAIL..]);
-        }
-        self.block.clear();
+    fn writer(self) -> Writer {
+        Writer::new(self.alone().start_block(), self.block_size as usize)
     }
 }
 
-impl Encode for Pgzip {
-    fn write(&mut self, mut data: &[u8]) {
-        if self.long && self.block.is_empty() && !data.is_empty() && self.past.wants() {
-            self.take_checkpoint();
-        }
-        while !data.is_empty() {
-            let (now, later) = data.split_at(data.len().min(self.block_size - self.block.len()));
-            self.block.extend_from_slice(now);
-            data = later;
-            if self.block.len() == self.block_size {
-                self.end_block();
-                if self.past.wants() && !data.is_empty() {
-                    self.take_checkpoint();
-                }
+impl Descriptor for Pgzip {
+    const NUMBER: u8 = 3;
+    type Opening = Klauspost;
+
+    fn put(self, out: &mut Vec<u8>) {
+        self.alone().put(out);
+        varint::put(out, u64::from(self.block_size));
+    }
+
+    /// pgzip accepts no blocks as small as their dictionary.
+    fn get(fields: &mut Fields<'_>) -> Result<Self> {
+        let (level, version) = get_level(fields)?;
+        Ok(Self {
+            level,
+            version,
+            block_size: block_size(fields, TAIL + 1)?,
+        })
+    }
+
+    fn candidates(clues: &Clues) -> Vec<(Rank, Self)> {
+        // The smaller first: larger blocks that were flushed at the right positions look the same.
+        let sizes = [USUAL_BLOCK / 4, USUAL_BLOCK];
+        let mut list = Vec::new();
+        for (rank, level) in level_rank(clues) {
+            for block_size in sizes {
+                let with = |version| Self {
+                    level,
+                    version,
+                    block_size,
+                };
+                list.extend(versions(level).into_iter().map(|v| (rank, with(v))));
             }
         }
+        list
     }
 
-    fn flush(&mut self) {
-        self.end_block();
+    fn start(self) -> Box<dyn Encode> {
+        Box::new(self.writer())
     }
 
-    fn finish(&mut self) {
-        self.end_block();
-        self.stream.finish();
+    fn resume(self, checkpoint: &Checkpoint, history: &[u8]) -> Box<dyn Encode> {
+        Box::new(self.writer().resume(checkpoint, history))
     }
 
-    fn want_checkpoint(&mut self, after: u64) {
-        self.past.want(after);
+    fn limits(self) -> Option<Limits> {
+        Some(Limits::Piece(PieceLimits::independent(TAIL)))
     }
 
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        self.past.taken()
+    fn opening(self) -> Option<(Klauspost, u64)> {
+        Some((self.alone(), u64::from(self.block_size)))
     }
 
-    fn output(&mut self) -> &mut Vec<u8> {
-        self.stream.output()
+    fn marks(self, at: u64, before: u64) -> bool {
+        at - before == u64::from(self.block_size)
+    }
+
+    fn has_unusual_blocks(self, plain_len: u64) -> bool {
+        self.block_size < USUAL_BLOCK && plain_len < u64::from(self.block_size)
+    }
+
+    fn flushes_at_the_end(self) -> bool {
+        true
     }
 }

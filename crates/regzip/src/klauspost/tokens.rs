@@ -1,6 +1,6 @@
 //! The tokens of one block with their counts.
 
-use crate::token::{DISTANCES, LENGTH_CODE, LITERALS, MAX_MATCH, Token, distance_code};
+use crate::coding::token::{DISTANCES, LENGTH_CODE, LITERALS, MAX_MATCH, Token, distance_code};
 
 /// Tokens of a block; symbols are counted as they are added.
 #[derive(Clone)]

@@ -73,7 +73,7 @@ const fn stretch(
     }
 }
 
-/// All stretches, in order. What changes is in [`super::habits`].
+/// All stretches, in order. What changes is in [`super::behaviour`].
 static STRETCHES: [Stretch; 17] = [
     stretch(Version::From1_9_0, "1.9.0", "1.9.7", FAST_AND_PLAIN),
     stretch(Version::From1_9_8, "1.9.8", "1.10.0", FAST_AND_PLAIN),

@@ -1,13 +1,14 @@
 //! How klauspost's encoder writes blocks: a Huffman table may be used again for the next block, in
 //! which case the two become one.
 
-use super::habits::{BlockHabits, Estimate, Habits, TableHabit};
+use super::behaviour::{Behaviour, BlockBehaviour, Estimate, TableRule};
 use super::tokens::Tokens;
-use crate::bits::BitWriter;
 use crate::checkpoint::{Checkpoint, OpenBlock, PieceState, State};
-use crate::go::block::{CodeLengths, MAX_STORED, write_symbols};
-use crate::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
-use crate::token::{DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, LENGTH_EXTRA, LITERALS};
+use crate::coding::bits::BitWriter;
+use crate::coding::header::CodeLengths;
+use crate::coding::huffman::{Code, build, fixed_distances, fixed_literals, total_bits};
+use crate::coding::symbols::{extra_bits, write_end, write_symbols};
+use crate::coding::token::{DISTANCES, END_OF_BLOCK, LITERALS, MAX_STORED};
 
 const UNUSABLE: usize = usize::MAX;
 
@@ -25,7 +26,7 @@ pub(crate) struct BlockWriter {
     pub(super) open_header: usize,
     /// A new table must save this part (as a shift) to be worth it.
     pub(super) penalty: u32,
-    pub(super) habits: BlockHabits,
+    pub(super) behaviour: BlockBehaviour,
 }
 
 /// Whether blocks stay open, and what may be stored in their place.
@@ -52,15 +53,15 @@ pub(super) fn stored_size(bytes: &[u8]) -> usize {
 }
 
 impl BlockWriter {
-    pub(crate) fn new(level: i8, habits: &Habits) -> Self {
+    pub(crate) fn new(level: i8, behaviour: &Behaviour) -> Self {
         Self {
             bits: BitWriter::default(),
             literals: [Code::default(); LITERALS],
             distances: [Code::default(); DISTANCES],
             literals_only: false,
             open_header: 0,
-            penalty: habits.blocks.penalty(level),
-            habits: habits.blocks,
+            penalty: behaviour.blocks.penalty(level),
+            behaviour: behaviour.blocks,
         }
     }
 
@@ -82,7 +83,7 @@ impl BlockWriter {
         })
     }
 
-    /// Goes on from a checkpoint, with the block that is open there.
+    /// Resumes from a checkpoint, with the block that is open there.
     pub(crate) fn resume(&mut self, checkpoint: &Checkpoint) {
         self.bits = checkpoint.writer();
         if let State::Piece(PieceState {
@@ -102,8 +103,7 @@ impl BlockWriter {
     /// Ends the block that is still open, if any.
     pub(super) fn close_block(&mut self) {
         if self.open_header > 0 {
-            let end = self.literals[END_OF_BLOCK];
-            self.bits.put(u64::from(end.bits), u32::from(end.len));
+            write_end(&mut self.bits, &self.literals);
             self.open_header = 0;
         }
     }
@@ -117,7 +117,7 @@ impl BlockWriter {
     /// The end of the stream: an empty block.
     pub(crate) fn finish(&mut self) {
         self.close_block();
-        if self.habits.fixed_end {
+        if self.behaviour.fixed_end {
             self.bits.put(0b011, 10);
             self.bits.align();
         } else {
@@ -144,7 +144,7 @@ impl BlockWriter {
 
     /// Writes the tokens with the open table, a new one, fixed codes, or stores the plain bytes.
     pub(crate) fn dynamic(&mut self, tokens: &mut Tokens, plain: Plain<'_>) {
-        let filled = self.habits.tables == TableHabit::Filled;
+        let filled = self.behaviour.tables == TableRule::Filled;
         if plain.sync {
             tokens.add_end();
         } else if filled {
@@ -156,8 +156,12 @@ impl BlockWriter {
         }
         // Where no size is compared, extra bits are left out.
         let compares = plain.stored_size() != UNUSABLE || self.open_header > 0 || filled;
-        let extra = if compares { extra_bits(tokens) } else { 0 };
-        let counts = Counts::new(tokens, extra, plain.sync, &self.habits);
+        let extra = if compares {
+            extra_bits(&tokens.literals, &tokens.distances)
+        } else {
+            0
+        };
+        let counts = Counts::new(tokens, extra, plain.sync, &self.behaviour);
         let written = if filled {
             (self.open_header > 0 && self.judge_reuse(tokens, &counts, plain))
                 || (self.open_header == 0 && self.new_full_table(&counts, plain))
@@ -178,8 +182,7 @@ impl BlockWriter {
             &self.distances,
         );
         if tokens.ended {
-            let end = self.literals[END_OF_BLOCK];
-            self.bits.put(u64::from(end.bits), u32::from(end.len));
+            write_end(&mut self.bits, &self.literals);
         }
     }
 
@@ -192,14 +195,14 @@ impl BlockWriter {
     /// Compares the open table with an estimate of a new one; true if the block was written
     /// without either.
     fn decide_reuse(&mut self, tokens: &Tokens, counts: &Counts, plain: Plain<'_>) -> bool {
-        let mut new_size = self.open_header + tokens.estimated_bits(&self.habits);
+        let mut new_size = self.open_header + tokens.estimated_bits(&self.behaviour);
         new_size += usize::from(self.literals[END_OF_BLOCK].len) + (new_size >> self.penalty);
         let reused = self.reuse_size(counts) + counts.extra;
         if new_size < reused {
             self.close_block();
         }
         let size = new_size.min(reused);
-        let few = tokens.len() < self.habits.few_tokens;
+        let few = tokens.len() < self.behaviour.few_tokens;
         let prefer_fixed = few && counts.fixed_size() + 7 < size;
         self.small(tokens, plain, size, prefer_fixed)
     }
@@ -210,7 +213,7 @@ impl BlockWriter {
         let header = self.build(&counts);
         let size = header.size + self.reuse_size(&counts) + counts.extra;
         let fixed = counts.fixed_size();
-        if tokens.len() < self.habits.few_tokens && fixed <= size {
+        if tokens.len() < self.behaviour.few_tokens && fixed <= size {
             return self.small(tokens, plain, fixed, true);
         }
         if self.small(tokens, plain, size, false) {
@@ -246,10 +249,10 @@ impl BlockWriter {
     /// As [`BlockWriter::decide_reuse`] up to 1.13.6, which knows no fixed codes, and stores what
     /// would save less than a sixteenth.
     fn judge_reuse(&mut self, tokens: &Tokens, counts: &Counts, plain: Plain<'_>) -> bool {
-        let mut new_size = self.open_header + tokens.estimated_bits(&self.habits);
+        let mut new_size = self.open_header + tokens.estimated_bits(&self.behaviour);
         new_size += new_size >> self.penalty;
         let mut reused = self.reuse_size(counts) + counts.extra;
-        if self.habits.estimate == Estimate::Doubles {
+        if self.behaviour.estimate == Estimate::Doubles {
             reused += self.open_header;
         }
         if new_size < reused {
@@ -317,7 +320,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(tokens: &Tokens, extra: usize, sync: bool, habits: &BlockHabits) -> Self {
+    fn new(tokens: &Tokens, extra: usize, sync: bool, behaviour: &BlockBehaviour) -> Self {
         let mut counts = Self {
             literals: tokens.literals,
             distances: tokens.distances,
@@ -325,12 +328,12 @@ impl Counts {
             distance_count: DISTANCES,
             extra,
         };
-        if habits.tables == TableHabit::CutWithEnd {
+        if behaviour.tables == TableRule::CutWithEnd {
             counts.literals[END_OF_BLOCK] = 1;
         }
         // A table for the last block only is cut to what is used; older versions write others in
         // full.
-        if sync || habits.tables >= TableHabit::Cut {
+        if sync || behaviour.tables >= TableRule::Cut {
             let used = |counts: &[u32]| counts.iter().rposition(|&n| n != 0).map_or(0, |n| n + 1);
             counts.literal_count = used(&counts.literals).max(END_OF_BLOCK + 1);
             counts.distance_count = used(&counts.distances);
@@ -348,13 +351,4 @@ impl Counts {
             + total_bits(&fixed_distances(), &self.distances)
             + self.extra
     }
-}
-
-fn extra_bits(tokens: &Tokens) -> usize {
-    let lengths = tokens.literals[257..].iter().zip(LENGTH_EXTRA);
-    let distances = tokens.distances.iter().zip(DISTANCE_EXTRA);
-    lengths
-        .chain(distances)
-        .map(|(&n, extra)| n as usize * usize::from(extra))
-        .sum()
 }

@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::recipe::Recipe;
 use crate::wrapper::{Sums, Wrapper};
 
-use super::open::Options;
+use super::options::Options;
 use super::png::{self, Chunks};
 use super::scan::{Candidate, Kind};
 

@@ -6,18 +6,17 @@ use std::io::{Cursor, Read};
 use proptest::prelude::*;
 
 use super::{CloseReader, Map, Options, close, open};
-use crate::Encoder;
 use crate::rebuild::workers;
 use crate::wrapper::{Sums, Wrapper};
-use crate::zlib::deflate::Strategy;
+use crate::{Encoder, Go, Strategy, Zlib};
 
 fn zlib(level: u8) -> Encoder {
-    Encoder::Zlib {
+    Encoder::Zlib(Zlib {
         level,
         window_bits: 15,
         mem_level: 8,
         strategy: Strategy::Default,
-    }
+    })
 }
 
 fn deflate(encoder: Encoder, plain: &[u8]) -> Vec<u8> {
@@ -40,14 +39,14 @@ fn wrapped(wrapper: Wrapper, header: &[u8], encoder: Encoder, plain: &[u8]) -> V
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    wrapped(Wrapper::Gzip, &header, Encoder::Go { level: 6 }, plain)
+    wrapped(Wrapper::Gzip, &header, Encoder::Go(Go { level: 6 }), plain)
 }
 
 fn zlibbed(plain: &[u8]) -> Vec<u8> {
     wrapped(
         Wrapper::Zlib,
         &[0x78, 0x01],
-        Encoder::Go { level: 1 },
+        Encoder::Go(Go { level: 1 }),
         plain,
     )
 }

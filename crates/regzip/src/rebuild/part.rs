@@ -1,7 +1,7 @@
 //! Stretches of a stream that are written one by one, on one thread or on many.
 
 use crate::checkpoint::{Checkpoint, OVERSHOOT};
-use crate::encoder::Encode;
+use crate::encode::Encode;
 use crate::error::{Error, Result};
 use crate::recipe::{EventCursor, Member, Method, Recipe};
 
@@ -49,7 +49,9 @@ impl Part {
     /// Plain bytes before it that it needs.
     pub(crate) fn history(self, recipe: &Recipe) -> usize {
         match (self.start(recipe), &self.member(recipe).method) {
-            (Some(checkpoint), Method::Replay(encoder)) => checkpoint.history(*encoder),
+            (Some(checkpoint), Method::Replay(encoder)) => encoder
+                .limits()
+                .map_or(0, |limits| limits.history(checkpoint)),
             _ => 0,
         }
     }
@@ -65,7 +67,11 @@ impl Part {
 /// The most plain bytes before a part that any part of the recipe needs.
 pub(crate) fn longest_history(recipe: &Recipe) -> u64 {
     let of_member = |member: &Member| match member.method {
-        Method::Replay(encoder) => member.checkpoints.iter().map(|c| c.history(encoder)).max(),
+        Method::Replay(encoder) => {
+            let limits = encoder.limits()?;
+            let histories = member.checkpoints.iter().map(|c| limits.history(c));
+            histories.max()
+        }
         Method::Literal(_) | Method::Corrected(_) => None,
     };
     recipe

@@ -68,7 +68,7 @@ impl Place {
             offset: deflate + checkpoint.bits / 8,
             plain: self.plain + checkpoint.plain,
             inside: checkpoint.plain,
-            history: checkpoint.history(encoder) as u64,
+            history: encoder.limits()?.history(checkpoint) as u64,
             rest_crc: checkpoint.rest_crc,
             ..self
         })

@@ -1,6 +1,6 @@
 //! What the original writer did besides writing, and when.
 
-use crate::encoder::Encode;
+use crate::encode::Encode;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
 

@@ -292,16 +292,15 @@ fn get_checkpoints(
     let Method::Replay(encoder) = *method else {
         return Err(Error::BadRecipe("checkpoints without an encoder"));
     };
-    if !encoder.gives_checkpoints() {
-        return Err(Error::BadRecipe("checkpoints of an encoder without such"));
-    }
+    let no_limits = Error::BadRecipe("checkpoints of an encoder without such");
+    let limits = encoder.limits().ok_or(no_limits)?;
     let count = fields.number()?;
     if count == 0 || count > fields.remaining() as u64 / SHORTEST_CHECKPOINT {
         return Err(Error::BadRecipe("impossible number of checkpoints"));
     }
     let mut list: Vec<Checkpoint> = Vec::with_capacity(count as usize);
     for _ in 0..count {
-        list.push(Checkpoint::get(fields, encoder, list.last())?);
+        list.push(Checkpoint::get(fields, &limits, list.last())?);
     }
     if list.last().is_some_and(|last| last.plain > plain_len) {
         return Err(Error::BadRecipe("checkpoint after the end"));

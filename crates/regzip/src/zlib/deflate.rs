@@ -1,25 +1,23 @@
 //! zlib's `deflate` and GNU gzip's: hash chains over three bytes, lazy from level 4 on.
 
-mod resume;
+mod checkpoints;
 mod search;
 mod settings;
 mod steps;
 mod window;
 
 use super::trees::{self, Block};
-use crate::bits::BitWriter;
-use crate::chain::ORIGIN;
-use crate::checkpoint::Checkpoint;
-use crate::encoder::Encode;
-use crate::token::{MAX_MATCH, Token};
+use crate::checkpoint::{Checkpoint, Slot};
+use crate::coding::bits::BitWriter;
+use crate::coding::token::Token;
+use crate::encode::{Encode, fill};
+use crate::search::chain::ORIGIN;
 use search::Search;
-use settings::{Effort, effort};
+use settings::{Effort, LOOKAHEAD, MIN_MATCH, effort};
 
 pub use settings::Strategy;
 pub(crate) use settings::{Family, Settings};
 
-const MIN_MATCH: usize = 3;
-const LOOKAHEAD: usize = MAX_MATCH + MIN_MATCH + 1;
 /// Matches of three bytes are not taken from further away.
 const TOO_FAR: usize = 4096;
 const BUFFER: usize = 1 << 20;
@@ -67,10 +65,8 @@ pub(crate) struct Deflate {
     beyond: usize,
     /// A block was written and the next token is still to come.
     fresh: bool,
-    /// From here on a checkpoint is wanted, and the last one taken.
-    wanted: Option<u64>,
-    taken: Option<Checkpoint>,
-    /// The checkpoint to go on from, until the tables are filled.
+    slot: Slot,
+    /// The checkpoint to resume from and its position, until the tables are filled.
     resuming: Option<Box<(Checkpoint, usize)>>,
 }
 
@@ -100,8 +96,7 @@ impl Deflate {
             rest: Rest::More,
             beyond: 0,
             fresh: false,
-            wanted: None,
-            taken: None,
+            slot: Slot::default(),
             resuming: None,
         }
     }
@@ -220,11 +215,9 @@ impl Encode for Deflate {
     fn write(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
             if self.buffer.len() >= BUFFER {
-                self.make_room();
+                self.drop_front();
             }
-            let n = data.len().min(BUFFER - self.buffer.len());
-            self.buffer.extend_from_slice(&data[..n]);
-            data = &data[n..];
+            data = fill(&mut self.buffer, BUFFER, data);
             self.run(false);
         }
     }
@@ -245,12 +238,8 @@ impl Encode for Deflate {
         self.write_block(true);
     }
 
-    fn want_checkpoint(&mut self, after: u64) {
-        self.wanted = Some(after);
-    }
-
-    fn checkpoint(&mut self) -> Option<Checkpoint> {
-        self.taken.take()
+    fn slot(&mut self) -> Option<&mut Slot> {
+        Some(&mut self.slot)
     }
 
     /// Ends of writes make a difference only near the end of a window, where zlib asks for input.

@@ -3,12 +3,13 @@
 //! The order of equal weights in the heap and the repair of codes that are too long decide which of
 //! several equally good codes comes out.
 
-use crate::bits::BitWriter;
-use crate::go::block::{push_run, write_symbols};
-use crate::huffman::{Code, fixed_distances, fixed_literals, reverse, total_bits};
-use crate::token::{
+use crate::coding::bits::BitWriter;
+use crate::coding::header::push_run;
+use crate::coding::huffman::{Code, fixed_distances, fixed_literals, reverse, total_bits};
+use crate::coding::symbols::{extra_bits, write_end, write_symbols};
+use crate::coding::token::{
     CODE_LENGTH_ORDER, CODE_LENGTHS, DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, LENGTH_CODE,
-    LENGTH_EXTRA, LITERALS, Token, distance_code,
+    LITERALS, Token, distance_code,
 };
 
 /// Nodes of the largest tree, leaves and parents.
@@ -81,7 +82,7 @@ impl Block {
         let mut literals = Tree::<LITERALS>::build(&self.literals, 15);
         let mut distances = Tree::<DISTANCES>::build(&self.distances, 15);
         let lengths = LengthCodes::new(&literals, &distances);
-        let extra = self.extra_bits();
+        let extra = extra_bits(&self.literals, &self.distances);
         let dynamic = literals.cost(&self.literals) + distances.cost(&self.distances) + extra;
         let dynamic = (dynamic + lengths.cost() + 3 + 7) >> 3;
         let fixed = (fixed_literals(), fixed_distances());
@@ -104,22 +105,12 @@ impl Block {
             distances.assign();
             lengths.write(bits, literals.last, distances.last);
             write_symbols(bits, &self.tokens, &literals.codes, &distances.codes);
-            let end = literals.codes[END_OF_BLOCK];
-            bits.put(u64::from(end.bits), u32::from(end.len));
+            write_end(bits, &literals.codes);
         }
         if last {
             bits.align();
         }
         self.clear();
-    }
-
-    fn extra_bits(&self) -> usize {
-        let lengths = self.literals[257..].iter().zip(LENGTH_EXTRA);
-        let distances = self.distances.iter().zip(DISTANCE_EXTRA);
-        lengths
-            .chain(distances)
-            .map(|(&n, extra)| n as usize * usize::from(extra))
-            .sum()
     }
 }
 

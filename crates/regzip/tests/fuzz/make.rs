@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use regzip::{Compressor, Encoder, Strategy, Version};
+use regzip::{
+    Compressor, Encoder, GnuGzip, Go, Klauspost, Pgzip, Pigz, Stored, Strategy, Version, Zlib,
+};
 
 use super::random::{Random, content};
 
@@ -65,31 +67,31 @@ pub(crate) fn encoder(random: &mut Random) -> Encoder {
         random.pick(&[-2, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     };
     match random.below(7) {
-        0 => Encoder::Go {
+        0 => Encoder::Go(Go {
             level: random.pick(&[-2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        },
-        1 => Encoder::Klauspost {
+        }),
+        1 => Encoder::Klauspost(Klauspost {
             level: klauspost,
             version,
-        },
-        2 => Encoder::Pgzip {
+        }),
+        2 => Encoder::Pgzip(Pgzip {
             level: klauspost,
             version,
             block_size: random.pick(&[1 << 20, 1 << 18]),
-        },
-        3 | 4 => Encoder::Zlib {
+        }),
+        3 | 4 => Encoder::Zlib(Zlib {
             level,
             window_bits: 15,
             mem_level: 8,
             strategy: Strategy::Default,
-        },
-        5 => Encoder::GnuGzip { level },
-        _ => Encoder::Pigz {
+        }),
+        5 => Encoder::GnuGzip(GnuGzip { level }),
+        _ => Encoder::Pigz(Pigz {
             level,
             block_size: 1 << 17,
             independent: random.one_in(2),
             rsyncable: false,
-        },
+        }),
     }
 }
 
@@ -104,26 +106,26 @@ pub(crate) fn odd_encoder(random: &mut Random) -> Encoder {
     ]);
     let level = 1 + random.below(9) as u8;
     match random.below(4) {
-        0 => Encoder::Pigz {
+        0 => Encoder::Pigz(Pigz {
             level,
             block_size: 32_768 + random.below(200_000) as u32,
             independent: random.one_in(2),
             rsyncable: random.one_in(2),
-        },
-        1 => Encoder::Pgzip {
+        }),
+        1 => Encoder::Pgzip(Pgzip {
             level: 5,
             version: random.pick(&VERSIONS),
             block_size: 16_385 + random.below(200_000) as u32,
-        },
-        2 => Encoder::Stored {
+        }),
+        2 => Encoder::Stored(Stored {
             fixed_end: random.below(2) == 1,
-        },
-        _ => Encoder::Zlib {
+        }),
+        _ => Encoder::Zlib(Zlib {
             level,
             window_bits: 9 + random.below(7) as u8,
             mem_level: 1 + random.below(9) as u8,
             strategy,
-        },
+        }),
     }
 }
 
@@ -164,10 +166,10 @@ pub(crate) fn deflate(
 pub(crate) fn gzip(random: &mut Random, encoder: Encoder, manner: Manner, plain: &[u8]) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0];
     out.extend_from_slice(match encoder {
-        Encoder::Pgzip { .. } | Encoder::Klauspost { .. } => {
+        Encoder::Pgzip(Pgzip { .. }) | Encoder::Klauspost(Klauspost { .. }) => {
             &[0x00, 0x09, 0x6e, 0x88, 0x00, 0xff][..]
         }
-        Encoder::Pigz { .. } | Encoder::GnuGzip { .. } => &[0, 0, 0, 0, 0, 3],
+        Encoder::Pigz(Pigz { .. }) | Encoder::GnuGzip(GnuGzip { .. }) => &[0, 0, 0, 0, 0, 3],
         _ => &[0, 0, 0, 0, 0, 0xff],
     });
     out.extend(deflate(random, encoder, manner, plain));

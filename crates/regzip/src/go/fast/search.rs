@@ -1,8 +1,8 @@
 //! The search of level 1: one candidate a hash.
 
+use crate::coding::token::{MAX_MATCH, Token, WINDOW};
 use crate::go::block::Tokens;
-use crate::matching::{common_prefix, load32, load64, zeros};
-use crate::token::{MAX_MATCH, Token, WINDOW};
+use crate::search::matching::{common_prefix, load32, load64, zeros};
 
 const TABLE_BITS: u32 = 14;
 /// No match starts in the last bytes of a block.
@@ -53,12 +53,12 @@ impl Slot for Entry {
 
 /// The entries of two searches, until the first puts another there. The search goes on as the first does.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Twin {
+pub(super) struct DualEntry {
     pub(super) mine: Entry,
     pub(super) theirs: Entry,
 }
 
-impl Slot for Twin {
+impl Slot for DualEntry {
     fn new(entry: Entry) -> Self {
         Self {
             mine: entry,

@@ -1,9 +1,13 @@
 //! What the encoders can be told, and how hard their levels try.
 
-use super::LOOKAHEAD;
-use crate::token::MAX_MATCH;
+use crate::checkpoint::{Limits, WindowLimits};
+use crate::coding::token::MAX_MATCH;
 
-/// Which of the two programs, and what may be set.
+pub(super) const MIN_MATCH: usize = 3;
+/// Bytes ahead that a search wants to see.
+pub(super) const LOOKAHEAD: usize = MAX_MATCH + MIN_MATCH + 1;
+
+/// Which of the three programs, and what may be set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) level: u8,
@@ -26,6 +30,27 @@ pub(crate) enum Family {
 }
 
 impl Settings {
+    /// zlib at a level, with everything else as it is by default.
+    pub(crate) const fn zlib(level: u8) -> Self {
+        Self {
+            level,
+            family: Family::Zlib,
+            window_bits: 15,
+            mem_level: 8,
+            strategy: Strategy::Default,
+        }
+    }
+
+    /// What checkpoints may contain.
+    pub(crate) fn limits(self) -> Limits {
+        Limits::Window(WindowLimits {
+            window: 1 << self.window_bits,
+            shortest_match: MIN_MATCH as u64,
+            warm_up: if self.enters_all() { 0 } else { 4 },
+            pending: self.is_lazy(),
+        })
+    }
+
     /// Whether it is one of the two gzips.
     pub(super) fn is_gzip(self) -> bool {
         self.family != Family::Zlib
@@ -62,12 +87,12 @@ impl Settings {
     }
 
     /// Whether every string is entered in its chain.
-    pub(crate) fn enters_all(self) -> bool {
+    pub(super) fn enters_all(self) -> bool {
         self.level > 3 || self.without_chains()
     }
 
     /// Whether a match waits for a better one at the next byte.
-    pub(crate) fn is_lazy(self) -> bool {
+    pub(super) fn is_lazy(self) -> bool {
         self.level > 3 && !self.without_chains()
     }
 }

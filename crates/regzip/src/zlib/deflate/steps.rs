@@ -1,12 +1,12 @@
-//! One place in the input after the other, as the levels and strategies go on.
+//! One position in the input after the other, as the levels and strategies advance.
 
-use super::settings::{Family, Strategy};
-use super::{Deflate, LOOKAHEAD, MIN_MATCH, TOO_FAR};
-use crate::matching::common_prefix;
-use crate::token::MAX_MATCH;
+use super::settings::{Family, LOOKAHEAD, MIN_MATCH, Strategy};
+use super::{Deflate, TOO_FAR};
+use crate::coding::token::MAX_MATCH;
+use crate::search::matching::common_prefix;
 
 impl Deflate {
-    /// One place in the input; some is left.
+    /// One position in the input; some is left.
     #[inline]
     pub(super) fn step(&mut self) {
         let lookahead = self.end() - self.pos;

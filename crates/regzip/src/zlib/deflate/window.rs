@@ -2,15 +2,17 @@
 
 use std::ops::Range;
 
-use super::search::{Ahead, Search};
-use super::settings::Family;
-use super::{Deflate, KEPT, LOOKAHEAD, MIN_MATCH, Rest};
-use crate::links::{Limits, Strings};
-use crate::matching::{common_prefix, load32};
-use crate::token::MAX_MATCH;
+use super::search::{Search, THREES, Threes};
+use super::settings::{Family, LOOKAHEAD, MIN_MATCH};
+use super::{Deflate, KEPT, Rest};
+use crate::coding::token::MAX_MATCH;
+use crate::search::ahead::{Ahead, at};
+use crate::search::links::{Limits, Strings};
+use crate::search::matching::{common_prefix, load32};
 
 impl Deflate {
-    pub(super) fn make_room(&mut self) {
+    /// Drops what lies before the window once the buffer is full.
+    pub(super) fn drop_front(&mut self) {
         // GNU gzip may look at what was one window before, at the end.
         let kept = match (self.settings.enters_all(), self.settings.is_gzip()) {
             (true, false) => 0,
@@ -105,7 +107,12 @@ impl Deflate {
                 let hash = strings.hash(u32::from_le_bytes([a, b, c, 0]));
                 chain.insert(hash, self.origin.wrapping_add(pos as u32))
             }
-            Search::Links(ahead) => ahead.insert(&self.buffer, pos, self.origin),
+            Search::Links(ahead) => {
+                if pos >= ahead.entered() {
+                    ahead.enter_short_to(&self.buffer, pos, self.origin);
+                }
+                usize::from(ahead.links.before(at(self.origin, pos))) + 1
+            }
         };
         if distance <= self.window { distance } else { 0 }
     }
@@ -114,7 +121,7 @@ impl Deflate {
     #[inline]
     pub(super) fn insert_all(&mut self, range: Range<usize>) {
         if let Search::Links(ahead) = &self.search
-            && ahead.is_past(range.end)
+            && range.end <= ahead.entered()
         {
             return;
         }
@@ -135,11 +142,11 @@ impl Deflate {
         let reach = (self.max_distance() - 1).min((self.pos - self.base).saturating_sub(1));
         match &self.search {
             // The first candidate may be a byte further away than the others.
-            Search::Links(ahead) if distance <= reach && ahead.serves(self.pos) => {
+            Search::Links(ahead) if distance <= reach && serves(ahead, self.pos) => {
                 self.find_ahead(ahead, best, reach)
             }
             Search::Links(ahead) => {
-                let at = self.origin.wrapping_add(self.pos as u32) as u16;
+                let at = at(self.origin, self.pos);
                 let step = |distance: usize| ahead.links.step(at, distance as u16);
                 self.find_along(distance, best, lookahead, reach, step)
             }
@@ -159,7 +166,7 @@ impl Deflate {
 
     /// As `find`, with the help of the links.
     #[inline]
-    fn find_ahead(&self, ahead: &Ahead, best: usize, reach: usize) -> Option<(usize, usize)> {
+    fn find_ahead(&self, ahead: &Links3, best: usize, reach: usize) -> Option<(usize, usize)> {
         if best >= MAX_MATCH {
             return None;
         }
@@ -170,7 +177,7 @@ impl Deflate {
             chain: self.tries(best) as u16,
             base_only: false,
         };
-        let at = self.origin.wrapping_add(self.pos as u32) as u16;
+        let at = at(self.origin, self.pos);
         let (length, distance) = ahead.links.find(at, best as u16, &limits)?;
         Some((length.into(), distance.into()))
     }
@@ -220,6 +227,15 @@ impl Deflate {
         }
         found
     }
+}
+
+/// Links for strings of three bytes.
+type Links3 = Ahead<Threes, THREES>;
+
+/// Whether all strings are entered that a search at `pos` looks along.
+#[inline]
+fn serves(ahead: &Links3, pos: usize) -> bool {
+    !ahead.lacks(pos) && ahead.entered() >= pos + MAX_MATCH
 }
 
 /// The last bytes that a candidate has to share to be better than what was found.
