@@ -80,7 +80,7 @@ pub(crate) struct Opening {
     /// Tokens of the first coded block that is not the last: some encoders end a block when a buffer
     /// is full.
     pub(crate) tokens: Option<u64>,
-    /// The plain position of the first end of a block at whole kilobytes: more than chance where a
+    /// The plain position of the first end of a block at a multiple of a kilobyte: more than chance if a
     /// writer cuts its input.
     pub(crate) cut: Option<u64>,
     /// The first empty block is where pigz's hash ends one.

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Writes a raw deflate stream, bit for bit as the encoder would.
 ///
 /// Every call of [`Write::write`] stands for one write of the original program, which shows with
-/// some encoders: pass on whole what it would have written at once. [`Write::flush`] is a sync flush.
+/// some encoders: pass on at once what it would have written at once. [`Write::flush`] is a sync flush.
 ///
 /// ```
 /// use std::io::Write;
@@ -27,7 +27,11 @@ pub struct Compressor<W> {
 }
 
 impl<W: Write> Compressor<W> {
-    /// Starts a stream; fails on settings that the encoder does not have.
+    /// Starts a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::BadRecipe`] for settings that the encoder does not have.
     pub fn new(encoder: impl Into<Encoder>, out: W) -> Result<Self> {
         let encoder = encoder.into();
         encoder.check()?;
@@ -37,14 +41,22 @@ impl<W: Write> Compressor<W> {
         })
     }
 
-    /// A flush after which nothing before is referred to; a sync flush where the encoder knows no
+    /// A flush after which nothing before is referred to; a sync flush if the encoder does not know
     /// such.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
     pub fn full_flush(&mut self) -> io::Result<()> {
         self.running.full_flush();
         self.drain()
     }
 
     /// Ends the stream and gives the writer back.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.running.finish();
         self.drain()?;

@@ -1,8 +1,8 @@
-//! Streams of encoders that are not known, or that differ from a known one in places.
+//! Streams of encoders that are not known, or that differ from a known one here and there.
 //!
 //! Most encoders choose much alike: they take the longest match among the candidates that they look
-//! at, or wait for a better one. So the choices of one that is known serve as measure, and only
-//! where the stream chose otherwise the recipe says so. Everything is coded adaptively: where an
+//! at, or wait for a better one. So the choices of a known one serve as the measure, and the recipe lists only
+//! where the stream's differ. Everything is coded adaptively: where an
 //! encoder always differs in the same way, that soon costs little.
 //!
 //! What is coded, in this order, for each block: whether it is the last, its kind, its length in

@@ -1,7 +1,7 @@
-//! An inflater that shows the structure: it stops at every block's end and says what it was.
+//! An inflater that shows the structure: it stops at the end of every block and reports what it was.
 //!
 //! Analysis needs to know where blocks end and where a writer flushed, which inflaters for general
-//! use do not tell. Plain bytes come at four fifths of the speed of zlib-rs, and an analysis spends most of
+//! use do not report. Plain bytes come at four fifths of the speed of zlib-rs, and an analysis spends most of
 //! its time in the encoder.
 
 use std::io::Read;

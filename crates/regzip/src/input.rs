@@ -97,7 +97,7 @@ impl<R: Read> Input<R> {
         self.compared = self.next;
     }
 
-    /// Whether the stream goes on with `bytes` where the last comparison ended.
+    /// Whether the stream continues with `bytes` where the last comparison ended.
     ///
     /// `Ok(None)` if they are equal as far as the source goes.
     pub(crate) fn compare(&mut self, bytes: &[u8]) -> Result<Option<bool>> {

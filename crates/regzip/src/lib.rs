@@ -39,6 +39,9 @@ mod descriptor;
 mod encode;
 mod encoder;
 mod error;
+#[doc = include_str!("../FORMAT.md")]
+#[allow(clippy::doc_markdown, reason = "names of programs in prose")]
+pub mod format {}
 mod go;
 mod inflate;
 mod input;

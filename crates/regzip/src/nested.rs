@@ -1,8 +1,8 @@
 //! Compressed streams inside other content: found, replaced by their plain content, and put back.
 //!
 //! A program's debug sections, `.gz` files, members of zip files and jars, and pictures in a tar are
-//! compressed already, so that nobody who compresses the tar gains on them. [`open`] copies content
-//! and puts every deflate stream that it can rebuild in its plain form, again and again inwards;
+//! compressed already, so that compressing the tar saves nothing on them. [`open`] copies content
+//! and replaces every deflate stream that it can rebuild by its plain form, recursively;
 //! [`close`] and [`CloseReader`] write the content again, bit for bit, from the expanded bytes and
 //! the [`Map`].
 //!

@@ -15,9 +15,9 @@ mod tests;
 
 mod feed;
 mod part;
-mod place;
 mod queue;
 mod rebuilder;
+mod resume_point;
 mod workers;
 
 /// Writes the stream to `out` on one thread; returns its length.
@@ -104,7 +104,7 @@ impl<P: Read + Seek> RebuildReader<P> {
     /// on is read.
     ///
     /// A reader that is read to its end proves the bytes, as one from the start does; one that is dropped
-    /// before does not, so that whoever needs a proof of a range compares a digest.
+    /// earlier does not: a caller that needs a proof of a range has to compare a digest.
     ///
     /// # Errors
     ///

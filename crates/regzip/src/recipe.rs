@@ -1,18 +1,5 @@
 //! The recipe: what is needed besides the plain content to write a stream again.
-//!
-//! Layout, version 1. Numbers are varints unless a width is given.
-//!
-//! ```text
-//! "RZ" version:u8 stream_len stream_crc32:u32le members { member } tail
-//! member = flags:u8 [wrapper:u8 header] [method] plain_len plain_crc32:u32le [trailer] [events]
-//!          [count { checkpoint }]
-//! method = 0 bytes | number:u8 encoder's settings | 255 measure:u8 corrections
-//! events = count { kind:u8 distance repeat }
-//! tail   = 0 | 1 zeros | 2 bytes
-//! ```
-//!
-//! Byte strings carry their length in front. The flags say which bracketed parts follow; a missing
-//! wrapper, header or method is that of the member before.
+//! [`crate::format`] describes its bytes.
 
 mod events;
 mod member;
@@ -62,7 +49,7 @@ impl Recipe {
         self.members.len()
     }
 
-    /// How many places it has at which a rebuild can start, besides the starts of members.
+    /// How many checkpoints it has: positions inside members at which a rebuild can start.
     pub fn checkpoints(&self) -> usize {
         self.members.iter().map(|m| m.checkpoints.len()).sum()
     }
@@ -83,7 +70,8 @@ impl Recipe {
         offsets
     }
 
-    /// The same recipe without the places to start at: smaller, and good for one thread a member.
+    /// The same recipe without checkpoints and starts of members: smaller, but a rebuild starts at the beginning
+    /// and uses one thread for a member.
     pub fn without_checkpoints(&self) -> Self {
         let mut recipe = self.clone();
         for member in &mut recipe.members {
@@ -93,7 +81,7 @@ impl Recipe {
         recipe
     }
 
-    /// The encoder of each member; `None` where the recipe carries the member's bytes, or corrections.
+    /// The encoder of each member; `None` if the recipe carries the member's bytes, or corrections.
     pub fn encoders(&self) -> impl Iterator<Item = Option<Encoder>> + '_ {
         self.members.iter().map(|m| match m.method {
             Method::Replay(encoder) => Some(encoder),
@@ -101,7 +89,7 @@ impl Recipe {
         })
     }
 
-    /// Bytes of corrections: 0 where known encoders wrote all members that are not carried whole.
+    /// Bytes of corrections: 0 if known encoders wrote all members that are not carried as they are.
     pub fn corrections(&self) -> usize {
         let of_member = |member: &Member| match &member.method {
             Method::Corrected(corrections) => corrections.bytes.len(),
@@ -131,11 +119,15 @@ impl Recipe {
         out
     }
 
-    /// Reads a recipe; fails on anything that [`Recipe::to_bytes`] would not write.
+    /// Reads a recipe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecipe`] for anything that [`Recipe::to_bytes`] would not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut fields = Fields::new(bytes);
         if [fields.byte()?, fields.byte()?] != MAGIC {
-            return Err(Error::BadRecipe("it does not start like one"));
+            return Err(Error::BadRecipe("not a recipe"));
         }
         if fields.byte()? != VERSION {
             return Err(Error::BadRecipe("unknown version"));

@@ -45,7 +45,7 @@ fn probe(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Outcome> {
 
 fn fits(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Fit> {
     Ok(match probe(encoder, wrapper, start)? {
-        // Content that fills no block is told as of the usual size.
+        // Content that does not fill a block is reported with the usual size.
         Outcome::Equal { sums, .. } if encoder.has_unusual_blocks(sums.len) => Fit::Not,
         Outcome::Equal { .. } => Fit::Whole,
         Outcome::Undecided => Fit::Perhaps,

@@ -30,7 +30,7 @@ pub(crate) enum Outcome {
     Undecided,
 }
 
-/// What a replay is told besides the encoder.
+/// What a replay is given besides the encoder.
 #[derive(Clone, Copy)]
 pub(crate) struct Conditions<'a> {
     /// Plain positions, in order, at which the original writer ended a write.
@@ -213,7 +213,7 @@ impl Taken {
         checkpoint.put(&mut bytes, last);
         let distance = checkpoint.plain - last.map_or(0, |last| last.plain);
         if spacing.saturating_mul(bytes.len() as u64) > distance.saturating_mul(WORTH) {
-            // Another place may come cheaper.
+            // A checkpoint at another position may be smaller.
             running.want_checkpoint(checkpoint.plain + spacing / 8);
             return;
         }
@@ -231,8 +231,8 @@ impl Taken {
     }
 }
 
-/// Whether a started encoder, told of the plain bytes only, writes the deflate stream from where the
-/// input stands.
+/// Whether a started encoder, given the plain bytes only, writes the deflate stream at the input's
+/// position.
 pub(crate) fn prove<R: Read>(inflater: &mut Inflater<R>, running: &mut dyn Encode) -> Result<bool> {
     inflater.restart();
     loop {

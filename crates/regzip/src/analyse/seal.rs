@@ -1,4 +1,4 @@
-//! The last step of an analysis: where members start, and checksums for all places at which a rebuild can
+//! The last step of an analysis: where members start, and checksums for all offsets at which a rebuild can
 //! start.
 
 use std::io::Read;
@@ -11,7 +11,7 @@ const PIECE: u64 = 1 << 16;
 
 /// Records where members start that are `spacing` plain bytes apart or have checkpoints; `offsets` are the
 /// starts of all of them.
-pub(super) fn place_members(members: &mut [Member], offsets: &[u64], spacing: Option<u64>) {
+pub(super) fn record_starts(members: &mut [Member], offsets: &[u64], spacing: Option<u64>) {
     let Some(spacing) = spacing else { return };
     let mut plain = 0;
     for (member, &offset) in members.iter_mut().zip(offsets) {
@@ -34,10 +34,10 @@ pub(super) fn seal<R: Read>(
     members: &mut [Member],
     offsets: &[u64],
 ) -> Result<u32> {
-    let mut places = places(members, offsets);
-    let ends = places.iter().map(|(offset, _)| *offset).chain([len]);
+    let mut points = points(members, offsets);
+    let ends = points.iter().map(|(offset, _)| *offset).chain([len]);
     let mut at = 0;
-    let mut sums = Vec::with_capacity(places.len() + 1);
+    let mut sums = Vec::with_capacity(points.len() + 1);
     for end in ends {
         sums.push(checksum(&mut stream, end - at)?);
         at = end;
@@ -47,7 +47,7 @@ pub(super) fn seal<R: Read>(
     while let Some(mut sum) = sums.pop() {
         sum.combine(&rest);
         rest = sum;
-        if let Some((_, slot)) = places.pop() {
+        if let Some((_, slot)) = points.pop() {
             *slot = rest.sum();
         }
     }
@@ -55,17 +55,17 @@ pub(super) fn seal<R: Read>(
 }
 
 /// Offsets at which a rebuild can start, in order, and where their checksums belong.
-fn places<'a>(members: &'a mut [Member], offsets: &[u64]) -> Vec<(u64, &'a mut u32)> {
-    let mut places = Vec::new();
+fn points<'a>(members: &'a mut [Member], offsets: &[u64]) -> Vec<(u64, &'a mut u32)> {
+    let mut points = Vec::new();
     for (member, &offset) in members.iter_mut().zip(offsets) {
         if let Some(start) = &mut member.start {
-            places.push((offset, &mut start.rest_crc));
+            points.push((offset, &mut start.rest_crc));
         }
         let deflate = offset + member.header.len() as u64;
         let checkpoints = member.checkpoints.iter_mut();
-        places.extend(checkpoints.map(|c| (deflate + c.bits / 8, &mut c.rest_crc)));
+        points.extend(checkpoints.map(|c| (deflate + c.bits / 8, &mut c.rest_crc)));
     }
-    places
+    points
 }
 
 /// Of the next `len` bytes.

@@ -3,8 +3,9 @@
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use super::analyser::{Analyser, STEADY, trailer};
 use super::replay::{prove, skim};
-use super::{Analyser, Reason, STEADY, Stop, trailer};
+use super::stop::{Reason, Stop};
 use crate::corrections::make::{Made, make};
 use crate::corrections::{Corrections, MEASURES, burden};
 use crate::encoder::Encoder;
@@ -17,7 +18,7 @@ use crate::wrapper::Wrapper;
 const TRIAL: u64 = 1 << 18;
 /// Thousandths of a stream below which no other measure is tried.
 const GOOD: u64 = 2;
-/// Fits most streams somewhat: for those that do not go on as they begin.
+/// Fits most streams somewhat: for those that do not continue as they begin.
 const USUAL: u8 = 0;
 
 impl<R: Read + Seek> Analyser<'_, R> {

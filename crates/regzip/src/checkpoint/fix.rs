@@ -1,16 +1,16 @@
-//! What searching again leaves wrong in a search table.
+//! What is wrong in a search table after a search that began too late.
 
 use crate::coding::token::WINDOW;
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
 
-/// One entry of an encoder's search table that is not what a search from further on makes it, where that
-/// matters to what follows.
+/// One entry of an encoder's search table that a search that began later does not restore, if that
+/// matters for what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fix {
     /// The index in the encoder's tables.
     pub(crate) slot: u32,
-    /// Plain bytes from the entry's place to the checkpoint, a window at most; 0 if there is none.
+    /// Plain bytes from the entry's position to the checkpoint, a window at most; 0 if it has none in reach.
     pub(crate) distance: u16,
 }
 

@@ -1,4 +1,4 @@
-//! The header of a dynamic block, told by how it differs from the one that the block's tokens ask for.
+//! The header of a dynamic block, coded by how it differs from the one that the block's tokens imply.
 
 use super::coder::{Chance, Coder, Number};
 use crate::coding::bits::BitWriter;
@@ -51,7 +51,7 @@ pub(crate) struct Headers {
     /// No more lengths are listed than there must be.
     tight: [Chance; 3],
     excess: [Number; 3],
-    /// Runs go on from one code into the other.
+    /// Runs continue from one code into the other.
     joined: Chance,
     greedy: [Chance; 4],
     symbol: Number,
@@ -132,7 +132,7 @@ impl Headers {
         Some(used + excess as usize).filter(|&n| n <= most)
     }
 
-    /// The list as symbols; at each place the longest run is expected.
+    /// The list as symbols; at each position the longest run is expected.
     fn runs<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -217,7 +217,7 @@ pub(super) fn span((symbol, extra): (u8, u8)) -> usize {
     }
 }
 
-/// Whether a run goes on from one code into the other, or could have begun anew at the border.
+/// Whether a run continues from one code into the other, or could have begun anew at the border.
 fn crosses(runs: &[(u8, u8)], first: usize) -> bool {
     let mut at = 0;
     for &run in runs {

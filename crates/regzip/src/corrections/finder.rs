@@ -12,7 +12,7 @@ pub(crate) struct Effort {
     /// Candidates that are compared, and the length that ends a search.
     pub(crate) depth: u16,
     nice: u16,
-    /// From a match of this length on the next place is searched with a quarter of the effort, and
+    /// From a match of this length on the next position is searched with a quarter of the effort, and
     /// from the other on not at all.
     good: u16,
     lazy: u16,
@@ -34,7 +34,7 @@ const fn greedy(four: bool, depth: u16, nice: u16, enter: u16) -> Effort {
     }
 }
 
-/// Looks at the next place first.
+/// Looks at the next position first.
 const fn lazy(four: bool, depth: u16, nice: u16, good: u16, lazy: u16) -> Effort {
     Effort {
         four,
@@ -68,7 +68,7 @@ pub(crate) const EFFORTS: [Effort; 17] = [
     lazy(true, 128, 130, 64, 130),
 ];
 
-/// Plain bytes that must be at hand after a place before it is searched, unless the content ends.
+/// Plain bytes that must be available after a position before it is searched, unless the content ends.
 pub(crate) const LOOKAHEAD: usize = MAX_MATCH + 8;
 /// The buffer is emptied from the front when it has grown to this.
 const BUFFER: usize = 1 << 20;
@@ -78,7 +78,7 @@ const HASH_BITS: [u32; 2] = [15, 16];
 /// A match: length and distance.
 pub(crate) type Found = (usize, usize);
 
-/// What an encoder sees at the next place.
+/// What an encoder sees at the next position.
 #[derive(Clone, Copy)]
 pub(crate) enum Next {
     /// It does not look.
@@ -87,7 +87,7 @@ pub(crate) enum Next {
     Longer(Found),
 }
 
-/// Plain bytes, with the chains up to the place at work.
+/// Plain bytes, with the chains up to the current position.
 pub(crate) struct Finder {
     pub(crate) effort: Effort,
     pub(crate) buffer: Vec<u8>,
@@ -111,13 +111,13 @@ impl Finder {
         }
     }
 
-    /// Plain bytes at hand from the place at work on.
+    /// Available plain bytes from the current position on.
     pub(crate) fn ahead(&self) -> usize {
         self.buffer.len() - self.pos
     }
 
     /// Forgets what is out of reach, now and then.
-    pub(crate) fn make_room(&mut self) {
+    pub(crate) fn drop_front(&mut self) {
         let drop = self.pos.saturating_sub(WINDOW);
         if self.buffer.len() < BUFFER || drop < BUFFER / 2 {
             return;
@@ -182,13 +182,13 @@ impl Finder {
         })
     }
 
-    /// The longest match at the place at work, the nearest of equals.
+    /// The longest match at the current position, the nearest of equals.
     pub(crate) fn find(&mut self) -> Option<Found> {
         self.enter_to(self.pos + 1);
         self.search(self.pos, self.effort.depth, 2)
     }
 
-    /// What is longer than a match of `length` at the next place.
+    /// What is longer than a match of `length` at the next position.
     pub(crate) fn find_next(&mut self, length: usize) -> Next {
         if length >= usize::from(self.effort.lazy) {
             return Next::NotSought;
@@ -230,7 +230,7 @@ impl Finder {
         best
     }
 
-    /// Candidates at the place at work that share `length` bytes with it, nearest first.
+    /// Candidates at the current position that share `length` bytes with it, nearest first.
     pub(crate) fn sharing(&self, length: usize) -> impl Iterator<Item = usize> + '_ {
         let (buffer, index) = (self.buffer.as_slice(), self.pos);
         let last = buffer.get(index + length - 1).copied();

@@ -134,7 +134,7 @@ impl<R: Read> Maker<R> {
             }
             model.headers.code(writer, &counts, codes)?;
         }
-        model.finder.make_room();
+        model.finder.drop_front();
         Some(())
     }
 }

@@ -1,4 +1,4 @@
-//! Streams that nobody writes, and corrections that nobody makes.
+//! Streams that no encoder writes, and corrections that no analysis makes.
 
 use std::io::Cursor;
 

@@ -1,16 +1,16 @@
-//! One token after the other, told by how it differs from the one expected.
+//! One token after the other, coded by how it differs from the one expected.
 
 use super::coder::{Chance, Coder, Number};
 use super::finder::{Finder, Found, Next};
 use crate::coding::token::{MAX_MATCH, MIN_MATCH, Token, WINDOW};
 
-/// Groups of lengths, places with matches near and far, how the next place compares, and what came
+/// Groups of lengths, matches near and far, how the next position compares, and what came
 /// before.
 const GROUPS: usize = 13;
 const SITUATIONS: usize = GROUPS * 2 * 4 * 4;
 /// The format's bits for a distance.
 const DISTANCE_BITS: u32 = 15;
-/// Further candidates are told by their distance.
+/// Further candidates are given by their distance.
 const RANKS: usize = 255;
 /// Short matches from further away are disliked by most encoders.
 const FAR: usize = 4096;
@@ -26,7 +26,7 @@ pub(crate) struct Tokens {
     nearest: [Chance; GROUPS],
     by_rank: Chance,
     rank: Number,
-    /// The match at the place at work, if it was found already.
+    /// The match at the current position, if it was found already.
     known: Option<Found>,
     /// Whether the last token was a literal, and whether it was expected.
     history: usize,
@@ -62,9 +62,9 @@ impl Tokens {
         }
     }
 
-    /// Codes the token at the finder's place and steps over it; `None` for what cannot be.
+    /// Codes the token at the finder's position and steps over it; `None` for what cannot be.
     ///
-    /// At least one byte must be at hand, and [`super::finder::LOOKAHEAD`] bytes unless the content ends.
+    /// At least one byte must be available, and [`super::finder::LOOKAHEAD`] bytes unless the content ends.
     pub(crate) fn code<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -77,7 +77,7 @@ impl Tokens {
         let is_match = coder.bit(&mut self.is_match[situation], actual.is_match());
         if !is_match {
             let token = Token::literal(*finder.buffer.get(finder.pos)?);
-            // If the next place has nothing longer, what it has was not looked for.
+            // If the next position has nothing longer, what it has was not looked for.
             self.known = match next {
                 Next::Longer(found) => Some(found),
                 Next::Nothing | Next::NotSought => None,
@@ -96,7 +96,7 @@ impl Tokens {
         Some(Token::new_match(length as u32, distance as u32))
     }
 
-    /// What was found at the next place is of no use where the chains were cut.
+    /// What was found at the next position is of no use if the chains were cut.
     pub(crate) fn forget(&mut self) {
         self.known = None;
     }
@@ -166,7 +166,7 @@ impl Tokens {
         }
     }
 
-    /// Usually the nearest place that shares so many bytes.
+    /// Usually the nearest position that shares so many bytes.
     fn distance<C: Coder>(
         &mut self,
         coder: &mut C,

@@ -13,16 +13,15 @@ use crate::coding::token::{DISTANCES, LITERALS, Token};
 use crate::encode::Encode;
 use crate::inflate::{BlockKind, Codes};
 
-/// Follows the corrections. Those that cannot be followed end the output early, which whoever
-/// compares its length notices.
+/// Follows the corrections. Those that cannot be followed end the output early; the caller compares its length.
 pub(crate) struct Corrected {
     model: Model,
     reader: Reader,
     bits: BitWriter,
     state: State,
-    /// Tokens of the piece at work, which are not written yet.
+    /// Tokens of the current piece, which are not written yet.
     tokens: Vec<Token>,
-    /// The codes of the block at work.
+    /// The codes of the current block.
     literals: [Code; LITERALS],
     distances: [Code; DISTANCES],
     ended: bool,
@@ -46,7 +45,7 @@ struct Piece {
     first: bool,
 }
 
-/// How far a piece came with the bytes at hand.
+/// How far a piece came with the available bytes.
 enum Step {
     Missing,
     Complete,
@@ -66,12 +65,12 @@ impl Corrected {
         }
     }
 
-    /// Goes on as far as the plain bytes at hand allow.
+    /// Continues as far as the available plain bytes allow.
     fn run(&mut self) {
         loop {
             let next = match self.state {
                 State::Between => self.begin_block(),
-                State::Within(mut piece) => match self.go_on(&mut piece) {
+                State::Within(mut piece) => match self.advance(&mut piece) {
                     Some(Step::Missing) => {
                         // What is missing when all has come cannot be followed.
                         self.state = if self.ended {
@@ -119,7 +118,7 @@ impl Corrected {
         Some(Piece { start, left, first })
     }
 
-    fn go_on(&mut self, piece: &mut Piece) -> Option<Step> {
+    fn advance(&mut self, piece: &mut Piece) -> Option<Step> {
         let finder = &mut self.model.finder;
         let left = &mut piece.left.len;
         if piece.start.kind == BlockKind::Stored {
@@ -138,7 +137,7 @@ impl Corrected {
                 *left -= 1;
             }
         }
-        finder.make_room();
+        finder.drop_front();
         Some(if *left > 0 {
             Step::Missing
         } else {

@@ -39,7 +39,7 @@ impl Greedy {
         self.chain.agrees(&other.chain, base, at)
     }
 
-    /// The token for the byte at `pos`, and the next place to look at. The buffer starts at the
+    /// The token for the byte at `pos`, and the next position to look at. The buffer starts at the
     /// position `origin`, the window at the index `base`.
     #[inline]
     pub(super) fn step(

@@ -130,7 +130,7 @@ impl Lazy {
         }
     }
 
-    /// Go stands where it shifts only if a write ended just now: the one place where the sizes of
+    /// Go's index is where it shifts only if a write ended just now: the only position at which the sizes of
     /// writes show. Had one ended here, what is at the far end of the window would be out of reach.
     #[cold]
     fn note_sensitive(&mut self) {

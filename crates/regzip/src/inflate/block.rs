@@ -1,4 +1,4 @@
-//! What an inflater tells of blocks.
+//! What an inflater reports of blocks.
 
 /// How a block is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// What a sync flush leaves behind.
+    /// What a sync flush writes.
     pub(crate) fn is_flush_mark(&self) -> bool {
         self.kind == BlockKind::Stored && self.is_empty()
     }

@@ -7,7 +7,7 @@ use super::reader::BitReader;
 use super::table::Table;
 use crate::error::{Error, Result};
 
-/// The quick way needs so many compressed bytes.
+/// The fast loop needs so many compressed bytes.
 const AT_HAND: usize = 256;
 
 /// A block with codes at work.
@@ -44,7 +44,7 @@ impl<R: Read> Coded<'_, R> {
         Ok(false)
     }
 
-    /// Decodes as long as there is plenty of input and room; whether the block ended or the room
+    /// Decodes as long as there is plenty of input and space; whether the block ended or the space
     /// did, `None` if the input came near its end.
     fn quickly(&mut self, end: usize) -> Result<Option<bool>> {
         let data = self.bits.input.peek(AT_HAND)?;

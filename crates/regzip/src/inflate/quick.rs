@@ -1,4 +1,4 @@
-//! Decoding symbols in one loop, where there is plenty of input and of room.
+//! Decoding symbols in one loop, while there is plenty of input and of space.
 
 use super::table::Table;
 use crate::coding::token::{DISTANCE_BASE, DISTANCE_EXTRA, LENGTH_BASE, LENGTH_EXTRA, MAX_MATCH};
@@ -20,7 +20,7 @@ pub(super) struct Bits<'a> {
 }
 
 impl Bits<'_> {
-    /// Makes it 56 bits or more, where the data goes on for eight bytes.
+    /// Makes it 56 bits or more, if eight bytes of data are left.
     #[inline]
     pub(super) fn refill(&mut self) {
         self.acc |= load64(self.data, self.at) << self.count;

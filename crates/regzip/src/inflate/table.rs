@@ -25,7 +25,7 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Codes that leave room are accepted.
+    /// Incomplete codes are accepted.
     pub(crate) fn build(&mut self, lengths: &[u8]) -> Result<()> {
         self.counts = [0; 16];
         for &len in lengths {

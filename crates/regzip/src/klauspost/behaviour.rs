@@ -18,9 +18,9 @@ pub(crate) struct Behaviour {
     pub(crate) whole_pieces: bool,
     /// How levels 1 to 3 hash.
     pub(crate) fast_hash: FastHash,
-    /// How level 3 goes on behind a match.
+    /// How level 3 proceeds after a match.
     pub(crate) level3: Level3Rule,
-    /// Level 4 measures a match at the next position at the wrong place.
+    /// Level 4 measures the length of a match at the next position from a wrong position.
     pub(crate) level4_misses: bool,
     /// How levels 7 to 9 choose.
     pub(crate) lazy: LazyRule,
@@ -86,7 +86,7 @@ pub(crate) enum Estimate {
     Clamped,
 }
 
-/// How a block of literals alone is judged.
+/// How a block of literals only is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiteralRule {
     /// By an estimate in double precision.
@@ -112,7 +112,7 @@ pub(crate) enum FastHash {
     Five,
 }
 
-/// How level 3 goes on behind a match.
+/// How level 3 proceeds after a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level3Rule {
     /// With either candidate.

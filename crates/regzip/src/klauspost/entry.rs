@@ -107,8 +107,8 @@ impl Entry for u32 {
     }
 }
 
-/// An entry of one search and, until the first puts another there, of a second one. The search goes on
-/// as the first does, and the history notes the slots that would make the second one go astray.
+/// An entry of one search and, until the first replaces it, of a second one. The search proceeds
+/// as the first does, and the history notes the slots that would make the second one differ.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct DualEntry {
     pub(crate) mine: u32,

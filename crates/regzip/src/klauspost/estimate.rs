@@ -55,7 +55,7 @@ impl Tokens {
             counts.iter().map(bits).sum()
         };
         let of_length = |at: usize| LENGTH_EXTRA.get(at).copied().unwrap_or(0);
-        // The table goes on for larger windows.
+        // The table continues for larger windows.
         let of_distance = |at: usize| DISTANCE_EXTRA.get(at).copied().unwrap_or(14);
         sum(&self.literals[257..], &of_length) + sum(&self.distances, &of_distance)
     }

@@ -243,7 +243,7 @@ impl Lazy {
         found
     }
 
-    /// As [`Lazy::improve`] up to 1.15.14: another that goes on longer may begin at the same place.
+    /// As [`Lazy::improve`] up to 1.15.14: another that is longer may begin at the same position.
     fn improve_in_place(&self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
         let unchanged = (length, distance);
         let start = self.index - 1;
@@ -264,7 +264,7 @@ impl Lazy {
         }
     }
 
-    /// Where a match ends, another may have begun a little later and go on longer.
+    /// Where a match ends, another may have begun a little later and be longer.
     fn improve(&mut self, lookahead: usize, length: usize, distance: usize) -> (usize, usize) {
         if self.rule < LazyRule::Cheaper {
             return self.improve_in_place(lookahead, length, distance);

@@ -11,7 +11,7 @@ use crate::search::matching::{common_prefix, load64, zeros};
 pub(super) struct Level4<P, const N: usize> {
     short: Box<[P; N]>,
     long: Box<[P; N]>,
-    /// A match at the next position is measured at the wrong place.
+    /// The length of a match at the next position is measured from a wrong position.
     misses: bool,
 }
 

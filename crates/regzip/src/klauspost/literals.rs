@@ -1,4 +1,4 @@
-//! Blocks of literals alone: Huffman codes, or stored bytes where there is nothing to win.
+//! Blocks of literals only: Huffman codes, or stored bytes if those are no larger.
 
 use super::behaviour::LiteralRule;
 use super::estimate::{double_bits, fast_log2, single_bits};
@@ -12,7 +12,7 @@ const GUESSED_HEADER: usize = 70 * 8;
 /// Shorter blocks are not looked at for randomness.
 const RANDOM: usize = 1024;
 
-/// How often each byte occurs, and room for the end of the block.
+/// How often each byte occurs, and a count for the end of the block.
 type Counts = [u32; LITERALS];
 
 impl BlockWriter {
@@ -54,7 +54,7 @@ impl BlockWriter {
         }
     }
 
-    /// From 1.12.3 on. All of these close the open block if a new table is better, and tell whether
+    /// From 1.12.3 on. All of these close the open block if a new table is better, and return whether
     /// a table is better than stored bytes.
     fn judge_by_codes(&mut self, plain: &[u8], counts: &mut Counts) -> bool {
         let stored = stored_size(plain);
@@ -171,7 +171,7 @@ fn filler_bits(empty: usize, len: usize) -> usize {
     (sum + 0.99) as usize
 }
 
-/// Counts so even that there is nothing to win.
+/// Counts so even that codes save nothing.
 #[allow(clippy::cast_precision_loss)]
 fn looks_random(counts: &[u32], len: usize) -> bool {
     let average = len as f64 / 256.0;

@@ -1,9 +1,9 @@
 //! The versions of klauspost/compress that write other bytes than those before.
 //!
-//! Found by comparing the sources of all releases, and proved side by side: the tests run the first
-//! and the last release of a stretch. What is written here as one stretch is equal throughout.
+//! Found by comparing the sources of all releases; the tests run the first and the last release of each range.
+//! All releases of a range write the same bytes.
 
-/// A stretch of releases of klauspost/compress that write the same bytes, named after its first.
+/// A range of releases of klauspost/compress that write the same bytes, named after its first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
@@ -43,12 +43,12 @@ pub enum Version {
     From1_18_2,
 }
 
-/// What is known of a stretch.
-struct Stretch {
+/// What is known of a range.
+struct ReleaseRange {
     version: Version,
     first: &'static str,
     last: &'static str,
-    /// Levels that are written otherwise than in the stretch before. In 1.10.1 this shows only after
+    /// Levels that are written otherwise than in the range before. In 1.10.1 this shows only after
     /// a dictionary, which pgzip sets.
     changes: &'static [i8],
 }
@@ -59,13 +59,13 @@ const LAZY: &[i8] = &[7, 8, 9];
 const FAST_AND_LAZY: &[i8] = &[1, 2, 3, 4, 5, 6, 7, 8, 9];
 const FAST_AND_PLAIN: &[i8] = &[-2, 1, 2, 3, 4, 5, 6];
 
-const fn stretch(
+const fn range(
     version: Version,
     first: &'static str,
     last: &'static str,
     changes: &'static [i8],
-) -> Stretch {
-    Stretch {
+) -> ReleaseRange {
+    ReleaseRange {
         version,
         first,
         last,
@@ -73,41 +73,41 @@ const fn stretch(
     }
 }
 
-/// All stretches, in order. What changes is in [`super::behaviour`].
-static STRETCHES: [Stretch; 17] = [
-    stretch(Version::From1_9_0, "1.9.0", "1.9.7", FAST_AND_PLAIN),
-    stretch(Version::From1_9_8, "1.9.8", "1.10.0", FAST_AND_PLAIN),
-    stretch(Version::From1_10_1, "1.10.1", "1.10.1", FAST),
-    stretch(Version::From1_10_2, "1.10.2", "1.11.12", FAST_AND_PLAIN),
-    stretch(Version::From1_11_13, "1.11.13", "1.12.1", FAST_AND_PLAIN),
-    stretch(Version::From1_12_2, "1.12.2", "1.12.2", &[5, 6]),
-    stretch(Version::From1_12_3, "1.12.3", "1.13.6", FAST_AND_PLAIN),
-    stretch(Version::From1_14_0, "1.14.0", "1.14.1", FAST_AND_LAZY),
-    stretch(Version::From1_14_2, "1.14.2", "1.14.2", FAST_AND_LAZY),
-    stretch(Version::From1_14_3, "1.14.3", "1.14.4", ALL_LEVELS),
-    stretch(Version::From1_15_0, "1.15.0", "1.15.9", FAST),
-    stretch(Version::From1_15_10, "1.15.10", "1.15.10", &[5, 6]),
-    stretch(Version::From1_15_11, "1.15.11", "1.15.14", &[1, 2, 3]),
-    stretch(Version::From1_15_15, "1.15.15", "1.17.11", LAZY),
-    stretch(Version::From1_18_0, "1.18.0", "1.18.0", &[4]),
-    stretch(Version::From1_18_1, "1.18.1", "1.18.1", FAST_AND_LAZY),
-    stretch(Version::From1_18_2, "1.18.2", "", FAST_AND_LAZY),
+/// All ranges, in order. What changes is in [`super::behaviour`].
+static RANGES: [ReleaseRange; 17] = [
+    range(Version::From1_9_0, "1.9.0", "1.9.7", FAST_AND_PLAIN),
+    range(Version::From1_9_8, "1.9.8", "1.10.0", FAST_AND_PLAIN),
+    range(Version::From1_10_1, "1.10.1", "1.10.1", FAST),
+    range(Version::From1_10_2, "1.10.2", "1.11.12", FAST_AND_PLAIN),
+    range(Version::From1_11_13, "1.11.13", "1.12.1", FAST_AND_PLAIN),
+    range(Version::From1_12_2, "1.12.2", "1.12.2", &[5, 6]),
+    range(Version::From1_12_3, "1.12.3", "1.13.6", FAST_AND_PLAIN),
+    range(Version::From1_14_0, "1.14.0", "1.14.1", FAST_AND_LAZY),
+    range(Version::From1_14_2, "1.14.2", "1.14.2", FAST_AND_LAZY),
+    range(Version::From1_14_3, "1.14.3", "1.14.4", ALL_LEVELS),
+    range(Version::From1_15_0, "1.15.0", "1.15.9", FAST),
+    range(Version::From1_15_10, "1.15.10", "1.15.10", &[5, 6]),
+    range(Version::From1_15_11, "1.15.11", "1.15.14", &[1, 2, 3]),
+    range(Version::From1_15_15, "1.15.15", "1.17.11", LAZY),
+    range(Version::From1_18_0, "1.18.0", "1.18.0", &[4]),
+    range(Version::From1_18_1, "1.18.1", "1.18.1", FAST_AND_LAZY),
+    range(Version::From1_18_2, "1.18.2", "", FAST_AND_LAZY),
 ];
 
 impl Version {
     /// All versions, the latest first.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        STRETCHES.iter().rev().map(|s| s.version)
+        RANGES.iter().rev().map(|s| s.version)
     }
 
     /// The version with this number in a recipe.
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        STRETCHES.get(usize::from(byte)).map(|s| s.version)
+        RANGES.get(usize::from(byte)).map(|s| s.version)
     }
 
     /// Whether the level is written otherwise than by the version before.
     pub(crate) fn changes(self, level: i8) -> bool {
-        STRETCHES[self as usize].changes.contains(&level)
+        RANGES[self as usize].changes.contains(&level)
     }
 
     /// Whether what changed shows only after a dictionary.
@@ -127,13 +127,13 @@ impl Version {
     /// The first and the last release that write this level as this version does; the last is
     /// empty if there is none yet.
     fn releases(self, level: i8) -> (&'static str, &'static str) {
-        let (before, after) = STRETCHES.split_at(self as usize + 1);
+        let (before, after) = RANGES.split_at(self as usize + 1);
         let first = before.iter().rfind(|s| s.changes.contains(&level));
         let same = after
             .iter()
             .take_while(|s| !s.changes.contains(&level))
             .last();
-        let this = &STRETCHES[self as usize];
+        let this = &RANGES[self as usize];
         (first.unwrap_or(this).first, same.unwrap_or(this).last)
     }
 

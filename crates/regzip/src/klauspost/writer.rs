@@ -29,7 +29,7 @@ pub(crate) struct BlockWriter {
     pub(super) behaviour: BlockBehaviour,
 }
 
-/// Whether blocks stay open, and what may be stored in their place.
+/// Whether blocks stay open, and what may be stored instead.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
     pub(crate) bytes: Option<&'a [u8]>,

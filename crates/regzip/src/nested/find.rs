@@ -1,4 +1,4 @@
-//! From a place that looks like a stream to a recipe for it.
+//! From a position that looks like the start of a stream to a recipe for it.
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
@@ -23,7 +23,7 @@ pub(super) struct Found {
     pub(super) picture: Option<(Chunks, Vec<u8>)>,
 }
 
-/// What a closer look at a place came to.
+/// What a candidate turned out to be.
 pub(super) enum Verdict {
     Found(Box<Found>),
     /// It is a stream up to here, but too short.
@@ -34,24 +34,24 @@ pub(super) enum Verdict {
         end: u64,
         like: Option<(Encoder, u64)>,
     },
-    /// It is none.
+    /// It is not a stream.
     Nothing,
 }
 
-/// Looks at places, and remembers what helps with the next.
+/// Examines candidates, and remembers what helps with the next.
 #[derive(Default)]
 pub(super) struct Finder {
     memory: Memory,
-    /// Plain bytes decoded from what was no stream in the end.
+    /// Plain bytes decoded from what turned out not to be a stream.
     wasted: u64,
 }
 
-/// Bytes that may be decoded in vain, besides so many for each byte of content: overlapping
+/// Bytes that may be decoded for nothing, plus so many for each byte of content: overlapping
 /// beginnings of streams must not take quadratic time.
 const WASTE: u64 = 64 << 20;
 const WASTE_PER_BYTE: u64 = 8;
 
-/// A stream that is whole.
+/// A complete stream.
 struct Survey {
     /// Compressed and plain bytes.
     len: u64,

@@ -1,15 +1,5 @@
 //! What was opened where.
-//!
-//! Layout, version 1, after `"RM"` and the version. Numbers are varints unless a width is given.
-//!
-//! ```text
-//! map   = content_len crc32:u32le count { entry }
-//! entry = gap flags:u8 stream_len stream_crc32:u32le members { member } [chunks] [map]
-//! chunks = count { length repeat }
-//! ```
-//!
-//! The gap is what is copied before the stream. Members are written as in a recipe; the one before
-//! may belong to the entry before.
+//! [`crate::format`] describes a map's bytes.
 
 use std::sync::Arc;
 
@@ -162,11 +152,15 @@ impl Map {
         }
     }
 
-    /// Reads a map; fails on anything that [`Map::to_bytes`] would not write.
+    /// Reads a map.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecipe`] for anything that [`Map::to_bytes`] would not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut fields = Fields::new(bytes);
         if [fields.byte()?, fields.byte()?] != MAGIC {
-            return Err(Error::BadRecipe("it does not start like a map"));
+            return Err(Error::BadRecipe("not a map"));
         }
         if fields.byte()? != VERSION {
             return Err(Error::BadRecipe("unknown version"));

@@ -1,4 +1,4 @@
-//! PNG's way to cut a zlib stream in chunks: length, `IDAT`, bytes, CRC-32, and again.
+//! How PNG cuts a zlib stream into chunks: length, `IDAT`, bytes, CRC-32, and again.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -78,7 +78,7 @@ pub(super) struct Picture {
     pub(super) stream: Vec<u8>,
 }
 
-/// Puts the stream of the picture that starts at `at` together; `None` if it is not whole.
+/// Assembles the stream of the picture that starts at `at`; `None` if it is incomplete.
 pub(super) fn picture<R: Read + Seek>(content: &mut R, at: u64) -> Result<Option<Picture>> {
     content.seek(SeekFrom::Start(at + SIGNATURE.len() as u64))?;
     let mut position = at + SIGNATURE.len() as u64;

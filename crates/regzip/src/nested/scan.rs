@@ -1,4 +1,4 @@
-//! Places in content at which a stream may start.
+//! Positions in content at which a stream may start.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -9,12 +9,12 @@ use crate::wrapper::Wrapper;
 
 use super::png;
 
-/// What a place looks like.
+/// What a position looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Gzip,
     Zlib,
-    /// A zip file's member: its deflate stream starts this many bytes after the place.
+    /// A zip file's member: its deflate stream starts this many bytes after the position.
     Zip {
         skip: u64,
         crc: u32,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Png,
 }
 
-/// A place to look at more closely.
+/// A position to examine more closely.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     pub(super) kind: Kind,
@@ -31,14 +31,14 @@ pub(super) struct Candidate {
 
 /// Content is read in pieces of this size.
 const PIECE: usize = 1 << 18;
-/// Bytes after a place that are at hand when it is judged.
+/// Bytes after a position that are available when it is judged.
 const AHEAD: usize = 1 << 13;
 /// A stream that decodes this far is worth a closer look.
 const PROBE: usize = 1 << 12;
 /// Bytes of a zip member's fixed header, and the most that its name and extra field may take.
 const ZIP_HEADER: usize = 30;
 
-/// Goes through content and stops at every place that looks like a stream.
+/// Goes through content and stops at every position that looks like the start of a stream.
 pub(super) struct Scanner {
     buffer: Vec<u8>,
     /// Position of `buffer[0]`.
@@ -59,7 +59,7 @@ impl Scanner {
         }
     }
 
-    /// Goes on at a later position.
+    /// Continues at a later position.
     pub(super) fn skip_to(&mut self, position: u64) {
         let end = self.base + self.buffer.len() as u64;
         if position <= end {
@@ -82,7 +82,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// The next place; `None` at the end of the content, at the position that is reached then.
+    /// The next candidate; `None` at the end of the content.
     pub(super) fn next<R: Read + Seek>(&mut self, content: &mut R) -> Result<Option<Candidate>> {
         loop {
             if !self.ended && self.buffer.len() - self.at < AHEAD {
@@ -128,7 +128,7 @@ impl Scanner {
         }
     }
 
-    /// Whether the bytes at hand from `at` on are the beginning of a deflate stream.
+    /// Whether the available bytes from `at` on are the beginning of a deflate stream.
     fn decodes(&mut self, at: usize) -> bool {
         let rest = self.buffer.get(at..).unwrap_or_default();
         let bytes = &rest[..rest.len().min(AHEAD)];
@@ -181,7 +181,7 @@ fn zip_member(bytes: &[u8]) -> Option<(usize, u32)> {
 }
 
 impl Kind {
-    /// The wrapper of the stream and how far after the place it starts.
+    /// The wrapper of the stream and how far after the position it starts.
     pub(super) fn stream(self) -> (Wrapper, u64) {
         match self {
             Self::Gzip => (Wrapper::Gzip, 0),

@@ -233,7 +233,7 @@ fn a_wrong_expansion_is_an_error() {
     assert!(close(&map, short, std::io::sink(), &workers(0)).is_err());
 }
 
-/// Beginnings of streams in every place, none of which ends.
+/// Beginnings of streams at every position, none of which ends.
 #[test]
 fn many_false_beginnings_take_bounded_time() {
     let stored = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0, 0xff, 0xff, 0, 0];

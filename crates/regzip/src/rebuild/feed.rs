@@ -60,9 +60,9 @@ impl<P: Read> Feed<P> {
         recipe: Arc<Recipe>,
         source: P,
         position: u64,
-        place: (usize, u64),
+        within: (usize, u64),
     ) -> Self {
-        let (member, inside) = place;
+        let (member, inside) = within;
         let mut feed = Self::new(recipe, source);
         feed.start = position;
         feed.member = member;
@@ -145,13 +145,13 @@ impl<P: Read> Feed<P> {
         Ok(())
     }
 
-    /// Plain bytes that are at hand.
+    /// Plain bytes that are available.
     pub(crate) fn range(&self, from: u64, to: u64) -> &[u8] {
         &self.buffer[(from - self.start) as usize..(to - self.start) as usize]
     }
 
-    /// Hands out all that is at hand, without a copy, and goes on in the empty buffer `next` with what
-    /// lies from the position `keep` on.
+    /// Hands out all available bytes, without a copy, and continues in the empty buffer `next` with those
+    /// from the position `keep` on.
     pub(crate) fn take(&mut self, keep: u64, mut next: Vec<u8>) -> Stretch {
         let kept = (keep.max(self.start) - self.start) as usize;
         next.extend_from_slice(&self.buffer[kept..]);

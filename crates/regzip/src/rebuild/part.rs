@@ -1,11 +1,11 @@
-//! Stretches of a stream that are written one by one, on one thread or on many.
+//! Parts of a stream that are written one by one, on one thread or on several.
 
 use crate::checkpoint::{Checkpoint, OVERSHOOT};
 use crate::encode::Encode;
 use crate::error::{Error, Result};
 use crate::recipe::{EventCursor, Member, Method, Recipe};
 
-use super::place::Place;
+use super::resume_point::ResumePoint;
 
 /// A part of one member: from its start or a checkpoint to a checkpoint or its end.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ impl Part {
         to - self.start(recipe).map_or(0, |c| c.plain)
     }
 
-    /// Bytes of the output that the recipe has as they are, up to the deflate stream's end.
+    /// Bytes of the output that the recipe contains as they are, up to the deflate stream's end.
     fn copied(self, recipe: &Recipe) -> u64 {
         let member = self.member(recipe);
         let literal = match &member.method {
@@ -103,7 +103,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Bytes of output to make room for.
+    /// Bytes of output to reserve space for.
     pub(crate) fn output(&self, recipe: &Recipe) -> usize {
         let between = |part: &Part| {
             let from = part.start(recipe).map_or(0, |start| start.bits);
@@ -124,16 +124,16 @@ impl Job {
 /// that are in the recipe: a thousand members may share one long literal.
 const JOB: u64 = 1 << 20;
 const PARTS: usize = 1 << 10;
-/// What an encoder writes beyond the end of a part, at most as a rule.
+/// What an encoder usually writes at most beyond the end of a part.
 const SLACK: u64 = 3 << 15;
 
 impl Planner {
-    /// Goes on from another place than the start.
-    pub(crate) fn resume(place: &Place) -> Self {
+    /// Starts at a resume point.
+    pub(crate) fn resume(point: &ResumePoint) -> Self {
         Self {
-            member: place.member,
-            from: place.checkpoint,
-            at: place.plain,
+            member: point.member,
+            from: point.checkpoint,
+            at: point.plain,
         }
     }
 
@@ -201,7 +201,7 @@ impl Planner {
     }
 }
 
-/// A part at work.
+/// A part that is being written.
 pub(crate) struct Running {
     part: Part,
     encoder: Option<Box<dyn Encode>>,
@@ -212,7 +212,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a part; `history` is what it asked for.
+    /// Starts a part; `history` are the plain bytes that it needs.
     pub(crate) fn start(recipe: &Recipe, part: Part, history: &[u8], out: &mut Vec<u8>) -> Self {
         let member = part.member(recipe);
         let start = part.start(recipe);
@@ -262,8 +262,8 @@ impl Running {
         self.at += data.len() as u64;
         std::mem::swap(encoder.output(), out);
         if let Some(left) = &mut self.left {
-            let room = usize::try_from(*left).unwrap_or(usize::MAX);
-            out.truncate(before.saturating_add(room));
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            out.truncate(before.saturating_add(most));
             *left -= (out.len() - before) as u64;
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::feed::Feed;
 use super::part::{Job, Planner, Running, longest_history};
-use super::place::Place;
 use super::queue::{Pending, Queue, Work};
+use super::resume_point::ResumePoint;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Tail};
@@ -63,19 +63,19 @@ struct Inline {
 impl<P: Read> Rebuilder<P> {
     /// From the start, where the plain content's source stands.
     pub(super) fn new(recipe: Arc<Recipe>, plain: P, workers: &Workers) -> Self {
-        let place = Place::start(&recipe);
+        let point = ResumePoint::start(&recipe);
         let feed = Feed::new(recipe.clone(), plain);
-        Self::at(recipe, feed, &place, workers)
+        Self::at(recipe, feed, &point, workers)
     }
 
-    fn at(recipe: Arc<Recipe>, feed: Feed<P>, place: &Place, workers: &Workers) -> Self {
+    fn at(recipe: Arc<Recipe>, feed: Feed<P>, point: &ResumePoint, workers: &Workers) -> Self {
         let several = recipe.members.len() + recipe.checkpoints() > 1;
         let large = recipe.plain_len() > PIECE;
         let queue = (workers.count() > 0 && several && large)
             .then(|| Queue::new(recipe.clone(), workers.clone()));
         Self {
             feed,
-            planner: Planner::resume(place),
+            planner: Planner::resume(point),
             history: queue.as_ref().map_or(0, |_| longest_history(&recipe)),
             recipe,
             queue,
@@ -87,9 +87,9 @@ impl<P: Read> Rebuilder<P> {
             piece: Vec::new(),
             first: 0,
             skip: 0,
-            written: place.offset,
+            written: point.offset,
             crc: flate2::Crc::new(),
-            rest_crc: place.rest_crc,
+            rest_crc: point.rest_crc,
             done: false,
         }
     }
@@ -166,10 +166,10 @@ impl<P: Read> Rebuilder<P> {
         Ok(true)
     }
 
-    /// Goes on with what this thread does alone.
+    /// Continues with what this thread does itself.
     fn work(&mut self) -> Result<bool> {
         let more = match self.inline.take() {
-            Some(inline) => self.go_on(inline)?,
+            Some(inline) => self.advance(inline)?,
             None => self.begin()?,
         };
         self.crc.update(&self.piece);
@@ -230,7 +230,7 @@ impl<P: Read> Rebuilder<P> {
         Ok(true)
     }
 
-    fn go_on(&mut self, mut inline: Inline) -> Result<bool> {
+    fn advance(&mut self, mut inline: Inline) -> Result<bool> {
         if inline.at < inline.end {
             let to = inline.end.min(inline.at + PIECE);
             self.feed.read_to(to)?;
@@ -273,14 +273,14 @@ impl<P: Read + Seek> Rebuilder<P> {
         offset: u64,
         workers: &Workers,
     ) -> Result<Self> {
-        let place = Place::before(&recipe, offset);
-        let first = place.plain - place.history;
+        let point = ResumePoint::before(&recipe, offset);
+        let first = point.plain - point.history;
         let start = plain.stream_position()?;
         plain.seek(SeekFrom::Start(start.saturating_add(first)))?;
-        let inside = place.inside - place.history;
-        let feed = Feed::resume(recipe.clone(), plain, first, (place.member, inside));
-        let mut new = Self::at(recipe, feed, &place, workers);
-        new.skip = offset - place.offset;
+        let inside = point.inside - point.history;
+        let feed = Feed::resume(recipe.clone(), plain, first, (point.member, inside));
+        let mut new = Self::at(recipe, feed, &point, workers);
+        new.skip = offset - point.offset;
         Ok(new)
     }
 }

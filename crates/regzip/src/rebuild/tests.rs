@@ -1,4 +1,4 @@
-//! Checkpoints that nobody took: whatever a recipe says, a rebuild gives the stream or an error.
+//! Made-up checkpoints: whatever a recipe says, a rebuild gives the stream or an error.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Cursor, Write};

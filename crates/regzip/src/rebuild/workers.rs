@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 /// share with other work, or on the reader's own thread.
 ///
 /// A reader that runs outside the pool only reads content and checksums; one that runs on a thread of the
-/// pool rebuilds parts itself while it waits, so that it never waits for work that nobody can take up.
+/// pool rebuilds parts itself while it waits, so that it never waits for work that no thread is free to do.
 /// Whatever the number of threads, the output is the same.
 ///
 /// ```

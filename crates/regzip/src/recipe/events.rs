@@ -35,7 +35,7 @@ impl EventKind {
     }
 }
 
-/// A place in a list of events, which are expanded one at a time.
+/// A position in a list of events, which are expanded one at a time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EventCursor {
     index: usize,

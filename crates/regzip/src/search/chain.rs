@@ -86,7 +86,7 @@ impl Chain {
 }
 
 /// Whether two chains that both start `back` before a position go through the same ones, as far back as
-/// `reach`. Each side tells the step from one to the next, 0 at its end.
+/// `reach`. Each side gives the step from one to the next, 0 at its end.
 pub(crate) fn same_chain(
     one: impl Fn(usize) -> usize,
     other: impl Fn(usize) -> usize,

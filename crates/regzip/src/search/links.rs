@@ -1,22 +1,22 @@
 //! The search of encoders that enter every string, over chains that are filled long before they are
 //! looked along: Go's levels 4 to 9, zlib's and GNU gzip's.
 //!
-//! What the tables say does not depend on the matches taken. They are filled in stretches, ahead of
-//! the search: a stretch is one loop without surprises, while a search is full of them.
+//! What the tables say does not depend on the matches taken. They are filled in batches, ahead of
+//! the search: a batch is one loop whose branches the processor predicts, which it cannot in a search.
 //!
-//! Resume the encoder's chains, of strings that share the hash of a few bytes, there are chains of
+//! In addition to the encoder's chains, of strings that share the hash of a few bytes, there are chains of
 //! more bytes. Once only a longer match is of use, they have far fewer candidates. An encoder counts
 //! the candidates that it looks at: every string has a number in its own chain, and the difference of
-//! two tells how many it would have looked at.
+//! two is how many it would have looked at.
 //!
-//! Positions are 16 bits wide and wrap. Text and links lie in rings of 65,536 places, so that no index
+//! Positions are 16 bits wide and wrap. Text and links lie in rings of 65,536 entries, so that no index
 //! can be out of bounds. The tables are small enough for the second cache: with wider positions
 //! entering takes more than twice as long.
 
 use super::matching::zeros;
 use crate::coding::token::WINDOW;
 
-/// Places in a ring.
+/// Entries in a ring.
 const RING: usize = 1 << 16;
 const SECOND_BITS: u32 = 16;
 const LONG_BITS: u32 = 16;
@@ -25,7 +25,7 @@ const LONG: u16 = 7;
 /// The largest distance, less one.
 const FAR: u16 = (WINDOW - 1) as u16;
 
-/// Heads are told apart from those a ring older if they are moved after so many positions.
+/// Heads are distinct from those a ring older if they are moved after so many positions.
 const SWEEP: usize = WINDOW - 1;
 
 /// The strings that an encoder looks up.
@@ -189,7 +189,7 @@ impl<S: Strings, const HEADS: usize> Links<S, HEADS> {
     #[inline]
     fn enter_base(&mut self, bytes: u32, at: u16) {
         let before = self.base.enter(self.strings.hash(bytes), at);
-        // Progress the end of a chain any number will do.
+        // Beyond the end of a chain any number will do.
         let number = self.number[usize::from(before)].wrapping_add(1);
         self.number[usize::from(at)] = number;
     }

@@ -101,7 +101,7 @@ impl Deflate {
         }
     }
 
-    /// Starts over with another stream, after a dictionary; the output goes on.
+    /// Starts over with another stream, after a dictionary; the output continues.
     pub(crate) fn restart(&mut self, dictionary: &[u8]) {
         let len = self.buffer.len();
         match &mut self.search {

@@ -27,7 +27,7 @@ pub struct Pigz {
     pub rsyncable: bool,
 }
 
-/// Bytes in a block unless told otherwise.
+/// Bytes in a block by default.
 const USUAL_BLOCK: u32 = 1 << 17;
 
 impl Display for Pigz {

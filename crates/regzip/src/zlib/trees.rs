@@ -15,7 +15,7 @@ use crate::coding::token::{
 /// Nodes of the largest tree, leaves and parents.
 const NODES: usize = 2 * LITERALS + 1;
 
-/// Tokens of the block at work, counted.
+/// Tokens of the current block, counted.
 #[derive(Clone)]
 pub(crate) struct Block {
     pub(crate) tokens: Vec<Token>,
@@ -197,7 +197,7 @@ struct Heap {
 impl Heap {
     fn new() -> Self {
         let mut nodes = Vec::with_capacity(NODES + 1);
-        // The sons of node i are 2i and 2i + 1, so that index 0 is not used.
+        // The children of node i are 2i and 2i + 1, so that index 0 is not used.
         nodes.push(0);
         Self {
             nodes,
@@ -282,7 +282,7 @@ fn limit_lengths(order: &[u16], parent: &[u16], symbols: usize, limit: u8, codes
     let longest = usize::from(limit);
     let mut left = overflow as isize;
     while left > 0 {
-        // A leaf moves down one level and takes one of the nodes that are too deep as brother.
+        // A leaf moves down one level and takes one of the nodes that are too deep as sibling.
         let mut bits = longest - 1;
         while per_length[bits] == 0 {
             bits -= 1;
@@ -314,7 +314,7 @@ struct LengthCodes {
 impl LengthCodes {
     fn new(literals: &Tree<LITERALS>, distances: &Tree<DISTANCES>) -> Self {
         let mut runs = Vec::with_capacity(320);
-        // Unlike in Go, runs do not go on from one code into the other.
+        // Unlike in Go, runs do not continue from one code into the other.
         for codes in [
             &literals.codes[..=literals.last],
             &distances.codes[..=distances.last],

@@ -51,7 +51,7 @@ impl Slot for Entry {
     }
 }
 
-/// The entries of two searches, until the first puts another there. The search goes on as the first does.
+/// The entries of two searches, until the first replaces its own. The search proceeds as the first does.
 #[derive(Clone, Copy, Default)]
 pub(super) struct DualEntry {
     pub(super) mine: Entry,
@@ -146,7 +146,7 @@ impl<S: Slot> Search<S> {
         literals(tokens, emitted, end);
     }
 
-    /// Looks for the next match from `pos` on, in growing steps; its place and distance.
+    /// Looks for the next match from `pos` on, in growing steps; its position and distance.
     #[inline]
     fn seek(
         &mut self,

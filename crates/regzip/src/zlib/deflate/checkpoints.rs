@@ -46,7 +46,7 @@ impl Deflate {
             self.origin = u32::from(START).wrapping_sub(first as u32);
             ahead.start_at(first);
         }
-        // A made-up checkpoint need not lie where the search comes by.
+        // A made-up checkpoint need not lie where the search stops.
         self.pos = target;
         self.base = target.saturating_sub(state.back as usize);
         self.block.clear();

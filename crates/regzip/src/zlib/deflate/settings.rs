@@ -1,4 +1,4 @@
-//! What the encoders can be told, and how hard their levels try.
+//! The encoders' settings, and how hard their levels try.
 
 use crate::checkpoint::{Limits, WindowLimits};
 use crate::coding::token::MAX_MATCH;

@@ -68,11 +68,11 @@ impl Deflate {
         self.buffer.len() - self.beyond
     }
 
-    /// Puts behind the input what GNU gzip's window holds there: it does not stop comparing at the
-    /// end, so that of matches with the same length the one wins that goes on longer.
+    /// Appends to the input what GNU gzip's window holds there: it does not stop comparing at the
+    /// end, so that of matches with the same length the one wins that continues longer.
     ///
     /// After two zeros, which `BusyBox` does not put there, come the bytes that were read into the same
-    /// place one window before; zeros where there are none.
+    /// part of the buffer one window before; zeros if there are none.
     #[cold]
     fn see_beyond(&mut self) {
         let end = self.end();
@@ -182,7 +182,7 @@ impl Deflate {
         Some((length.into(), distance.into()))
     }
 
-    /// As `find`, along a chain, whose steps are told.
+    /// As `find`, along a chain with the given steps.
     #[inline]
     fn find_along(
         &self,

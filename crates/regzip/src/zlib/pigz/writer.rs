@@ -66,7 +66,7 @@ impl Writer {
         }
     }
 
-    /// Writes the first `len` bytes of what is at hand, a block, with all pieces in them. The last
+    /// Writes the first `len` available bytes, a block, with all pieces in them. The last
     /// piece ends the stream if `last` is set.
     fn end_block(&mut self, len: usize, last: bool) {
         self.deflate.restart(&self.dictionary);
@@ -99,7 +99,7 @@ impl Writer {
         });
     }
 
-    /// The length of the next block, while more comes after what is at hand.
+    /// The length of the next block, while more follows the available bytes.
     fn next_len(&self) -> usize {
         self.hits.last().copied().unwrap_or(self.block.len())
     }

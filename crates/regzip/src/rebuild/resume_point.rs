@@ -1,10 +1,10 @@
-//! Where a rebuild that does not begin at the start of the stream can begin.
+//! Where a rebuild can start if it does not start at the beginning of the stream.
 
 use crate::recipe::{Member, Method, Recipe};
 
 /// The start of the stream, of a member or a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ResumePoint {
     pub(crate) member: usize,
     /// The member's checkpoint, `None` for its start.
     pub(crate) checkpoint: Option<usize>,
@@ -19,7 +19,7 @@ pub(crate) struct Place {
     pub(crate) rest_crc: u32,
 }
 
-impl Place {
+impl ResumePoint {
     /// The start of the stream.
     pub(crate) fn start(recipe: &Recipe) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// The last place at or before an offset in the stream.
+    /// The last one at or before an offset in the stream.
     pub(crate) fn before(recipe: &Recipe, offset: u64) -> Self {
         let mut last = Self::start(recipe);
         let mut plain = 0u64;
