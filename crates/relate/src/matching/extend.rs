@@ -20,8 +20,13 @@ pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     done + rest.take_while(|(x, y)| x == y).count()
 }
 
+/// Up to eight bytes as a number.
 fn word(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_le_bytes)
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from_le_bytes(bytes);
+    }
+    let more = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    bytes.iter().rev().fold(0, more)
 }
 
 /// How many bytes from the start of both to take, and the score of that: equal bytes less unequal ones.
@@ -51,37 +56,47 @@ pub(super) struct Fielded<'a> {
     pub(super) widths: &'a [u8],
 }
 
-/// Like [`forward`], but the bytes of fields that are in both count little: their values are predicted later.
-pub(super) fn forward_over_fields(a: Fielded<'_>, b: Fielded<'_>) -> (usize, i64) {
+/// How many changes of fields are remembered.
+const CHANGES: usize = 4;
+
+/// Like [`forward`], but knows fields. References that move together change alike: a field counts as equal if it has
+/// changed as one just before. `predicted` says whether the values of fields are predicted later.
+pub(super) fn forward_over_fields(a: Fielded<'_>, b: Fielded<'_>, predicted: bool) -> (usize, i64) {
     let len = a.bytes.len().min(b.bytes.len());
-    let (a_widths, a) = (a.widths, a.bytes);
-    let (b_widths, b) = (b.widths, b.bytes);
+    let mut changes = [0u64; CHANGES];
+    let mut count = 0;
     let (mut score, mut best, mut best_len, mut at) = (0i64, 0i64, 0, 0);
     while at < len {
-        if at + 8 <= len && a[at..at + 8] == b[at..at + 8] {
+        if at + 8 <= len && a.bytes[at..at + 8] == b.bytes[at..at + 8] {
             at += 8;
             score += 8;
+        } else if a.widths[at] | b.widths[at] == 0 {
+            score += if a.bytes[at] == b.bytes[at] { 1 } else { -1 };
+            at += 1;
         } else {
-            let width = usize::from(a_widths[at].max(b_widths[at]));
-            if a_widths[at] != b_widths[at] {
-                // A reference against something else: equal bytes are chance.
-                at = (at + width).min(len);
-                score -= width as i64;
-            } else if width > 0 && at + width <= len {
-                let equal = equal_bytes(&a[at..at + width], &b[at..at + width]);
-                at += width;
-                if equal < width {
-                    score += (2 * equal as i64 - width as i64) / 2;
-                    // A field at the end is worth taking along.
-                    if score >= best && best > 0 {
-                        (best, best_len) = (score, at);
-                    }
-                    continue;
-                }
-                score += width as i64;
+            let width = usize::from(a.widths[at].max(b.widths[at]));
+            let end = (at + width).min(len);
+            let change = if a.widths[at] == b.widths[at] && predicted {
+                Some(word(&b.bytes[at..end]).wrapping_sub(word(&a.bytes[at..end])))
             } else {
-                score += if a[at] == b[at] { 1 } else { -1 };
-                at += 1;
+                None
+            };
+            match change {
+                Some(change) if changes.contains(&change) => score += width as i64,
+                Some(change) => {
+                    changes[count % CHANGES] = change;
+                    count += 1;
+                    let equal = equal_bytes(&a.bytes[at..end], &b.bytes[at..end]);
+                    score += (2 * equal as i64 - width as i64) / 2;
+                }
+                // A reference against something else, or one that is not predicted: equal bytes are chance.
+                None if a.bytes[at..end] == b.bytes[at..end] => score += width as i64,
+                None => score -= width as i64,
+            }
+            at = end;
+            // A field at the end is worth taking along.
+            if score >= best && best > 0 {
+                (best, best_len) = (score, at);
             }
         }
         if score > best {

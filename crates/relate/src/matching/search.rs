@@ -24,6 +24,8 @@ const GOOD_PAIR: i64 = 24;
 const CUT_WINDOW: usize = 256;
 /// How many more mismatches a running copy may have than a pair that begins within it.
 const CUT_MARGIN: usize = 4;
+/// With a pair for each so many bytes, short matches are found by identity and seeds can be long.
+const PAIRED: usize = 256;
 const RECENT: usize = 16;
 
 /// Copies for the last content in `data`, which follows the bases that end at `boundaries`.
@@ -62,10 +64,11 @@ impl<'a> Search<'a> {
     /// A search in `data`: bases that end at `boundaries`, then the content to find copies for.
     pub(crate) fn new(data: &'a [u8], boundaries: &'a [u64], guide: Guide, effort: u8) -> Self {
         let start = boundaries.last().map_or(0, |end| *end as usize);
-        let seed = if guide.pairs.is_empty() {
-            16
-        } else {
+        let paired = guide.pairs.len() > data.len().saturating_sub(start) / PAIRED;
+        let seed = if paired {
             24 + 8 * usize::from(effort >= 7)
+        } else {
+            16
         };
         let mut search = Self {
             data,
@@ -244,7 +247,10 @@ impl<'a> Search<'a> {
     fn extent(&self, source: usize, at: usize, end: usize) -> (usize, i64) {
         let source_end = self.content_end(source);
         if !self.guide.widths.is_empty() && self.is_aligned(source, at) {
-            return forward_over_fields(self.fielded(source..source_end), self.fielded(at..end));
+            // Fields are predicted in copies from bases only.
+            let predicted = self.content(source) < self.boundaries.len();
+            let (a, b) = (self.fielded(source..source_end), self.fielded(at..end));
+            return forward_over_fields(a, b, predicted);
         }
         let (a, b) = (&self.data[source..source_end], &self.data[at..end]);
         if self.alignment == 1 {
