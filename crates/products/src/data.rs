@@ -1,4 +1,4 @@
-//! The data files' format, as values that were checked.
+//! The format of the data files, as checked values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,34 +10,33 @@ use crate::tag::floating;
 use crate::version::Version;
 use crate::yaml::{YamlError, read_yaml_one};
 
-/// The feature that everything belongs to which a default install pulls.
+/// The feature of everything that a default install pulls.
 pub(crate) const DEFAULT: &str = "default";
 
-/// The registry of a release whose data names none.
+/// The registry of a release whose data does not name one.
 pub(crate) const DOCKER_HUB: &str = "docker.io";
 
-/// A product: its releases and what can be chosen among their images.
+/// A product: its releases, and the features that select among their images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// Its name before the `@`.
     pub name: String,
-    /// How it is called in sentences.
+    /// Its title, for people.
     pub title: String,
-    /// What can be chosen, in the order of the data file.
+    /// Its features, in the order of the data file.
     pub features: Vec<Feature>,
     /// The releases, oldest first.
     pub releases: Vec<Release>,
-    /// Upstream tags that are no usable release, and why.
+    /// Upstream tags that are not usable releases, and why.
     pub gaps: Vec<Gap>,
     /// The naming rule under which the product's own setting for a private registry finds its images,
-    /// where that is not `keep`.
+    /// if that is not `keep`.
     pub naming: Option<SetNaming>,
-    /// The features that each image belongs to, by its repository: what a new release's data file is
-    /// made with.
+    /// The features of each image, by its repository: used to create the data file of a new release.
     pub assign: BTreeMap<String, Vec<String>>,
 }
 
-/// A part of a product that is chosen or left out as a whole.
+/// A part of a product that is selected or excluded as a unit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feature {
@@ -45,17 +44,17 @@ pub struct Feature {
     pub name: String,
     /// What it is and when its images are pulled.
     pub about: String,
-    /// Whether it is chosen where nothing was said.
+    /// Whether it is selected by default.
     #[serde(default)]
     pub default: bool,
 }
 
-/// An upstream tag that is no release.
+/// An upstream tag that is not a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The tag.
     pub version: Version,
-    /// Why there is nothing to carry.
+    /// Why there is nothing to bundle.
     pub reason: String,
 }
 
@@ -64,16 +63,16 @@ pub struct Gap {
 pub struct SetNaming {
     /// The rule for `load`.
     pub rule: NamingRule,
-    /// Which setting of the product makes it so.
+    /// The setting of the product that requires it.
     pub because: String,
 }
 
-/// Where a statement about an image comes from.
+/// An upstream source of statements about images.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(pub String);
 
 impl Source {
-    /// What the operator has compiled in.
+    /// The list that is compiled into the operator.
     pub const OPERATOR: &'static str = "operator";
 
     /// The source's name.
@@ -95,47 +94,47 @@ pub struct Release {
     pub product: String,
     /// The version, as upstream writes it.
     pub version: Version,
-    /// The operator's version, where there is an operator.
+    /// The operator's version, if there is an operator.
     pub operator: Option<Version>,
-    /// The release that the operator was built for, where that is another one: its images and the name
-    /// of its `ImageSet` are that release's.
+    /// The release that the operator was built for, if that is another one: its images and the name of its
+    /// `ImageSet` are that release's.
     pub operator_release: Option<Version>,
-    /// The registry of images whose row names none, with the path that stands before all their names
-    /// where there is one: `registry.istio.io/release`.
+    /// The registry of images whose row does not name one, with the path that precedes all their names if
+    /// there is one: `registry.istio.io/release`.
     pub registry: String,
-    /// Which of upstream's statements the rows were made from; a source that is not here was not
-    /// looked at, and neither names nor omits an image.
+    /// The upstream sources of the rows; a source that is not listed was not read, and neither names nor omits
+    /// an image.
     pub sources: Vec<Source>,
     /// The images.
     pub images: Vec<ImageRow>,
-    /// Names of images that the operator asks of every `ImageSet`, used or not.
+    /// Names of images that the operator requires in every `ImageSet`, used or not.
     pub imageset_needs: Vec<String>,
-    /// What upstream's files name and nobody should pull.
+    /// References in upstream's files that nobody should pull.
     pub refused: Vec<Refused>,
     /// The name of the data file.
     pub origin: String,
 }
 
-/// A reference in upstream's files that was left out, and why.
+/// A reference in upstream's files that was excluded, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
-    /// As it stands in the file.
+    /// The reference as written in the file.
     pub reference: String,
-    /// Which source names it.
+    /// The source that names it.
     pub source: String,
-    /// Why it is left out.
+    /// Why it was excluded.
     pub reason: String,
 }
 
 /// One image of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRow {
-    /// The image as the strongest source names it: operator before manifests before lists.
+    /// The image as the most authoritative source names it: operator before manifests before lists.
     pub reference: Reference,
-    /// Whether the registry is the release's default, so that another choice applies to it.
+    /// Whether the registry is the release's default, so that choosing another one applies to it.
     pub default_registry: bool,
-    /// The features that need it; it is in the set where one of them is chosen.
+    /// The features that need it; it is selected if one of them is.
     pub features: Vec<String>,
     /// The sources that name it.
     pub named_by: Vec<Source>,
@@ -143,7 +142,7 @@ pub struct ImageRow {
     pub differs: BTreeMap<Source, Reference>,
 }
 
-/// Why a data file is not accepted.
+/// Why a data file is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
     /// Not YAML.
@@ -156,7 +155,7 @@ pub enum DataError {
     Shape {
         /// The file's name.
         name: String,
-        /// What the reader says.
+        /// The reason.
         reason: String,
     },
     /// One release's data cannot be used.
@@ -166,12 +165,12 @@ pub enum DataError {
         name: String,
         /// The product.
         product: String,
-        /// The release's version as it stands there.
+        /// The release's version as written there.
         version: String,
         /// What is wrong, and what was expected.
         reason: String,
     },
-    /// A file for a product that nobody described.
+    /// A file for a product that has no description.
     #[error(
         "{name}: the product {product:?} has no description (title and features) here or in an earlier file"
     )]
@@ -237,7 +236,7 @@ fn docker_hub() -> String {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum RawImage {
-    /// A whole reference: what image lists consist of.
+    /// A complete reference, as in image lists.
     Line(String),
     Row(RawRow),
 }
@@ -257,7 +256,7 @@ struct RawRow {
     differs: BTreeMap<String, String>,
 }
 
-/// Reads a data file's fields; what they mean is checked by [`release`].
+/// Reads a data file's fields; [`release`] checks their meaning.
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<RawFile, DataError> {
     let value: Value = read_yaml_one(name, bytes)?;
     serde_json::from_value(value).map_err(|error| DataError::Shape {
@@ -373,7 +372,7 @@ fn row(
     })
 }
 
-/// Who names an image of which nothing else is said.
+/// The sources of an image whose row does not list any.
 fn all(sources: &[String]) -> Vec<Source> {
     sources.iter().cloned().map(Source).collect()
 }

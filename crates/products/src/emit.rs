@@ -72,7 +72,7 @@ fn entry(key: &str, value: &Node, indent: usize, out: &mut String) {
             out.push('\n');
             block(value, indent + 2, out);
         }
-        // The elements of a list stand below its key, as kubectl writes them.
+        // The elements of a list are not indented below its key, as in kubectl's output.
         Node::List(items) if !items.is_empty() => {
             out.push('\n');
             block(value, indent, out);
@@ -88,8 +88,8 @@ fn entry(key: &str, value: &Node, indent: usize, out: &mut String) {
 fn element(item: &Node, indent: usize, out: &mut String) {
     match item {
         Node::Map(pairs) if !pairs.is_empty() => {
-            for (place, (key, value)) in pairs.iter().enumerate() {
-                if place > 0 {
+            for (index, (key, value)) in pairs.iter().enumerate() {
+                if index > 0 {
                     out.push_str(&" ".repeat(indent + 2));
                 }
                 entry(key, value, indent + 2, out);
@@ -114,8 +114,8 @@ fn inline(node: &Node) -> String {
     }
 }
 
-/// A text that every YAML reader takes for this text: plain where that is certain, else in double
-/// quotes with JSON's escapes, which are YAML's too.
+/// A scalar that every YAML reader reads as this text: plain if that is certain, else in double quotes with
+/// JSON's escapes, which YAML shares.
 pub(crate) fn text(value: &str) -> String {
     const WORDS: &[&str] = &["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let plain = value.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -1,5 +1,5 @@
-//! Readers of what upstream projects publish: each takes bytes and a name, and gives the images that
-//! the text names, whole references and faults apart.
+//! Readers of what upstream projects publish: each reads bytes with a name and returns the images that the
+//! text names, with invalid references listed separately.
 
 mod chart;
 mod cilium;

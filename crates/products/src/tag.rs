@@ -1,4 +1,4 @@
-//! Tags that name no release.
+//! Tags that do not identify a release.
 
 /// Why a tag does not identify one release's image: it moves, or it is an unfilled placeholder. `None` if it
 /// does.

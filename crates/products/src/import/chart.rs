@@ -1,4 +1,4 @@
-//! Helm values whose chart composes an image of registry, repository and tag.
+//! Helm values of charts that compose an image from registry, repository and tag.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::yaml::read_yaml_one;
 /// Values of the chart `tigera-operator`: the operator and, for `OpenShift`'s init container, calicoctl.
 ///
 /// # Errors
-/// Where they are no such values.
+/// If they are not such values.
 pub fn tigera_operator_values(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     let text = |path: &str| text(&value, path);
@@ -39,8 +39,8 @@ pub fn tigera_operator_values(name: &str, bytes: &[u8]) -> Result<Import, Import
     Ok(import)
 }
 
-/// Where cert-manager's chart keeps its images; `acmesolver` reaches the controller as an argument and
-/// `startupapicheck` is a hook, so that rendered manifests can miss both.
+/// The images in the values of cert-manager's chart; `acmesolver` reaches the controller as an argument and
+/// `startupapicheck` is a hook, so that rendered manifests can omit both.
 const CERT_MANAGER: &[&str] = &[
     "/image",
     "/webhook/image",
@@ -49,12 +49,12 @@ const CERT_MANAGER: &[&str] = &[
     "/startupapicheck/image",
 ];
 
-/// Values of cert-manager's chart, of either form: whole repositories (to v1.19), or `imageRegistry`,
+/// Values of cert-manager's chart, of either form: complete repositories (up to v1.19), or `imageRegistry`,
 /// `imageNamespace` and a name. `app_version` is the chart's `appVersion`, the tag of images that have
 /// none.
 ///
 /// # Errors
-/// Where they are no such values.
+/// If they are not such values.
 pub fn cert_manager_values(
     name: &str,
     bytes: &[u8],
@@ -62,9 +62,9 @@ pub fn cert_manager_values(
 ) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     let mut collector = Collector::new(name);
-    for place in CERT_MANAGER {
-        let field_name = place.trim_start_matches('/').replace('/', ".");
-        let Some(image) = value.pointer(place).filter(|image| image.is_object()) else {
+    for pointer in CERT_MANAGER {
+        let field_name = pointer.trim_start_matches('/').replace('/', ".");
+        let Some(image) = value.pointer(pointer).filter(|image| image.is_object()) else {
             return Err(field(name, field_name, "a mapping with the image"));
         };
         let part = |key: &str| text(image, &format!("/{key}"));

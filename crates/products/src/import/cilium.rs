@@ -1,4 +1,4 @@
-//! Cilium's chart: repository, tag and digest apart, the digest in force where `useDigest` says so.
+//! Cilium's chart: repository, tag and digest in separate fields, the digest used if `useDigest` is true.
 
 use serde_json::Value;
 
@@ -9,11 +9,10 @@ use crate::yaml::read_yaml_one;
 /// The operator's image is one of several, by cloud; the chart appends the word to the repository.
 const OPERATORS: &[&str] = &["generic", "aws", "azure", "alibabacloud"];
 
-/// Values of Cilium's chart: every image that one of its templates can render, as it renders it, tag and
-/// digest both.
+/// Values of Cilium's chart: every image that its templates can render, with tag and digest as rendered.
 ///
 /// # Errors
-/// Where they are no such values, or an image has neither tag nor digest.
+/// If they are not such values, or an image has neither tag nor digest.
 pub fn cilium_values(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     if !value.get("image").is_some_and(Value::is_object) {
@@ -61,7 +60,7 @@ fn image(
     if let Some(whole) = text(value, "/override") {
         return collector.add(whole);
     }
-    // An empty repository is an image that whoever uses it has to fill in.
+    // An empty repository stands for an image that the user of the chart has to name.
     let Some(repository) = text(value, "/repository") else {
         return Ok(());
     };

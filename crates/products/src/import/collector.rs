@@ -7,22 +7,22 @@ use crate::tag::floating;
 use crate::version::Version;
 use crate::yaml::{YamlError, find_placeholder};
 
-/// What one text says about one release.
+/// The content of one text about one release.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Import {
-    /// The release, where the text says which.
+    /// The release, if the text names it.
     pub version: Option<Version>,
-    /// The operator's version, where the text says which.
+    /// The operator's version, if the text names it.
     pub operator: Option<Version>,
     /// The images, each once, in the text's order.
     pub images: Vec<Reference>,
-    /// What the text names and nobody should pull.
+    /// References in the text that nobody should pull.
     pub refused: Vec<Refused>,
-    /// Entries that are no images, or whose image's name is not known: a person should look.
+    /// Entries that are not images, or whose image name is not known: a person should look at them.
     pub unknown: Vec<String>,
 }
 
-/// Why a published text gives no images.
+/// Why no images can be read from a published text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// Not YAML or JSON.
@@ -45,12 +45,12 @@ pub enum ImportError {
     Field {
         /// The file's name.
         name: String,
-        /// Where in the file.
+        /// The path of the field.
         field: String,
-        /// What should be there.
+        /// What was expected.
         expected: &'static str,
     },
-    /// A reference that is none.
+    /// An invalid reference.
     #[error("{name}: {source}")]
     Reference {
         /// The file's name.
@@ -58,7 +58,7 @@ pub enum ImportError {
         /// What is wrong with it.
         source: ReferenceError,
     },
-    /// Nothing was found.
+    /// The text contains no image.
     #[error("{name}: no images (expected {expected})")]
     Empty {
         /// The file's name.
@@ -68,10 +68,10 @@ pub enum ImportError {
     },
 }
 
-/// Repositories on gcr.io that some operators name for FIPS builds.
+/// Repositories on gcr.io that some operators name for FIPS builds, internal to their publisher.
 const INTERNAL: &str = "unique-caldron-775/";
 
-/// Collects references, each once, and puts apart what must not be pulled.
+/// Collects references, each once, and separates those that must not be pulled.
 pub(crate) struct Collector<'n> {
     name: &'n str,
     import: Import,
@@ -85,7 +85,7 @@ impl<'n> Collector<'n> {
         }
     }
 
-    /// Takes a reference as text.
+    /// Adds a reference given as text.
     pub(crate) fn add(&mut self, text: &str) -> Result<(), ImportError> {
         if let Some(reason) = placeholder(text) {
             self.refuse(text, reason);
@@ -102,7 +102,7 @@ impl<'n> Collector<'n> {
     pub(crate) fn add_reference(&mut self, reference: Reference) {
         let moving = match (reference.digest(), reference.tag()) {
             _ if reference.repository().starts_with(INTERNAL) => {
-                Some("a registry internal to the publisher, from which nobody else can pull")
+                Some("the registry is internal to the publisher")
             }
             (Some(_), _) => None,
             (None, tag) => floating(tag.unwrap_or_default()),
@@ -158,12 +158,12 @@ impl<'n> Collector<'n> {
 fn placeholder(text: &str) -> Option<&'static str> {
     let tag = text.rsplit_once(':').map_or("", |(_, tag)| tag);
     if find_placeholder(text).is_some() || text.contains(['<', '$']) {
-        return Some("a placeholder that nobody filled in");
+        return Some("an unfilled placeholder");
     }
-    (tag == "VERSION").then_some("the tag is a placeholder that nobody filled in")
+    (tag == "VERSION").then_some("the tag is an unfilled placeholder")
 }
 
-/// Refuses a text that still holds placeholders.
+/// Refuses a text with unfilled placeholders.
 pub(crate) fn refuse_template(name: &str, bytes: &[u8]) -> Result<(), ImportError> {
     match find_placeholder(&String::from_utf8_lossy(bytes)) {
         None => Ok(()),

@@ -1,7 +1,7 @@
 //! The component list that is compiled into Calico's operator: `pkg/components/calico.go` with
-//! `common.go` (to v1.33), `operator.go` (from v1.41) and the registries of `images.go`.
+//! `common.go` (up to v1.33), `operator.go` (from v1.41) and the registries of `images.go`.
 //!
-//! The operator prints the same list; these files are for releases whose operator nobody wants to run.
+//! The operator prints the same list; reading these files does not need to run it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub struct OperatorRegistries {
     pub calico: String,
     /// For the operator's own image and images of `tigera/`.
     pub operator: String,
-    /// For components that nobody listed, which happened to FIPS builds.
+    /// For components that were not listed, which happened to FIPS builds.
     pub unlisted: String,
     /// The components that are listed for the registry of Calico; all of them from v1.41 on, which has
     /// no such list.
@@ -24,7 +24,7 @@ pub struct OperatorRegistries {
 /// Reads `pkg/components/images.go` and, from `references.go`, which components get which registry.
 ///
 /// # Errors
-/// Where the constants are not there.
+/// If a constant is missing.
 pub fn operator_registries(
     name: &str,
     images: &[u8],
@@ -76,11 +76,10 @@ struct Component {
     operator: bool,
 }
 
-/// Reads a component list; `operator` is the version of the operator itself, which its sources leave
-/// to the build.
+/// Reads a component list; `operator` is the version of the operator itself, which is not in its source.
 ///
 /// # Errors
-/// Where there is no component in it.
+/// If it contains no component.
 pub fn operator_components(
     name: &str,
     bytes: &[u8],

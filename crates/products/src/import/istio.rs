@@ -1,4 +1,4 @@
-//! Istio's charts: hub, tag and the image's name in three places, with a variant at the tag's end.
+//! Istio's charts: hub, tag and image name in three fields, with a variant at the end of the tag.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::chart::text;
 use super::collector::{Collector, Import, ImportError, field};
 use crate::yaml::read_yaml_one;
 
-/// What the charts in the source tree have for hub and tag, and upstream replaces when it releases them.
+/// Hub and tag of the charts in the source tree, which upstream replaces for a release.
 const DEVELOPMENT: &[&str] = &[
     "registry.istio.io/testing",
     "gcr.io/istio-testing",
@@ -17,7 +17,7 @@ const DEVELOPMENT: &[&str] = &[
 /// injects. `hub` and `tag` are those of the release; a file with others keeps its own.
 ///
 /// # Errors
-/// Where they are no such values, or a name is missing.
+/// If they are not such values, or a name is missing.
 pub fn istio_values(name: &str, bytes: &[u8], hub: &str, tag: &str) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     let inner = value
@@ -27,11 +27,11 @@ pub fn istio_values(name: &str, bytes: &[u8], hub: &str, tag: &str) -> Result<Im
     let mut collector = Collector::new(name);
     let own = Parts::of(value, &["", "/global"], hub, tag);
     own.add(name, value, "/image", &mut collector)?;
-    // Sidecars and gateways know nothing of the chart's own hub, tag and variant.
+    // Sidecars and gateways do not use the chart's own hub, tag and variant.
     let injected = Parts::of(value, &["/global"], hub, tag);
-    for place in ["/global/proxy", "/global/proxy_init"] {
-        if value.pointer(place).is_some() {
-            injected.add(name, value, &format!("{place}/image"), &mut collector)?;
+    for pointer in ["/global/proxy", "/global/proxy_init"] {
+        if value.pointer(pointer).is_some() {
+            injected.add(name, value, &format!("{pointer}/image"), &mut collector)?;
         }
     }
     let mut import = collector.finish("values of one of Istio's charts")?;
@@ -39,7 +39,7 @@ pub fn istio_values(name: &str, bytes: &[u8], hub: &str, tag: &str) -> Result<Im
     Ok(import)
 }
 
-/// What an image's name is put between.
+/// The parts of a reference around an image's name.
 struct Parts {
     hub: String,
     tag: String,
@@ -47,12 +47,12 @@ struct Parts {
 }
 
 impl Parts {
-    /// The first that is given at one of `places`.
-    fn of(value: &Value, places: &[&str], hub: &str, tag: &str) -> Self {
+    /// The first value at one of `pointers`.
+    fn of(value: &Value, pointers: &[&str], hub: &str, tag: &str) -> Self {
         let first = |key: &str| {
-            let mut found = places
+            let mut found = pointers
                 .iter()
-                .filter_map(|place| text(value, &format!("{place}/{key}")));
+                .filter_map(|pointer| text(value, &format!("{pointer}/{key}")));
             found.next()
         };
         let released = |key, release: &str| {
@@ -66,19 +66,19 @@ impl Parts {
         }
     }
 
-    /// The image whose name is at `place`; a name with a `/` is a whole reference.
+    /// The image whose name is at `pointer`; a name with a `/` is a complete reference.
     fn add(
         &self,
         name: &str,
         value: &Value,
-        place: &str,
+        pointer: &str,
         collector: &mut Collector<'_>,
     ) -> Result<(), ImportError> {
-        let image = text(value, place).filter(|image| *image != "auto");
+        let image = text(value, pointer).filter(|image| *image != "auto");
         let image = image.ok_or_else(|| {
             field(
                 name,
-                place.trim_start_matches('/').replace('/', "."),
+                pointer.trim_start_matches('/').replace('/', "."),
                 "an image's name; `auto` is filled in by istiod, whose values have it",
             )
         })?;

@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::collector::{Collector, Import, ImportError, field};
 use crate::yaml::read_yaml_one;
 
-/// One reference a line; blank lines and `#` comments are skipped. What k3s, RKE2, kubeadm,
-/// cert-manager and others publish.
+/// One reference on each line; blank lines and `#` comments are skipped. k3s, RKE2, kubeadm, cert-manager and
+/// others publish such lists.
 ///
 /// # Errors
-/// Where a line is no reference, or there is none.
+/// If a line is not a reference, or there is none.
 pub fn image_list(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
     let text = String::from_utf8_lossy(bytes);
     let mut collector = Collector::new(name);
@@ -19,11 +19,11 @@ pub fn image_list(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
             collector.add(line)?;
         }
     }
-    collector.finish("one image reference a line")
+    collector.finish("one image reference on each line")
 }
 
-/// The references that the caller found in a manifest, whose syntax is not this crate's business:
-/// tags that move and placeholders are put apart.
+/// The references that the caller found in a manifest, whose syntax this crate does not know: tags that move
+/// and placeholders are separated.
 pub fn manifest_references<'t>(
     name: &str,
     references: impl IntoIterator<Item = &'t str>,
@@ -36,10 +36,10 @@ pub fn manifest_references<'t>(
 }
 
 /// Calico's release asset `metadata.yaml`: `version`, `operatorVersion`, `images`. Images without a
-/// registry are Docker Hub's (up to v3.30).
+/// registry are on Docker Hub (up to v3.30).
 ///
 /// # Errors
-/// Where it is not such a file.
+/// If it is not such a file.
 pub fn release_metadata(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     let images = value
@@ -66,7 +66,7 @@ pub fn release_metadata(name: &str, bytes: &[u8]) -> Result<Import, ImportError>
     Ok(import)
 }
 
-/// Whether an image is Calico Enterprise's: its users have a licence and a pull secret of their own.
+/// Whether an image belongs to Calico Enterprise, which needs a licence and a pull secret.
 /// `calico/*`, `tigera/operator` and, before v3.28, `tigera/key-cert-provisioner` are open source.
 pub(crate) fn is_enterprise(reference: &Reference, key_cert_is_open: bool) -> bool {
     let repository = reference.repository();

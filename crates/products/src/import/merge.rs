@@ -1,4 +1,4 @@
-//! What several texts say about one release, put together into a data file.
+//! Merges several texts about one release into a data file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::data::{DEFAULT, DOCKER_HUB, Product, Refused, Source};
 use crate::emit;
 use crate::version::Version;
 
-/// Which source is believed where they differ, strongest first.
+/// The sources by authority: where they differ, the first one counts.
 const ORDER: &[&str] = &[
     "operator",
     "manifests",
@@ -19,12 +19,12 @@ const ORDER: &[&str] = &[
     "documentation",
 ];
 
-/// A release as its data file will have it.
+/// A release as it will be in its data file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
     version: Version,
     operator: Option<Version>,
-    /// What the operator calls itself, where that is another release.
+    /// The release that the operator names itself after, if that is another one.
     operator_release: Option<Version>,
     registry: String,
     sources: Vec<String>,
@@ -41,16 +41,16 @@ struct Row {
     differs: BTreeMap<String, Reference>,
 }
 
-/// Why sources cannot be put together.
+/// Why sources cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
-    /// The operator is the one source that cannot be missing.
+    /// The operator is the one source that is required.
     #[error("{version}: the operator's component list is missing")]
     NoOperator {
         /// The release.
         version: Version,
     },
-    /// An image whose features nobody has said.
+    /// An image without features.
     #[error(
         "{version}: {image} belongs to no feature; add it to `assign` in the product's description"
     )]
@@ -62,11 +62,10 @@ pub enum MergeError {
     },
 }
 
-/// Puts together what sources say about `version`, by name of the source. `registry` is the operator's
-/// default.
+/// Merges what sources say about `version`, by name of the source. `registry` is the operator's default.
 ///
 /// # Errors
-/// Where the operator's list is missing, or an image is new to the product.
+/// If the operator's list is missing, or an image is new to the product.
 pub fn merge(
     product: &Product,
     version: &Version,
@@ -115,21 +114,21 @@ pub fn merge(
 /// One text about a release, for [`gather`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What kind of text it is, for the release's `sources`: `list`, `values`, `manifests`.
+    /// The kind of text, for the release's `sources`: `list`, `values`, `manifests`.
     pub source: String,
-    /// The feature of all its images, where the text is about one feature alone.
+    /// The feature of all its images, if the text is only about one feature.
     pub feature: Option<String>,
-    /// What it says.
+    /// Its content.
     pub import: Import,
 }
 
-/// Puts texts about `version` together that complete each other, as one image list for each feature
-/// does. An image's features are those of its texts, else what `assign` has for it, else the default
-/// where the product has nothing to choose. `registry` is the release's, with a path where one stands
-/// before all names; without it, it is the one of most default images.
+/// Merges texts about `version` that complement each other, such as one image list for each feature. An
+/// image's features are those of its texts, else those in `assign`, else the default one if the product has
+/// no others. `registry` is the release's, with a path if one precedes all names; without it, it is the one
+/// of most default images.
 ///
 /// # Errors
-/// Where an image's features cannot be told.
+/// If an image's features are not known.
 pub fn gather(
     product: &Product,
     version: &Version,
@@ -148,8 +147,8 @@ pub fn gather(
                 Some(feature) => vec![feature.clone()],
                 None => features(product, version, registry, image)?,
             };
-            let place = rows.iter().position(|row| row.reference == *image);
-            let place = place.unwrap_or_else(|| {
+            let index = rows.iter().position(|row| row.reference == *image);
+            let index = index.unwrap_or_else(|| {
                 rows.push(Row {
                     reference: image.clone(),
                     features: Vec::new(),
@@ -158,8 +157,8 @@ pub fn gather(
                 });
                 rows.len() - 1
             });
-            extend(&mut rows[place].features, features);
-            extend(&mut rows[place].named_by, [part.source.clone()]);
+            extend(&mut rows[index].features, features);
+            extend(&mut rows[index].named_by, [part.source.clone()]);
         }
         refused.extend(part.import.refused.iter().cloned());
     }
@@ -183,8 +182,7 @@ fn extend(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     }
 }
 
-/// The registry of most images that are chosen where nothing was said, the first of those where several
-/// are equal.
+/// The registry of most images of default features; the first of those if several are equal.
 fn main_registry(product: &Product, rows: &[Row]) -> String {
     let defaults = product.features.iter().filter(|feature| feature.default);
     let defaults: Vec<&str> = defaults.map(|feature| feature.name.as_str()).collect();
@@ -199,7 +197,7 @@ fn main_registry(product: &Product, rows: &[Row]) -> String {
     most.map_or(DOCKER_HUB, |registry| registry).to_owned()
 }
 
-/// The name of an image below a registry with a path; nothing where it is elsewhere.
+/// The name of an image below a registry with a path; `None` if it is elsewhere.
 fn below(registry: &str, image: &Reference) -> Option<String> {
     let name = image.name();
     let rest = name.strip_prefix(registry)?.strip_prefix('/')?;
@@ -353,7 +351,7 @@ fn row_fields(release: &Merged, row: &Row) -> String {
     if row.features != [DEFAULT] {
         fields.push(format!("features: {}", flow(&row.features)));
     }
-    // With one source there is nothing to tell apart.
+    // With one source there is nothing to distinguish.
     if release.sources.len() > 1 || row.named_by != release.sources {
         fields.push(format!("in: {}", flow(&row.named_by)));
     }

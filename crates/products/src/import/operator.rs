@@ -1,4 +1,5 @@
-//! What Calico's operator says about itself: `--print-images=list` and `config/calico_versions.yml`.
+//! What Calico's operator says about itself: the output of `operator --print-images=list`, and
+//! `config/calico_versions.yml`.
 
 use serde_json::Value;
 
@@ -8,21 +9,21 @@ use super::versions::component_image;
 use crate::version::Version;
 use crate::yaml::read_yaml_one;
 
-/// What a printed list holds besides the open source images.
+/// A printed list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Printed {
     /// The open source images; the operator's own version is read from its own line.
     pub import: Import,
-    /// How many lines named Calico Enterprise images, which are never asked for.
+    /// The number of lines with Calico Enterprise images, which are never pulled.
     pub enterprise: usize,
 }
 
-/// The output of `operator --print-images=list` or `=listcalico`: one reference a line, with noise of
-/// the form `Failed to read …` among them. Enterprise images are counted and left out.
+/// The output of `operator --print-images=list` or `=listcalico`: one reference on each line, among
+/// noise of the form `Failed to read …`. Enterprise images are counted and excluded.
 ///
 /// # Errors
-/// Where a line is neither a reference nor known noise, or where there is no operator line, so that
-/// the output was cut.
+/// If a line is neither a reference nor known noise, or if there is no line with the operator, so that the
+/// output was truncated.
 pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
     let text = String::from_utf8_lossy(bytes);
     let mut collector = Collector::new(name);
@@ -49,7 +50,7 @@ pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
             collector.add_reference(reference);
         }
     }
-    let mut import = collector.finish("the output of operator --print-images=list")?;
+    let mut import = collector.finish("the image list that the operator prints")?;
     let operator = import
         .images
         .iter()
@@ -58,7 +59,7 @@ pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
         field(
             name,
             "tigera/operator",
-            "the operator's own line; the output was cut",
+            "the operator's own line; the output was truncated",
         )
     })?;
     import.operator = operator.tag().and_then(|tag| tag.parse::<Version>().ok());
@@ -75,7 +76,7 @@ pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
 /// not in this file.
 ///
 /// # Errors
-/// Where it is not such a file.
+/// If it is not such a file.
 pub fn calico_versions(name: &str, bytes: &[u8], registry: &str) -> Result<Import, ImportError> {
     refuse_template(name, bytes)?;
     let value = read_yaml_one(name, bytes)?;

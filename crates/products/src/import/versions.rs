@@ -51,8 +51,8 @@ pub(crate) fn component_image(key: &str) -> Option<&'static str> {
     })
 }
 
-/// Keys of components that are no images, or not Calico's: libraries, and flannel, whose registry the
-/// file does not give before releases.json.
+/// Keys of components that are not images, or not Calico's: libraries, and flannel, whose registry only
+/// releases.json names.
 const NO_IMAGES: &[&str] = &[
     "networking-calico",
     "libcalico-go",
@@ -61,16 +61,16 @@ const NO_IMAGES: &[&str] = &[
     "flannel",
 ];
 
-/// Which image the documentation's template shows for a component's key: a key that is not here is
-/// dropped from the page without a word.
+/// The image that the documentation's template shows for a component's key; the page silently omits a key
+/// that is not here.
 pub type PageNames = BTreeMap<String, String>;
 
 /// The releases in `versions.yml` of the documentation up to v3.25, newest first. Images have no
 /// registry there, which means Docker Hub. With the `imageNames` of the page's configuration the result
-/// is what the page shows; without, what the data holds.
+/// is what the page shows; without them, what the data contains.
 ///
 /// # Errors
-/// Where it is not such a file.
+/// If it is not such a file.
 pub fn versions_yml(
     name: &str,
     bytes: &[u8],
@@ -83,7 +83,7 @@ pub fn versions_yml(
 /// [`versions_yml`].
 ///
 /// # Errors
-/// Where it is not such a file.
+/// If it is not such a file.
 pub fn releases_json(
     name: &str,
     bytes: &[u8],
@@ -95,7 +95,7 @@ pub fn releases_json(
 /// The `imageNames` of the documentation's `_config.yml` (those of `defaults`, which the page uses).
 ///
 /// # Errors
-/// Where it is not such a file.
+/// If it is not such a file.
 pub fn page_names_yml(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError> {
     let value = read_yaml_one(name, bytes)?;
     let names = value
@@ -111,7 +111,7 @@ pub fn page_names_yml(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError
 /// The `imageNames` of the documentation's `variables.js`.
 ///
 /// # Errors
-/// Where there are none.
+/// If there are none.
 pub fn page_names_js(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError> {
     let text = String::from_utf8_lossy(bytes);
     let (_, rest) = text
@@ -174,7 +174,7 @@ fn release(
         let registry = text(component, "registry").unwrap_or("docker.io");
         let image = match page {
             Some(names) => match names.get(key) {
-                // The page's template leaves flannel out, by the key's name.
+                // The page's template excludes flannel, by the key's name.
                 Some(image) if !key.contains("flannel") => Some(image.as_str()),
                 _ => continue,
             },

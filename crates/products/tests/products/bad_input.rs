@@ -151,7 +151,7 @@ fn files_of_another_kind_are_refused_by_name() {
     let cut = print_images("list.txt", b"quay.io/calico/node:v3.32.1\n")
         .unwrap_err()
         .to_string();
-    assert!(cut.contains("the output was cut"), "{cut}");
+    assert!(cut.contains("the output was truncated"), "{cut}");
     assert!(image_list("list.txt", b"# nothing\n").is_err());
     assert!(
         image_list("list.txt", b"https://quay.io/a/b:v1\n")
