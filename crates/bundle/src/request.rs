@@ -12,6 +12,9 @@ pub struct Request {
     /// Where images are taken from that are not taken from where their names say: a mirror's own name for
     /// each. The bundle has them under the names in `images`.
     pub mirrors: BTreeMap<Reference, Reference>,
+    /// The same images in other registries, by their names in `images`: their digests are compared, and the
+    /// plan warns of those that differ. Images that are pulled from a mirror have none.
+    pub elsewhere: BTreeMap<Reference, Vec<Reference>>,
     /// OCI layouts (folders or tars) and `docker save` archives; all their images.
     pub local: Vec<LocalRequest>,
     /// Files and folders to carry as they are.

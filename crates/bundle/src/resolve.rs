@@ -5,6 +5,7 @@
 //! it in a forest. After that nothing is asked any more: platforms are chosen, and the record made.
 
 mod assemble;
+mod elsewhere;
 mod fetch;
 mod files;
 pub(crate) mod local;
@@ -77,11 +78,13 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
             Err(error) => failures.push(failure(root.reference.to_string(), error)),
         }
     }
-    let referrers = if request.referrers {
+    let mut referrers = if request.referrers {
         referrers::find(&mut known, &images, &mut failures)
     } else {
         Referrers::default()
     };
+    let differing = elsewhere::compare(request, &images, context);
+    referrers.warnings.extend(differing);
     let mut files = files::carried_on(&mut known, &opened);
     files.extend(files::carried(&mut known, &locals.carried));
     files::one_content_a_name(&files, &mut failures);

@@ -116,6 +116,15 @@ impl Chosen {
         let images = self.images.images.iter();
         images.filter_map(|image| Some((&image.reference, image.mirror.as_ref()?)))
     }
+
+    /// The names in other registries of each image that some source pulls from there. A mirror stands for all
+    /// registries, so that there is nothing to compare.
+    pub(crate) fn elsewhere(&self) -> impl Iterator<Item = (&Reference, &[Reference])> {
+        let images = self.images.images.iter();
+        images
+            .filter(|image| image.mirror.is_none() && !image.elsewhere.is_empty())
+            .map(|image| (&image.reference, image.elsewhere.as_slice()))
+    }
 }
 
 /// All known products, those of the user's files included.

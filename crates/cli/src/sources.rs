@@ -62,6 +62,14 @@ impl Sources {
             .collect()
     }
 
+    /// The names in other registries of each image of a product that some source pulls from there.
+    pub(crate) fn elsewhere(&self) -> BTreeMap<Reference, Vec<Reference>> {
+        let elsewhere = self.products.iter().flat_map(Chosen::elsewhere);
+        elsewhere
+            .map(|(image, others)| (image.clone(), others.to_vec()))
+            .collect()
+    }
+
     /// Every place in a file, with the file's name.
     pub(crate) fn occurrences(&self) -> impl Iterator<Item = (&str, &Occurrence)> {
         self.files.iter().flat_map(|file| {

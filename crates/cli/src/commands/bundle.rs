@@ -1,5 +1,3 @@
-mod elsewhere;
-
 use std::collections::BTreeSet;
 use std::env;
 use std::io::{self, Write};
@@ -150,7 +148,6 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         Some(plan) => plan,
         None => resolve(&request, &context)?,
     };
-    elsewhere::compare(&found, &plan, &client.impatient(), &*observer);
     if args.dry_run {
         return dry_run(args, &plan, &found, file.as_ref());
     }
@@ -204,6 +201,7 @@ fn request(args: &BundleArgs, found: &Sources) -> Request {
     Request {
         images: found.references(),
         mirrors: found.mirrors(),
+        elsewhere: found.elsewhere(),
         local: args.from.clone(),
         files: args.carry.clone(),
         platforms: args.platform.clone(),

@@ -41,7 +41,7 @@ pub(super) fn manifests(args: &CalicoArgs, destined: &Destined) -> Result<Vec<Gi
     let given = paths.map(|path| {
         let rewritten = rewrite(path, &rewriting)?;
         for line in &rewritten.report.left_alone {
-            progress::warn(&format!("left unchanged: {line}"));
+            progress::warn(&format!("skipped: {line}"));
         }
         given(args, target, &loaded, path, rewritten)
     });
