@@ -277,6 +277,18 @@ impl BundleError {
         matches!(self, Self::Cancelled(_))
     }
 
+    /// The errors of registries that are among the causes.
+    pub fn registry_errors(&self) -> impl Iterator<Item = &RegistryError> {
+        let (unresolved, unfetched): (&[ImageFailure], &[BlobFailure]) = match self {
+            Self::Unresolved(failures) => (failures, &[]),
+            Self::Unfetched(failures) => (&[], failures),
+            _ => (&[], &[]),
+        };
+        let unresolved = unresolved.iter().filter_map(|it| it.error.registry_error());
+        let unfetched = unfetched.iter().filter_map(|it| it.error.registry_error());
+        unresolved.chain(unfetched)
+    }
+
     /// What a person can try, each thing once.
     pub fn hints(&self) -> Vec<String> {
         let mut hints: Vec<String> = match self {
@@ -314,13 +326,21 @@ impl ResolveError {
         matches!(self, Self::Registry(error) if error.is_not_found())
     }
 
+    /// The error of the registry, if it is one that the image itself needs.
+    fn registry_error(&self) -> Option<&RegistryError> {
+        match self {
+            Self::Registry(error) => Some(error),
+            Self::Config(error) => error.registry_error(),
+            _ => None,
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Registry(error) => error.hint(),
             Self::Config(error) => error.hint(),
-            Self::Referrers(error) => Some(error.hint().unwrap_or_else(|| {
-                "if the registry knows no referrers, --no-referrers leaves them out".to_owned()
-            })),
+            Self::Referrers(_) => {
+                Some("--no-referrers skips signatures and other referrers".to_owned())
+            }
             Self::Platform { .. } => Some(
                 "ask for a platform that is there, or leave --platform out to carry all of them"
                     .to_owned(),
@@ -340,9 +360,15 @@ impl FetchError {
         }
     }
 
+    fn registry_error(&self) -> Option<&RegistryError> {
+        match self {
+            Self::Registry(error) => Some(error),
+            _ => None,
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Registry(error) => error.hint(),
             Self::Broken { .. } | Self::HostFailed { .. } => {
                 Some("run the same command again, it goes on where it stopped".to_owned())
             }

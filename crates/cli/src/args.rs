@@ -45,6 +45,10 @@ pub(crate) struct TransportArgs {
     /// Speak plain HTTP with this registry; loopback addresses need no flag [repeatable]
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
+    /// Do not verify the TLS certificate of this registry: anyone on the network can read and change what is
+    /// transferred [repeatable]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) insecure: Vec<String>,
     /// Let this host, which is not the registry, ask for the registry's credentials to issue a token
     /// [repeatable]
     #[arg(long, value_name = "HOST")]

@@ -26,6 +26,7 @@ pub(crate) fn client(
     Ok(Client::new(ClientOptions {
         keychain: keychain(args, registries, &environment)?,
         plain_http: args.plain_http.clone(),
+        insecure: args.insecure.clone(),
         ca_file: args.ca_file.clone(),
         certificate_folders: cert_dir.chain(environment.certificate_folders).collect(),
         token_hosts: args.token_host.clone(),

@@ -7,6 +7,7 @@ mod environment;
 mod exit;
 mod failure;
 mod files;
+mod hints;
 mod output;
 mod products;
 mod progress;

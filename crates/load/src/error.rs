@@ -214,8 +214,6 @@ impl LoadError {
     /// What a person can try, where the error itself does not say it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Registry(error) => error.hint(),
-            Self::Manifest { source, .. } => source.hint(),
             Self::Bundle { .. } | Self::Damaged { .. } => Some(
                 "copy the bundle again from where it was whole; sealift verify names everything that is damaged; --keep-going loads the images that are not"
                     .to_owned(),

@@ -287,51 +287,6 @@ impl RegistryError {
     pub fn is_cancelled(&self) -> bool {
         matches!(self.kind, ErrorKind::Cancelled(_))
     }
-
-    /// What a person can try.
-    pub fn hint(&self) -> Option<String> {
-        let host = &self.host;
-        let refusal = self.refusal();
-        Some(match &self.kind {
-            ErrorKind::LoginRequired(_) | ErrorKind::Forbidden { with_credentials: false, .. } => format!(
-                "log in first (skopeo login {host}, podman login {host} or docker login {host}), or use --username and --password-stdin"
-            ),
-            ErrorKind::CredentialsRejected(_) => {
-                format!("check the user name and password, or log in to {host} again")
-            }
-            ErrorKind::Forbidden { .. } => {
-                "check what the account may do, and whether the project exists".to_owned()
-            }
-            ErrorKind::TokenHost { authority, .. } => {
-                format!("if {authority} is the registry's token service, use --token-host {authority}")
-            }
-            ErrorKind::Tls(TlsError::NotTls) => {
-                format!("if {host} speaks plain HTTP, use --plain-http {host}")
-            }
-            ErrorKind::Tls(TlsError::TlsOnly) => {
-                format!("leave out --plain-http {host}")
-            }
-            ErrorKind::Tls(TlsError::UnknownIssuer) => format!(
-                "if the certificate of {host} is private, use --ca-file with its certificate authority, or put it into a certs.d folder"
-            ),
-            ErrorKind::Tls(TlsError::WrongName { presented, .. }) if !presented.is_empty() => {
-                "use a name that the certificate is valid for".to_owned()
-            }
-            ErrorKind::UnsupportedType { .. } => {
-                "the registry may be too old for OCI types, or configured to refuse them".to_owned()
-            }
-            ErrorKind::ForeignLayers(_) => {
-                "allow the URLs in the registry's configuration (distribution: validation.manifests.urls.allow), or leave the image out".to_owned()
-            }
-            ErrorKind::NotFound(_) if refusal.is_some_and(|it| it.is(&SpecCode::NameUnknown)) => {
-                "some registries need the project or repository to be created first: check its name, or create it".to_owned()
-            }
-            ErrorKind::Connect(_) | ErrorKind::Transport(_) | ErrorKind::Stalled(_) => {
-                "check the host's name, the network and the proxy; then run the same command again: it resumes".to_owned()
-            }
-            _ => return None,
-        })
-    }
 }
 
 #[cfg(test)]

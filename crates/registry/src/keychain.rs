@@ -65,9 +65,9 @@ pub struct Keychain {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthFile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     auths: BTreeMap<String, AuthEntry>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     cred_helpers: BTreeMap<String, String>,
     #[serde(default)]
     creds_store: Option<String>,
@@ -75,14 +75,23 @@ struct AuthFile {
 
 #[derive(Clone, Default, Deserialize)]
 struct AuthEntry {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     auth: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     password: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     identitytoken: String,
+}
+
+/// Some programs write `null` for a field that has no value.
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl std::fmt::Debug for AuthEntry {
@@ -149,10 +158,14 @@ fn read_file(path: &Path) -> Result<Option<AuthFile>, KeychainError> {
         Ok(_) => {}
     }
     let bytes = fs::read(path).map_err(|fault| error(fault.to_string()))?;
+    // What `touch`, or a logout that removed the last login, leaves behind.
+    if bytes.trim_ascii().is_empty() {
+        return Ok(None);
+    }
     // serde_json's own words could quote a secret.
     serde_json::from_slice(&bytes).map(Some).map_err(|fault| {
         error(format!(
-            "it is no credentials file in JSON (line {}, column {})",
+            "it is not a credentials file in JSON (line {}, column {})",
             fault.line(),
             fault.column()
         ))
@@ -309,6 +322,26 @@ mod tests {
         let chain = Keychain::anonymous().with(Some("r.io".to_owned()), given);
         assert_eq!(user(&chain, "r.io", "x").unwrap(), "given");
         assert_eq!(user(&chain, "other.io", "x"), None);
+    }
+
+    #[test]
+    fn an_empty_or_blank_file_counts_as_absent_and_null_as_a_missing_field() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("auth.json");
+        for text in [
+            "",
+            " \n\t\n",
+            "{}",
+            r#"{"auths":null,"credHelpers":null,"credsStore":null}"#,
+            r#"{"auths":{"r.io":{"auth":null,"identitytoken":null}}}"#,
+        ] {
+            fs::write(&file, text).unwrap();
+            let chain = Keychain::from_files(std::slice::from_ref(&file)).unwrap();
+            assert_eq!(chain.lookup("r.io", "x"), Ok(None), "{text}");
+        }
+        fs::write(&file, "nonsense").unwrap();
+        let error = Keychain::from_files(&[file]).unwrap_err().to_string();
+        assert!(error.contains("auth.json"), "{error}");
     }
 
     #[test]

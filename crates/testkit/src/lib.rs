@@ -12,6 +12,6 @@ pub use image::{
     fallback_index, filler, nested, platform,
 };
 pub use registry::{
-    Auth, Authorization, Bearer, Behaviour, Builder, Fault, Gate, Kept, Location, Mounts, Profile,
-    Recorded, Registry, Response, Route, SessionState, Snapshot, Traffic, When,
+    Auth, Authorization, Bearer, Behaviour, Builder, Endless, Fault, Gate, Kept, Location, Mounts,
+    Profile, Recorded, Registry, Response, Route, SessionState, Snapshot, Traffic, When,
 };

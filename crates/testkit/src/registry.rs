@@ -3,6 +3,7 @@
 
 mod auth;
 mod behaviour;
+mod endless;
 mod fault;
 mod handle;
 mod http;
@@ -22,6 +23,7 @@ use sealift_oci::Digest;
 
 pub use auth::{Auth, Bearer};
 pub use behaviour::{Behaviour, Mounts, Profile, SessionState};
+pub use endless::Endless;
 pub use fault::{Fault, Gate, Location, Response, When};
 pub use record::{Authorization, Recorded, Route, Traffic};
 

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
-use crate::{output, sources, words};
+use crate::{hints, output, sources, words};
 
 /// Gather images and files into one bundle
 ///
@@ -389,7 +389,10 @@ impl From<BundleError> for Failure {
             BundleError::Write(WriteError::Exists { .. }) => Exit::Conflict,
             _ => Exit::Failed,
         };
-        let hints = error.hints();
+        let mut hints = error.hints();
+        hints.extend(error.registry_errors().filter_map(hints::registry));
+        hints.sort_unstable();
+        hints.dedup();
         hints.into_iter().fold(Self::new(exit, &error), Self::hint)
     }
 }

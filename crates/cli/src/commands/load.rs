@@ -13,7 +13,7 @@ use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
-use crate::{output, words};
+use crate::{hints, output, words};
 
 /// Put a bundle into a registry
 ///
@@ -243,8 +243,8 @@ impl From<LoadError> for Failure {
             _ => Exit::Failed,
         };
         let hint = match &error {
-            LoadError::Registry(error) => error.hint(),
-            LoadError::Manifest { source, .. } => source.hint(),
+            LoadError::Registry(error) => hints::registry(error),
+            LoadError::Manifest { source, .. } => hints::registry(source),
             LoadError::TagsPartlyMoved(partly) => Some(tag_list(partly)),
             _ => None,
         };

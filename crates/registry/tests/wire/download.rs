@@ -55,6 +55,8 @@ fn a_server_without_ranges_or_with_wrong_ones_gives_the_whole() {
         other(Some("bytes 0-9/1048576")),
         other(Some("bytes 100-200/1048576")),
         other(Some("pages 1-2/3")),
+        other(Some("bytes 100-1048575/1048577")),
+        other(Some("bytes 101-1048575/1048576")),
         Fault::answer(416),
     ] {
         let registry = Registry::start();

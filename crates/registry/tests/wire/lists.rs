@@ -254,32 +254,6 @@ fn a_blob_that_is_gone_is_told_apart_from_other_refusals() {
 }
 
 #[test]
-fn a_500_for_layers_with_urls_is_final_and_another_passes() {
-    let registry = Registry::with_profile(Profile::Distribution2);
-    let layer = r#"{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","digest":"DIGEST","size":1,"urls":["https://elsewhere.test/x"]}"#;
-    let layer = layer.replace("DIGEST", &Digest::sha256(b"x").to_string());
-    let bytes = format!(
-        r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{}","size":2}},"layers":[{layer}]}}"#,
-        media_type::OCI_MANIFEST,
-        registry.put_blob("a/b", b"{}"),
-    );
-    let manifest = Manifest::parse(bytes.into_bytes(), None).unwrap();
-    let error = repository(&registry, "a/b")
-        .put_manifest("v1", &manifest)
-        .unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::ForeignLayers(_)), "{error}");
-    assert_eq!(registry.traffic().count("PUT", Route::Manifest), 1);
-    let (image, _) = subject(&registry);
-    registry.script(
-        When::new("PUT", Route::Manifest).times(2),
-        Fault::answer(500),
-    );
-    repository(&registry, "a/b")
-        .put_manifest("v2", &parsed(&image))
-        .unwrap();
-}
-
-#[test]
 fn a_warning_is_told_once_and_cannot_harm_a_terminal() {
     let registry = Registry::start();
     subject(&registry);

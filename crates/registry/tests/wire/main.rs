@@ -3,8 +3,12 @@
 
 mod credentials;
 mod download;
+mod limits;
 mod lists;
+mod proxies;
+mod quirks;
 mod real;
+mod resuming;
 mod support;
 mod tls;
 mod upload;

@@ -59,11 +59,27 @@ struct Server {
 
 impl Server {
     fn start(authority: &Authority, name: &str, needs_client: bool, answer: String) -> Self {
-        let (certificate, key) = authority.issue(name);
+        let pair = authority.issue(name);
+        Self::with(&pair, authority.roots(), needs_client, answer)
+    }
+
+    /// A server with this certificate, which wants none of the client.
+    fn with_certificate(pair: &(rcgen::Certificate, KeyPair), answer: &str) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(pair.0.der().clone()).unwrap();
+        Self::with(pair, roots, false, answer.to_owned())
+    }
+
+    fn with(
+        (certificate, key): &(rcgen::Certificate, KeyPair),
+        roots: RootCertStore,
+        needs_client: bool,
+        answer: String,
+    ) -> Self {
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(default_provider());
-        let roots = Arc::new(authority.roots());
+        let roots = Arc::new(roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
         let verifier = if needs_client {
             verifier.build()
@@ -182,6 +198,104 @@ fn another_authority_or_another_name_is_not_trusted_and_not_tried_again() {
     }
 }
 
+/// A certificate that is its own authority, as `openssl req -x509` makes it.
+fn self_signed(name: &str) -> (rcgen::Certificate, KeyPair) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap(), key)
+}
+
+fn with_ca(certificate: &rcgen::Certificate, folder: &TempDir) -> Client {
+    let file = folder.path().join("registry.crt");
+    std::fs::write(&file, certificate.pem()).unwrap();
+    Client::new(ClientOptions {
+        ca_file: Some(file),
+        ..options()
+    })
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_if_exactly_it_was_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = self_signed("127.0.0.1");
+    let server = Server::with_certificate(&own, &fine());
+    with_ca(&own.0, &folder).ping(&server.host).unwrap();
+    let certs_d = folder.path().join("certs.d").join(&server.host);
+    std::fs::create_dir_all(&certs_d).unwrap();
+    std::fs::write(certs_d.join("ca.crt"), own.0.pem()).unwrap();
+    let client = Client::new(ClientOptions {
+        certificate_folders: vec![folder.path().join("certs.d")],
+        ..options()
+    });
+    client.ping(&server.host).unwrap();
+    let other = self_signed("127.0.0.1");
+    let error = with_ca(&other.0, &folder).ping(&server.host).unwrap_err();
+    assert!(
+        matches!(error.kind, ErrorKind::Tls(TlsError::UnknownIssuer)),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_self_signed_certificate_is_checked_for_its_name_and_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = self_signed("registry.corp");
+    let server = Server::with_certificate(&named, &fine());
+    let error = with_ca(&named.0, &folder).ping(&server.host).unwrap_err();
+    assert!(
+        matches!(error.kind, ErrorKind::Tls(TlsError::WrongName { .. })),
+        "{error}"
+    );
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let expired = (params.self_signed(&key).unwrap(), key);
+    let server = Server::with_certificate(&expired, &fine());
+    let error = with_ca(&expired.0, &folder).ping(&server.host).unwrap_err();
+    assert!(
+        matches!(error.kind, ErrorKind::Tls(TlsError::Validity(_))),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_insecure_host_is_not_verified_and_warned_of_once_and_others_are() {
+    let authority = Authority::new();
+    let servers = [(); 2].map(|()| Server::start(&authority, "other.test", false, fine()));
+    let (heard, options) = heard();
+    let client = Client::new(ClientOptions {
+        insecure: vec![servers[0].host.clone()],
+        ca_file: None,
+        plain_http: Vec::new(),
+        ..options
+    });
+    for _ in 0..2 {
+        client.ping(&servers[0].host).unwrap();
+    }
+    let all = heard.all();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(all[0].contains("not verified") && all[0].contains(&servers[0].host));
+    assert!(client.ping(&servers[1].host).is_err());
+}
+
+#[test]
+fn a_registry_that_speaks_only_tls_is_said_to() {
+    let answers_plainly = Server::start(&Authority::new(), "127.0.0.1", false, fine());
+    let (heard, options) = heard();
+    let client = Client::new(ClientOptions {
+        plain_http: vec![answers_plainly.host.clone()],
+        ..options
+    });
+    let error = client.ping(&answers_plainly.host).unwrap_err();
+    assert!(
+        matches!(error.kind, ErrorKind::Tls(TlsError::TlsOnly)),
+        "{error}"
+    );
+    assert_eq!(heard.all(), [""; 0]);
+}
+
 #[test]
 fn plain_http_on_loopback_needs_no_flag_beside_an_authority_for_others() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
@@ -200,7 +314,10 @@ fn a_host_that_does_not_speak_tls_is_said() {
         ..options()
     });
     let error = client.ping(&registry.host()).unwrap_err();
-    assert!(error.hint().unwrap().contains("--plain-http"), "{error}");
+    assert!(
+        matches!(error.kind, ErrorKind::Tls(TlsError::NotTls)),
+        "{error}"
+    );
 }
 
 #[test]

@@ -57,23 +57,6 @@ fn a_broken_upload_goes_on_where_the_registry_says() {
 }
 
 #[test]
-fn a_broken_upload_begins_again_where_the_registry_forgets() {
-    let registry = Registry::with_profile(Profile::Distribution2);
-    registry.script(patch(), Fault::CutRequest(1 << 20));
-    let blob = gets_through(&registry);
-    assert_eq!(registry.traffic().bytes_uploaded(), blob.size() + (1 << 20));
-}
-
-#[test]
-fn a_session_with_one_byte_or_none_is_not_gone_on_with() {
-    for cut in [0, 1] {
-        let registry = Registry::with_profile(Profile::Distribution3);
-        registry.script(patch(), Fault::CutRequest(cut));
-        gets_through(&registry);
-    }
-}
-
-#[test]
 fn the_answer_to_a_patch_may_be_lost() {
     for profile in [
         Profile::Spec,
@@ -109,14 +92,6 @@ fn a_session_that_the_registry_lost_is_opened_again() {
     gets_through(&registry);
     // It is still sent the usual way.
     assert!(registry.traffic().count("PATCH", Route::Session) >= 2);
-}
-
-#[test]
-fn a_registry_that_lost_count_is_asked_for_it() {
-    let registry = Registry::start();
-    registry.script(put(), Fault::answer(416));
-    let blob = gets_through(&registry);
-    assert_eq!(registry.traffic().bytes_uploaded(), blob.size());
 }
 
 #[test]
@@ -217,33 +192,6 @@ fn an_early_refusal_is_heard_while_sending() {
     gets_through(&registry);
     let patches = registry.traffic().count("PATCH", Route::Session);
     assert!(patches > 2, "{patches}");
-}
-
-#[test]
-fn a_location_may_be_relative_long_or_misled_by_a_proxy() {
-    let misled = |origin: &str| Location::At(origin.to_owned());
-    for location in [
-        Location::Relative,
-        Location::Long(6000),
-        misled("https://127.0.0.1"),
-        misled("http://127.0.0.1:1"),
-        misled("//127.0.0.1:2"),
-    ] {
-        let registry = Registry::builder().basic("user", "pass").start();
-        registry.script(
-            When::new("POST", Route::Uploads).always(),
-            Fault::Location(location),
-        );
-        let options = ClientOptions {
-            keychain: Keychain::anonymous().with(None, password("pass")),
-            ..options()
-        };
-        let blob = Blob::filled("large", LARGE);
-        repository_with(&registry, "a/b", options)
-            .push_blob(&blob, &[])
-            .unwrap();
-        assert!(registry.has_blob("a/b", &blob.digest()));
-    }
 }
 
 #[test]

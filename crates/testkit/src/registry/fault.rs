@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use super::endless::Endless;
 use super::record::Route;
 use super::store::lock;
 
@@ -134,6 +135,10 @@ pub enum Fault {
     LoseResponse,
     /// All is done as asked, but no answer comes until the registry ends.
     Stall,
+    /// The request's body is never read, and no answer comes, until the registry ends.
+    NeverRead,
+    /// The answer has no end.
+    Endless(Endless),
     /// The answer comes after this time.
     Delay(Duration),
     /// The request waits before it is handled, until the gate opens.

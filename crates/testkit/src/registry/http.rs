@@ -346,6 +346,25 @@ impl Answer {
         }
     }
 
+    /// All bytes of its payload.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match &self.payload {
+            Payload::Bytes(payload) => bytes.extend_from_slice(payload),
+            Payload::Blob {
+                content,
+                start,
+                length,
+            } => {
+                content
+                    .open(*start)?
+                    .take(*length)
+                    .read_to_end(&mut bytes)?;
+            }
+        }
+        Ok(bytes)
+    }
+
     fn head(&self, closing: bool) -> String {
         // Writing to a string does not fail.
         use std::fmt::Write as _;

@@ -209,6 +209,10 @@ fn respond(
         recorded.status = Some(answer.status);
         recorded.announced = answer.length();
     });
+    if let Some(Fault::Endless(kind)) = fault {
+        super::endless::send(kind, &answer, writer)?;
+        return Ok(Next::Close);
+    }
     let with_payload = head.method != "HEAD";
     let sent = answer.send(writer, with_payload, closing, &shape)?;
     note(shared, entry, |recorded| recorded.bytes_out = sent);
@@ -253,6 +257,10 @@ fn answer(
 ) -> io::Result<Outcome> {
     match fault {
         Some(Fault::Refuse) => return Ok(Outcome::Silence),
+        Some(Fault::NeverRead) => {
+            super::fault::Gate::new().pass(&|| shared.has_ended());
+            return Ok(Outcome::Silence);
+        }
         Some(Fault::AnswerEarly(response)) => {
             return Ok(Outcome::Answer(scripted(response), Shape::default()));
         }
