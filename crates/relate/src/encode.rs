@@ -1,19 +1,19 @@
 //! A content into streams.
 
+mod load;
+mod program;
+mod sketch;
+
 use crate::codec::Codec;
 use crate::content::{Content, Target};
 use crate::copies::{self, Copy, Piece};
-use crate::decode::{MAX_COPIES, decode, sources};
+use crate::decode::decode;
 use crate::error::{DecodeError, Error};
-use crate::matching::{self, Guide};
-use crate::program::{
-    Layout, Part, Passage, Source, anchors, coding_order, follower_pairs, follows, is_derived,
-};
-use crate::stream::{Class, Encoded, Kind};
+use crate::matching;
+use crate::program::Layout;
+use crate::stream::{Encoded, Kind};
 use crate::transfer::{self, Encoding, Space};
-
-/// The bases and the content together are encoded in memory: at most this many bytes.
-const MAX_IN_MEMORY: u64 = 1 << 30;
+use load::{LIMITS, Limits, Loaded, choose, nearby};
 
 /// How to encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,40 +30,64 @@ impl Default for Options {
 
 /// Encodes `new` as its differences from `bases`. The result was decoded and compared.
 ///
+/// At most 2 GiB are resident. Where the contents do not fit, bases that have little in common with `new` are
+/// not used, and very long contents are related by ranges.
+///
 /// # Errors
 ///
-/// [`Error`] if a content cannot be read, is too long, or, which would be a fault of this crate, if the result
-/// does not decode to `new`.
+/// [`Error`] if a content cannot be read, or, which would be a fault of this crate, if the result does not
+/// decode to `new`.
 pub fn encode(
     new: &dyn Content,
     bases: &[&dyn Content],
     options: &Options,
 ) -> Result<Encoded, Error> {
-    let data = load(new, bases)?;
+    encode_within(new, bases, *options, LIMITS)
+}
+
+fn encode_within(
+    new: &dyn Content,
+    bases: &[&dyn Content],
+    options: Options,
+    limits: Limits,
+) -> Result<Encoded, Error> {
     let space = Space::new(bases, new.len()).map_err(Error::Unproved)?;
-    let truth = &data[space.new_start() as usize..];
     let layout = Layout::of(new).map_err(Error::Content)?;
-    if layout.is_program() {
-        let encoded = program(&data, &space, bases, &layout, *options)?;
+    if layout.is_program() && new.len() <= limits.program / 2 {
+        let encoded = program::encode(new, bases, &space, &layout, options, limits)?;
         if let Some(encoded) = encoded {
-            prove(&encoded, bases, truth)?;
+            prove(&encoded, bases, new)?;
             return Ok(encoded);
         }
     }
-    let encoded = matching(&data, &space, *options)?;
-    prove(&encoded, bases, truth)?;
+    let encoded = if new.len() <= limits.matching / 2 {
+        let used = choose(new, bases, limits.matching - new.len())?;
+        let ranges = used.into_iter().map(|index| (index, 0..bases[index].len()));
+        let loaded = Loaded::new(
+            new,
+            bases,
+            &space,
+            &ranges.collect::<Vec<_>>(),
+            0..new.len(),
+        )?;
+        matched(&loaded, &space, new, options)?
+    } else {
+        by_ranges(new, bases, &space, options, limits)?
+    };
+    prove(&encoded, bases, new)?;
     Ok(encoded)
 }
 
-fn matching(data: &[u8], space: &Space<'_>, options: Options) -> Result<Encoded, Error> {
-    let start = space.new_start();
-    let piece = Piece {
-        kind: Kind::Other,
-        start,
-        end: data.len() as u64,
-    };
-    let found = matching::search(data, &space.boundaries, options.effort);
-    let mut side = Encoding::new(&data[start as usize..]);
+/// Encodes a content that is loaded.
+fn matched(
+    loaded: &Loaded,
+    space: &Space<'_>,
+    new: &dyn Content,
+    options: Options,
+) -> Result<Encoded, Error> {
+    let found = found(loaded, options);
+    let mut side = Encoding::new(loaded.truth());
+    let piece = whole(space, new.len());
     copies::put(&found, piece, &mut side.sinks);
     let mut rest = found.into_iter();
     let passed = transfer::piece(&mut side, space, piece, || Ok(rest.next()));
@@ -71,120 +95,74 @@ fn matching(data: &[u8], space: &Space<'_>, options: Options) -> Result<Encoded,
     Ok(side.sinks.finish(Codec::MATCHING))
 }
 
-/// `None` if it takes more copies than a decoder accepts.
-fn program(
-    data: &[u8],
-    space: &Space<'_>,
-    bases: &[&dyn Content],
-    layout: &Layout,
-    options: Options,
-) -> Result<Option<Encoded>, Error> {
+fn found(loaded: &Loaded, options: Options) -> Vec<Copy> {
+    let found = matching::search(&loaded.data, &loaded.boundaries, options.effort);
+    let translated = found.into_iter().map(|copy| loaded.translate(copy));
+    translated.collect()
+}
+
+/// The content as a single piece.
+fn whole(space: &Space<'_>, len: u64) -> Piece {
     let start = space.new_start();
-    let truth = &data[start as usize..];
-    let sources = sources(bases).map_err(failed)?;
-    let source = Source::with_layout(&truth, layout.clone());
-    let guide = Guide::new(&source, &sources, start).map_err(Error::Content)?;
-    let mut search = matching::Search::new(data, &space.boundaries, guide, options.effort);
-    let mut found = vec![Vec::new(); layout.parts.len()];
-    for pass in [false, true] {
-        if pass {
-            let pairs = followers(&source, &sources, space, &found).map_err(Error::Content)?;
-            search.add_pairs(pairs);
-        }
-        for (index, part) in layout.parts.iter().enumerate() {
-            if !is_derived(part) && follows(part.kind) == pass {
-                let range = (start + part.start) as usize..(start + part.end()) as usize;
-                found[index] = search.range(range, part.kind);
-            }
-        }
+    Piece {
+        kind: Kind::Other,
+        start,
+        end: start + len,
     }
-    if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
-        return Ok(None);
-    }
-    let mut side = Encoding::new(truth);
-    layout.put(side.sinks.stream(Class::Layout, 0));
-    for index in coding_order(layout) {
-        if !is_derived(&layout.parts[index]) {
-            let piece = Piece::of(&layout.parts[index], start);
-            copies::put(&found[index], piece, &mut side.sinks);
-        }
-    }
-    let passage = Passage::new(&mut side, space, &sources, layout, &found);
-    passage.run(&found).map_err(failed)?;
-    Ok(Some(side.sinks.finish(Codec::PROGRAM)))
 }
 
-/// Pairs of entries that are about bytes for which copies were found.
-fn followers(
-    new: &Source<'_>,
-    bases: &[Source<'_>],
+/// Encodes a content that is too long to load, range by range.
+fn by_ranges(
+    new: &dyn Content,
+    bases: &[&dyn Content],
     space: &Space<'_>,
-    found: &[Vec<Copy>],
-) -> std::io::Result<Vec<(u32, u32)>> {
-    let copies: Vec<Copy> = found.iter().flatten().copied().collect();
-    let follows = |part: &&Part| follows(part.kind);
-    let mut pairs = Vec::new();
-    for part in new.layout.parts.iter().filter(follows) {
-        let entries = anchors(new, part)?;
-        for (index, base) in bases.iter().enumerate() {
-            let same = |other: &&Part| other.kind == part.kind;
-            for other in base.layout.parts.iter().filter(same) {
-                let starts = (space.new_start(), space.start_of(index));
-                pairs.extend(follower_pairs(
-                    &entries,
-                    &anchors(base, other)?,
-                    &copies,
-                    starts,
-                ));
-            }
-        }
+    options: Options,
+    limits: Limits,
+) -> Result<Encoded, Error> {
+    let mut all = Vec::new();
+    let mut start = 0;
+    while start < new.len() {
+        let range = start..new.len().min(start + limits.range);
+        let ranges = nearby(bases, new.len(), &range, limits);
+        let loaded = Loaded::new(new, bases, space, &ranges, range.clone())?;
+        all.extend(found(&loaded, options));
+        start = range.end;
     }
-    Ok(pairs)
+    let mut side = Encoding::reading(new);
+    let piece = whole(space, new.len());
+    copies::put(&all, piece, &mut side.sinks);
+    let mut rest = all.into_iter();
+    let passed = transfer::piece(&mut side, space, piece, || Ok(rest.next()));
+    passed.map_err(failed)?;
+    Ok(side.sinks.finish(Codec::MATCHING))
 }
 
-/// All bases and the new content, one after the other.
-fn load(new: &dyn Content, bases: &[&dyn Content]) -> Result<Vec<u8>, Error> {
-    let lengths = bases.iter().map(|base| base.len());
-    let total = lengths.fold(new.len(), u64::saturating_add);
-    if total > MAX_IN_MEMORY {
-        return Err(Error::TooLong {
-            len: total,
-            limit: MAX_IN_MEMORY,
-        });
-    }
-    let mut data = vec![0; total as usize];
-    let mut rest = data.as_mut_slice();
-    for (index, base) in bases.iter().enumerate() {
-        let (part, after) = rest.split_at_mut(base.len() as usize);
-        let read = base.read_at(part, 0);
-        read.map_err(|source| Error::Base { index, source })?;
-        rest = after;
-    }
-    new.read_at(rest, 0).map_err(Error::Content)?;
-    Ok(data)
-}
-
+/// An error of the passage as one of encoding.
 fn failed(error: DecodeError) -> Error {
     match error {
         DecodeError::Base { index, source } => Error::Base { index, source },
+        DecodeError::Target(source) => Error::Content(source),
         error => Error::Unproved(error),
     }
 }
 
 /// Decodes and compares.
-fn prove(encoded: &Encoded, bases: &[&dyn Content], truth: &[u8]) -> Result<(), Error> {
+fn prove(encoded: &Encoded, bases: &[&dyn Content], truth: &dyn Content) -> Result<(), Error> {
     let mut proof = Proof { truth };
-    decode(encoded.codec, encoded.inputs(), bases, &mut proof).map_err(failed)
+    decode(encoded.codec, encoded.inputs(), bases, &mut proof).map_err(|error| match error {
+        DecodeError::Base { index, source } => Error::Base { index, source },
+        error => Error::Unproved(error),
+    })
 }
 
 /// A target that accepts only the true bytes.
 struct Proof<'a> {
-    truth: &'a [u8],
+    truth: &'a dyn Content,
 }
 
 impl Content for Proof<'_> {
     fn len(&self) -> u64 {
-        self.truth.len() as u64
+        self.truth.len()
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
@@ -194,10 +172,46 @@ impl Content for Proof<'_> {
 
 impl Target for Proof<'_> {
     fn write_at(&mut self, buf: &[u8], offset: u64) -> std::io::Result<()> {
-        let start = offset as usize;
-        if self.truth.get(start..start + buf.len()) == Some(buf) {
+        let mut truth = vec![0; buf.len()];
+        self.truth.read_at(&mut truth, offset)?;
+        if truth == buf {
             return Ok(());
         }
         Err(std::io::Error::other("decoded bytes differ"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(seed: u32, len: u32) -> Vec<u8> {
+        let words = (0..len / 4).map(|n| (n ^ seed).wrapping_mul(2_654_435_761).rotate_left(9));
+        words.flat_map(u32::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn a_content_that_does_not_fit_is_related_by_ranges() {
+        let old = noise(0, 100_000);
+        let mut new = old.clone();
+        new.splice(30_000..30_000, *b"inserted");
+        let limits = Limits {
+            program: 1000,
+            matching: 60_000,
+            range: 10_000,
+        };
+        let encoded = encode_within(&new, &[&old], Options::default(), limits).unwrap();
+        let sizes = encoded.streams.iter().map(|stream| stream.bytes.len());
+        assert!(sizes.sum::<usize>() < 1000);
+    }
+
+    #[test]
+    fn the_bases_with_most_in_common_are_used() {
+        let [a, b, c] = [1 << 20, 2 << 20, 3 << 20].map(|seed| noise(seed, 60_000));
+        let new = [&b[..50_000], &a[..100]].concat();
+        let used = choose(&new, &[&a, &b, &c], 130_000).unwrap();
+        assert!(used.contains(&1), "{used:?}");
+        assert_eq!(used.len(), 2);
+        assert_eq!(choose(&new, &[&a, &b, &c], 180_000).unwrap(), [0, 1, 2]);
     }
 }

@@ -20,14 +20,6 @@ pub enum Error {
         /// What the medium reported.
         source: io::Error,
     },
-    /// The content is longer than can be encoded within the bounds of memory.
-    #[error("content of {len} bytes is longer than the limit of {limit} bytes")]
-    TooLong {
-        /// The length of the content in bytes.
-        len: u64,
-        /// The longest that can be encoded, in bytes.
-        limit: u64,
-    },
     /// The decoder did not reproduce the content: a fault of this crate.
     #[error("the decoder does not reproduce the content: {0}")]
     Unproved(#[source] DecodeError),

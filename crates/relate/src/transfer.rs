@@ -162,36 +162,61 @@ pub(crate) fn copied<S: Side>(
 
 /// The encoder's side.
 pub(crate) struct Encoding<'a> {
-    truth: &'a [u8],
+    truth: Truth<'a>,
     pub(crate) sinks: Sinks,
     /// Equal bytes since the last that was not, by kind.
     gaps: Vec<u64>,
 }
 
+/// The new content: in memory, or read as needed.
+enum Truth<'a> {
+    Loaded(&'a [u8]),
+    Read(&'a dyn Content, Vec<u8>),
+}
+
+impl Truth<'_> {
+    fn get(&mut self, at: u64, len: usize) -> Result<&[u8], DecodeError> {
+        match self {
+            Self::Loaded(bytes) => Ok(&bytes[at as usize..at as usize + len]),
+            Self::Read(content, buf) => {
+                buf.resize(len, 0);
+                content.read_at(buf, at).map_err(DecodeError::Target)?;
+                Ok(buf)
+            }
+        }
+    }
+}
+
 impl<'a> Encoding<'a> {
+    /// A side that knows the new content.
     pub(crate) fn new(truth: &'a [u8]) -> Self {
+        Self::with(Truth::Loaded(truth))
+    }
+
+    /// A side that reads the new content.
+    pub(crate) fn reading(truth: &'a dyn Content) -> Self {
+        Self::with(Truth::Read(truth, Vec::new()))
+    }
+
+    fn with(truth: Truth<'a>) -> Self {
         Self {
             truth,
             sinks: Sinks::new(),
             gaps: vec![0; Kind::ALL.len()],
         }
     }
-
-    fn truth(&self, at: u64, len: usize) -> &'a [u8] {
-        &self.truth[at as usize..at as usize + len]
-    }
 }
 
 impl Side for Encoding<'_> {
     fn literals(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
-        buf.copy_from_slice(self.truth(at, buf.len()));
+        buf.copy_from_slice(self.truth.get(at, buf.len())?);
         let sink = self.sinks.stream(Class::Literals, kind as u8);
         sink.extend_from_slice(buf);
         Ok(())
     }
 
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
-        let truth = self.truth(at, buf.len());
+        let truth = self.truth.get(at, buf.len())?;
         let mut start = 0;
         while start < buf.len() {
             let equal = crate::matching::common_prefix(&buf[start..], &truth[start..]);
@@ -218,7 +243,7 @@ impl Side for Encoding<'_> {
         predicted: u64,
     ) -> Result<u64, DecodeError> {
         let mut word = [0; 8];
-        word[..width].copy_from_slice(self.truth(at, width));
+        word[..width].copy_from_slice(self.truth.get(at, width)?);
         let value = u64::from_le_bytes(word);
         let sink = self.sinks.stream(Class::Fields, field as u8);
         varint::put(sink, difference(field, width, value, predicted));
@@ -232,12 +257,9 @@ impl Side for Encoding<'_> {
         width: usize,
         predicted: u64,
     ) -> Result<Option<u64>, DecodeError> {
-        let truth = varint::get(&self.truth[at as usize..]).map(|(value, _)| value);
-        let mut bytes = Vec::new();
-        let value = truth.filter(|value| {
-            varint::put(&mut bytes, *value);
-            bytes == self.truth(at, width)
-        });
+        let truth = self.truth.get(at, width)?;
+        let value = varint::get(truth).map(|(value, _)| value);
+        let value = value.filter(|value| varint::len(*value) == width);
         let sink = self.sinks.stream(Class::Fields, field as u8);
         let change = value.map(|value| zigzag(value.wrapping_sub(predicted) as i64));
         // The largest change cannot be told from none.
@@ -247,7 +269,7 @@ impl Side for Encoding<'_> {
     }
 
     fn read_back(&mut self, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
-        buf.copy_from_slice(self.truth(at, buf.len()));
+        buf.copy_from_slice(self.truth.get(at, buf.len())?);
         Ok(())
     }
 

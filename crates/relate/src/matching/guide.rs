@@ -26,7 +26,7 @@ impl Guide {
     /// A guide for a program and its bases; `new_start` is the position of the program.
     pub(crate) fn new(
         new: &Source<'_>,
-        bases: &[Source<'_>],
+        bases: &[&Source<'_>],
         new_start: u64,
     ) -> std::io::Result<Self> {
         let mut widths = vec![0; (new_start + new.content.len()) as usize];

@@ -70,12 +70,18 @@ impl<'a> Search<'a> {
         } else {
             16
         };
+        let sample = match effort {
+            _ if !paired => 4,
+            0..=3 => 16,
+            4..=6 => 8,
+            _ => 4,
+        };
         let mut search = Self {
             data,
             boundaries,
             guide,
             next_pair: 0,
-            table: Table::new(data.len(), seed),
+            table: Table::new(data.len(), seed, sample),
             seed,
             recent: Recent::default(),
             entered: 0,

@@ -1,8 +1,6 @@
 //! Where seeds were seen: a hash table of bounded size.
 
-/// Seeds are sampled by their hash: one in this many is entered.
-const SAMPLE: u64 = 4;
-const MAX_BITS: u32 = 26;
+const MAX_BITS: u32 = 24;
 /// How many positions share a bucket.
 const WAYS: usize = 2;
 
@@ -12,17 +10,20 @@ pub(super) struct Table {
     entries: Vec<u32>,
     shift: u32,
     seed: usize,
+    /// Seeds are sampled by their hash: one in this many is entered, a power of two.
+    sample: u64,
 }
 
 impl Table {
-    /// A table for `len` positions and seeds of `seed` bytes, a multiple of 8.
-    pub(super) fn new(len: usize, seed: usize) -> Self {
-        let wanted = (len as u64 / SAMPLE * 2).max(1 << 10).next_power_of_two();
+    /// A table for `len` positions and seeds of `seed` bytes, a multiple of 8, of which it takes one in `sample`.
+    pub(super) fn new(len: usize, seed: usize, sample: u64) -> Self {
+        let wanted = (len as u64 / sample * 2).max(1 << 10).next_power_of_two();
         let bits = wanted.trailing_zeros().min(MAX_BITS);
         Self {
             entries: vec![0; 1 << bits],
             shift: 64 - bits,
             seed,
+            sample,
         }
     }
 
@@ -35,7 +36,7 @@ impl Table {
         }
         hash ^= hash >> 32;
         hash = hash.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        let sampled = (hash & 0xff).is_multiple_of(SAMPLE);
+        let sampled = hash & (self.sample - 1) == 0;
         sampled.then(|| (hash >> self.shift) as usize & !(WAYS - 1))
     }
 
