@@ -412,6 +412,29 @@ fn a_receipt_gives_product_the_destination_and_the_names() {
 }
 
 #[test]
+fn the_chart_goes_into_the_folder_as_it_is() {
+    let shore = shore_with_calico("v3.32.1");
+    shore.write("tigera-operator-v3.32.1.tgz", b"\x1f\x8b chart");
+    let write = [
+        "product",
+        "calico",
+        "calico.tar",
+        "r.corp",
+        "--out-dir",
+        "apply",
+    ];
+    let chart = ["--chart", "tigera-operator-v3.32.1.tgz"];
+    let operator = shore.run(&[write.as_slice(), &chart].concat());
+    assert_eq!(operator.code, Some(2), "{}", operator.stderr);
+    shore.ok(&[write.as_slice(), &chart, &["--install", "helm"]].concat());
+    let copied = shore.read("apply/tigera-operator-v3.32.1.tgz");
+    assert_eq!(copied, b"\x1f\x8b chart");
+    let readme = String::from_utf8(shore.read("apply/README.md")).unwrap();
+    let command = "helm upgrade --install calico tigera-operator-v3.32.1.tgz ";
+    assert!(readme.contains(command), "{readme}");
+}
+
+#[test]
 fn a_receipt_of_something_else_is_refused() {
     let (shore, destination) = (shore_with_calico("v3.32.1"), Registry::start());
     let host = destination.host();

@@ -50,7 +50,7 @@ pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failur
     if !overwrite && let Some(file) = files.iter().find(|file| in_the_way(file)) {
         let message = format!("{} exists", file.path.display());
         return Err(Failure::message(Exit::Conflict, message)
-            .hint("choose another folder, or say --overwrite"));
+            .hint("choose another folder, or use --overwrite"));
     }
     // All are written under other names first: what can fail mostly fails before any name is taken.
     let mut written = Vec::with_capacity(files.len());

@@ -59,6 +59,11 @@ pub(super) fn readme(
     OutputFile::text("README.md", text)
 }
 
+/// A resource can only be applied once its definition is established.
+fn wait_for_definitions() -> String {
+    "kubectl wait --for=condition=Established --timeout=60s crd/imagesets.operator.tigera.io crd/installations.operator.tigera.io".to_owned()
+}
+
 struct Readme<'a> {
     request: &'a ApplyRequest<'a>,
     folder: Folder<'a>,
@@ -174,18 +179,21 @@ impl Readme<'_> {
 
     fn definitions(&mut self) {
         let names = self.separate_definitions();
-        if names.is_empty() {
-            self.steps.add(
-                "Apply the release's definitions of the operator's resources, which are not in this folder.",
-                &[],
-            );
-            return;
-        }
-        let commands: Vec<String> = names.into_iter().map(apply_release).collect();
-        self.steps.add(
-            "Apply the definitions of the operator's resources.",
-            &commands,
-        );
+        let (what, applied) = if names.is_empty() {
+            let what = "Apply the release's definitions of the operator's resources, which are not in this folder, and wait for them.";
+            (what, Vec::new())
+        } else {
+            let applied = names.into_iter().map(apply_release).collect();
+            (
+                "Apply the definitions of the operator's resources.",
+                applied,
+            )
+        };
+        let commands: Vec<String> = applied
+            .into_iter()
+            .chain([wait_for_definitions()])
+            .collect();
+        self.steps.add(what, &commands);
     }
 
     fn image_set(&mut self, why: &str) {
@@ -205,7 +213,10 @@ impl Readme<'_> {
             self.steps.add(&text, &[]);
             return;
         }
-        let commands: Vec<String> = names.into_iter().map(apply_release).collect();
+        let mut commands: Vec<String> = names.into_iter().map(apply_release).collect();
+        if !self.definitions_apart() {
+            commands.push(wait_for_definitions());
+        }
         self.steps
             .add("Install or upgrade the operator.", &commands);
     }
@@ -223,7 +234,7 @@ impl Readme<'_> {
             many => format!("with {} as its images", many.join(" and ")),
         };
         match self.request.pull_secret.name() {
-            Some(name) => format!("{images} and {name} as pull secret of its pods"),
+            Some(name) => format!("{images} and `{name}` as pull secret of its pods"),
             None => images,
         }
     }
@@ -264,7 +275,7 @@ impl Readme<'_> {
     fn openshift_install(&mut self) {
         if !self.folder.has_operator() {
             let text = format!(
-                "In the release's OpenShift manifests, change the operator's: it goes to the installer {}.",
+                "The operator's manifest is not in this folder: pass the release's to the installer {}.",
                 self.operator_changes(&[OPERATOR_IMAGE, "calico/ctl"])
             );
             self.steps.add(&text, &[]);
@@ -281,7 +292,7 @@ impl Readme<'_> {
         };
         if !names.is_empty() {
             self.steps.add(
-                &format!("After `openshift-install create manifests`, copy the release's OpenShift manifests into the installer's directory, and then these files over them. INSTALL_DIR is that directory; if it is not set, the current one is used.{one}"),
+                &format!("After `openshift-install create manifests`, copy the release's OpenShift manifests into the folder `manifests` of the installer's directory, and then these files over them. INSTALL_DIR is the installer's directory; if it is not set, the current one is used.{one}"),
                 &[format!("cp {} \"${{INSTALL_DIR:-.}}/manifests/\"", names.join(" "))],
             );
         }
@@ -335,9 +346,10 @@ impl Readme<'_> {
         }
         self.steps.add(
             "Apply the definitions of the operator's resources from the chart: Helm does not upgrade them.",
-            &[format!(
-                "helm show crds {chart} | kubectl apply --server-side --force-conflicts -f -"
-            )],
+            &[
+                format!("helm show crds {chart} | kubectl apply --server-side --force-conflicts -f -"),
+                wait_for_definitions(),
+            ],
         );
     }
 

@@ -10,6 +10,8 @@ use crate::case::{Case, from_file, made, text};
 const FRESH: InstallationKind = InstallationKind::Fresh;
 const PATCH: InstallationKind = InstallationKind::Patch;
 
+const WAIT: &str = "kubectl wait --for=condition=Established --timeout=60s crd/imagesets.operator.tigera.io crd/installations.operator.tigera.io";
+
 const DEPLOYMENT: &str =
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: tigera-operator}\n";
 const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: installations.operator.tigera.io}\nspec: {group: operator.tigera.io}\n";
@@ -249,6 +251,7 @@ fn a_new_install_runs_its_commands_in_the_order_of_calicos_own_page() {
             "kubectl apply --server-side --field-manager=sealift -f namespace-tigera-operator.yaml",
             "kubectl apply -f pull-secret-tigera-operator.yaml",
             "kubectl apply --server-side --force-conflicts -f operator-crds.yaml",
+            WAIT,
             "kubectl apply -f imageset.yaml",
             "kubectl apply --server-side --force-conflicts -f tigera-operator.yaml",
             "kubectl apply --server-side -f 'my resources.yaml'",
@@ -278,6 +281,7 @@ fn an_upgrade_applies_the_image_set_first_and_creates_nothing_that_exists() {
             "kubectl apply -f imageset.yaml",
             "kubectl patch installation default --type merge --patch-file installation-patch.yaml",
             "kubectl apply --server-side --force-conflicts -f tigera-operator.yaml",
+            WAIT,
             "kubectl get tigerastatus",
             "kubectl get pods -n calico-system",
         ]
@@ -364,9 +368,10 @@ fn helm_gets_definitions_before_the_chart_and_credentials_as_the_chart_reads_the
     })
     .unwrap();
     assert_eq!(
-        commands(text(&old, "README.md"))[1..4],
+        commands(text(&old, "README.md"))[1..5],
         [
             "helm show crds tigera-operator.tgz | kubectl apply --server-side --force-conflicts -f -",
+            WAIT,
             "kubectl apply -f imageset.yaml",
             "helm upgrade --install calico tigera-operator.tgz --namespace tigera-operator --create-namespace -f values.yaml --set-file 'imagePullSecrets.corp\\.pull=pull-secret.json'",
         ]
