@@ -1,5 +1,6 @@
 //! Credentials from the files that Docker and podman keep, and from their helper programs.
 
+mod credential;
 mod helper;
 
 use std::collections::BTreeMap;
@@ -14,45 +15,10 @@ use serde::Deserialize;
 use crate::quirks::known;
 use crate::secret::Secret;
 
-/// No credentials file or helper's answer is larger.
+pub use credential::{Credential, KeychainError};
+
+/// No credentials file is larger.
 const MAX_BYTES: u64 = 1 << 20;
-
-/// What to show a registry or its token service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// A user and a password.
-    Password {
-        /// The user's name.
-        username: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A refresh token (Docker's `identitytoken`).
-    IdentityToken(Secret),
-}
-
-/// Why credentials cannot be read. No variant carries a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeychainError {
-    /// A credentials file cannot be read.
-    #[error("cannot read the credentials file {}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// A helper program failed.
-    #[error("the credential helper {helper} failed for {host}: {reason}")]
-    Helper {
-        /// The program.
-        helper: String,
-        /// The registry that it was asked about.
-        host: String,
-        /// Why.
-        reason: String,
-    },
-}
 
 /// Where credentials come from, first match wins: what the user gave for this run, then the files in
 /// their order.

@@ -41,7 +41,9 @@ pub use error::{ErrorCode, ErrorKind, Refusal, RegistryError, SpecCode, TlsError
 pub use keychain::{Credential, Keychain, KeychainError};
 pub use options::ClientOptions;
 pub use origin::is_loopback_authority;
-pub use repository::{BlobBody, Repository, SparseIndex};
+pub use repository::Repository;
+pub use repository::blob::BlobBody;
+pub use repository::manifest::SparseIndex;
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub use session::{SessionStore, UploadSession};

@@ -1,8 +1,8 @@
 //! One repository on one registry.
 
-mod blob;
+pub(crate) mod blob;
 mod list;
-mod manifest;
+pub(crate) mod manifest;
 mod referrers;
 
 use std::fmt;
@@ -14,9 +14,6 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::session::SessionStore;
 use crate::transport::Transport;
-
-pub use blob::BlobBody;
-pub use manifest::SparseIndex;
 
 /// One repository on one registry.
 #[derive(Clone)]

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::{Credential, KeychainError, MAX_BYTES};
+use super::credential::{Credential, KeychainError};
 use crate::secret::Secret;
 
+/// No response of a helper is larger.
+const MAX_BYTES: u64 = 1 << 20;
 /// How long a helper may take: some ask a person.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long its last words may be on their way when it has ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long to wait for the rest of its output after it has ended.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a helper gave nothing.
+/// Why a helper gave no answer.
 #[derive(Debug)]
 pub(super) struct Fault {
     /// There is no such program.
@@ -32,7 +34,7 @@ impl From<Fault> for KeychainError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct Response {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -76,16 +78,19 @@ fn ask(
     let (sender, words) = mpsc::channel();
     let output = child.stdout.take();
     // What a helper leaves running may keep its output open: nobody waits for this thread.
-    thread::spawn(move || {
+    let reader = move || {
         let mut text = Vec::new();
         let read = output.map(|output| output.take(MAX_BYTES).read_to_end(&mut text));
         if matches!(read, Some(Ok(_))) {
             let _ = sender.send(text);
         }
-    });
-    let status = wait(&mut child, timeout).ok_or("it did not answer in time")?;
-    let text = words.recv_timeout(LAST_WORDS).unwrap_or_default();
+    };
+    let spawned = thread::Builder::new().spawn(reader);
+    spawned.map_err(|_| "no thread could be started for its output")?;
+    let status = wait(&mut child, timeout).ok_or("it did not respond in time")?;
+    let text = words.recv_timeout(OUTPUT_TIMEOUT).unwrap_or_default();
     if !status.success() {
+        // The protocol has no other sign for this than its text ("credentials not found in native keychain").
         let words = String::from_utf8_lossy(&text).to_lowercase();
         return if words.contains("not found") {
             Ok(None)
@@ -93,13 +98,14 @@ fn ask(
             Err("it ended with an error")
         };
     }
-    let answer: Answer = serde_json::from_slice(&text).map_err(|_| "its answer is no JSON")?;
-    Ok(match answer.username.as_str() {
+    let response: Response =
+        serde_json::from_slice(&text).map_err(|_| "its response is not JSON")?;
+    Ok(match response.username.as_str() {
         "" => None,
-        "<token>" => Some(Credential::IdentityToken(Secret::new(answer.secret))),
+        "<token>" => Some(Credential::IdentityToken(Secret::new(response.secret))),
         _ => Some(Credential::Password {
-            username: answer.username,
-            password: Secret::new(answer.secret),
+            username: response.username,
+            password: Secret::new(response.secret),
         }),
     })
 }
