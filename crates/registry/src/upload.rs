@@ -9,6 +9,7 @@
 mod content;
 mod run;
 mod saved;
+mod send;
 mod session;
 mod source;
 mod strategy;

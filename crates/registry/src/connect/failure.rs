@@ -7,6 +7,9 @@ use ureq::{Error, Timeout};
 use crate::error::{ErrorKind, TlsError};
 use crate::text::printable;
 
+/// No more names of one certificate are shown.
+const MAX_NAMES: usize = 8;
+
 impl From<Error> for ErrorKind {
     /// Sorts what may pass from what will not. The words repeat no header and no proxy's password.
     fn from(error: Error) -> Self {
@@ -69,6 +72,15 @@ fn from_io(error: &io::Error) -> ErrorKind {
     }
 }
 
+/// A name that a certificate is for, from the debugging form that rustls gives: `DnsName("registry.corp")`.
+fn plain_name(presented: &str) -> String {
+    let inner = presented
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .unwrap_or(presented);
+    printable(inner.trim_matches('"'))
+}
+
 fn tls_error(error: &rustls::Error) -> TlsError {
     use rustls::{CertificateError, InvalidMessage};
     match error {
@@ -87,7 +99,11 @@ fn tls_error(error: &rustls::Error) -> TlsError {
                 presented,
             } => TlsError::WrongName {
                 expected: expected.to_str().into_owned(),
-                presented: presented.clone(),
+                presented: presented
+                    .iter()
+                    .take(MAX_NAMES)
+                    .map(|it| plain_name(it))
+                    .collect(),
             },
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 TlsError::Validity("has expired".to_owned())
@@ -98,5 +114,22 @@ fn tls_error(error: &rustls::Error) -> TlsError {
             other => TlsError::Other(other.to_string()),
         },
         other => TlsError::Other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificates_name_is_shown_without_its_form() {
+        for (presented, name) in [
+            ("DnsName(\"registry.corp\")", "registry.corp"),
+            ("IpAddress(127.0.0.1)", "127.0.0.1"),
+            ("DnsName(\"a\u{1b}[2J\")", "a[2J"),
+            ("DirectoryName", "DirectoryName"),
+        ] {
+            assert_eq!(plain_name(presented), name);
+        }
     }
 }

@@ -1,32 +1,21 @@
 //! One blob on its way into one repository.
 
-use std::io::Read;
-use std::time::Duration;
-
 use sealift_oci::Digest;
-use ureq::http;
-use ureq::http::request::Builder;
 
 use super::content::Content;
 use super::saved::Saved;
+use super::send::{Outcome, Part};
 use super::session::Session;
 use super::source::BlobSource;
 use super::strategy::{ONE_PATCH, Stage, Strategy};
 use crate::error::{ErrorKind, Refusal, SpecCode};
-use crate::exchange::Target;
 use crate::origin::percent_encoded;
 use crate::repository::Repository;
 use crate::request::Request;
 use crate::response::Response;
 
-/// From this size on a body waits for the registry's permission: a refusal comes before it was sent, and is
-/// not lost in a connection that the registry ended meanwhile.
-const EXPECT_FROM: u64 = 1 << 20;
-
 /// One request is not sent more often for formal reasons: `Expect`, and a token twice.
 const MAX_FORMALITIES: usize = 4;
-/// A registry that hashes or moves a blob before it responds is at least this fast, in bytes a second.
-const MIN_HASH_RATE: u64 = 8 << 20;
 
 /// One blob on its way into one repository.
 pub(super) struct Upload<'a> {
@@ -373,83 +362,28 @@ impl<'a> Upload<'a> {
         length: u64,
         content: &mut Option<Content<'a>>,
     ) -> Result<Response, ErrorKind> {
-        let host = &self.repository.host;
-        let auth = &self.repository.transport.auth;
         for _ in 0..MAX_FORMALITIES {
             let content = self.content(content)?;
-            let session = self.session.as_ref().ok_or_else(no_session)?;
-            // What belongs to another origin gets no credentials, and cannot ask for any.
-            let own = session.origin == host.origin;
-            let shown = if own {
-                auth.authorization(host, &session.scope)?
-            } else {
-                None
+            let part = Part {
+                repository: self.repository,
+                blob: self.source.descriptor(),
+                session: self.session.as_ref().ok_or_else(no_session)?,
+                method,
+                offset: self.offset,
+                length,
             };
-            let (path, mut head) = self.head(session, method, length);
-            if let Some(shown) = &shown {
-                head = head.header("authorization", shown.expose());
-            }
-            let target = Target {
-                origin: &session.origin,
-                path: &path,
-                response_timeout: self.response_timeout(),
-            };
-            self.is_broken = true;
-            let exchange = &self.repository.transport.exchange;
-            let response = exchange.send_stream(host, &target, head, &mut content.take(length));
+            let result = part.send(content);
             self.sent = self.sent.max(content.position());
-            let response = response.map_err(|kind| content.cause(kind))?;
-            self.is_broken = false;
-            match response.status {
-                200..=204 => return Ok(response),
-                401 if own => auth.answer(host, &session.scope, response, shown.as_ref())?,
-                417 => {
-                    response.finish();
-                    host.learn(|learned| learned.no_expect = true);
-                }
-                300..=399 => {
-                    return Err(ErrorKind::Protocol(format!(
-                        "status {} to a {method} (its redirects are not followed)",
-                        response.status
-                    )));
-                }
-                _ => return Err(response.into_error(auth.carried(host, &session.scope))),
+            self.is_broken = result.is_err();
+            match result? {
+                Outcome::Accepted(response) => return Ok(response),
+                Outcome::Refused(kind) => return Err(kind),
+                Outcome::Repeat => {}
             }
         }
         Err(ErrorKind::Protocol(
             "the registry asks for credentials again and again".to_owned(),
         ))
-    }
-
-    /// How long the registry may take to respond: some hash or move the complete blob first.
-    fn response_timeout(&self) -> Duration {
-        let options = self.repository.transport.options();
-        let hashing = Duration::from_secs(self.size() / MIN_HASH_RATE);
-        (options.idle_timeout + hashing).min(options.answer_timeout)
-    }
-
-    /// Path and head of a request that carries the next `length` bytes.
-    fn head(&self, session: &Session, method: &'static str, length: u64) -> (String, Builder) {
-        let mut path = session.path.clone();
-        if method == "PUT" {
-            let digest = percent_encoded(&self.source.descriptor().digest.to_string());
-            path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str("digest=");
-            path.push_str(&digest);
-        }
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", session.origin))
-            .header("content-type", "application/octet-stream")
-            .header("content-length", length);
-        if method == "PATCH" && length < self.size() {
-            let last = self.offset + length - 1;
-            request = request.header("content-range", format!("{}-{last}", self.offset));
-        }
-        if length >= EXPECT_FROM && !self.repository.host.learned().no_expect {
-            request = request.header("expect", "100-continue");
-        }
-        (path, request)
     }
 }
 
