@@ -120,7 +120,6 @@ fn relate_one(
     };
     let encoded = match relate::encode(content, &list, &settings) {
         Ok(encoded) => encoded,
-        Err(relate::Error::TooLong { .. }) => return Ok(None),
         Err(error) => return Err(Error::Scratch(std::io::Error::other(error))),
     };
     let len: usize = encoded
