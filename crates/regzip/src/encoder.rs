@@ -1,5 +1,8 @@
 //! The list of encoders: one line for each, everything else is in its descriptor.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{Display, Formatter};
 
 use crate::checkpoint::{Checkpoint, Limits};

@@ -90,6 +90,15 @@ impl Checkpoint {
     }
 }
 
+impl WindowState {
+    /// Length and distance of the match at the pending byte, if there is one and `after` bytes from the position
+    /// on are enough for it.
+    pub(crate) fn pending_match(&self, after: usize) -> Option<(usize, usize)> {
+        let (length, distance) = (usize::from(self.length), usize::from(self.distance));
+        (self.pending && length <= after + 1).then_some((length, distance))
+    }
+}
+
 impl OpenBlock {
     pub(crate) fn new(
         header: usize,

@@ -45,8 +45,16 @@ impl CodeLengths {
         }
     }
 
+    /// The start of a block that is not the last, with so many codes listed.
+    pub(crate) fn begin_block(&self, bits: &mut BitWriter, literals: usize, distances: usize) {
+        bits.put(0b100, 3);
+        bits.put(literals as u64 - 257, 5);
+        bits.put(distances as u64 - 1, 5);
+        self.write(bits);
+    }
+
     /// Everything after the two symbol counts.
-    pub(crate) fn write(&self, bits: &mut BitWriter) {
+    fn write(&self, bits: &mut BitWriter) {
         bits.put(self.count as u64 - 4, 4);
         for &symbol in &CODE_LENGTH_ORDER[..self.count] {
             bits.put(u64::from(self.codes[symbol].len), 3);

@@ -130,10 +130,8 @@ impl Dynamic {
     }
 
     fn write_header(&self, bits: &mut BitWriter) {
-        bits.put(0b100, 3);
-        bits.put(self.literal_count as u64 - 257, 5);
-        bits.put(self.distance_count as u64 - 1, 5);
-        self.header.write(bits);
+        let (literals, distances) = (self.literal_count, self.distance_count);
+        self.header.begin_block(bits, literals, distances);
     }
 }
 

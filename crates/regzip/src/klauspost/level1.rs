@@ -114,7 +114,8 @@ impl<P: Entry, const N: usize> Level<P> for Level1<P, N> {
 
     #[inline]
     fn follow(&mut self, h: &History, pos: usize) -> Option<usize> {
-        let bytes = load64(&h.bytes, pos);
+        // What was loaded before.
+        let bytes = load64(&h.bytes, pos - 2) >> 16;
         let candidate = self.replace(bytes, h.absolute(pos));
         // Unlike elsewhere, the full distance is allowed here.
         candidate.matching(h, pos, bytes as u32, REACH + 1)

@@ -37,9 +37,7 @@ impl BlockWriter {
             build(&counts, 15, &mut self.literals);
             let distance = [Code { bits: 0, len: 1 }];
             let header = CodeLengths::new(&self.literals[..=END_OF_BLOCK], &distance);
-            self.bits.put(0b100, 3);
-            self.bits.put(0, 10);
-            header.write(&mut self.bits);
+            header.begin_block(&mut self.bits, END_OF_BLOCK + 1, 1);
             self.open_header = header.size;
             self.literals_only = true;
         }

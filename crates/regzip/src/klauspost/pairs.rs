@@ -1,4 +1,8 @@
 //! The tables of levels 5 and 6, and what both do with them.
+#![allow(
+    clippy::inline_always,
+    reason = "the inner loops of two levels, which are a tenth slower with calls in them"
+)]
 
 use super::entry::{Entry, Pair};
 use super::hasher::{hash4, hash7};
@@ -58,7 +62,7 @@ impl<P: Entry, const N: usize> Tables<P, N> {
 
     /// Looks for a match from `start` on. Steps grow with the distance from `emitted`, by the shift `skip`;
     /// `try_next` looks for a better match than a short one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seek(
         &mut self,
         h: &History,
@@ -105,7 +109,7 @@ impl<P: Entry, const N: usize> Tables<P, N> {
 
     /// Enters the next position; a long match there if it is longer than what was found, the longest of two or
     /// else the first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_match(
         &mut self,
         h: &History,
@@ -137,7 +141,7 @@ impl<P: Entry, const N: usize> Tables<P, N> {
 
     /// Where the match ends, another may have begun earlier and be longer, though its first `skip` bytes differ:
     /// the newest candidate, or both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn improve(&mut self, h: &History, found: &mut Found, skip: usize, both: bool) {
         let buffer = h.bytes.as_slice();
         let end = found.pos + found.length;
@@ -179,7 +183,7 @@ impl<P: Entry, const N: usize> Tables<P, N> {
 }
 
 /// The longer match of a pair, with its length if both match, else 0.
-#[inline]
+#[inline(always)]
 fn better_of<P: Entry>(
     pair: Pair<P>,
     h: &History,

@@ -238,10 +238,8 @@ impl BlockWriter {
 
     /// Begins a block with the table that was built last.
     fn open(&mut self, counts: &Counts, header: &CodeLengths) {
-        self.bits.put(0b100, 3);
-        self.bits.put(counts.literal_count as u64 - 257, 5);
-        self.bits.put(counts.distance_count as u64 - 1, 5);
-        header.write(&mut self.bits);
+        let (literals, distances) = (counts.literal_count, counts.distance_count);
+        header.begin_block(&mut self.bits, literals, distances);
         self.open_header = header.size;
         self.literals_only = false;
     }

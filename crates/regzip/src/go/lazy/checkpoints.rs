@@ -46,10 +46,8 @@ impl Lazy {
         self.bits = checkpoint.writer();
         self.pending = state.pending;
         self.block = Some(target - usize::from(state.pending));
-        let after = self.buffer.len() - self.pos;
-        if state.pending && usize::from(state.length) <= after + 1 {
-            self.length = usize::from(state.length);
-            self.distance = usize::from(state.distance);
+        if let Some(found) = state.pending_match(self.buffer.len() - self.pos) {
+            (self.length, self.distance) = found;
         }
     }
 

@@ -54,10 +54,8 @@ impl Deflate {
         self.available = state.pending;
         self.start = Some(target - usize::from(state.pending));
         self.block_len = 0;
-        let after = self.buffer.len() - self.pos;
-        if state.pending && usize::from(state.length) <= after + 1 {
-            self.length = usize::from(state.length);
-            self.distance = usize::from(state.distance);
+        if let Some(found) = state.pending_match(self.buffer.len() - self.pos) {
+            (self.length, self.distance) = found;
         }
     }
 
