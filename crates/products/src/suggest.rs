@@ -10,9 +10,9 @@ pub(crate) fn closest<'n>(
     similar.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
-/// ` (did you mean "NAME"?)`, or nothing.
+/// `; did you mean "NAME"?`, or nothing.
 pub(crate) fn did_you_mean(name: Option<&str>) -> String {
-    name.map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"))
+    name.map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
 }
 
 #[cfg(test)]

@@ -35,8 +35,6 @@ pub(crate) struct MirrorArgs {
     /// The registry, and the path below which the bundle was loaded
     #[arg(value_name = "REGISTRY[/PATH]")]
     destination: Destination,
-    #[command(flatten)]
-    naming: NamingArgs,
     /// Use plain HTTP with this registry; loopback addresses need no flag (repeatable)
     #[arg(long, value_name = "HOST")]
     plain_http: Vec<String>,
@@ -58,6 +56,8 @@ pub(crate) struct MirrorArgs {
     /// Replace files that exist
     #[arg(long, requires = "out_dir")]
     overwrite: bool,
+    #[command(flatten)]
+    naming: NamingArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -57,7 +57,7 @@ fn a_misspelled_product_or_feature_has_a_suggestion() {
     let catalogue = catalogue();
     let product = |text: &str| catalogue.resolve(&text.parse().unwrap()).unwrap_err();
     let error = product("calcio@3.32").to_string();
-    assert!(error.contains("(did you mean \"calico\"?)"), "{error}");
+    assert!(error.contains("; did you mean \"calico\"?"), "{error}");
     let error = product("postgres@3.32").to_string();
     assert!(!error.contains("did you mean"), "{error}");
     let calico = catalogue.product("calico").unwrap();
@@ -67,6 +67,6 @@ fn a_misspelled_product_or_feature_has_a_suggestion() {
     };
     let release = calico.newest().unwrap();
     let error = release.select(calico, &selection).unwrap_err().to_string();
-    assert!(error.contains("(did you mean \"windows\"?)"), "{error}");
+    assert!(error.contains("; did you mean \"windows\"?"), "{error}");
     assert!(error.contains("known: default, windows, "), "{error}");
 }

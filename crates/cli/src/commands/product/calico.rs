@@ -23,6 +23,11 @@ use crate::products::{ProductDataArgs, catalogue, name};
 use crate::sources::read_input;
 use crate::{output, progress, words};
 
+/// Headings of the help.
+const NAMES: &str = "Names at the destination";
+const SECRETS: &str = "Pull secret";
+const OUTPUT: &str = "Output";
+
 /// Write the files that make Calico install from a registry: Installation, ImageSet, pull secret
 ///
 /// The files go into one folder, with a README of the commands to run in order and a checklist for a second
@@ -32,7 +37,8 @@ use crate::{output, progress, words};
 Examples:
     sealift product calico calico.tar registry.corp:5000/mirror --out-dir apply
     sealift product calico calico.tar --receipt receipt.json --out-dir apply
-    sealift product calico calico.tar registry.corp:5000/calico --naming flat --install helm --out-dir apply
+    sealift product calico calico.tar registry.corp:5000/calico --naming flat \\
+        --install helm --out-dir apply
     sealift product calico calico.tar registry.corp:5000 --manifest tigera-operator.yaml \\
         --pull-secret corp --credentials ~/.docker/config.json --out-dir apply")]
 #[expect(
@@ -45,8 +51,8 @@ pub(super) struct CalicoArgs {
     /// The registry, and the path below which the bundle is loaded
     #[arg(value_name = "REGISTRY[/PATH]", required_unless_present = "receipt")]
     pub(super) destination: Option<Destination>,
-    /// Take destination, names and digests from the receipt that load wrote
-    #[arg(long, value_name = "FILE")]
+    /// Read destination, names and digests from the receipt that load wrote
+    #[arg(long, value_name = "FILE", help_heading = NAMES)]
     pub(super) receipt: Option<PathBuf>,
     /// The release [default: the release of the operator's or the node's image in the bundle]
     #[arg(long, value_name = "VERSION")]
@@ -54,10 +60,20 @@ pub(super) struct CalicoArgs {
     #[command(flatten)]
     data: ProductDataArgs,
     /// keep: REGISTRY/PATH/calico/node; flat: REGISTRY/PATH/node (imagePath) [default: keep]
-    #[arg(long, value_name = "RULE", conflicts_with = "receipt")]
+    #[arg(
+        long,
+        value_name = "RULE",
+        conflicts_with = "receipt",
+        help_heading = NAMES
+    )]
     pub(super) naming: Option<NamingRule>,
     /// Put PREFIX before the last part of every name (imagePrefix)
-    #[arg(long, value_name = "PREFIX", conflicts_with = "receipt")]
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        conflicts_with = "receipt",
+        help_heading = NAMES
+    )]
     pub(super) image_prefix: Option<String>,
     /// How Calico is installed
     #[arg(long, value_name = "METHOD", default_value = "operator")]
@@ -72,10 +88,15 @@ pub(super) struct CalicoArgs {
     #[arg(long)]
     allow_missing: bool,
     /// The name of the pull secret
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = SECRETS)]
     pub(super) pull_secret: Option<String>,
     /// Create the pull secret from this Docker credentials file; it is never printed
-    #[arg(long, value_name = "FILE", requires = "pull_secret")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "pull_secret",
+        help_heading = SECRETS
+    )]
     credentials: Option<PathBuf>,
     /// Rewrite a manifest of the release into the folder: tigera-operator.yaml, 02-tigera-operator.yaml,
     /// calico.yaml, … (repeatable)
@@ -85,16 +106,21 @@ pub(super) struct CalicoArgs {
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
     /// The folder to write to
-    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "dry_run",
+        help_heading = OUTPUT
+    )]
     pub(super) out_dir: Option<PathBuf>,
     /// Replace files that exist
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(super) overwrite: bool,
     /// Print the files except for secrets, and write nothing
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     dry_run: bool,
     /// Print the proof as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(super) json: bool,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::products::{ProductDataArgs, catalogue};
-use crate::{output, words};
+use crate::{output, progress, words};
 
 /// List products and their features, with the images that each feature adds
 ///
@@ -72,6 +72,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
         .map(|row| row.text(args.product.is_some()))
         .collect::<Vec<_>>();
     output::line(&lines.join("\n\n"))?;
+    progress::note("* is selected by default; --with FEATURE adds +, --without FEATURE removes *");
     Ok(Exit::Done)
 }
 
@@ -147,11 +148,10 @@ impl Row<'_> {
 impl FeatureRow<'_> {
     fn text(&self, width: usize) -> String {
         let marker = if self.default { '*' } else { '+' };
-        format!(
-            "  {marker} {:width$}  {} ({})",
-            self.name,
-            self.about,
-            words::count(self.images.len() as u64, "image")
-        )
+        let images = match self.images.len() {
+            0 => "no image in this release".to_owned(),
+            images => words::count(images as u64, "image"),
+        };
+        format!("  {marker} {:width$}  {} ({images})", self.name, self.about)
     }
 }
