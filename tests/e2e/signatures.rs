@@ -36,6 +36,7 @@ fn nodes_find_signatures_by_the_new_name_and_by_the_publishers_and_refuse_what_h
         "calico.tar",
         &to,
         "--plain-http",
+        &registry.host(),
         "--policy-key",
         key.to_str().unwrap(),
         "--out-dir",
