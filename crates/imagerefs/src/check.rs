@@ -199,6 +199,7 @@ pub(crate) fn short_reference(text: &str) -> bool {
     text.len() <= 256
         && !has_host(text)
         && versioned(text)
+        && !matches!(name, "sha256" | "sha512" | "sha1" | "md5")
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && (name.contains('/') || !tag.is_some_and(port))
         && check(text).is_ok()

@@ -28,6 +28,9 @@ const OVERRIDDEN: &[&str] = &[
     "registry",
 ];
 
+/// Keys of mappings whose registry is meant for the images beside them.
+const COMMON: &[&str] = &["image", "images", "common", "default", "defaults"];
+
 /// What the mappings around an image say of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scope {
@@ -91,10 +94,7 @@ impl<'a> Walk<'a, '_> {
                     .collect()
             }
             Decision::Undecided(reason) => {
-                let at = fields.repository.as_ref().or(fields.image.as_ref());
-                if let Some(Field { id, key, .. }) =
-                    at.or(fields.name.as_ref()).or(fields.location.as_ref())
-                {
+                if let Some(Field { id, key, .. }) = fields.position() {
                     let text = fields.describe();
                     self.within(Segment::Key(key), |walk| {
                         walk.leave(*id, &text, Problem::Undecided(reason));
@@ -137,8 +137,13 @@ impl<'a> Walk<'a, '_> {
 
     /// Whether the mapping that the walk is in is an image's: its key, or the one above, says so.
     fn is_image(&self) -> bool {
-        let mut keys = self.keys().take(2);
-        keys.any(|key| key.to_ascii_lowercase().contains("image"))
+        let other = |key: &str| {
+            let words = ["secret", "policy", "policies", "credential"];
+            words.iter().any(|word| key.contains(word))
+        };
+        let keys = self.keys().take(2).map(str::to_ascii_lowercase);
+        let mut keys = keys.take_while(|key| !other(key));
+        keys.any(|key| key.contains("image"))
     }
 
     /// Cilium: all other fields are ignored if `override` is set.
@@ -241,7 +246,7 @@ impl<'a> Walk<'a, '_> {
             self.within(Segment::Key(key), |walk| {
                 if others.is_empty()
                     && !has_selector(text)
-                    && (has_host(text) || walk.scope.elsewhere.is_none())
+                    && (has_host(text) || !walk.registry_elsewhere())
                 {
                     walk.join(&[(Piece::Name, value), (Piece::Tag, tag)], mode);
                 } else {
@@ -310,9 +315,9 @@ impl<'a> Walk<'a, '_> {
         self.document.text(value).map(|_| value)
     }
 
-    /// Whether a registry is set in a mapping around the one that the walk is in.
+    /// Whether a registry is set in the mapping that the walk is in, or in one around it.
     pub(crate) fn registry_elsewhere(&self) -> bool {
-        self.scope.elsewhere.is_some()
+        self.scope.elsewhere_below.is_some()
     }
 
     /// What images in the mapping `id` get from around it: the mapping's own fields, or those of what is
@@ -338,15 +343,14 @@ impl<'a> Walk<'a, '_> {
         };
         // `image: {registry: …}` without a name is meant for all.
         let common = || {
-            let image = plain("image")?;
-            let named = ["repository", "name", "image"]
-                .iter()
-                .any(|key| self.filled(image, key).is_some());
-            if named {
-                None
-            } else {
-                Scope::registry_of(document, image)
-            }
+            let common = COMMON.iter().filter_map(|key| plain(key));
+            let named = |id| {
+                let mut names = ["repository", "name", "image"].iter();
+                names.any(|key| self.filled(id, key).is_some())
+            };
+            common
+                .filter(|&id| !named(id))
+                .find_map(|id| Scope::registry_of(document, id))
         };
         let elsewhere = outer.elsewhere_below.or_else(in_global);
         let everywhere = || self.filled(global?, "imageRegistry");

@@ -9,6 +9,8 @@ use crate::walk::{Mode, Segment, Walk};
 
 /// Most references inside one longer text that are listed.
 const MAX_LISTED: usize = 16;
+/// Why a name without a host is not taken for one of Docker Hub.
+const ELSEWHERE: &str = "a registry is set elsewhere in the file";
 /// Longest value, and most references in it, that is taken apart at `=` and commas.
 const MAX_APART: (usize, usize) = (64 << 10, 64);
 
@@ -27,6 +29,12 @@ impl Walk<'_, '_> {
         if (trimmed.contains(char::is_whitespace) || trimmed.starts_with(['{', '[']))
             && self.inner_yaml(id)
         {
+            return;
+        }
+        if short_reference(trimmed) {
+            if !self.confidential && !self.is_sensitive() {
+                self.leave(id, trimmed, Problem::MayBeImage);
+            }
             return;
         }
         if !text.contains('/') {
@@ -51,12 +59,23 @@ impl Walk<'_, '_> {
         for (within, reference) in found {
             self.report(id, within, reference, kind);
         }
-        if others.len() == 1 && short_reference(trimmed) && trimmed.contains('/') {
-            self.leave(id, trimmed, Problem::MayBeImage);
-            return;
-        }
         // JSON on one line, and its like.
         self.longer_text(id, &others.join(" "));
+    }
+
+    /// Whether a name without a host may get one from a registry that is set elsewhere in the file.
+    fn needs_registry(&self, text: &str) -> bool {
+        !has_host(text) && (has_selector(text) || text.contains('/')) && self.registry_elsewhere()
+    }
+
+    /// Whether the keys above speak of what no message should repeat.
+    fn is_sensitive(&self) -> bool {
+        const WORDS: &[&str] = &[
+            "pass", "secret", "token", "cred", "auth", "user", "login", "key",
+        ];
+        let keys = self.keys().take(3).map(str::to_ascii_lowercase);
+        keys.into_iter()
+            .any(|key| WORDS.iter().any(|word| key.contains(word)))
     }
 
     fn longer_text(&mut self, id: Id, text: &str) {
@@ -90,9 +109,8 @@ impl Walk<'_, '_> {
         let start = text.find(trimmed).unwrap_or_default();
         let within = start..start + trimmed.len();
         match check(trimmed) {
-            Ok(_) if !has_host(trimmed) && trimmed.contains('/') && self.registry_elsewhere() => {
-                let problem = Problem::Undecided("a registry is set elsewhere in the file");
-                self.leave(id, text, problem);
+            Ok(_) if self.needs_registry(trimmed) => {
+                self.leave(id, text, Problem::Undecided(ELSEWHERE));
             }
             Ok(reference) if has_selector(trimmed) => self.report(id, within, reference, kind),
             Ok(reference) if has_host(trimmed) => {
@@ -207,6 +225,9 @@ impl Walk<'_, '_> {
                     self.leave(id, trimmed, Problem::BareName);
                 }
             }
+            Ok(_) if self.needs_registry(reference) => {
+                self.leave(id, trimmed, Problem::Undecided(ELSEWHERE));
+            }
             Ok(parsed) if has_selector(reference) => self.report(id, within, parsed, kind),
             Ok(parsed) if has_host(reference) => self.report_incomplete(id, within, parsed, kind),
             Ok(_) => self.leave(id, trimmed, Problem::BareName),
@@ -254,7 +275,7 @@ impl Walk<'_, '_> {
             let text = document.text(*item).map(trim).unwrap_or_default();
             short_reference(text)
         };
-        if !items.iter().all(reference) || !items.iter().any(short) {
+        if !items.iter().all(reference) || !items.iter().any(short) || self.is_sensitive() {
             return false;
         }
         for (index, &item) in items.iter().enumerate() {

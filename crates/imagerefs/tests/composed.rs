@@ -179,6 +179,19 @@ fn fields_that_no_rule_joins_are_listed_and_left() {
         "image: {repository: quay.io/t/a, tag: v1, flavor: debian}",
         "sideImage: t/a\nsideImageTag: v1\nsideImageRegistry: quay.io",
         "driver: {repository: quay.io/t/a, version: v1}",
+        "a: {repository: nvcr.io/t, image: t/a, version: v1}",
+        // Nothing says that it is an image's, or its name is elsewhere.
+        "app: {registry: quay.io, name: t/a, tag: v1}",
+        "app: {host: quay.io, org: t, name: a, version: v1}",
+        "app: {host: quay.io, path: t/a, digest: 'sha256:1'}",
+        "list: [{name: nginx, tag: '1.25'}]",
+        "image: {tag: v1}",
+        "controller: {image: {registry: quay.io}}",
+        // The registry is set for all images.
+        "image: {registry: quay.io}\na: {image: {repository: t/a, tag: v1}}",
+        "common: {registry: quay.io}\nimages: {a: 't/a:v1'}",
+        "registry: quay.io\nimages: ['t/a:v1']",
+        "registry: quay.io\nweb: {image: 'nginx:1.25'}",
     ] {
         let found = found(text);
         assert_eq!(references(&found), [""; 0], "{text}");
@@ -230,6 +243,23 @@ fn a_version_in_a_custom_resource_is_the_tag_only_by_a_rule() {
     assert_eq!(references(&found(&text)), ["quay.io/t/a:15.2.0"]);
     let text = resource("node: {image: {repository: quay.io/t/a, tag: v1}}");
     assert_eq!(references(&found(&text)), ["quay.io/t/a:v1"]);
+}
+
+#[test]
+fn settings_that_look_a_little_like_images_are_not_listed() {
+    for text in [
+        "imagePullSecrets: [{name: a, namespace: b}]\nimage: {repository: quay.io/t/a, tag: v1, pullSecrets: [{name: c}]}",
+        "image: quay.io/t/a:v1\ningress: {hosts: [{host: chart.local, path: /}]}\nlabels: {name: a, version: v1}",
+        "image: quay.io/t/a:v1\nchecksum: 'sha256:1234567890'\nauth: 'admin:pass1'\nredis: 'cache:6379'",
+    ] {
+        let found = found(text);
+        assert_eq!(
+            references(&found),
+            [found.occurrences[0].text.clone()],
+            "{text}"
+        );
+        assert_eq!(found.not_understood, [], "{text}");
+    }
 }
 
 #[test]

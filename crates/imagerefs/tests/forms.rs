@@ -507,14 +507,15 @@ fn a_document_of_no_known_form_without_images_is_listed() {
 #[test]
 fn what_may_be_a_short_name_is_listed_wherever_it_is() {
     let found = found(
-        "k8s: [pause:3.9, coredns/coredns:1.11.1]\nhosts: ['redis:6379', 'kafka:9092']\nports: ['8080:80']\napp: team/app:v2\nlabels: {a: x/y}\n",
+        "k8s: [pause:3.9, coredns/coredns:1.11.1]\nhosts: ['redis:6379', 'kafka:9092']\nports: ['8080:80']\napp: team/app:v2\nplain: [{name: 'nginx:1.25'}]\nlabels: {a: x/y}\n",
     );
     assert_eq!(
         left(&found),
         [
             ("pause:3.9", &Problem::MayBeImage),
             ("coredns/coredns:1.11.1", &Problem::MayBeImage),
-            ("team/app:v2", &Problem::MayBeImage)
+            ("team/app:v2", &Problem::MayBeImage),
+            ("nginx:1.25", &Problem::MayBeImage)
         ]
     );
 }

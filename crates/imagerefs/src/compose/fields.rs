@@ -1,6 +1,8 @@
 //! The fields of one mapping that may be parts of a reference, by the role that their key gives them.
 
 use super::Scope;
+use super::rules::{is_registry, is_source};
+use crate::check::{check, selector};
 use crate::occurrence::Piece;
 use crate::text::trim;
 use crate::tree::{Document, Id};
@@ -12,7 +14,7 @@ const REGISTRY: &[&str] = &[
     "image_registry",
     "registryHost",
 ];
-/// More of them in a mapping that is an image's.
+/// Keys that are the registry only in a mapping that is an image's.
 const HOST: &[&str] = &["host", "hostname", "domain", "server"];
 /// Keys of the path between registry and name.
 const PATH: &[&str] = &["org", "organization", "organisation"];
@@ -98,6 +100,8 @@ impl Field<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) registry: Option<Field<'a>>,
+    /// What is a registry only in a mapping that is an image's.
+    pub(crate) host: Option<Field<'a>>,
     pub(crate) path: Option<Field<'a>>,
     pub(crate) repository: Option<Field<'a>>,
     pub(crate) image: Option<Field<'a>>,
@@ -133,13 +137,20 @@ impl<'a> Fields<'a> {
         let repository = one(REPOSITORY, "two fields have a repository");
         let tag = one(TAG, "two fields have a tag");
         let image_field = reader.first(IMAGE).0;
+        let host = reader.first(HOST).0;
+        let (registry, host) = if image {
+            (registry.or(host), None)
+        } else {
+            (registry, host)
+        };
         Self {
-            registry: registry.or_else(|| reader.first(more(HOST)).0),
+            registry,
+            host,
             path: reader.first(PATH).0.or_else(|| reader.first(more(OWNER)).0),
             repository,
             image: image_field,
             name: reader.first(NAME).0,
-            location: reader.first(more(LOCATION)).0,
+            location: reader.first(LOCATION).0,
             tag: tag.or_else(|| reader.first(VERSION).0),
             digest: reader.digest(),
             use_digest: reader.first(&["useDigest"]).0,
@@ -154,6 +165,35 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether the fields look like an image's although nothing says that they are: a name with a tag, or
+    /// with a registry and a version.
+    pub(crate) fn may_be_image(&self) -> bool {
+        let names = [&self.repository, &self.image, &self.name, &self.location];
+        let named = names.into_iter().flatten().any(|name| {
+            let text = name.text.trim_matches('/');
+            !is_source(text) && check(text).is_ok()
+        });
+        let registry = self.registry.as_ref().or(self.host.as_ref());
+        let registry = registry.is_some_and(|field| is_registry(field.text));
+        let tagged = self.tag.as_ref().is_some_and(|tag| !tag.is_version());
+        let digest = self
+            .digest
+            .as_ref()
+            .is_some_and(|(_, field)| !field.text.is_empty());
+        named && (tagged || digest || ((registry || self.path.is_some()) && self.tag.is_some()))
+    }
+
+    /// Whether there is a part of a reference, but no name.
+    pub(crate) fn lacks_name(&self) -> bool {
+        let names = [&self.repository, &self.image, &self.name, &self.location];
+        let tagged = self.tag.as_ref().is_some_and(|tag| !tag.is_version());
+        let digest = self
+            .digest
+            .as_ref()
+            .is_some_and(|(_, field)| !field.text.is_empty());
+        names.into_iter().all(Option::is_none) && (self.registry.is_some() || tagged || digest)
+    }
+
     /// Whether something besides `name` is there to make a reference of: a registry, a tag, a digest.
     pub(crate) fn says_more(&self, name: &Field<'_>) -> bool {
         let digest = self
@@ -161,7 +201,7 @@ impl<'a> Fields<'a> {
             .as_ref()
             .is_some_and(|(_, field)| !field.text.is_empty());
         // `image: quay.io/a/b:1` beside a `version` needs nothing of it.
-        let complete = crate::check::selector(name.text).is_some();
+        let complete = selector(name.text).is_some();
         let tag = self
             .tag
             .as_ref()
@@ -173,6 +213,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Field<'a>> {
         [
             &self.registry,
+            &self.host,
             &self.path,
             &self.repository,
             &self.image,
@@ -185,6 +226,16 @@ impl<'a> Fields<'a> {
         .flatten()
         .chain(self.digest.as_ref().map(|(_, field)| field))
         .chain(&self.use_digest)
+    }
+
+    /// The field that a message points at: the name's, if there is one.
+    pub(crate) fn position(&self) -> Option<&Field<'a>> {
+        let names = [&self.repository, &self.image, &self.name, &self.location];
+        names
+            .into_iter()
+            .flatten()
+            .next()
+            .or_else(|| self.all().next())
     }
 
     /// The fields as they are written, for a message.
@@ -254,7 +305,7 @@ impl Scope {
         values.find(|&value| {
             document
                 .text(value)
-                .is_some_and(|text| super::rules::is_registry(trim(text)))
+                .is_some_and(|text| is_registry(trim(text)))
         })
     }
 }

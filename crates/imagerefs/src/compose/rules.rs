@@ -36,6 +36,12 @@ type Base<'f, 'a> = Result<Option<Vec<(Piece, &'f Field<'a>)>>, &'static str>;
 /// Decides which of `fields` make a reference.
 pub(crate) fn decide<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Decision<'f, 'a> {
     match base(fields, context) {
+        Ok(None) if context.image && fields.lacks_name() => {
+            Decision::Undecided("no field has the name")
+        }
+        Ok(None) if !context.image && fields.may_be_image() => {
+            Decision::Undecided("nothing says that they are an image's")
+        }
         Ok(None) => Decision::NotAnImage,
         Ok(Some(base)) => match complete(base, fields, context) {
             Ok(pieces) => Decision::Join(pieces),
@@ -64,7 +70,9 @@ fn base<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Base<'f, 'a> {
             engaged.then(|| below(fields, name)).transpose()
         }
         (None, None, None) => match &fields.location {
-            Some(location) if fields.says_more(location) => below(fields, location).map(Some),
+            Some(location) if context.image && fields.says_more(location) => {
+                below(fields, location).map(Some)
+            }
             _ => Ok(None),
         },
         _ => Ok(None),
@@ -115,7 +123,9 @@ fn repository_and_image<'f, 'a>(
     image: &'f Field<'a>,
 ) -> Base<'f, 'a> {
     let complete = selector(image.text).is_some() || has_host(image.text);
-    if complete || selector(repository.text).is_some() || last(repository.text) == image.text {
+    let twice = last(repository.text) == last(image.text)
+        || (image.text.contains('/') && repository.text.contains('/'));
+    if complete || selector(repository.text).is_some() || twice {
         return Err("the repository and the image may be parts of one name or two names");
     }
     if fields.registry.is_some() && !has_host(repository.text) {
@@ -250,7 +260,7 @@ pub(crate) fn is_registry(text: &str) -> bool {
 }
 
 /// Whether a text is where charts or sources are kept.
-fn is_source(text: &str) -> bool {
+pub(super) fn is_source(text: &str) -> bool {
     const HOSTS: &[&str] = &["github.com/", "gitlab.com/", "bitbucket.org/"];
     text.contains("://")
         || text.starts_with('@')
