@@ -42,6 +42,8 @@ pub(crate) struct Scope {
     namespace: Option<Id>,
     /// The registry that replaces every image's own (`global.imageRegistry`).
     everywhere: Option<Id>,
+    /// The registry of images without one (`global.image.registry`).
+    fallback: Option<Id>,
     /// A registry in a mapping around this one, or in its `global`.
     elsewhere: Option<Id>,
     /// The same for mappings below this one.
@@ -71,9 +73,10 @@ impl<'a> Walk<'a, '_> {
         let document = self.document;
         let image = self.is_image();
         let mut fields = Fields::of(document, id, image);
-        self.set_registry_for_all(&mut fields);
+        self.set_global_registry(&mut fields);
         let context = Context {
             image,
+            global: self.keys().any(|key| key == "global"),
             values: mode == Mode::Values,
             registry_elsewhere: self.scope.elsewhere.is_some(),
             common_namespace: self.scope.namespace.is_some(),
@@ -105,33 +108,30 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Bitnami: `global.imageRegistry` replaces every image's own registry.
-    fn set_registry_for_all(&self, fields: &mut Fields<'a>) {
-        let Some(id) = self.scope.everywhere else {
-            return;
+    /// Registries that `global` has for all images. Bitnami: `imageRegistry` replaces every image's own.
+    /// ingress-nginx, Kyverno: `image.registry` is for images without one of their own; for others, one
+    /// chart lets the image's win and one the global.
+    fn set_global_registry(&self, fields: &mut Fields<'a>) {
+        let field = |key, id| {
+            let text = trim(self.document.text(id)?);
+            Some(Field { key, id, text })
         };
-        let Some(text) = self.document.text(id) else {
-            return;
-        };
-        let names = [
-            &fields.repository,
-            &fields.image,
-            &fields.name,
-            &fields.location,
-        ];
+        let everywhere = self
+            .scope
+            .everywhere
+            .and_then(|id| field("imageRegistry", id));
+        let fallback = self.scope.fallback.and_then(|id| field("registry", id));
         // A name alone is not an image yet.
-        if fields.tag_key
-            || fields.repository.is_some()
-            || names
-                .into_iter()
-                .flatten()
-                .any(|name| fields.says_more(name))
-        {
-            fields.registry = Some(Field {
-                key: "imageRegistry",
-                id,
-                text: trim(text),
-            });
+        if !fields.is_engaged() || (everywhere.is_none() && fallback.is_none()) {
+            return;
+        }
+        match (everywhere, fallback, &fields.registry) {
+            (Some(everywhere), ..) => fields.registry = Some(everywhere),
+            (None, Some(fallback), Some(own)) if own.text != fallback.text => {
+                fields.conflict = Some("the image and all images have different registries");
+            }
+            (None, Some(fallback), None) if !fields.has_host() => fields.registry = Some(fallback),
+            _ => {}
         }
     }
 
@@ -317,7 +317,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Whether a registry is set in the mapping that the walk is in, or in one around it.
     pub(crate) fn registry_elsewhere(&self) -> bool {
-        self.scope.elsewhere_below.is_some()
+        self.scope.elsewhere_below.or(self.scope.fallback).is_some()
     }
 
     /// What images in the mapping `id` get from around it: the mapping's own fields, or those of what is
@@ -336,11 +336,8 @@ impl<'a> Walk<'a, '_> {
             let in_global = || self.filled(global?, key);
             self.filled(id, key).or_else(in_global).or(outer)
         };
-        let in_global = || {
-            let global = global?;
-            let image = document.get(global, "image");
-            Scope::registry_of(document, global).or_else(|| Scope::registry_of(document, image?))
-        };
+        let in_global = || Scope::registry_of(document, global?);
+        let fallback = || self.filled(document.get(global?, "image")?, "registry");
         // `image: {registry: …}` without a name is meant for all.
         let common = || {
             let common = COMMON.iter().filter_map(|key| plain(key));
@@ -361,6 +358,7 @@ impl<'a> Walk<'a, '_> {
             registry: field("imageRegistry", outer.registry),
             namespace: field("imageNamespace", outer.namespace),
             everywhere: outer.everywhere.or_else(everywhere),
+            fallback: outer.fallback.or_else(fallback),
             elsewhere,
             elsewhere_below: elsewhere
                 .or_else(|| Scope::registry_of(document, id))

@@ -131,11 +131,14 @@ pub enum Problem {
     /// Images that only the tool which reads the file can list.
     #[error("images that are looked up elsewhere and are not listed here")]
     NotListed,
+    /// A chart or another artifact in a registry, which is not an image.
+    #[error("an OCI artifact, which is not an image")]
+    OciArtifact,
     /// A repository whose tags are chosen when it is read.
     #[error("a repository whose tags only its registry knows")]
     TagsOfRegistry,
     /// An image's name that is completed elsewhere.
-    #[error("an image name without registry and tag, completed by something else")]
+    #[error("an image name without a tag")]
     BareName,
     /// A registry, or registry and tag, without the names that go after it.
     #[error("a registry without image names")]
@@ -170,6 +173,7 @@ impl Problem {
                 | Self::UnknownForm
                 | Self::OtherFiles
                 | Self::NotListed
+                | Self::OciArtifact
         )
     }
 
@@ -227,6 +231,7 @@ impl Problem {
             Self::OtherFiles => "give the output of `kubectl kustomize`, or those files as well",
             Self::NotListed => "let that tool list them, and give its list",
             Self::TagsOfRegistry => "name the tags",
+            Self::OciArtifact => "carry it by other means and edit the address by hand",
             Self::KeyTwice(_) => "remove one of them",
             Self::NoNames => "name the images yourself",
             Self::NoField(_) => "add the field to the file",

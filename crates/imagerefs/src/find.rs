@@ -5,6 +5,7 @@ use crate::error::{FindError, Problem};
 use crate::form;
 use crate::list;
 use crate::occurrence::{Found, InputKind};
+use crate::settings;
 use crate::text::Text;
 use crate::tree::{Document, Documents};
 use crate::walk::Walk;
@@ -31,6 +32,9 @@ pub fn find(name: &str, bytes: &[u8]) -> Result<Found, FindError> {
 /// # Errors
 /// The same as [`find`]'s.
 pub(crate) fn find_in(text: &Text<'_>) -> Result<Found, FindError> {
+    if settings::is_settings(text) {
+        return Ok(settings::scan(text));
+    }
     if list::is_list(text) {
         return list::scan(text);
     }
@@ -51,6 +55,11 @@ pub(crate) fn find_in(text: &Text<'_>) -> Result<Found, FindError> {
     let mut found = found.unwrap_or_else(|| Found::new(InputKind::Empty));
     found.sort();
     Ok(found)
+}
+
+/// Whether a text is YAML rather than lines.
+pub(crate) fn is_yaml(text: &Text<'_>) -> bool {
+    !settings::is_settings(text) && !list::is_list(text)
 }
 
 /// The first keys of a document, for a message.

@@ -118,6 +118,7 @@ pub(crate) fn read(walk: &mut Walk<'_, '_>, form: InputKind) -> Result<(), FindE
             walk.run()
         }
         InputKind::Empty
+        | InputKind::Settings
         | InputKind::Manifests
         | InputKind::Values
         | InputKind::ZarfPackage

@@ -1,11 +1,13 @@
 //! What no API defines: fields of custom resources and of values files.
 
+use sealift_oci::Reference;
+
 use crate::check::{check, fully_qualified, has_host, has_selector, short_reference, split_tag};
 use crate::error::{FindError, Problem};
 use crate::occurrence::Kind;
 use crate::text::trim;
 use crate::tree::Id;
-use crate::walk::{Mode, Segment, Walk};
+use crate::walk::{Mode, Segment, Walk, image_key};
 
 /// Most references inside one longer text that are listed.
 const MAX_LISTED: usize = 16;
@@ -37,11 +39,15 @@ impl Walk<'_, '_> {
             }
             return;
         }
-        if !text.contains('/') {
+        if trimmed.contains(char::is_whitespace) {
+            self.several_lines(id, text, kind);
             return;
         }
-        if trimmed.contains(char::is_whitespace) {
-            self.longer_text(id, trimmed);
+        if trimmed.starts_with("oci://") {
+            self.leave(id, trimmed, Problem::OciArtifact);
+            return;
+        }
+        if !text.contains('/') {
             return;
         }
         let mut found = Vec::new();
@@ -76,6 +82,27 @@ impl Walk<'_, '_> {
         let keys = self.keys().take(3).map(str::to_ascii_lowercase);
         keys.into_iter()
             .any(|key| WORDS.iter().any(|word| key.contains(word)))
+    }
+
+    /// A text of several lines or words: settings such as `SIDE_IMAGE=team/side:v1`, names with a tag one a
+    /// line, or anything else, in which references are listed.
+    fn several_lines(&mut self, id: Id, text: &str, kind: Kind) {
+        let lines = lines_of(text);
+        let settings = lines.iter().filter_map(|&(at, line)| {
+            let (start, reference) = setting(line)?;
+            Some((at + start..at + line.len(), reference))
+        });
+        for (within, reference) in settings.take(MAX_APART.1) {
+            self.report(id, within, reference, kind);
+        }
+        if lines.iter().all(|(_, line)| short_reference(line)) && !self.confidential {
+            for (_, line) in lines.iter().take(MAX_LISTED) {
+                self.leave(id, line, Problem::MayBeImage);
+            }
+        }
+        let rest = lines.iter().filter(|(_, line)| setting(line).is_none());
+        let rest: Vec<&str> = rest.map(|(_, line)| *line).collect();
+        self.longer_text(id, &rest.join("\n"));
     }
 
     fn longer_text(&mut self, id: Id, text: &str) {
@@ -162,12 +189,9 @@ impl Walk<'_, '_> {
         if self.found.len() == before
             && let Some(name) = self.filled(item, "name")
             && !self.seen.contains(&name)
-            && let Some(text) = document.text(name)
-            && check(text).is_ok()
+            && document.text(name).is_some_and(|text| check(text).is_ok())
         {
-            self.within(Segment::Key("name"), |walk| {
-                walk.leave(name, text, Problem::BareName);
-            });
+            self.within(Segment::Key("name"), |walk| walk.listed(name, mode.field()));
         }
         Ok(())
     }
@@ -242,12 +266,7 @@ impl Walk<'_, '_> {
         let Some(text) = document.text(id) else {
             return;
         };
-        let lines = tokens(text, |c| c == '\n' || c == '\r');
-        let lines: Vec<_> = lines
-            .into_iter()
-            .map(|(start, line)| (start + line.len() - line.trim_start().len(), line.trim()))
-            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-            .collect();
+        let lines = lines_of(text);
         let all = lines
             .iter()
             .all(|(_, line)| has_selector(line) && check(line).is_ok());
@@ -386,6 +405,27 @@ fn is_address(text: &str) -> bool {
     let (name, tag) = split_tag(text);
     let port = tag.is_some_and(|tag| tag.parse::<u16>().is_ok_and(|port| port > 99));
     port && !name.contains('/')
+}
+
+/// `SIDE_IMAGE=team/side:v1`: where the reference begins, and it.
+fn setting(line: &str) -> Option<(usize, Reference)> {
+    let (name, value) = line.split_once('=')?;
+    let image = image_key(name.trim()) && has_selector(value);
+    let reference = check(value).ok().filter(|_| image)?;
+    Some((line.len() - value.len(), reference))
+}
+
+/// The lines of a text that are neither blank nor comments, without blanks around them, with where they
+/// begin.
+fn lines_of(text: &str) -> Vec<(usize, &str)> {
+    let lines = tokens(text, |c| c == '\n' || c == '\r').into_iter();
+    lines
+        .map(|(start, line)| {
+            let blanks = line.len() - line.trim_start().len();
+            (start + blanks, line.trim())
+        })
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 /// The pieces of `text` between characters that end one, with where they begin.

@@ -30,6 +30,7 @@ mod report;
 mod rewrite;
 mod scalar;
 mod secret;
+mod settings;
 mod stored;
 mod text;
 mod tree;

@@ -1,5 +1,9 @@
 //! Plain lists: one reference a line, `#` comments, blank lines.
 
+use std::ops::Range;
+
+use sealift_oci::Reference;
+
 use crate::check::check;
 use crate::error::FindError;
 use crate::occurrence::{Found, InputKind, Kind, Occurrence, Site};
@@ -27,36 +31,51 @@ pub(crate) fn is_list(text: &Text<'_>) -> bool {
 pub(crate) fn scan(text: &Text<'_>) -> Result<Found, FindError> {
     let mut found = Found::new(InputKind::List);
     let mut at = 0;
-    for (index, line) in text.body.split_inclusive('\n').enumerate() {
+    for line in text.body.split_inclusive('\n') {
         let content = without_comment(line);
         let written = content.trim();
         if !written.is_empty() {
             let start = at + (content.len() - content.trim_start().len());
             let reference =
                 check(written).map_err(|problem| text.error(start, written, problem))?;
-            let span = text.base + start..text.base + start + written.len();
-            let scalar = Scalar {
-                raw: span.clone(),
-                style: Style::Line,
-                value: written.into(),
-                places: 1,
-            };
-            found.occurrences.push(Occurrence {
-                reference,
-                text: written.to_owned(),
-                span,
-                line: index + 1,
-                column: text.position(start).1,
-                document: 1,
-                object: None,
-                path: String::new(),
-                kind: Kind::ListLine,
-                site: Site::Whole(scalar, 0..written.len()),
-            });
+            let at = start..start + written.len();
+            found
+                .occurrences
+                .push(entry(text, at, reference, Kind::ListLine));
         }
         at += line.len();
     }
     Ok(found)
+}
+
+/// A reference in a plain text, at these bytes of its body.
+pub(crate) fn entry(
+    text: &Text<'_>,
+    at: Range<usize>,
+    reference: Reference,
+    kind: Kind,
+) -> Occurrence {
+    let written = &text.body[at.clone()];
+    let (line, column) = text.position(at.start);
+    let span = text.base + at.start..text.base + at.end;
+    let scalar = Scalar {
+        raw: span.clone(),
+        style: Style::Line,
+        value: written.into(),
+        places: 1,
+    };
+    Occurrence {
+        reference,
+        text: written.to_owned(),
+        span,
+        line,
+        column,
+        document: 1,
+        object: None,
+        path: String::new(),
+        kind,
+        site: Site::Whole(scalar, 0..written.len()),
+    }
 }
 
 /// Cuts a comment: `#` at the start or after white space.

@@ -79,6 +79,8 @@ pub enum InputKind {
     RkeCluster,
     /// What `skopeo sync --src yaml` reads.
     SkopeoSync,
+    /// Settings for a shell or a program: `NAME=value`, one a line.
+    Settings,
     /// A chart's `Chart.yaml`.
     HelmChart,
     /// A Helm values file, or other YAML whose form is not known.
@@ -103,6 +105,7 @@ impl InputKind {
             Self::KubeKeyManifest => "kubekey-manifest",
             Self::RkeCluster => "rke-cluster",
             Self::SkopeoSync => "skopeo-sync",
+            Self::Settings => "settings",
             Self::HelmChart => "helm-chart",
             Self::Values => "values",
             Self::Empty => "empty",
@@ -124,6 +127,7 @@ impl InputKind {
             Self::KubeKeyManifest => "a KubeKey manifest",
             Self::RkeCluster => "an RKE cluster configuration",
             Self::SkopeoSync => "a skopeo sync source",
+            Self::Settings => "settings of the form NAME=value",
             Self::HelmChart => "a Helm chart's Chart.yaml",
             Self::Values => "YAML of no known form",
             Self::Empty => "an empty file",

@@ -218,7 +218,7 @@ fn is_word(value: &str) -> bool {
 }
 
 /// Whether a dotted name, as charts' parameters have, is a part of an image and not all of it.
-fn part_of_image(name: &str) -> bool {
+pub(crate) fn part_of_image(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let (above, last) = lower.rsplit_once('.').unwrap_or_default();
     above.contains("image")

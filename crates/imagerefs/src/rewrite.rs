@@ -17,8 +17,7 @@ use sealift_oci::{Digest, Reference};
 use crate::edit::{Edit, RewriteError, splice};
 use crate::encoding::decode;
 use crate::error::{FindError, Problem};
-use crate::find::find_in;
-use crate::list::is_list;
+use crate::find::{find_in, is_yaml};
 use crate::occurrence::{Found, InputKind, NotUnderstood, Occurrence};
 use crate::text::Text;
 
@@ -87,7 +86,7 @@ pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<R
     let (decoded, _) = decode(bytes, name)?;
     let text = Text::new(&decoded, name)?;
     let found = find_in(&text)?;
-    let mut plan = Rewrite::new(&found, Digest::sha256(bytes), !is_list(&text));
+    let mut plan = Rewrite::new(&found, Digest::sha256(bytes), is_yaml(&text));
     let mut places = group::Places::default();
     for (complete, occurrence) in both(found) {
         let answer = if complete {

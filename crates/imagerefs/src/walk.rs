@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::check::Placeholder;
+use crate::check::{Placeholder, check, fully_qualified, has_host};
 use crate::compose::Scope;
 use crate::error::{FindError, Problem};
 use crate::form::is_patch;
 use crate::occurrence::{Found, Kind};
+use crate::pod::part_of_image;
 use crate::text::Text;
 use crate::tree::{Document, Id};
 
@@ -205,7 +206,8 @@ impl<'a, 't> Walk<'a, 't> {
     fn mapping(&mut self, id: Id, mode: Mode, top: bool) -> Result<(), FindError> {
         let document = self.document;
         let outer = self.scope;
-        let taken = if matches!(mode, Mode::Custom | Mode::Values) {
+        let custom = matches!(mode, Mode::Custom | Mode::Values);
+        let taken = if custom {
             self.scope = self.scope(id);
             self.fields(id, mode)
         } else {
@@ -215,7 +217,7 @@ impl<'a, 't> Walk<'a, 't> {
             let Some(key) = document.scalar(key) else {
                 continue;
             };
-            if taken.contains(&value) {
+            if taken.contains(&value) || (custom && self.is_copy(id, key, value)) {
                 continue;
             }
             self.within(Segment::Key(key), |walk| match key {
@@ -261,6 +263,22 @@ impl<'a, 't> Walk<'a, 't> {
         }
     }
 
+    /// Whether a pair says from where to where images are copied: a reference as key, and another one or
+    /// several as value. The key is listed; the value does not exist yet.
+    fn is_copy(&mut self, id: Id, key: &'a str, value: Id) -> bool {
+        let document = self.document;
+        let image = |text: &str| text.contains('/') && has_host(text) && check(text).is_ok();
+        let to = document.text(value).is_some_and(image);
+        let mut items = document.sequence(value).iter();
+        let several = items.any(|item| document.text(*item).is_some_and(image));
+        // A label's key and value look like this too.
+        if !image(key) || !(to || (several && fully_qualified(key).is_some())) {
+            return false;
+        }
+        self.leave(id, key, Problem::MayBeImage);
+        true
+    }
+
     /// An image that is mounted: a mapping with a reference and nothing else but a policy.
     fn is_volume(&self, value: Id) -> bool {
         let document = self.document;
@@ -293,6 +311,12 @@ impl<'a, 't> Walk<'a, 't> {
             // oc-mirror: what it must not copy.
         } else if scalar && image_key(key) {
             self.image_field(key, value, mode.field());
+        } else if scalar && key.contains('.') && part_of_image(key) {
+            let text = document.text(value).unwrap_or_default();
+            if !text.is_empty() {
+                let problem = Problem::Undecided("a parameter sets one part of a reference");
+                self.leave(value, &format!("{key}: {text}"), problem);
+            }
         } else if images_key(key) {
             return self.images(value, mode);
         } else {

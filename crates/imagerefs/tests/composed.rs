@@ -111,6 +111,17 @@ const JOINED: &[(&str, &str, &str)] = &[
         "quay.io/t/a:v1",
         "image: {ref: 'r.corp:5000/m/t/a:v1'}",
     ),
+    // ingress-nginx, Kyverno.
+    (
+        "global: {image: {registry: quay.io}}\na: {image: {image: t/a, tag: v1}}",
+        "quay.io/t/a:v1",
+        "global: {image: {registry: r.corp:5000}}\na: {image: {image: m/t/a, tag: v1}}",
+    ),
+    (
+        "image: {registry: ~, defaultRegistry: reg.kyverno.io, repository: t/a, tag: v1}",
+        "reg.kyverno.io/t/a:v1",
+        "image: {registry: ~, defaultRegistry: r.corp:5000, repository: m/t/a, tag: v1}",
+    ),
     // NVIDIA's GPU operator.
     (
         "driver: {repository: nvcr.io/t, image: a, version: 450.80.02}",
@@ -162,7 +173,10 @@ fn fields_that_no_rule_joins_are_listed_and_left() {
         "registry: quay.io\na: {image: t/a, tag: v1}",
         "registry: quay.io\na: {image: 't/a:v1'}",
         "global: {registry: quay.io}\nimage: {repository: t/a, tag: v1}",
-        "global: {image: {registry: quay.io}}\na: {image: {repository: t/a, tag: v1}}",
+        "global: {image: {registry: quay.io}}\na: {image: {registry: r.io, repository: t/a, tag: v1}}",
+        "image: {registry: '', repository: '', name: a, tag: v1}",
+        "image: {registry: ~, repository: t/a, tag: v1}",
+        "image: {repository: ~, name: a, tag: v1}",
         "repository: nvcr.io/t\na: {image: a, version: v1}",
         // A part may be there twice.
         "image: {registry: quay.io, repository: quay.io/t/a, tag: v1}",

@@ -521,6 +521,60 @@ fn what_may_be_a_short_name_is_listed_wherever_it_is() {
 }
 
 #[test]
+fn what_is_copied_to_another_registry_is_listed_by_its_source() {
+    let found = found("quay.io/t/a: r.corp/t/a\ndocker.io/t/b:v1: [r.corp/t/b:v1]\n");
+    assert_eq!(references(&found), [""; 0]);
+    assert_eq!(
+        left(&found),
+        [
+            ("quay.io/t/a", &Problem::MayBeImage),
+            ("docker.io/t/b:v1", &Problem::MayBeImage)
+        ]
+    );
+}
+
+#[test]
+fn charts_in_registries_are_listed() {
+    let found = found(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nspec: {url: 'oci://ghcr.io/t/a', ref: {tag: v1}}\n",
+    );
+    assert_eq!(left(&found), [("oci://ghcr.io/t/a", &Problem::OciArtifact)]);
+}
+
+#[test]
+fn files_of_settings_are_read_and_rewritten_line_by_line() {
+    let text = "# versions\r\nTAG=v1\r\nexport NODE_IMAGE=quay.io/t/node:v1 # why\r\nSIDE_IMAGE=\"t/side:v2\"\r\nBASE_IMAGE=quay.io/t/base\nSHORT_IMAGE=busybox\nOTHER=quay.io/t/other:3\nTEMPLATE_IMAGE=t/x:${TAG}\n";
+    let found = found(text);
+    assert_eq!(found.input, InputKind::Settings);
+    assert_eq!(
+        references(&found),
+        ["quay.io/t/node:v1", "t/side:v2", "quay.io/t/other:3"]
+    );
+    assert_eq!(found.incomplete[0].text, "quay.io/t/base");
+    let texts: Vec<_> = left(&found).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(texts, ["busybox", "t/x:${TAG}"]);
+    let expected = text
+        .replace("quay.io/", "r.corp:5000/m/")
+        .replace("\"t/side", "\"r.corp:5000/m/t/side");
+    assert_eq!(rewritten(text), expected);
+}
+
+#[test]
+fn settings_and_lists_inside_of_texts_are_read() {
+    let found = found(
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  .env: |\n    SIDE_IMAGE=t/side:v1\n    OTHER=2\n  list: |\n    nginx:1.25\n    t/a:v7\n",
+    );
+    assert_eq!(references(&found), ["t/side:v1"]);
+    assert_eq!(
+        left(&found),
+        [
+            ("nginx:1.25", &Problem::MayBeImage),
+            ("t/a:v7", &Problem::MayBeImage)
+        ]
+    );
+}
+
+#[test]
 fn utf16_is_read_and_stays_utf16() {
     let list = "\u{feff}docker.io/a/b:v1\r\nquay.io/x/y:v2\r\n";
     let pod = "apiVersion: v1\r\nkind: Pod # é\r\nspec:\r\n  containers:\r\n  - image: quay.io/x/y:v2\r\n";

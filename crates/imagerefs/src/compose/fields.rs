@@ -2,7 +2,7 @@
 
 use super::Scope;
 use super::rules::{is_registry, is_source};
-use crate::check::{check, selector};
+use crate::check::{check, has_host, selector};
 use crate::occurrence::Piece;
 use crate::text::trim;
 use crate::tree::{Document, Id};
@@ -14,6 +14,8 @@ const REGISTRY: &[&str] = &[
     "image_registry",
     "registryHost",
 ];
+/// Kyverno: the registry if no other is set.
+const DEFAULT_REGISTRY: &[&str] = &["defaultRegistry"];
 /// Keys that are the registry only in a mapping that is an image's.
 const HOST: &[&str] = &["host", "hostname", "domain", "server"];
 /// Keys of the path between registry and name.
@@ -112,6 +114,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) digest: Option<(Piece, Field<'a>)>,
     pub(crate) use_digest: Option<Field<'a>>,
     pub(crate) modifier: Option<Field<'a>>,
+    /// A part of the name whose key has no value, so that it may be set elsewhere.
+    pub(crate) empty: Option<&'static str>,
     /// Whether there is a key for a tag, with or without a value.
     pub(crate) tag_key: bool,
     /// Whether some key says that the mapping is an image's.
@@ -134,9 +138,24 @@ impl<'a> Fields<'a> {
             field
         };
         let registry = one(REGISTRY, "two fields have a registry");
+        let registry = registry.or_else(|| reader.first(DEFAULT_REGISTRY).0);
         let repository = one(REPOSITORY, "two fields have a repository");
         let tag = one(TAG, "two fields have a tag");
         let image_field = reader.first(IMAGE).0;
+        let empty = |keys: &[&'static str]| {
+            keys.iter().any(|key| {
+                document
+                    .get(id, key)
+                    .is_some_and(|id| document.scalar(id).is_some())
+            })
+        };
+        let empty = if registry.is_none() && empty(REGISTRY) {
+            Some("the registry is left empty")
+        } else if repository.is_none() && empty(REPOSITORY) {
+            Some("the repository is left empty")
+        } else {
+            None
+        };
         let host = reader.first(HOST).0;
         let (registry, host) = if image {
             (registry.or(host), None)
@@ -159,17 +178,35 @@ impl<'a> Fields<'a> {
                 .0
                 .or_else(|| reader.first(more(IMAGE_MODIFIER)).0)
                 .filter(|field| !matches!(field.text, "true" | "false")),
+            empty,
             tag_key: TAG.iter().any(|key| document.get(id, key).is_some()),
             speaks_of_image: SPEAKS.iter().any(|key| document.get(id, key).is_some()),
             conflict,
         }
     }
 
+    /// Whether the fields are an image's if the mapping is.
+    pub(crate) fn is_engaged(&self) -> bool {
+        let mut names = self.names();
+        self.tag_key || self.repository.is_some() || names.any(|name| self.says_more(name))
+    }
+
+    /// Whether the name begins with a registry's host.
+    pub(crate) fn has_host(&self) -> bool {
+        let mut names = self.names();
+        names.next().is_some_and(|name| has_host(name.text))
+    }
+
+    /// The fields that may be the name, the likeliest first.
+    fn names(&self) -> impl Iterator<Item = &Field<'a>> {
+        let names = [&self.repository, &self.image, &self.name, &self.location];
+        names.into_iter().flatten()
+    }
+
     /// Whether the fields look like an image's although nothing says that they are: a name with a tag, or
     /// with a registry and a version.
     pub(crate) fn may_be_image(&self) -> bool {
-        let names = [&self.repository, &self.image, &self.name, &self.location];
-        let named = names.into_iter().flatten().any(|name| {
+        let named = self.names().any(|name| {
             let text = name.text.trim_matches('/');
             !is_source(text) && check(text).is_ok()
         });
@@ -185,13 +222,12 @@ impl<'a> Fields<'a> {
 
     /// Whether there is a part of a reference, but no name.
     pub(crate) fn lacks_name(&self) -> bool {
-        let names = [&self.repository, &self.image, &self.name, &self.location];
         let tagged = self.tag.as_ref().is_some_and(|tag| !tag.is_version());
         let digest = self
             .digest
             .as_ref()
             .is_some_and(|(_, field)| !field.text.is_empty());
-        names.into_iter().all(Option::is_none) && (self.registry.is_some() || tagged || digest)
+        self.names().next().is_none() && (self.registry.is_some() || tagged || digest)
     }
 
     /// Whether something besides `name` is there to make a reference of: a registry, a tag, a digest.

@@ -11,6 +11,8 @@ use crate::occurrence::Piece;
 pub(crate) struct Context {
     /// Its key, or the one above, says that it is about an image.
     pub(crate) image: bool,
+    /// It is in `global`, so that it is for all images.
+    pub(crate) global: bool,
     /// It is part of Helm values rather than of a custom resource.
     pub(crate) values: bool,
     /// A mapping around it names a registry that no rule applies here.
@@ -36,7 +38,7 @@ type Base<'f, 'a> = Result<Option<Vec<(Piece, &'f Field<'a>)>>, &'static str>;
 /// Decides which of `fields` make a reference.
 pub(crate) fn decide<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Decision<'f, 'a> {
     match base(fields, context) {
-        Ok(None) if context.image && fields.lacks_name() => {
+        Ok(None) if context.image && !context.global && fields.lacks_name() => {
             Decision::Undecided("no field has the name")
         }
         Ok(None) if !context.image && fields.may_be_image() => {
@@ -189,6 +191,12 @@ fn complete<'f, 'a>(
     let alone = pieces.len() == 1;
     if alone && !has_host(first) && context.registry_elsewhere {
         return Err("a registry is set elsewhere in the file");
+    }
+    if let Some(reason) = fields.empty
+        && alone
+        && !has_host(first)
+    {
+        return Err(reason);
     }
     let gpu = pieces
         .first()

@@ -12,6 +12,7 @@ pub(crate) const SEEDS: &[&str] = &[
     "apiVersion: v1\nkind: Secret\nstringData:\n  a.yaml: |\n    apiVersion: v1\n    kind: ConfigMap\n    data:\n      X_IMAGE: t/a:v1\n      b.yaml: |\n        kind: Pod\n        apiVersion: v1\n        spec: {containers: [{image: quay.io/a/b:1}]}\n  cni: quay.io/c/d:2\n",
     "driver:\n  repository: nvcr.io/nvidia\n  image: driver\n  version: \"450\"\nimage: {registry: quay.io, org: t, name: a, tag: v1, digest: \"\"}\nb: {image: {repository: 'ghcr.io/t/b:v3@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', tag: ''}}\nmyImage: t/c\nmyImageTag: v2\nimages: [t/d:1, {source: 't/e:2', target: r/e}, a=t/f:3]\nlist-images: |\n  t/g:1\n  t/h:2\n",
     "quay.io:\n  images:\n    a/b: [\"1\", 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']\n    c/d: []\n---\nsystem_images: {etcd: 'r/e:v3'}\n",
+    "TAG=v1\nexport NODE_IMAGE=quay.io/t/node:v1 # why\r\nSIDE_IMAGE=\"t/side:v2\"\nBASE_IMAGE=quay.io/t/base\n",
 ];
 
 /// Pieces that mean something to YAML or to references.
