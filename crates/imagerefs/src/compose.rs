@@ -277,8 +277,6 @@ impl<'a> Walk<'a, '_> {
         }
         match check(&text) {
             Ok(reference) => self.settle(pieces, reference, text, mode),
-            // A repository of charts or sources.
-            Err(Problem::Url | Problem::Credentials) if self.key() == Some("repository") => {}
             Err(problem) => self.leave(name, &text, problem),
         }
     }

@@ -6,7 +6,7 @@ use crate::check::fully_qualified;
 use crate::error::FindError;
 use crate::form;
 use crate::occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence, Site};
-use crate::scalar::{Locator, Scalar};
+use crate::scalar::{Locator, Scalar, Style};
 use crate::text::{Text, trim};
 use crate::tree::{Documents, Id};
 use crate::walk::Walk;
@@ -113,7 +113,10 @@ impl Walk<'_, '_> {
         let (line, column) = self.text.position(span.start);
         let whole = matches!(occurrence.site, Site::Whole(..));
         let literal = inner.value.get(occurrence.span.clone()) == Some(&occurrence.text);
-        let site = if place.is_some() && whole && literal {
+        // A text in quotes can be written anew, a block only where it says what it means letter for letter.
+        let quoted = matches!(inner.scalar.style, Style::Single | Style::Double);
+        let writable = place.is_some() || (quoted && inner.locator.is_some());
+        let site = if writable && whole && literal {
             Site::Whole(inner.scalar.clone(), occurrence.span.clone())
         } else {
             Site::Fixed

@@ -111,7 +111,10 @@ impl Walk<'_, '_> {
         let Some(&(_, name)) = name else {
             return;
         };
-        if !self.seen.insert(name) {
+        self.seen.insert(name);
+        // A merged mapping may have the same name with another tag.
+        let ids = pieces.iter().map(|(_, id)| *id).collect();
+        if !self.joined.insert(ids) {
             return;
         }
         let scalars = pieces.iter().filter_map(|&(piece, id)| {

@@ -54,6 +54,8 @@ pub(crate) struct Walk<'a, 't> {
     pub(crate) scope: Scope,
     /// Nodes that were reported or gone through; what is anchored is met again at each alias.
     pub(crate) seen: HashSet<Id>,
+    /// Fields that were reported together.
+    pub(crate) joined: HashSet<Vec<Id>>,
     /// How many scalars of other documents the text is inside of.
     pub(crate) depth: usize,
     /// Whether nothing of the text may be repeated but references: a Secret's.
@@ -76,6 +78,7 @@ impl<'a, 't> Walk<'a, 't> {
             object: None,
             scope: Scope::default(),
             seen: HashSet::new(),
+            joined: HashSet::new(),
             depth: 0,
             confidential: false,
             kustomize: false,

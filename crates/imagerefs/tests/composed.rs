@@ -87,6 +87,11 @@ const JOINED: &[(&str, &str, &str)] = &[
         "image: {registry: r.corp:5000, project: m/t, name: a, digest: 'D'}",
     ),
     (
+        "image: {registry: quay.io, path: t, name: a, tag: v1}",
+        "quay.io/t/a:v1",
+        "image: {registry: r.corp:5000, path: m/t, name: a, tag: v1}",
+    ),
+    (
         "image: {host: quay.io, path: t/a, tag: v1}",
         "quay.io/t/a:v1",
         "image: {host: r.corp:5000, path: m/t/a, tag: v1}",
@@ -200,6 +205,7 @@ fn fields_that_no_rule_joins_are_listed_and_left() {
         "app: {host: quay.io, path: t/a, digest: 'sha256:1'}",
         "list: [{name: nginx, tag: '1.25'}]",
         "image: {tag: v1}",
+        "image: {uri: quay.io/t/a, tag: v1}",
         "controller: {image: {registry: quay.io}}",
         // The registry is set for all images.
         "image: {registry: quay.io}\na: {image: {repository: t/a, tag: v1}}",
@@ -327,6 +333,23 @@ fn what_helm_prints_another_way_is_not_given_out() {
         let found = found(&format!("image: {{repository: t/a, tag: {tag}}}"));
         assert_eq!(found.occurrences.len(), 1, "{tag}");
     }
+}
+
+#[test]
+fn a_registry_that_is_an_address_of_the_web_is_listed() {
+    let found = found("image: {registry: 'https://quay.io', repository: t/a, tag: v1}");
+    assert_eq!(references(&found), [""; 0]);
+    assert_eq!(found.not_understood[0].problem, Problem::Url);
+}
+
+#[test]
+fn a_merged_mapping_with_another_tag_is_another_reference() {
+    let text = "a: {image: &i {repository: quay.io/t/a, tag: v1}}\nb: {image: *i}\nc: {image: {<<: *i, tag: v2}}\n";
+    assert_eq!(
+        references(&found(text)),
+        ["quay.io/t/a:v1", "quay.io/t/a:v2"]
+    );
+    assert_eq!(rewritten(text), text.replace("quay.io", "r.corp:5000/m"));
 }
 
 #[test]

@@ -419,6 +419,12 @@ fn short_names_in_config_maps_are_read_by_their_keys() {
 }
 
 #[test]
+fn manifests_in_texts_with_escapes_are_rewritten() {
+    let text = r#"{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: t/a:v1\n  - image: t/a:v1\n"}}"#;
+    assert_eq!(rewritten(text), text.replace("t/a:", "r.corp:5000/m/t/a:"));
+}
+
+#[test]
 fn manifests_are_found_three_texts_deep() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 't/deep:v1'}]}\n";
     let indent = |text: &str| format!("    {}\n", text.trim_end().replace('\n', "\n    "));

@@ -41,6 +41,16 @@ const IMAGE: &[&str] = &["image", "imageName", "image_name"];
 /// Keys that are the name only in a mapping that is an image's.
 const NAME: &[&str] = &["name"];
 const LOCATION: &[&str] = &["path", "imagePath"];
+/// Keys of a reference, as a rule all of it, in a mapping that is an image's.
+const WHOLE: &[&str] = &[
+    "ref",
+    "reference",
+    "uri",
+    "url",
+    "fullName",
+    "imageRef",
+    "imageUri",
+];
 /// Keys of the tag.
 const TAG: &[&str] = &["tag", "imageTag", "image_tag", "newTag"];
 /// Keys that are the tag if there is no other.
@@ -109,6 +119,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) image: Option<Field<'a>>,
     pub(crate) name: Option<Field<'a>>,
     pub(crate) location: Option<Field<'a>>,
+    pub(crate) whole: Option<Field<'a>>,
     pub(crate) tag: Option<Field<'a>>,
     /// May be an empty text in quotes, which is room for one.
     pub(crate) digest: Option<(Piece, Field<'a>)>,
@@ -162,14 +173,25 @@ impl<'a> Fields<'a> {
         } else {
             (registry, host)
         };
+        let location = reader.first(LOCATION).0;
+        let name = reader.first(NAME).0;
+        let named = repository.is_some() || image_field.is_some() || name.is_some();
+        let path = reader.first(PATH).0.or_else(|| reader.first(more(OWNER)).0);
+        // Beside a name, it is the path to it.
+        let (path, location) = if image && named {
+            (path.or(location), None)
+        } else {
+            (path, location)
+        };
         Self {
             registry,
             host,
-            path: reader.first(PATH).0.or_else(|| reader.first(more(OWNER)).0),
+            path,
             repository,
             image: image_field,
-            name: reader.first(NAME).0,
-            location: reader.first(LOCATION).0,
+            name,
+            location,
+            whole: reader.first(more(WHOLE)).0,
             tag: tag.or_else(|| reader.first(VERSION).0),
             digest: reader.digest(),
             use_digest: reader.first(&["useDigest"]).0,
@@ -227,7 +249,9 @@ impl<'a> Fields<'a> {
             .digest
             .as_ref()
             .is_some_and(|(_, field)| !field.text.is_empty());
-        self.names().next().is_none() && (self.registry.is_some() || tagged || digest)
+        self.names().next().is_none()
+            && self.whole.is_none()
+            && (self.registry.is_some() || tagged || digest)
     }
 
     /// Whether something besides `name` is there to make a reference of: a registry, a tag, a digest.
@@ -255,6 +279,7 @@ impl<'a> Fields<'a> {
             &self.image,
             &self.name,
             &self.location,
+            &self.whole,
             &self.tag,
             &self.modifier,
         ]

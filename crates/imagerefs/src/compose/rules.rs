@@ -71,12 +71,24 @@ fn base<'f, 'a>(fields: &'f Fields<'a>, context: Context) -> Base<'f, 'a> {
             let engaged = fields.says_more(name) || fields.tag_key || selector(name.text).is_some();
             engaged.then(|| below(fields, name)).transpose()
         }
+        (None, None, None) if fields.whole.is_some() && fields.location.is_none() => whole(fields),
         (None, None, None) => match &fields.location {
             Some(location) if context.image && fields.says_more(location) => {
                 below(fields, location).map(Some)
             }
             _ => Ok(None),
         },
+        _ => Ok(None),
+    }
+}
+
+/// A field that has all of a reference as a rule, such as `ref`. It is found like any other, unless another
+/// field adds to it.
+fn whole<'f, 'a>(fields: &'f Fields<'a>) -> Base<'f, 'a> {
+    match &fields.whole {
+        Some(whole) if selector(whole.text).is_none() && fields.says_more(whole) => {
+            Err("the reference may be complete or not")
+        }
         _ => Ok(None),
     }
 }
