@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use sealift_oci::Manifest;
-use sealift_registry::{Client, Pushed, Repository};
+use sealift_oci::{Descriptor, Manifest, media_type};
+use sealift_registry::{
+    Client, ClientOptions, Pushed, Repository, RetryPolicy, SessionStore, SparseIndex,
+};
 use sealift_testkit::real::RealRegistry;
 use sealift_testkit::{Artifact, Image};
 
+use crate::resuming::Store;
 use crate::support::{Blob, options};
 
 const LARGE: usize = 24 << 20;
@@ -171,5 +174,100 @@ fn damaged_content_reaches_no_real_registry() {
             assert!(repository.push_blob(&blob, &[]).is_err());
             assert_eq!(repository.head_blob(&blob.digest()).unwrap(), None);
         }
+    }
+}
+
+/// A run of its own, without retries, that keeps its upload sessions in `store`.
+fn run(address: SocketAddr, store: &Arc<Store>) -> Repository {
+    let client = Client::new(ClientOptions {
+        retry: RetryPolicy {
+            retries: 0,
+            ..RetryPolicy::default()
+        },
+        ..options()
+    });
+    let store: Arc<dyn SessionStore> = Arc::<Store>::clone(store);
+    client
+        .with_sessions(store)
+        .repository(&address.to_string(), "a/b")
+        .unwrap()
+}
+
+/// How many bytes are sent for a blob whose upload breaks after `broken_after` in a first run.
+fn sent_in_two_runs(registry: &RealRegistry, blob: &Blob, broken_after: u64) -> u64 {
+    let store = Arc::<Store>::default();
+    let line = Line::to(registry.address(), &[broken_after]);
+    assert!(run(line.address, &store).push_blob(blob, &[]).is_err());
+    assert_eq!(store.all().len(), 1);
+    let pushed = run(line.address, &store).push_blob(blob, &[]).unwrap();
+    assert_eq!(pushed, Pushed::Sent);
+    assert_eq!(store.all(), []);
+    assert_eq!(content(&at(registry.address(), "a/b"), blob), blob.bytes());
+    line.sent.load(Ordering::Relaxed)
+}
+
+#[test]
+fn distribution_3_resumes_an_upload_in_a_later_run() {
+    let Some(registry) = RealRegistry::distribution3() else {
+        return;
+    };
+    let blob = Blob::filled("two runs", LARGE);
+    let sent = sent_in_two_runs(&registry, &blob, 16 << 20);
+    assert!(sent < blob.size() + (8 << 20), "{sent}");
+}
+
+#[test]
+fn distribution_2_gets_an_upload_again_in_a_later_run() {
+    let Some(registry) = RealRegistry::distribution2() else {
+        return;
+    };
+    let blob = Blob::filled("two runs", LARGE);
+    let sent = sent_in_two_runs(&registry, &blob, 16 << 20);
+    assert!(sent > blob.size(), "{sent}");
+}
+
+#[test]
+fn real_registries_take_one_manifest_from_many_clients_at_once() {
+    for registry in [RealRegistry::distribution2(), RealRegistry::distribution3()]
+        .into_iter()
+        .flatten()
+    {
+        for round in 0..20 {
+            let image = Artifact::new(&format!("application/x{round}"))
+                .file("text/plain", "f", *b"text")
+                .make();
+            let manifest = parsed(&image);
+            let repository = at(registry.address(), "a/b");
+            for bytes in [&b"text"[..], b"{}"] {
+                repository.push_blob(&Blob::new(bytes), &[]).unwrap();
+            }
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        at(registry.address(), "a/b")
+                            .put_manifest(&manifest.digest().to_string(), &manifest)
+                            .unwrap();
+                    });
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn real_registries_refuse_an_index_whose_children_are_absent() {
+    for registry in [RealRegistry::distribution2(), RealRegistry::distribution3()]
+        .into_iter()
+        .flatten()
+    {
+        let repository = at(registry.address(), "a/b");
+        let index = serde_json::json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_INDEX,
+            "manifests": [Descriptor::of(media_type::OCI_MANIFEST, b"absent")],
+        });
+        let index = Manifest::parse(index.to_string().into_bytes(), None).unwrap();
+        let stored = repository.put_sparse_index("v1", &index).unwrap();
+        assert!(matches!(stored, SparseIndex::Refused));
+        assert_eq!(repository.accepts_sparse_indexes(), Some(false));
     }
 }

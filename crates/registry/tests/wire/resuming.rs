@@ -16,10 +16,10 @@ const SIZE: usize = 6 << 20;
 
 /// Keeps sessions in memory, as a loader keeps them in a file.
 #[derive(Default)]
-struct Store(Mutex<HashMap<Digest, UploadSession>>);
+pub(crate) struct Store(Mutex<HashMap<Digest, UploadSession>>);
 
 impl Store {
-    fn all(&self) -> Vec<UploadSession> {
+    pub(crate) fn all(&self) -> Vec<UploadSession> {
         self.0.lock().unwrap().values().cloned().collect()
     }
 }
