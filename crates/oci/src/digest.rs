@@ -221,15 +221,26 @@ fn nibble(character: u8) -> Option<u8> {
     }
 }
 
-/// What an error shows of a text from outside: enough to find it, never all of it.
+/// What an error shows of a text from outside: enough to find it, not all of it, and no password.
 pub(crate) fn shorten(text: &str) -> String {
     const SHOWN: usize = 100;
+    let text = &without_password(text);
     if text.chars().count() <= SHOWN {
         return text.to_owned();
     }
     let mut short: String = text.chars().take(SHOWN).collect();
     short.push('…');
     short
+}
+
+/// `text` without what looks like `user:password@` before a host; a digest after the `@` is left alone.
+fn without_password(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, after)) if before.contains(':') && !after.starts_with("sha") => {
+            format!("***@{after}")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 impl Serialize for Digest {
@@ -288,6 +299,18 @@ mod tests {
 
     const EMPTY_OBJECT: &str =
         "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
+    #[test]
+    fn an_error_shows_no_password_of_a_text() {
+        for (text, shown) in [
+            ("me:canary@r.corp/x:v1", "***@r.corp/x:v1"),
+            ("https://me:ca/na@ry@r.corp/", "***@r.corp/"),
+            ("r.corp:5000/x@sha256:abc", "r.corp:5000/x@sha256:abc"),
+            ("mail@r.corp", "mail@r.corp"),
+        ] {
+            assert_eq!(shorten(text), shown);
+        }
+    }
 
     #[test]
     fn a_digest_prints_as_it_was_read() {

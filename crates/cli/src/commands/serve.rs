@@ -25,13 +25,21 @@ pub(crate) struct ServeArgs {
     /// The bundle
     bundle: PathBuf,
     /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = listen_address)]
     listen: String,
     #[command(flatten)]
     naming: NamingArgs,
     /// Do not tell each request
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// An address has no user and no password, which no message may repeat.
+fn listen_address(text: &str) -> Result<String, &'static str> {
+    if text.contains('@') {
+        return Err("it contains an @ (expected ADDR:PORT)");
+    }
+    Ok(text.to_owned())
 }
 
 pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {

@@ -15,7 +15,7 @@ impl From<Error> for ErrorKind {
     fn from(error: Error) -> Self {
         match error {
             Error::Timeout(timeout) => timed_out(timeout),
-            Error::HostNotFound => Self::Connect("no such host".to_owned()),
+            Error::HostNotFound => Self::Connect("the host's name cannot be resolved".to_owned()),
             Error::Io(error) => from_io(&error),
             Error::Tls(words) => TlsError::Other(words.to_owned()).into(),
             Error::LargeResponseHeader(_, limit) => {

@@ -26,12 +26,19 @@ impl Resolver for HostResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let system = DefaultResolver::default();
+        // The system's errors have no kind: whatever it says, there is no address.
+        let system = |uri| {
+            let found = DefaultResolver::default().resolve(uri, config, timeout);
+            found.map_err(|error| match error {
+                Error::Io(_) => Error::HostNotFound,
+                error => error,
+            })
+        };
         match self {
-            Self::Any => system.resolve(uri, config, timeout),
-            Self::Proxy(proxy) => system.resolve(proxy, config, timeout),
+            Self::Any => system(uri),
+            Self::Proxy(proxy) => system(proxy),
             Self::Remote => {
-                let all = system.resolve(uri, config, timeout)?;
+                let all = system(uri)?;
                 let mut remote = self.empty();
                 for address in all.iter().filter(|address| !is_local(address.ip())) {
                     remote.push(*address);
