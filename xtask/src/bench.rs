@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use sealift_testkit::real::{RealRegistry, require};
 
 use crate::binary::sealift;
 use images::{Image, TAG};
 
-/// What to measure.
+/// What to measure: transfers, unless something else is named.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How large the layers are together, in megabytes; shared ones, which are stored once, count for
     /// each image
     #[arg(long, default_value_t = 800)]
@@ -30,6 +33,13 @@ pub(crate) struct BenchArguments {
     runs: usize,
 }
 
+/// Benchmarks besides that of transfers.
+#[derive(Subcommand)]
+enum Other {
+    /// Measure the crate relate on programs and libraries in two versions
+    Relate(crate::relate::RelateArguments),
+}
+
 /// One measured thing.
 struct Row {
     what: &'static str,
@@ -38,6 +48,9 @@ struct Row {
 }
 
 pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Box<dyn Error>> {
+    if let Some(Other::Relate(arguments)) = &arguments.other {
+        return crate::relate::run(arguments);
+    }
     let folder = tempfile::tempdir()?;
     let bench = Bench {
         sealift: sealift()?,

@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod ingest;
 mod regzip;
+mod relate;
 mod wire;
 mod workspace;
 

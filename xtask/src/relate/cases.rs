@@ -1,0 +1,249 @@
+//! What is measured: programs of Go built through the module proxy, and files of Debian packages in two versions. All is
+//! kept in a folder below `target/`.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sealift_testkit::real::{require, skipped};
+
+use crate::workspace::root;
+
+/// A file to encode, given others.
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) new: PathBuf,
+    pub(super) bases: Vec<PathBuf>,
+    /// What a registry would store: the file with compressed debug sections, if it has any.
+    pub(super) shipped: PathBuf,
+}
+
+/// A program of Go: its module, version and package, and for which architecture.
+struct Program {
+    name: &'static str,
+    module: &'static str,
+    version: &'static str,
+    package: &'static str,
+    arch: &'static str,
+}
+
+const REGISTRY_TOOLS: &str = "github.com/google/go-containerregistry";
+
+const PROGRAMS: [Program; 9] = [
+    kubernetes(
+        "apiextensions-old",
+        "k8s.io/apiextensions-apiserver",
+        "v0.33.3",
+    ),
+    kubernetes("apiextensions", "k8s.io/apiextensions-apiserver", "v0.33.4"),
+    kubernetes("aggregator", "k8s.io/kube-aggregator", "v0.33.4"),
+    kubernetes("sample-controller", "k8s.io/sample-controller", "v0.33.4"),
+    helm("helm-old", "v3.18.5"),
+    helm("helm", "v3.18.6"),
+    crane(
+        "crane-arm64",
+        "github.com/google/go-containerregistry/cmd/crane",
+        "arm64",
+    ),
+    crane(
+        "gcrane-arm64",
+        "github.com/google/go-containerregistry/cmd/gcrane",
+        "arm64",
+    ),
+    crane(
+        "crane",
+        "github.com/google/go-containerregistry/cmd/crane",
+        "amd64",
+    ),
+];
+
+const fn kubernetes(name: &'static str, module: &'static str, version: &'static str) -> Program {
+    Program {
+        name,
+        module,
+        version,
+        package: module,
+        arch: "amd64",
+    }
+}
+
+const fn helm(name: &'static str, version: &'static str) -> Program {
+    Program {
+        name,
+        module: "helm.sh/helm/v3",
+        version,
+        package: "helm.sh/helm/v3/cmd/helm",
+        arch: "amd64",
+    }
+}
+
+const fn crane(name: &'static str, package: &'static str, arch: &'static str) -> Program {
+    Program {
+        name,
+        module: REGISTRY_TOOLS,
+        version: "v0.20.6",
+        package,
+        arch,
+    }
+}
+
+/// Cases: name, the program, the programs that it is given, whether all are stripped.
+const CASES: [(&str, &str, &[&str], bool); 8] = [
+    ("sibling, close", "aggregator", &["apiextensions"], false),
+    ("sibling, distant", "helm", &["apiextensions"], false),
+    (
+        "sibling, given two",
+        "helm",
+        &["sample-controller", "aggregator"],
+        false,
+    ),
+    ("sibling, stripped", "helm", &["apiextensions"], true),
+    ("next patch", "apiextensions", &["apiextensions-old"], false),
+    ("next patch", "helm", &["helm-old"], false),
+    ("sibling, arm64", "gcrane-arm64", &["crane-arm64"], false),
+    ("arm64 given amd64", "crane-arm64", &["crane"], false),
+];
+
+/// Debian packages: name, older and newer version, and the file in both.
+const PACKAGES: [(&str, &str, &str, &str); 7] = [
+    (
+        "libssl3",
+        "3.0.17-1~deb12u2",
+        "3.0.20-1~deb12u2",
+        "usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+    ),
+    (
+        "libc6",
+        "2.36-9+deb12u7",
+        "2.36-9+deb12u14",
+        "lib/x86_64-linux-gnu/libc.so.6",
+    ),
+    (
+        "git",
+        "1:2.39.5-0+deb12u2",
+        "1:2.39.5-0+deb12u3",
+        "usr/bin/git",
+    ),
+    (
+        "perl-base",
+        "5.36.0-7+deb12u3",
+        "5.36.0-7+deb12u4",
+        "usr/bin/perl",
+    ),
+    (
+        "python3.11-minimal",
+        "3.11.2-6+deb12u8",
+        "3.11.2-6+deb12u9",
+        "usr/bin/python3.11",
+    ),
+    (
+        "nginx",
+        "1.22.1-9+deb12u9",
+        "1.22.1-9+deb12u11",
+        "usr/sbin/nginx",
+    ),
+    (
+        "librsvg2-2",
+        "2.54.7+dfsg-1~deb12u1",
+        "2.54.7+dfsg-1~deb12u2",
+        "usr/lib/x86_64-linux-gnu/librsvg-2.so.2.48.0",
+    ),
+];
+
+/// All cases that this machine can have.
+pub(super) fn all() -> Result<Vec<Case>, Box<dyn Error>> {
+    let folder = root().join("target/relate-bench");
+    fs::create_dir_all(&folder)?;
+    let mut cases = Vec::new();
+    if require("go").is_some() {
+        for (name, new, bases, stripped) in CASES {
+            let flags = if stripped {
+                "-s -w"
+            } else {
+                "-compressdwarf=false"
+            };
+            let built = |program: &&str| build(&folder, program, flags);
+            cases.push(Case {
+                name: format!("{name}: {new} given {}", bases.join(", ")),
+                new: build(&folder, new, flags)?,
+                bases: bases.iter().map(built).collect::<Result<_, _>>()?,
+                shipped: build(&folder, new, if stripped { flags } else { "" })?,
+            });
+        }
+    }
+    if require("apt-get").is_some() && require("dpkg-deb").is_some() {
+        for (package, old, new, file) in PACKAGES {
+            match (unpack(&folder, package, old), unpack(&folder, package, new)) {
+                (Ok(old), Ok(new)) => cases.push(Case {
+                    name: format!(
+                        "Debian: {package}, {}",
+                        file.rsplit('/').next().unwrap_or(file)
+                    ),
+                    new: new.join(file),
+                    bases: vec![old.join(file)],
+                    shipped: new.join(file),
+                }),
+                (Err(error), _) | (_, Err(error)) => skipped(&format!("{package}: {error}")),
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// Builds a program, unless it is there already.
+fn build(folder: &Path, name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let program = PROGRAMS.iter().find(|program| program.name == name);
+    let program = program.ok_or_else(|| format!("no program {name}"))?;
+    let suffix = flags.replace([' ', '='], "");
+    let output = folder.join(format!("{name}{suffix}"));
+    if output.is_file() {
+        return Ok(output);
+    }
+    eprintln!("building {} {} {flags}", program.package, program.version);
+    let module = folder.join(format!("module-{name}"));
+    fs::create_dir_all(&module)?;
+    if !module.join("go.mod").is_file() {
+        go(&module, program, &["mod", "init", "bench"])?;
+        let version = format!("{}@{}", program.module, program.version);
+        go(&module, program, &["get", &version])?;
+    }
+    let output_text = output.to_string_lossy();
+    let flags = format!("-ldflags={flags}");
+    let arguments = [
+        "build",
+        "-mod=mod",
+        &flags,
+        "-o",
+        &output_text,
+        program.package,
+    ];
+    go(&module, program, &arguments)?;
+    Ok(output)
+}
+
+fn go(folder: &Path, program: &Program, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut command = Command::new("go");
+    command.args(arguments).current_dir(folder);
+    command.env("GOARCH", program.arch).env("CGO_ENABLED", "0");
+    super::tools::succeed(&mut command)
+}
+
+/// Unpacks a version of a package, unless it is there already.
+fn unpack(folder: &Path, package: &str, version: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let target = folder.join(format!("{package}-{}", version.replace([':', '~'], "-")));
+    if target.is_dir() {
+        return Ok(target);
+    }
+    let download = tempfile::tempdir_in(folder)?;
+    let mut apt = Command::new("apt-get");
+    apt.args(["download", &format!("{package}={version}")]);
+    super::tools::succeed(apt.current_dir(download.path()))?;
+    let archive = fs::read_dir(download.path())?
+        .next()
+        .ok_or("nothing downloaded")??;
+    let mut unpack = Command::new("dpkg-deb");
+    unpack.arg("-x").arg(archive.path()).arg(&target);
+    super::tools::succeed(&mut unpack)?;
+    Ok(target)
+}
