@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::keychain::Credential;
 use crate::leads;
-use crate::origin::percent_encoded;
+use crate::origin::{Origin, percent_encoded};
 use crate::request::Request;
 use crate::response::{Carried, Response};
 use crate::secret::Secret;
@@ -131,26 +131,21 @@ impl Authenticator {
         host.shown.keep(scope, response, service.clone())
     }
 
-    fn token(
+    /// Where the token service is, if the registry may lead there.
+    fn realm(
         &self,
         host: &Host,
-        scope: &str,
         service: &TokenService,
-    ) -> Result<TokenResponse, ErrorKind> {
+        with_credentials: bool,
+    ) -> Result<(Origin, String), ErrorKind> {
         let options = &self.exchange.options;
-        let (origin, path) = host
-            .origin
-            .resolve("/", &service.realm)
-            .filter(|_| service.realm.contains("://"))
-            .ok_or_else(|| {
-                ErrorKind::Refused(
-                    "the registry names something as its token service that is not a URL"
-                        .to_owned(),
-                )
-            })?;
+        let (origin, path) = Origin::split(&service.realm).ok_or_else(|| {
+            ErrorKind::Refused(
+                "the registry names something as its token service that is not a URL".to_owned(),
+            )
+        })?;
         leads::check(&host.origin, &origin, options)?;
-        let credential = self.credential(host, scope)?;
-        if credential.is_some()
+        if with_credentials
             && !leads::may_have_credentials(&host.origin, &origin, &options.token_hosts)
         {
             return Err(ErrorKind::TokenHost {
@@ -158,6 +153,17 @@ impl Authenticator {
                 authority: origin.authority,
             });
         }
+        Ok((origin, path))
+    }
+
+    fn token(
+        &self,
+        host: &Host,
+        scope: &str,
+        service: &TokenService,
+    ) -> Result<TokenResponse, ErrorKind> {
+        let credential = self.credential(host, scope)?;
+        let (origin, path) = self.realm(host, service, credential.is_some())?;
         let form;
         let (request, authorization) = match &credential {
             Some(Credential::IdentityToken(token)) => {
