@@ -61,6 +61,7 @@ fn from_io(error: &io::Error) -> ErrorKind {
             | io::ErrorKind::AddrNotAvailable => {
                 ErrorKind::Connect(format!("no connection: {error}"))
             }
+            io::ErrorKind::TimedOut => ErrorKind::Stalled(error.to_string()),
             io::ErrorKind::ConnectionReset => {
                 ErrorKind::Transport("connection reset by the registry".to_owned())
             }

@@ -55,6 +55,19 @@ fn a_head_that_never_ends_is_given_up() {
 }
 
 #[test]
+fn a_body_that_drips_is_given_up() {
+    let drip = Fault::Trickle(1, Duration::from_millis(20));
+    is_given_up(
+        drip,
+        When::new("GET", Route::Manifest),
+        |registry, repository| {
+            let digest = &registry.snapshot().0["a/b"].manifests[0];
+            repository.manifest(&digest.to_string()).map(drop)
+        },
+    );
+}
+
+#[test]
 fn trailers_that_never_end_are_given_up() {
     is_given_up(
         Fault::Endless(Endless::Trailers),
