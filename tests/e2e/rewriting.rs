@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use sealift_testkit::{Registry, real::shared_data};
+use sealift_testkit::{ImageMaker, Registry, real::shared_data};
 
 use crate::support::{Product, Shore};
 
@@ -283,4 +283,32 @@ fn both_images_of_openshifts_operator_manifest_are_rewritten() {
         ]
     );
     assert_eq!(text.matches("- name: corp").count(), 1);
+}
+
+#[test]
+fn a_receipt_gives_rewrite_the_destination_and_the_names() {
+    let (shore, source, destination) = (Shore::new(), Registry::start(), Registry::start());
+    for repository in ["a/one", "b/two"] {
+        let image = ImageMaker::new(repository).make();
+        image.put_into(&source, repository, Some("v1"));
+    }
+    let host = source.host();
+    let (one, two) = (format!("{host}/a/one:v1"), format!("{host}/b/two:v1"));
+    shore.ok(&["bundle", &one, &two, "-o", "b.tar", "--quiet"]);
+    let to = format!("{}/m", destination.host());
+    let map = format!("{host}/a/=net/");
+    for (naming, names) in [
+        (["--naming", "flat"], ["one", "two"]),
+        (["--map", &map], ["net/one", "b/two"]),
+    ] {
+        shore.write("list.txt", format!("{one}\n{two}\n"));
+        let _ = fs::remove_file(shore.path("r.json"));
+        let load = ["load", "b.tar", &to, "--quiet", "--receipt", "r.json"];
+        shore.ok(&[load.as_slice(), &naming].concat());
+        shore.ok(&["rewrite", "list.txt", "--receipt", "r.json", "--quiet"]);
+        let expected = names.map(|name| format!("{to}/{name}:v1\n")).concat();
+        assert_eq!(shore.read("list.txt"), expected.as_bytes());
+    }
+    let both = shore.run(&["rewrite", "list.txt", "--receipt", "r.json", "--to", &to]);
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
 }

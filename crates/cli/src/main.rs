@@ -11,6 +11,7 @@ mod hints;
 mod output;
 mod products;
 mod progress;
+mod receipt;
 mod rewriting;
 mod signals;
 mod sources;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sealift_archive::Identity;
-use sealift_oci::{Destination, Digest, Naming, Reference};
+use sealift_oci::{Destination, Digest, MapRule, Naming, NamingError, Reference};
 use serde::Deserialize;
 
 /// What a receipt says about the images at a destination.
@@ -82,6 +82,26 @@ impl Loaded {
         })
     }
 
+    /// The naming that gives each image its name at the destination: the rule that explains the names, or one
+    /// explicit map for each image.
+    ///
+    /// # Errors
+    /// If an image is not below the destination.
+    pub fn names(&self) -> Result<Naming, NamingError> {
+        if let Some(naming) = self.naming() {
+            return Ok(naming);
+        }
+        let path = self.destination.path();
+        let path = path.map_or_else(String::new, |path| format!("{path}/"));
+        let maps = self.images.iter().map(|(image, loaded)| {
+            let there = loaded.name.repository();
+            let below = there.strip_prefix(&path).unwrap_or(there);
+            format!("{}={below}", image.name()).parse::<MapRule>()
+        });
+        let maps: Vec<MapRule> = maps.collect::<Result<_, _>>()?;
+        Ok(Naming::default().with_maps(maps))
+    }
+
     /// The naming that the load used; `None` if no rule explains the names, for example because some were
     /// named by explicit maps.
     pub fn naming(&self) -> Option<Naming> {
@@ -125,6 +145,19 @@ mod tests {
         assert_eq!(loaded.images.len(), 1);
         let rule = loaded.naming().unwrap().rule();
         assert_eq!(rule, sealift_oci::NamingRule::Flat);
+    }
+
+    #[test]
+    fn names_that_no_rule_explains_are_mapped_one_by_one() {
+        let receipt = RECEIPT
+            .replace("DIGEST", &Digest::sha256(b"m").to_string())
+            .replace("r.corp/a/node:v1", "r.corp/a/net/n:v1");
+        let loaded = Loaded::read("r.json", receipt.as_bytes()).unwrap();
+        assert_eq!(loaded.naming(), None);
+        let names = loaded.names().unwrap();
+        let image = "quay.io/calico/node:v1".parse().unwrap();
+        let there = names.reference_at(&image, &loaded.destination).unwrap();
+        assert_eq!(there.to_string(), "r.corp/a/net/n:v1");
     }
 
     #[test]

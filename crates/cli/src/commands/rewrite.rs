@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealift_archive::Bundle;
-use sealift_oci::Destination;
+use sealift_oci::{Destination, Naming};
 
 use crate::args::{NamingArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, write_all};
 use crate::rewriting::{Rewriting, Rewritten, pins, rewrite};
-use crate::{output, progress, words};
+use crate::{output, progress, receipt, words};
 
 /// Point manifests, values files and image lists at a registry
 ///
@@ -28,6 +28,7 @@ Examples:
     sealift rewrite tigera-operator.yaml --to registry.corp:5000/mirror --dry-run
     sealift rewrite manifests/*.yaml --to registry.corp:5000/mirror --out-dir rewritten
     sealift rewrite values.yaml --to registry.corp:5000 --pin calico.tar
+    sealift rewrite values.yaml --receipt receipt.json
     helm template app | sealift rewrite - --to registry.corp:5000")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -38,8 +39,19 @@ pub(crate) struct RewriteArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The registry, and the path that `load` used
-    #[arg(long, value_name = "REGISTRY[/PATH]")]
-    to: Destination,
+    #[arg(
+        long,
+        value_name = "REGISTRY[/PATH]",
+        required_unless_present = "receipt"
+    )]
+    to: Option<Destination>,
+    /// Read destination and names from the receipt that load wrote
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["to", "naming", "map", "image_prefix"]
+    )]
+    receipt: Option<PathBuf>,
     #[command(flatten)]
     naming: NamingArgs,
     /// Add the digests of this bundle's images; fail if a reference gets none
@@ -70,18 +82,18 @@ pub(crate) struct RewriteArgs {
 
 pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     let usage = |error| Failure::new(Exit::Usage, &error);
-    args.to.check_nameable().map_err(usage)?;
+    let (to, naming) = destination(args)?;
+    to.check_nameable().map_err(usage)?;
     let input = args.files.iter().any(|path| is_input(path));
     if input && !args.dry_run {
         refuse_beside_input(args)?;
     }
-    let naming = args.naming.naming()?;
     let pins = match &args.pin {
-        Some(bundle) => Some(pins(Bundle::open(bundle)?.record(), &args.to, &naming)?),
+        Some(bundle) => Some(pins(Bundle::open(bundle)?.record(), &to, &naming)?),
         None => None,
     };
     let rewriting = Rewriting {
-        destination: &args.to,
+        destination: &to,
         naming: &naming,
         pins,
         pull_secret: args.pull_secret.as_deref(),
@@ -101,6 +113,21 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
     }
     write(args, &files)?;
     tell(args, &files)
+}
+
+/// Where the images are, and how they are named there.
+fn destination(args: &RewriteArgs) -> Result<(Destination, Naming), Failure> {
+    match (&args.receipt, &args.to) {
+        (Some(path), _) => {
+            let loaded = receipt::read(path)?;
+            let names = loaded.names();
+            let names = names.map_err(|error| Failure::new(Exit::Usage, &error))?;
+            Ok((loaded.destination, names))
+        }
+        (None, Some(to)) => Ok((to.clone(), args.naming.naming()?)),
+        // clap demands one or the other.
+        (None, None) => Err(Failure::message(Exit::Usage, "no destination was given")),
+    }
 }
 
 /// Refuses a result in which something is missing, unless that is allowed.

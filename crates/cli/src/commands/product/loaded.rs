@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use sealift_archive::{Bundle, Identity};
-use sealift_load::Loaded;
 use sealift_oci::{Digest, NamingRule, Reference};
 use sealift_products::calico::Target;
 
 use super::calico::CalicoArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::sources::read_input;
+use crate::receipt;
 
 /// The images at the destination, and how they are named there.
 pub(super) struct Destined {
@@ -56,8 +55,7 @@ fn by_receipt(args: &CalicoArgs, bundle: &Bundle) -> Result<Destined, Failure> {
     let path = args.receipt.as_deref().unwrap_or_else(|| "".as_ref());
     let name = path.display().to_string();
     let usage = |message: String| Failure::message(Exit::Usage, message);
-    let loaded = Loaded::read(&name, &read_input(path, &name)?)
-        .map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let loaded = receipt::read(path)?;
     if loaded.bundle != bundle.identity() {
         return Err(usage(format!(
             "{name} is the receipt of bundle {}, but {} is bundle {}",
