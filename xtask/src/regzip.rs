@@ -1,5 +1,5 @@
 //! `cargo xtask regzip`: the crate `regzip` against the encoders themselves, over a corpus that any machine can
-//! make again.
+//! recreate.
 
 // Figures for people to read.
 #![allow(clippy::cast_precision_loss)]
@@ -30,17 +30,17 @@ pub(crate) struct RegzipArguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Compress a corpus with every encoder at hand, meet and rebuild all streams, and print the table
+    /// Compress a corpus with every installed encoder, analyse and rebuild all streams, and print the table
     Table(TableArguments),
 }
 
 /// What goes into the table.
 #[derive(Args)]
 struct TableArguments {
-    /// Files to compress, in place of Go's toolchain and generated content
+    /// Files to compress instead of Go's toolchain and generated content
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
-    /// Less content and fewer runs, in two minutes; the speeds are rough then
+    /// Use less content and fewer runs (two minutes; speeds are rough)
     #[arg(long)]
     quick: bool,
     /// Print JSON

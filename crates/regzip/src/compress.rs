@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// Writes a raw deflate stream, bit for bit as the encoder would.
 ///
-/// Every call of [`Write::write`] stands for one write of the original program, which shows with
+/// Every call of [`Write::write`] is one write of the original program, which shows with
 /// some encoders: pass on at once what it would have written at once. [`Write::flush`] is a sync flush.
 ///
 /// ```

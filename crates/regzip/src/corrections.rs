@@ -1,12 +1,12 @@
 //! Streams of encoders that are not known, or that differ from a known one here and there.
 //!
-//! Most encoders choose much alike: they take the longest match among the candidates that they look
+//! Most encoders choose much alike: they choose the longest match among the candidates that they look
 //! at, or wait for a better one. So the choices of a known one serve as the measure, and the recipe lists only
 //! where the stream's differ. Everything is coded adaptively: where an
 //! encoder always differs in the same way, that soon costs little.
 //!
 //! What is coded, in this order, for each block: whether it is the last, its kind, its length in
-//! tokens or stored bytes; its tokens; then how its header differs from what the tokens ask for. A
+//! tokens or stored bytes; its tokens; then how its header differs from what the tokens imply. A
 //! long block is cut into pieces, and the header comes after the first. The reader has the plain
 //! content before it, so that both sides search the same bytes.
 

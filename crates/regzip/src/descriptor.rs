@@ -28,7 +28,7 @@ pub(crate) trait Descriptor: Copy + Display {
     /// Starts the encoder.
     fn start(self) -> Box<dyn Encode>;
 
-    /// Resumes from a checkpoint within the limits, after the bytes before it that these ask for.
+    /// Resumes from a checkpoint within the limits, after the bytes before it that it needs.
     fn resume(self, checkpoint: &Checkpoint, history: &[u8]) -> Box<dyn Encode>;
 
     /// What its checkpoints may contain; `None` if it takes none.

@@ -18,7 +18,7 @@ pub enum Error {
     /// The plain content is shorter or longer than the recipe says.
     #[error("plain content does not fit the recipe: {0}")]
     WrongContent(&'static str),
-    /// The stream ends before the offset that was asked for.
+    /// The stream ends before the requested offset.
     #[error("offset {offset} is beyond the end of the stream at {len}")]
     BadOffset {
         /// The offset.

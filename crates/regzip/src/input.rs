@@ -66,7 +66,7 @@ impl<R: Read> Input<R> {
         Ok(true)
     }
 
-    /// The bytes at hand, at least `want` unless the source ends before.
+    /// The available bytes, at least `want` unless the source ends before.
     pub(crate) fn peek(&mut self, want: usize) -> Result<&[u8]> {
         self.discard();
         self.fill(self.next, want)?;
@@ -78,7 +78,7 @@ impl<R: Read> Input<R> {
         self.next = (self.next + count).min(self.raw.len());
     }
 
-    /// Puts bytes back that were taken but not used.
+    /// Returns bytes that were taken but not used.
     pub(crate) fn retreat(&mut self, count: usize) {
         self.next = self.next.saturating_sub(count);
     }

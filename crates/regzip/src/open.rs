@@ -14,6 +14,11 @@ const PIECE: usize = 1 << 16;
 const OTHER: Error = Error::BadStream("not the stream that the recipe was made from");
 
 /// Writes the plain content of a stream that `recipe` describes; returns its length.
+///
+/// # Errors
+///
+/// Those of the reader and the writer, and [`Error::BadStream`] if it is not the stream that the recipe was made
+/// from.
 pub fn open<R: Read, W: Write>(recipe: &Recipe, stream: R, mut plain: W) -> Result<u64> {
     let mut input = Input::new(stream, 0);
     let mut inflater = Decompress::new(false);

@@ -94,8 +94,8 @@ impl<P: Read> RebuildReader<P> {
 }
 
 impl<P: Read + Seek> RebuildReader<P> {
-    /// Reads from the byte `offset` of the stream on: a range, or an upload that is resumed. The source stands
-    /// at the start of the plain content.
+    /// Reads from the byte `offset` of the stream on: a range, or an upload that is resumed. The source has to
+    /// be at the start of the plain content.
     ///
     /// The rebuild starts at the last checkpoint, or recorded start of a member, at or before the offset
     /// ([`Recipe::starts`]), and drops the bytes before the offset. With checkpoints of the usual spacing that

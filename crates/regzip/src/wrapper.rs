@@ -13,7 +13,7 @@ pub enum Wrapper {
     Gzip,
     /// RFC 1950: two bytes, deflate, Adler-32.
     Zlib,
-    /// RFC 1951 alone.
+    /// RFC 1951 only.
     Raw,
 }
 

@@ -1,5 +1,5 @@
 //! What is compressed: a Go toolchain, which every machine gets with the same bytes through Go's checksums, and
-//! content made from seeds.
+//! content generated from seeds.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use super::programs::{NEW_GO, go};
 /// Longer contents are cut: more would add time and say nothing new.
 const LONGEST: usize = 3 << 20;
 const LONGEST_QUICK: usize = 1 << 20;
-/// From this length on a content is large, and its recipes are held against a thousandth of it.
+/// From this length on a content is large, and its recipes are compared with a thousandth of it.
 pub(crate) const LARGE: usize = 1 << 20;
 /// Small contents of each setting.
 const SMALL: usize = 4;

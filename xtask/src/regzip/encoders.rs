@@ -19,7 +19,7 @@ pub(crate) struct Family {
 pub(crate) struct Setting {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
-    /// What the analysis is told: raw deflate cannot be recognised.
+    /// The wrapper, if it has to be given: raw deflate cannot be recognised.
     pub(crate) wrapper: Option<Wrapper>,
 }
 

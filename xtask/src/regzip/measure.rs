@@ -1,5 +1,5 @@
-//! Time at work, of this process and of the programs that it ran: less disturbed by what else the machine does
-//! than time on the clock.
+//! Processor time, of this process and of the programs that it ran: less disturbed by what else the machine does
+//! than wall-clock time.
 
 use std::error::Error;
 use std::fs::{self, File};

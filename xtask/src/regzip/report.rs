@@ -52,7 +52,7 @@ impl Report {
         self.all().all(|row| row.different.is_empty()) && self.nested.iter().all(|n| n.equal)
     }
 
-    /// Puts the table in the place that the README has for it.
+    /// Replaces the table in the README.
     pub(crate) fn write_to_readme(&self) -> Result<(), Box<dyn Error>> {
         let path = root().join("crates/regzip/README.md");
         let text = fs::read_to_string(&path)?;

@@ -1,4 +1,4 @@
-//! Streams of an encoder, met and rebuilt.
+//! Streams of an encoder, analysed and rebuilt.
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -143,7 +143,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
         }
     }
 
-    /// Replays the whole stream with one encoder. Notes how far it came if it failed.
+    /// Replays the complete stream with one encoder. Notes how far it came if it failed.
     fn attempt(
         &mut self,
         encoder: Encoder,

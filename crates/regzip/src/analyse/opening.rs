@@ -17,7 +17,7 @@ const MARGIN: usize = 4 * MAX_MATCH;
 /// The beginning of the first block.
 pub(crate) struct Opening {
     plain: Vec<u8>,
-    /// What the encoder made of the plain bytes; the last ones may be missing.
+    /// The encoder's tokens for the plain bytes; the last ones may be missing.
     tokens: Vec<Token>,
 }
 
@@ -38,7 +38,7 @@ impl Opening {
         (!tokens.is_empty()).then_some(Self { plain, tokens })
     }
 
-    /// Whether the encoder may have made these tokens; also where it does not show them.
+    /// Whether the encoder may have chosen these tokens; true if it does not show its own.
     pub(crate) fn fits(&self, encoder: Encoder) -> bool {
         let mut running = encoder.opening().map_or(encoder, |(same, _)| same).start();
         self.plain.chunks(STEP).all(|step| {

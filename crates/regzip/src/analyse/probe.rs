@@ -61,8 +61,8 @@ fn fits(encoder: Encoder, wrapper: Wrapper, start: &[u8]) -> Result<Fit> {
     })
 }
 
-/// Whether the first block may be the encoder's, where another writes it alike and sooner shows a
-/// difference: what a block writer writes comes out a whole block at a time. What is found goes to
+/// Whether the first block may be the encoder's, if another writes the same and sooner shows a
+/// difference: a block writer's output appears one block at a time. What is found goes to
 /// `known`: the position of the first difference.
 fn opens(
     encoder: Encoder,

@@ -35,7 +35,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Conditions<'a> {
     /// Plain positions, in order, at which the original writer ended a write.
     pub(crate) boundaries: &'a [u64],
-    /// What flushes, which are found on the way, are taken for.
+    /// What flushes, which are found on the way, are assumed to be.
     pub(crate) flush: EventKind,
     /// Plain bytes from one checkpoint to the next.
     pub(crate) spacing: Option<u64>,
@@ -51,7 +51,7 @@ impl Default for Conditions<'_> {
     }
 }
 
-/// Replays one deflate stream from where the input stands.
+/// Replays one deflate stream at the input's position.
 pub(crate) fn replay<R: Read>(
     inflater: &mut Inflater<R>,
     encoder: Encoder,

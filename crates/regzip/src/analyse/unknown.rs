@@ -89,7 +89,7 @@ impl<R: Read + Seek> Analyser<'_, R> {
         Ok(equal.then_some(corrections))
     }
 
-    /// The measure that asks for the fewest corrections at the stream's start.
+    /// The measure that needs the fewest corrections at the stream's start.
     fn best_measure(&mut self, at: u64) -> Result<Option<(u8, Made)>> {
         let mut best: Option<(u8, Made, u64)> = None;
         let before = self.memory.measure;

@@ -1,6 +1,6 @@
 //! A least-significant-bit-first bit writer over a growing buffer.
 
-/// Collects bits; whole bytes end up in `out`, which the caller drains.
+/// Collects bits; complete bytes end up in `out`, which the caller drains.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BitWriter {
     pub(crate) out: Vec<u8>,
@@ -9,7 +9,7 @@ pub(crate) struct BitWriter {
 }
 
 impl BitWriter {
-    /// Goes on after the `count` low bits of `bits`, less than a byte.
+    /// Continues after the `count` low bits of `bits`, less than a byte.
     pub(crate) fn resume(bits: u8, count: u32) -> Self {
         Self {
             out: Vec::new(),
@@ -49,7 +49,7 @@ impl BitWriter {
         }
     }
 
-    /// Appends whole bytes; the writer must be aligned.
+    /// Appends bytes; the writer must be aligned.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         debug_assert_eq!(self.count, 0);
         self.out.extend_from_slice(bytes);

@@ -10,7 +10,7 @@ pub(crate) struct CodeLengths {
     runs: Vec<(u8, u8)>,
     codes: [Code; CODE_LENGTHS],
     count: usize,
-    /// Bits of the whole block header.
+    /// Bits of the block header.
     pub(crate) size: usize,
 }
 

@@ -23,7 +23,7 @@ impl Token {
         self.0 & MATCH != 0
     }
 
-    /// Plain bytes that it stands for.
+    /// Plain bytes that it represents.
     pub(crate) const fn plain_len(self) -> usize {
         if self.is_match() {
             self.length_index() + MIN_MATCH as usize

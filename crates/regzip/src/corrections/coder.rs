@@ -68,7 +68,7 @@ impl Chance {
     }
 }
 
-/// The range at work; both sides narrow it in the same way.
+/// The current range; both sides narrow it in the same way.
 #[derive(Clone, Copy)]
 struct Range {
     low: u32,

@@ -207,7 +207,7 @@ fn other(value: u8, kind: u32, run: u32) -> Option<(u8, u8)> {
     (run <= most[kind as usize]).then_some((symbol, run as u8))
 }
 
-/// How many lengths a symbol stands for.
+/// How many lengths a symbol represents.
 pub(super) fn span((symbol, extra): (u8, u8)) -> usize {
     let extra = usize::from(extra);
     match symbol {

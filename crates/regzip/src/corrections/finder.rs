@@ -1,4 +1,4 @@
-//! The match that an encoder of the usual kind would take, found in hash chains.
+//! The match that a usual encoder would choose, found in hash chains.
 
 use crate::coding::token::{MAX_MATCH, WINDOW};
 use crate::search::chain::{Chain, ORIGIN};
@@ -243,6 +243,6 @@ impl Finder {
             })
     }
 
-    /// So many candidates are gone through for a match that was not expected.
+    /// So many candidates are examined for a match that was not expected.
     const WALK: usize = 4096;
 }

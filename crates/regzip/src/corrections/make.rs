@@ -24,14 +24,14 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     /// Bytes of the deflate stream that were read for it.
     pub(crate) read: u64,
-    /// Whether that is the whole stream.
+    /// Whether that is the complete stream.
     pub(crate) whole: bool,
 }
 
-/// Codes the deflate stream where the input stands, by the measure with this index. Stops after
+/// Codes the deflate stream at the input's position, by the measure with this index. Stops after
 /// `enough` plain bytes.
 ///
-/// `None` if the corrections take more than `share` thousandths of the stream, or cannot say it.
+/// `None` if the corrections take more than `share` thousandths of the stream, or cannot express it.
 pub(crate) fn make<R: Read>(
     input: Input<R>,
     measure: u8,

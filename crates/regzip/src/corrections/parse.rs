@@ -25,13 +25,13 @@ pub(crate) struct Piece {
     pub(crate) codes: Option<Box<Codes>>,
 }
 
-/// The symbol of the longest match alone (RFC 1951, 3.2.5).
+/// The symbol that only the longest match has (RFC 1951, 3.2.5).
 const LONGEST: usize = 285;
 
 /// Cuts a deflate stream into pieces.
 pub(crate) struct Parser<R> {
     pub(crate) bits: BitReader<R>,
-    /// The block at work.
+    /// The current block.
     block: Option<(BlockKind, bool)>,
     /// Bytes left in a stored block.
     stored: usize,

@@ -141,7 +141,7 @@ fn write_tokens(bits: &mut BitWriter, tokens: &[Token], literals: &[Code], dista
     write_end(bits, literals);
 }
 
-/// Levels 2 to 9: the smallest of fixed, dynamic and (where `plain` is at hand) stored; fixed wins
+/// Levels 2 to 9: the smallest of fixed, dynamic and (if there is `plain`) stored; fixed wins
 /// a tie against dynamic, either against stored.
 pub(super) fn write_best(bits: &mut BitWriter, tokens: &mut Tokens, plain: Option<&[u8]>) {
     let (h, tokens) = (&mut tokens.histogram, &tokens.list);

@@ -45,7 +45,7 @@ impl Fast {
         }
     }
 
-    /// Resumes from a checkpoint, after the bytes before it that it asks for.
+    /// Resumes from a checkpoint, after the bytes before it that it needs.
     pub(crate) fn resume(checkpoint: &Checkpoint, history: &[u8]) -> Self {
         let mut new = Self::new();
         new.bits = checkpoint.writer();

@@ -6,7 +6,7 @@ use crate::search::matching::{common_prefix, load32};
 
 const HASH_BITS: u32 = 17;
 const MIN_MATCH: usize = 4;
-/// Matches of the minimum length are not taken from further away.
+/// Matches of the minimum length are not accepted from further away.
 const NEAR: usize = 4096;
 
 /// How hard a level tries, and its table.

@@ -25,7 +25,7 @@ impl Block {
         self.kind == BlockKind::Stored && self.is_empty()
     }
 
-    /// Whether it is there only to get to a whole byte.
+    /// Whether it only fills the last byte.
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0 && !self.last
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The fast loop needs so many compressed bytes.
 const AT_HAND: usize = 256;
 
-/// A block with codes at work.
+/// The current block with codes.
 pub(super) struct Coded<'a, R> {
     pub(super) bits: &'a mut BitReader<R>,
     /// History, then the block's plain bytes.

@@ -64,7 +64,7 @@ impl<R: Read> BitReader<R> {
         for &symbol in &CODE_LENGTH_ORDER[..codes.lengths_listed] {
             codes.lengths[symbol] = self.bits(3)? as u8;
         }
-        // Most of what only looks like a header ends here, before a table is made.
+        // Most of what only looks like a header ends here, before a table is built.
         if capacity_used(&codes.lengths) < CAPACITY {
             return Err(Error::BadStream("codes that leave room"));
         }

@@ -10,7 +10,7 @@ const COPY: usize = 16;
 /// Plain bytes that may follow a step: literals of a bit each, a match, and what a copy writes too much.
 const SLACK: usize = 64 + MAX_MATCH + COPY;
 
-/// Compressed bits at hand.
+/// Available compressed bits.
 pub(super) struct Bits<'a> {
     /// The next bits; those above `count` may be there already.
     pub(super) acc: u64,
@@ -96,7 +96,7 @@ impl<'a> Out<'a> {
     }
 }
 
-/// Decodes one symbol or a few; at least 56 bits are at hand. Whether the block ended.
+/// Decodes one symbol or a few; at least 56 bits are available. Whether the block ended.
 #[inline]
 pub(super) fn symbols(
     bits: &mut Bits<'_>,

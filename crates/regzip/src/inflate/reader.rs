@@ -25,13 +25,13 @@ impl<R: Read> BitReader<R> {
         }
     }
 
-    /// Forgets the bits that were taken from the input ahead of their use.
+    /// Drops the bits that were read ahead from the input.
     pub(super) fn clear(&mut self) {
         self.acc = 0;
         self.count = 0;
     }
 
-    /// Returns whole unused bytes to the input.
+    /// Returns complete unused bytes to the input.
     pub(crate) fn give_back(&mut self) {
         self.input.retreat((self.count / 8) as usize);
         self.clear();

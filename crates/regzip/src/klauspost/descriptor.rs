@@ -141,7 +141,7 @@ impl Descriptor for Klauspost {
         }
     }
 
-    /// Levels 7 to 9 take no checkpoints: they work on whole windows, so that what they write before a
+    /// Levels 7 to 9 take no checkpoints: they work on complete windows, so that what they write before a
     /// position takes up to 64 KiB of content after it, where others take a few bytes.
     fn limits(self) -> Option<Limits> {
         let limits = match self.level {

@@ -11,7 +11,7 @@ pub(crate) trait Entry: Copy + Default + Send + 'static {
     /// An entry for a position's count.
     fn new(at: u32) -> Self;
 
-    /// The position's count, of whatever use it is to a search at the index `pos`.
+    /// The position's count, for a search at the index `pos`.
     fn get(self, h: &History, pos: usize) -> u32;
 
     /// The index of the position if it is nearer than `reach` to `pos` and has the same four bytes,
@@ -19,7 +19,7 @@ pub(crate) trait Entry: Copy + Default + Send + 'static {
     fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize>;
 
     /// Whether a closer look may find that it matches; without a branch, since few entries do, and which
-    /// cannot be foreseen.
+    /// cannot be predicted.
     fn may_match(self, h: &History, pos: usize, value: u32) -> bool;
 
     /// The indexes of a pair of positions, to compare what is there with what is at `pos`, if the newer
@@ -86,7 +86,7 @@ impl Entry for u32 {
 
     #[inline]
     fn matching(self, h: &History, pos: usize, value: u32, reach: i64) -> Option<usize> {
-        // One branch for both conditions: each by itself is met or missed without a pattern.
+        // One branch for both conditions: neither can be predicted.
         let distance = h.absolute(pos).wrapping_sub(self) as usize;
         let near = distance < reach as usize;
         let from = pos.wrapping_sub(if near { distance } else { 0 });
@@ -148,7 +148,7 @@ impl Entry for DualEntry {
         found
     }
 
-    /// The closer look notes what there is to note.
+    /// The closer look notes differences.
     fn may_match(self, _: &History, _: usize, _: u32) -> bool {
         true
     }

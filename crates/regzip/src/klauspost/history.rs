@@ -76,7 +76,7 @@ impl History {
         }
     }
 
-    /// The index of a position, negative if it is gone.
+    /// The index of a position, negative if it was dropped.
     #[inline]
     pub(super) fn relative(&self, at: u32) -> i32 {
         at.wrapping_sub(self.current) as i32

@@ -1,7 +1,7 @@
 //! Levels 7 to 9 from 1.14.0 on: hash chains over a window of 64 KiB, lazy matching with a look at
 //! where a match ends, steps over what does not match.
 //!
-//! Work is done on whole windows only, so that the sizes of writes make no difference.
+//! It works on complete windows only, so that the sizes of writes make no difference.
 
 use super::behaviour::LazyRule;
 use super::effort::{Effort, Scale};
@@ -28,7 +28,7 @@ const HASH_BITS: u32 = 17;
 const REBASE: i32 = 1 << 28;
 /// The bytes at a match's beginning that a better one may lack at first.
 const SKIP: usize = 2;
-/// Extra bits that a match at the largest distance is taken to cost.
+/// Extra bits that a match at the largest distance is assumed to cost.
 const WRAPPED_EXTRA: u8 = 6;
 
 /// The encoder of levels 7 to 9.
@@ -50,7 +50,7 @@ pub(super) struct Lazy {
     /// The newest position with the hash of the string that was entered last.
     candidate: i32,
     pending: bool,
-    /// All of the window is worked off; every block is written as if it were the last.
+    /// All of the window is processed; every block is written as if it were the last.
     sync: bool,
     length: usize,
     distance: usize,
@@ -197,7 +197,7 @@ impl Lazy {
                     .iter()
                     .map(|&byte| i32::from(self.codes[usize::from(byte)].len))
                     .sum();
-                // The code of the next larger distance is taken; beyond the largest the look-up
+                // The code of the next larger distance is used; beyond the largest the look-up
                 // wraps.
                 let distance = match distance {
                     WINDOW => WRAPPED_EXTRA,
@@ -301,7 +301,7 @@ impl Lazy {
         (best, start - from)
     }
 
-    /// Works as far as the window allows; to its end with `sync`.
+    /// Processes as much as the window allows; all of it with `sync`.
     fn run(&mut self, sync: bool) {
         self.sync = sync;
         let end = self.window.len();

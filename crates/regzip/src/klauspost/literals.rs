@@ -7,7 +7,7 @@ use crate::coding::header::CodeLengths;
 use crate::coding::huffman::{Code, build, total_bits};
 use crate::coding::token::{END_OF_BLOCK, LITERALS};
 
-/// What a header is taken to cost before there was one.
+/// What a header is assumed to cost before there was one.
 const GUESSED_HEADER: usize = 70 * 8;
 /// Shorter blocks are not looked at for randomness.
 const RANDOM: usize = 1024;

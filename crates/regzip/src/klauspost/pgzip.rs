@@ -25,7 +25,7 @@ pub struct Pgzip {
     pub block_size: u32,
 }
 
-/// Bytes in a block that pgzip takes by itself; before 1.2.2 it was a quarter.
+/// Bytes in a block by default; before pgzip 1.2.2 it was a quarter.
 const USUAL_BLOCK: u32 = 1 << 20;
 
 impl Display for Pgzip {

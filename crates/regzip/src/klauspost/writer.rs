@@ -154,7 +154,7 @@ impl BlockWriter {
             self.close_block();
             self.literals_only = false;
         }
-        // Where no size is compared, extra bits are left out.
+        // If no size is compared, extra bits do not count.
         let compares = plain.stored_size() != UNUSABLE || self.open_header > 0 || filled;
         let extra = if compares {
             extra_bits(&tokens.literals, &tokens.distances)
@@ -282,7 +282,7 @@ impl BlockWriter {
     }
 
     /// Stores the plain bytes if that takes no more than `size`, else writes a block with fixed
-    /// codes if asked to; whether the block was written.
+    /// codes if `fixed` is set; whether the block was written.
     fn small(&mut self, tokens: &Tokens, plain: Plain<'_>, size: usize, fixed: bool) -> bool {
         if let Some(bytes) = plain.bytes
             && plain.stored_size() <= size

@@ -16,6 +16,11 @@ const PIECE: u64 = 1 << 16;
 ///
 /// Reads the expansion once, from start to end, and holds some MiB for each thread of the workers. The content's
 /// checksum is compared at the end: after an error, what was written so far must not be used.
+///
+/// # Errors
+///
+/// Those of the reader and the writer, and [`Error::WrongContent`] if the expansion is not the one that the
+/// map was made with.
 pub fn close<R: Read, W: Write>(
     map: &Map,
     expanded: R,

@@ -17,7 +17,7 @@ use super::scan::Scanner;
 pub struct Opened {
     /// What undoes it.
     pub map: Map,
-    /// Streams that no known encoder writes, in the order in which they were met.
+    /// Streams that no known encoder writes, in the order in which they were found.
     pub kept: Vec<Kept>,
 }
 
@@ -39,7 +39,11 @@ pub struct Kept {
 ///
 /// Reads from the content's start to its end, some parts several times. Holds some MiB, and up to
 /// [`Options::memory`] for each level of depth. Streams that cannot be rebuilt are copied as they
-/// are; errors are those of the reader, the writer and the scratch.
+/// are.
+///
+/// # Errors
+///
+/// Those of the reader, the writer and the scratch space.
 pub fn open<R: Read + Seek, W: Write>(
     mut content: R,
     mut expanded: W,

@@ -146,7 +146,7 @@ fn checksum(bytes: &[u8]) -> [u8; 4] {
 /// Cuts a stream in chunks again.
 pub(super) struct Framer {
     chunks: Chunks,
-    /// The run at work and the chunks of it that were started.
+    /// The current run and the chunks of it that were started.
     run: usize,
     started: u64,
     left: usize,

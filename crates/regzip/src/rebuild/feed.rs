@@ -39,7 +39,7 @@ impl Stretch {
 }
 
 impl<P: Read> Feed<P> {
-    /// A feed whose source stands at the start of the content.
+    /// A feed whose source is at the start of the content.
     pub(crate) fn new(recipe: Arc<Recipe>, source: P) -> Self {
         let mut feed = Self {
             source,
@@ -54,7 +54,7 @@ impl<P: Read> Feed<P> {
         feed
     }
 
-    /// A feed whose source stands at a plain position over all members, `inside` bytes of content into a
+    /// A feed whose source is at a plain position over all members, `inside` bytes of content into a
     /// member.
     pub(crate) fn resume(
         recipe: Arc<Recipe>,

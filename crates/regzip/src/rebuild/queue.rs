@@ -31,7 +31,7 @@ pub(crate) struct Done {
 #[derive(Default)]
 pub(crate) struct Output {
     pub(crate) bytes: Vec<u8>,
-    /// Of the bytes; taken by the thread that has them at hand.
+    /// Of the bytes; computed by the thread that wrote them.
     pub(crate) crc: flate2::Crc,
 }
 

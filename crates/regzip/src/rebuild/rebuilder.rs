@@ -19,7 +19,7 @@ const PIECE: u64 = 1 << 16;
 const MAX_JOB: u64 = 16 << 20;
 /// Jobs for each thread that are under way or wait.
 const JOBS: usize = 2;
-/// Where one takes long there may be more, up to so many plain bytes for each thread.
+/// If one takes long there may be more, up to so many plain bytes for each thread.
 const AHEAD: u64 = 4 << 20;
 
 /// Goes through the recipe and yields the stream in pieces.
@@ -61,7 +61,7 @@ struct Inline {
 }
 
 impl<P: Read> Rebuilder<P> {
-    /// From the start, where the plain content's source stands.
+    /// From the start; the source is at the start of the content.
     pub(super) fn new(recipe: Arc<Recipe>, plain: P, workers: &Workers) -> Self {
         let point = ResumePoint::start(&recipe);
         let feed = Feed::new(recipe.clone(), plain);
@@ -266,7 +266,7 @@ impl<P: Read> Rebuilder<P> {
 }
 
 impl<P: Read + Seek> Rebuilder<P> {
-    /// From an offset in the stream, which is not beyond its end; the source stands at the content's start.
+    /// From an offset in the stream, which is not beyond its end; the source is at the start of the content.
     pub(super) fn from_offset(
         recipe: Arc<Recipe>,
         mut plain: P,

@@ -1,7 +1,7 @@
 //! The search of encoders that enter every string, over chains that are filled long before they are
 //! looked along: Go's levels 4 to 9, zlib's and GNU gzip's.
 //!
-//! What the tables say does not depend on the matches taken. They are filled in batches, ahead of
+//! What the tables contain does not depend on the matches chosen. They are filled in batches, ahead of
 //! the search: a batch is one loop whose branches the processor predicts, which it cannot in a search.
 //!
 //! In addition to the encoder's chains, of strings that share the hash of a few bytes, there are chains of
@@ -34,13 +34,13 @@ pub(crate) trait Strings: Clone {
     const MIN: u16;
     /// The next longer chains join strings with so many equal bytes.
     const SECOND: u16;
-    /// A match of the shortest length is not taken from further away.
+    /// A match of the shortest length is not accepted from further away.
     const NEAR: u16;
 
     /// The hash of the first bytes.
     fn hash(&self, bytes: u32) -> usize;
 
-    /// The first bytes alone.
+    /// Only the first bytes.
     fn part(bytes: u32) -> u32;
 }
 
@@ -407,7 +407,7 @@ impl<S: Strings, const HEADS: usize> Links<S, HEADS> {
         self.number[usize::from(at)].wrapping_sub(self.number[usize::from(from)])
     }
 
-    /// As `find`, along the encoder's own chain alone, as it does it.
+    /// As `find`, along the encoder's own chain only, as the encoder does it.
     #[cold]
     #[inline(never)]
     fn find_slowly(&self, at: u16, mut best: u16, limits: &Limits) -> Found {

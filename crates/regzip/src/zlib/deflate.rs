@@ -18,7 +18,7 @@ use settings::{Effort, LOOKAHEAD, MIN_MATCH, effort};
 pub use settings::Strategy;
 pub(crate) use settings::{Family, Settings};
 
-/// Matches of three bytes are not taken from further away.
+/// Matches of three bytes are not accepted from further away.
 const TOO_FAR: usize = 4096;
 const BUFFER: usize = 1 << 20;
 /// Windows that stay in the buffer where a checkpoint may have them searched again.
@@ -29,7 +29,7 @@ const KEPT: usize = 4;
 enum Rest {
     /// There may be more.
     More,
-    /// There is none, but gzip has not asked yet.
+    /// There is none, but gzip has not tried to read it yet.
     Last,
     /// gzip has seen the end.
     Seen,
@@ -61,7 +61,7 @@ pub(crate) struct Deflate {
     /// Positions before `pos` that lacked bytes for a hash at the last flush.
     uninserted: usize,
     rest: Rest,
-    /// GNU gzip compares beyond the end of the input: so many bytes of the buffer stand there.
+    /// GNU gzip compares beyond the end of the input: so many bytes at the end of the buffer are for that.
     beyond: usize,
     /// A block was written and the next token is still to come.
     fresh: bool,
@@ -134,7 +134,7 @@ impl Deflate {
         }
     }
 
-    /// Ends the block at hand without a mark.
+    /// Ends the current block without a mark.
     pub(crate) fn end_block(&mut self) {
         self.drain();
         if !self.block.tokens.is_empty() {
@@ -199,7 +199,7 @@ impl Deflate {
     fn drain(&mut self) {
         self.run(true);
         if self.settings.family == Family::Zlib {
-            // zlib asks for input once more before it sees that there is none.
+            // zlib tries to read once more before it sees that there is no more input.
             self.slide();
         }
         if self.available {
@@ -242,7 +242,7 @@ impl Encode for Deflate {
         Some(&mut self.slot)
     }
 
-    /// Ends of writes make a difference only near the end of a window, where zlib asks for input.
+    /// Ends of writes make a difference only near the end of a window, where zlib reads input.
     fn tokens(&self) -> Option<&[Token]> {
         Some(&self.block.tokens)
     }

@@ -109,8 +109,8 @@ impl Descriptor for Pigz {
         Box::new(self.writer().resume(checkpoint, history))
     }
 
-    /// Where the content says where blocks end, an end shows only once the next block is at hand, so that
-    /// no other thread could stop there.
+    /// With `rsyncable` the end of a block shows only once the next block is there, so that no other thread could
+    /// stop there.
     fn limits(self) -> Option<Limits> {
         let dictionary = if self.independent { 0 } else { DICTIONARY };
         let limits = Limits::Piece(PieceLimits::independent(dictionary));

@@ -70,7 +70,7 @@ impl Block {
 
     /// Writes the block in the cheapest form and starts the next one.
     ///
-    /// `plain` is what may be stored instead, `len` its length even where it is gone.
+    /// `plain` is what may be stored instead, `len` its length even if it was dropped.
     pub(crate) fn write(
         &mut self,
         bits: &mut BitWriter,
@@ -129,7 +129,7 @@ struct Tree<const N: usize> {
 
 impl<const N: usize> Tree<N> {
     /// Code lengths for the counts. Where fewer than two symbols are in use, others join them: the
-    /// format's first reader asked for two.
+    /// format's first reader required two.
     fn build(counts: &[u32], limit: u8) -> Self {
         let mut heap = Heap::new();
         let mut last = None;

@@ -11,11 +11,11 @@ mod make;
 mod mutate;
 mod random;
 
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use regzip::{Analysis, Error, Options, Recipe, Workers, Wrapper, nested};
+use regzip::{Analysis, Error, Options, RebuildReader, Recipe, Workers, Wrapper, nested};
 
 use make::Manner;
 use mutate::mutate;
@@ -268,8 +268,21 @@ impl Input {
                 return Err(format!("{threads} threads: other bytes"));
             }
         }
+        self.rebuild_from_offsets(&recipe, &plain)?;
         self.analyse_raw();
         Ok("rebuilt")
+    }
+
+    /// The stream from some offsets on.
+    fn rebuild_from_offsets(&self, recipe: &Recipe, plain: &[u8]) -> Result<(), String> {
+        for offset in offsets(recipe) {
+            let rest = from_offset(recipe, plain, offset, &workers(2));
+            let rest = rest.map_err(|e| format!("rebuilding from {offset} fails: {e}"))?;
+            if rest != self.first[offset as usize..] {
+                return Err(format!("other bytes from {offset}"));
+            }
+        }
+        Ok(())
     }
 
     /// The same bytes as what they are not.
@@ -297,6 +310,12 @@ impl Input {
                     return Err(format!("{threads} threads: {e}"));
                 }
                 Err(_) => {}
+            }
+        }
+        for offset in offsets(&recipe) {
+            let rest = from_offset(&recipe, &self.second, offset, &workers(0));
+            if let Err(Error::Io(e)) = rest {
+                return Err(format!("from {offset}: {e}"));
             }
         }
         Ok(outcome)
@@ -339,6 +358,31 @@ impl Input {
             Err(_) => Ok("failed"),
         }
     }
+}
+
+/// Some offsets of a stream: around those at which a rebuild can start, and its end.
+fn offsets(recipe: &Recipe) -> Vec<u64> {
+    let starts = recipe.starts();
+    let step = starts.len().div_ceil(4);
+    let starts = starts.into_iter().rev().step_by(step);
+    let around = starts.flat_map(|at| [at.saturating_sub(1), at.saturating_add(1)]);
+    let mut all: Vec<u64> = around.chain([recipe.stream_len()]).collect();
+    all.retain(|&offset| offset <= recipe.stream_len());
+    all
+}
+
+/// The stream from an offset on, up to a limit.
+fn from_offset(
+    recipe: &Recipe,
+    plain: &[u8],
+    offset: u64,
+    workers: &Workers,
+) -> regzip::Result<Vec<u8>> {
+    let plain = Cursor::new(plain);
+    let reader = RebuildReader::from_offset(recipe.clone(), plain, offset, workers)?;
+    let mut out = Vec::new();
+    reader.take(MAX_OUTPUT as u64).read_to_end(&mut out)?;
+    Ok(out)
 }
 
 /// Counts what is written, up to a limit.

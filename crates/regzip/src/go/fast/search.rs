@@ -200,7 +200,7 @@ fn hash(value: u32) -> usize {
 #[inline]
 fn match_length(buffer: &[u8], pos: usize, distance: u32) -> usize {
     let longest = MAX_MATCH.min(buffer.len() - pos);
-    // Bytes from before the previous block are gone: such a match stays at four bytes.
+    // Bytes from before the previous block are dropped: such a match keeps its four bytes.
     let more = (pos + 4)
         .checked_sub(distance as usize)
         .map_or(0, |from| common_prefix(buffer, from, pos + 4, longest - 4));

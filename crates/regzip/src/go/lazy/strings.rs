@@ -5,7 +5,7 @@ use crate::search::links::Strings;
 /// How hard a lazy level tries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Effort {
-    /// Looks further only while the match at hand is shorter than this.
+    /// Looks further only while the current match is shorter than this.
     pub(super) lazy: usize,
     /// A match this long ends the search.
     pub(super) nice: usize,

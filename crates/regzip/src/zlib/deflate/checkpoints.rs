@@ -25,7 +25,7 @@ impl Deflate {
         new
     }
 
-    /// Resumes from a checkpoint, after the bytes before it that it asks for.
+    /// Resumes from a checkpoint, after the bytes before it that it needs.
     pub(crate) fn resume(settings: Settings, checkpoint: &Checkpoint, history: &[u8]) -> Self {
         Self::resume_at(settings, checkpoint, history, ORIGIN)
     }

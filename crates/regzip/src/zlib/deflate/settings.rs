@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     pub(crate) strategy: Strategy,
 }
 
-/// The three that this code stands for.
+/// The three programs that this code replays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Zlib,
@@ -72,7 +72,7 @@ impl Settings {
         }
     }
 
-    /// Bytes ahead below which more input is asked for, at which the window may slide.
+    /// Bytes ahead below which the encoder reads more input, when the window may slide.
     pub(super) fn least_lookahead(self) -> usize {
         match self.strategy {
             Strategy::HuffmanOnly => 1,
@@ -102,7 +102,7 @@ impl Settings {
 pub enum Strategy {
     /// Matches as they are found.
     Default,
-    /// Short matches are not taken: for small numbers that are nearly random.
+    /// Short matches are not used: for small numbers that are nearly random.
     Filtered,
     /// No matches.
     HuffmanOnly,

@@ -26,7 +26,7 @@ impl Deflate {
         } else {
             0
         };
-        // At the end of the input gzip may stand where it does not search any more.
+        // At the end of the input gzip may be where it does not search any more.
         if self.settings.family == Family::Gnu && self.pos - self.base > 2 * self.window - LOOKAHEAD
         {
             return None;
@@ -52,7 +52,7 @@ impl Deflate {
         }
         if length >= MIN_MATCH && self.length <= length {
             self.block.add_match(length, previous);
-            // Until here zlib stands at the match's second byte.
+            // Until here zlib's position is the match's second byte.
             let full = self.is_full(self.block_len + 1);
             self.insert_all(self.pos + 1..self.pos + length - 1);
             self.pos += length - 1;

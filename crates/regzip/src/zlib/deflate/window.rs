@@ -42,7 +42,7 @@ impl Deflate {
         loop {
             let window_end = self.base + 2 * self.window;
             let lookahead = self.end().min(window_end) - self.pos;
-            // gzip asks for input once more and then knows that there is none.
+            // gzip tries to read once more and then knows that there is no more input.
             let no_more =
                 self.settings.is_gzip() && self.rest != Rest::More && self.end() <= window_end;
             if lookahead >= self.settings.least_lookahead() || (no_more && self.rest == Rest::Seen)

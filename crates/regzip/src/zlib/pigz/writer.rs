@@ -162,8 +162,7 @@ impl Encode for Writer {
         self.end_block(self.block.len(), true);
     }
 
-    /// Where the content chooses the ends of blocks, one shows only once the next block is at hand,
-    /// so that nobody else could stop there.
+    /// With `rsyncable` no checkpoints are taken, see the descriptor's limits.
     fn slot(&mut self) -> Option<&mut Slot> {
         (!self.cut.rsyncable).then_some(&mut self.progress.slot)
     }
