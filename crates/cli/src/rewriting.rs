@@ -162,7 +162,7 @@ fn unpinned(name: &str, plan: &Rewrite) -> Vec<String> {
         )
     });
     let places = plan.not_understood.iter();
-    let images = places.filter(|place| place.problem.concerns_image());
+    let images = places.filter(|place| place.reason.concerns_image());
     let not_understood = images.map(|place| format!("{name}:{place}"));
     unknown(name, plan)
         .chain(incomplete)

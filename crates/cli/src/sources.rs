@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use sealift_imagerefs::{Found, NotUnderstood, Occurrence, find};
+use sealift_imagerefs::{Findings, NotUnderstood, Occurrence, find};
 use sealift_oci::Reference;
 
 use crate::args::SourceArgs;
@@ -37,7 +37,7 @@ pub(crate) struct SourceFile {
     /// Its name, for messages.
     pub(crate) name: String,
     /// What was found.
-    pub(crate) found: Found,
+    pub(crate) found: Findings,
 }
 
 impl Sources {

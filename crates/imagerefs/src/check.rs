@@ -1,4 +1,4 @@
-//! Whether a piece of text is an image reference, and if not, what a person wants to hear about it.
+//! Whether a piece of text is an image reference, and if not, what is wrong with it.
 //!
 //! The grammar is [`Reference`]'s; this module adds what it cannot know: template variables, addresses
 //! with a scheme, passwords, and words that stand for a value to be filled in.
@@ -7,7 +7,7 @@ use std::fmt;
 
 use sealift_oci::{Reference, ReferenceError};
 
-use crate::error::Problem;
+use crate::error::Reason;
 
 /// The template languages whose variables end up in image lists and manifests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Placeholder {
                 "this is a documentation page's source: take the released file instead"
             }
             Self::Variable => "replace the variable (`envsubst`) and give the result",
-            Self::AngleBrackets | Self::Word => "put the real value in its place",
+            Self::AngleBrackets | Self::Word => "fill in the real value",
         }
     }
 
@@ -97,28 +97,28 @@ impl fmt::Display for Placeholder {
 /// Reads `text` as an image reference: `[registry/]repository[:tag][@digest]`.
 ///
 /// # Errors
-/// The most telling [`Problem`]: credentials, a template variable or a URL are named as such before the
+/// The most telling [`Reason`]: credentials, a template variable or a URL are named as such before the
 /// grammar is looked at.
-pub fn check(text: &str) -> Result<Reference, Problem> {
+pub fn check(text: &str) -> Result<Reference, Reason> {
     if text.is_empty() {
-        return Err(Problem::Grammar("it is empty".to_owned()));
+        return Err(Reason::Grammar("it is empty".to_owned()));
     }
     if carries_credentials(text) {
-        return Err(Problem::Credentials);
+        return Err(Reason::Credentials);
     }
     if let Some(placeholder) = Placeholder::of(text) {
-        return Err(Problem::Placeholder(placeholder));
+        return Err(Reason::Placeholder(placeholder));
     }
     if text.contains("://") {
-        return Err(Problem::Url);
+        return Err(Reason::Url);
     }
     if text.contains(char::is_whitespace) {
-        return Err(Problem::WhiteSpace);
+        return Err(Reason::WhiteSpace);
     }
     if let Some(c) = text.chars().find(|&c| !allowed(c)) {
-        return Err(Problem::Character(c));
+        return Err(Reason::Character(c));
     }
-    text.parse::<Reference>().map_err(problem)
+    text.parse::<Reference>().map_err(reason)
 }
 
 /// What follows the first `@` of a reference is `algorithm:hex`. A slash or a dot there means a host, and
@@ -134,11 +134,11 @@ fn allowed(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '[' | ']')
 }
 
-fn problem(error: ReferenceError) -> Problem {
+fn reason(error: ReferenceError) -> Reason {
     match error {
-        ReferenceError::Grammar { reason, .. } => Problem::Grammar(reason.to_owned()),
-        ReferenceError::Credentials => Problem::Credentials,
-        ReferenceError::Digest { source, .. } => Problem::Grammar(source.to_string()),
+        ReferenceError::Grammar { reason, .. } => Reason::Grammar(reason.to_owned()),
+        ReferenceError::Credentials => Reason::Credentials,
+        ReferenceError::Digest { source, .. } => Reason::Grammar(source.to_string()),
     }
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn has_host(text: &str) -> bool {
 }
 
 /// A reference with a host and either a digest or a tag that looks like a version. Hardly anything else
-/// looks like it, so that free places can be trusted to mean an image.
+/// looks like it, so that it is trusted wherever it is.
 pub(crate) fn fully_qualified(text: &str) -> Option<Reference> {
     if text.len() > 512 || !text.contains('/') || !has_host(text) {
         return None;
@@ -229,32 +229,29 @@ mod tests {
     fn what_is_wrong_is_named() {
         use Placeholder as P;
         let cases = [
-            ("{{ .Values.image }}", Problem::Placeholder(P::Helm)),
+            ("{{ .Values.image }}", Reason::Placeholder(P::Helm)),
             (
                 "{{site.data.x}}/calico/node",
-                Problem::Placeholder(P::Jekyll),
+                Reason::Placeholder(P::Jekyll),
             ),
-            (
-                "calico/node:$[version]",
-                Problem::Placeholder(P::Docusaurus),
-            ),
+            ("calico/node:$[version]", Reason::Placeholder(P::Docusaurus)),
             (
                 "calico/node:@@version@@",
-                Problem::Placeholder(P::Docusaurus),
+                Reason::Placeholder(P::Docusaurus),
             ),
-            ("$REGISTRY/calico/node", Problem::Placeholder(P::Variable)),
+            ("$REGISTRY/calico/node", Reason::Placeholder(P::Variable)),
             (
                 "<registry>/calico/node",
-                Problem::Placeholder(P::AngleBrackets),
+                Reason::Placeholder(P::AngleBrackets),
             ),
-            ("windows/nanoserver:VERSION", Problem::Placeholder(P::Word)),
-            ("https://quay.io/x", Problem::Url),
-            ("https://me:secret@quay.io/x", Problem::Credentials),
-            ("me:secret@quay.io/x", Problem::Credentials),
-            ("docker pull me:secret@quay.io/x", Problem::Credentials),
-            ("a b", Problem::WhiteSpace),
-            ("a;b", Problem::Character(';')),
-            ("a`b", Problem::Character('`')),
+            ("windows/nanoserver:VERSION", Reason::Placeholder(P::Word)),
+            ("https://quay.io/x", Reason::Url),
+            ("https://me:secret@quay.io/x", Reason::Credentials),
+            ("me:secret@quay.io/x", Reason::Credentials),
+            ("docker pull me:secret@quay.io/x", Reason::Credentials),
+            ("a b", Reason::WhiteSpace),
+            ("a;b", Reason::Character(';')),
+            ("a`b", Reason::Character('`')),
         ];
         for (bad, want) in cases {
             assert_eq!(check(bad), Err(want), "{bad}");

@@ -9,7 +9,7 @@ mod rules;
 use sealift_oci::Reference;
 
 use crate::check::{check, has_host, has_selector};
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::helm;
 use crate::occurrence::Piece;
 use crate::text::trim;
@@ -100,7 +100,7 @@ impl<'a> Walk<'a, '_> {
                 if let Some(Field { id, key, .. }) = fields.position() {
                     let text = fields.describe();
                     self.within(Segment::Key(key), |walk| {
-                        walk.leave(*id, &text, Problem::Undecided(reason));
+                        walk.leave(*id, &text, Reason::Undecided(reason));
                     });
                 }
                 fields.all().map(|field| field.id).collect()
@@ -171,7 +171,7 @@ impl<'a> Walk<'a, '_> {
             return None;
         }
         self.within(Segment::Key("imageRepository"), |walk| {
-            walk.leave(prefix, text, Problem::NoNames);
+            walk.leave(prefix, text, Reason::NoNames);
         });
         Some(vec![prefix])
     }
@@ -253,7 +253,7 @@ impl<'a> Walk<'a, '_> {
                     let texts = parts.iter().filter_map(|id| document.text(*id));
                     let texts = texts.collect::<Vec<_>>().join(", ");
                     let reason = "several fields begin with the same word";
-                    walk.leave(value, &texts, Problem::Undecided(reason));
+                    walk.leave(value, &texts, Reason::Undecided(reason));
                 }
             });
             taken.extend(parts);
@@ -272,12 +272,12 @@ impl<'a> Walk<'a, '_> {
             .iter()
             .find_map(|(piece, id)| self.misprinted(*piece, *id))
         {
-            self.leave(name, &text, Problem::NumberAsTag(printed));
+            self.leave(name, &text, Reason::NumberAsTag(printed));
             return;
         }
         match check(&text) {
             Ok(reference) => self.settle(pieces, reference, text, mode),
-            Err(problem) => self.leave(name, &text, problem),
+            Err(reason) => self.leave(name, &text, reason),
         }
     }
 
@@ -303,7 +303,7 @@ impl<'a> Walk<'a, '_> {
         let text = |id| document.text(id).unwrap_or_default();
         let both = format!("{}/…:{}", text(hub), text(tag));
         self.within(Segment::Key("hub"), |walk| {
-            walk.leave(hub, &both, Problem::NoNames);
+            walk.leave(hub, &both, Reason::NoNames);
         });
     }
 

@@ -14,13 +14,13 @@ pub struct Edit {
     pub span: Range<usize>,
     /// What they are.
     pub old: String,
-    /// What takes their place.
+    /// The new text.
     pub new: String,
     /// Line of the change, from 1.
     pub line: usize,
     /// Column of the change in characters, from 1.
     pub column: usize,
-    /// Why: the resource, the place and what becomes of it.
+    /// Why: the resource, the path in it and what it becomes.
     pub why: String,
 }
 
@@ -33,7 +33,7 @@ pub enum RewriteError {
     Changed,
     /// The result would differ from the original in more than what was planned.
     #[error(
-        "the rewritten text would not read as intended near line {line}, so nothing is changed; edit that place by hand"
+        "the rewritten text would not read as intended near line {line}, so nothing is changed; edit that line by hand"
     )]
     Inconsistent {
         /// Line in the original, from 1.

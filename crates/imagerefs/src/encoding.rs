@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 
 /// Most bytes that are looked at where no byte order mark names the encoding.
 const SAMPLE: usize = 64;
@@ -68,7 +68,7 @@ pub(crate) fn decode<'t>(
     let fail = |out: &str| {
         let line = out.matches('\n').count() + 1;
         let column = out.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        FindError::new(name, (line, column), "", Problem::NotUtf16)
+        FindError::new(name, (line, column), "", Reason::NotUtf16)
     };
     let pairs = bytes.chunks_exact(2);
     if !pairs.remainder().is_empty() {

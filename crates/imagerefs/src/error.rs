@@ -9,18 +9,18 @@ const EXCERPT: usize = 120;
 
 /// A text that cannot be read for image references.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{name}:{line}:{column}: {problem}{}; expected {}; {}", quoted(text), problem.expected(), problem.remedy())]
+#[error("{name}:{line}:{column}: {reason}{}; expected {}; {}", quoted(text), reason.expected(), reason.remedy())]
 pub struct FindError {
     /// The name that the caller gave the text, as a rule its file name.
     pub name: String,
-    /// Line of the problem, from 1.
+    /// Line of the error, from 1.
     pub line: usize,
-    /// Column of the problem in characters, from 1.
+    /// Column of the error in characters, from 1.
     pub column: usize,
     /// The offending piece of the text, cut where it is long; may be empty.
     pub text: String,
     /// What is wrong.
-    pub problem: Problem,
+    pub reason: Reason,
 }
 
 impl FindError {
@@ -28,15 +28,15 @@ impl FindError {
         name: &str,
         (line, column): (usize, usize),
         text: &str,
-        problem: Problem,
+        reason: Reason,
     ) -> Self {
-        let text = problem.excerpt(text);
+        let text = reason.excerpt(text);
         Self {
             name: name.to_owned(),
             line,
             column,
             text,
-            problem,
+            reason,
         }
     }
 }
@@ -49,10 +49,10 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// The kinds of problem.
+/// Why a text cannot be read, or something in it is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum Reason {
     /// The bytes are not UTF-8.
     #[error("not UTF-8 text")]
     NotUtf8,
@@ -69,7 +69,7 @@ pub enum Problem {
         limit: usize,
     },
     /// A template variable stands where a reference must be.
-    #[error("{0} in place of an image reference")]
+    #[error("{0} instead of an image reference")]
     Placeholder(Placeholder),
     /// A web address.
     #[error("a URL is not an image reference")]
@@ -152,15 +152,15 @@ pub enum Problem {
     /// A field for the path, and no path to put into it.
     #[error("a field for the path, which would be empty")]
     EmptyPath,
-    /// One place is shared by images that would need different text there.
+    /// One value is shared by images that need different ones.
     #[error("one value is shared by images that need different ones")]
     SharedValue,
     /// The way the scalar is written leaves no room for the new text.
-    #[error("a block or folded text that cannot be edited in place")]
+    #[error("a block or folded text that cannot be edited")]
     Unwritable,
 }
 
-impl Problem {
+impl Reason {
     /// Whether it is about an image that a node pulls, as far as the text says: one that is left as it is
     /// where references are rewritten is missing there.
     pub fn concerns_image(&self) -> bool {
@@ -221,7 +221,7 @@ impl Problem {
                 "no real manifest is like this: check where the file comes from"
             }
             Self::InLongerText | Self::BareName | Self::InMetadata => {
-                "if it is pulled, name the image yourself and edit the place by hand"
+                "if it is pulled, name the image yourself and edit it by hand"
             }
             Self::ImageSetName => "write an ImageSet for the destination instead",
             Self::NumberAsTag(_) => "put the value in quotes",
@@ -236,7 +236,7 @@ impl Problem {
             Self::NoNames => "name the images yourself",
             Self::NoField(_) => "add the field to the file",
             Self::EmptyPath => "put a path after the registry, or edit the fields by hand",
-            Self::SharedValue | Self::Unwritable => "edit the place by hand",
+            Self::SharedValue | Self::Unwritable => "edit it by hand",
         }
     }
 

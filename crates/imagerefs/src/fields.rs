@@ -8,7 +8,7 @@ use sealift_oci::{Digest, is_subdomain};
 
 use crate::edit::{Edit, RewriteError, splice};
 use crate::encoding::decode;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::occurrence::NotUnderstood;
 use crate::scalar::{Scalar, trimmed};
 use crate::secret::{PullSecretError, before_first, insertion, key, over_null, own};
@@ -42,7 +42,7 @@ pub struct SpecEdits {
     pub edits: Vec<Edit>,
     /// How many resources of the kind say all of it, or will.
     pub resources: usize,
-    /// Resources of the kind that cannot be edited in place.
+    /// Resources of the kind that cannot be edited.
     pub not_understood: Vec<NotUnderstood>,
     /// The digest of the text that the plan is for.
     source: Digest,
@@ -51,7 +51,7 @@ pub struct SpecEdits {
 /// Plans to set `wanted` in every resource of its kind.
 ///
 /// # Errors
-/// Where the pull secret's name is none, or the text is no YAML.
+/// If the pull secret's name is none, or the text is no YAML.
 pub fn plan_spec_fields(
     name: &str,
     bytes: &[u8],
@@ -105,7 +105,7 @@ impl SpecEdits {
                     }
                 }));
             }
-            Err(problem) => {
+            Err(reason) => {
                 let start = document.node(resource).span.start;
                 let (line, column) = text.position(start);
                 self.not_understood.push(NotUnderstood {
@@ -115,7 +115,7 @@ impl SpecEdits {
                     object: Some(wanted.kind.to_owned()),
                     path: format!(".{SPEC}"),
                     text: String::new(),
-                    problem,
+                    reason,
                 });
             }
         }
@@ -124,7 +124,7 @@ impl SpecEdits {
     /// The text with the fields in it. The same bytes come back where there is nothing to do.
     ///
     /// # Errors
-    /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
+    /// If `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8], wanted: &SpecFields<'_>) -> Result<Vec<u8>, RewriteError> {
         splice(bytes, &self.source, &self.edits, |before, after| {
             verify::reads_as_intended(before, after, wanted)
@@ -150,25 +150,25 @@ fn is_wanted(document: &Document<'_>, resource: Id, wanted: &SpecFields<'_>) -> 
         && document.get_text(resource, "kind") == Some(wanted.kind)
 }
 
-/// A span of the text's body and what takes its place.
+/// A span of the text's body and its new text.
 type Change = (Range<usize>, String);
 
 /// # Errors
-/// Where the way that the resource is written leaves no room.
+/// If the way that the resource is written leaves no room.
 fn changes(
     text: &Text<'_>,
     document: &Document<'_>,
     resource: Id,
     wanted: &SpecFields<'_>,
-) -> Result<Vec<Change>, Problem> {
-    let pair = own(document, resource, SPEC).ok_or(Problem::NoField(SPEC))?;
+) -> Result<Vec<Change>, Reason> {
+    let pair = own(document, resource, SPEC).ok_or(Reason::NoField(SPEC))?;
     let (_, spec) = pair;
     if document.is_alias(spec) || document.uses(spec) > 0 {
-        return Err(Problem::SharedValue);
+        return Err(Reason::SharedValue);
     }
     let null = document.scalar(spec).is_some() && document.text(spec).is_none();
     if !document.is_mapping(spec) && !null {
-        return Err(Problem::Unwritable);
+        return Err(Reason::Unwritable);
     }
     let mut changes = Vec::new();
     let mut missing: Vec<String> = Vec::new();
@@ -199,12 +199,12 @@ fn changes(
 }
 
 /// A text in quotes, which no reader takes for anything else.
-fn quoted(value: &str) -> Result<String, Problem> {
+fn quoted(value: &str) -> Result<String, Reason> {
     if value
         .chars()
         .any(|c| c.is_control() || matches!(c, '"' | '\\'))
     {
-        return Err(Problem::Unwritable);
+        return Err(Reason::Unwritable);
     }
     Ok(format!("\"{value}\""))
 }
@@ -214,16 +214,16 @@ fn replaced(
     document: &Document<'_>,
     (key, old): (Id, Id),
     value: &str,
-) -> Result<Option<Change>, Problem> {
+) -> Result<Option<Change>, Reason> {
     if document.text(old).unwrap_or_default() == value && document.scalar(old).is_some() {
         return Ok(None);
     }
-    let scalar = Scalar::of(text, document, old).ok_or(Problem::Unwritable)?;
-    if scalar.places > 1 || document.is_alias(old) {
-        return Err(Problem::SharedValue);
+    let scalar = Scalar::of(text, document, old).ok_or(Reason::Unwritable)?;
+    if scalar.uses > 1 || document.is_alias(old) {
+        return Err(Reason::SharedValue);
     }
     if scalar.style.is_block() {
-        return Err(Problem::Unwritable);
+        return Err(Reason::Unwritable);
     }
     if document.text(old).is_none() {
         return over_null(text, document, (key, old), &quoted(value)?).map(Some);
@@ -238,7 +238,7 @@ fn added(
     document: &Document<'_>,
     (key, spec): (Id, Id),
     missing: &[String],
-) -> Result<Change, Problem> {
+) -> Result<Change, Reason> {
     let pairs = document.mapping(spec);
     let body = text.body;
     let span = trimmed(body, document.node(spec).span.clone());
@@ -248,15 +248,15 @@ fn added(
         return Ok((at..at, before_first(body, span.start, first, missing)));
     }
     // The lines go right below `spec:`, so that a comment above the first key stays with that key.
-    let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
+    let &(first, _) = pairs.first().ok_or(Reason::Unwritable)?;
     let first = document.node(first).span.start;
     let start = body[..first].rfind('\n').map_or(0, |end| end + 1);
     let indent = &body[start..first];
     let end = document.node(key).span.end;
     let line = body[end..].find('\n').map(|at| end + at + 1);
-    let at = line.filter(|at| *at <= start).ok_or(Problem::Unwritable)?;
+    let at = line.filter(|at| *at <= start).ok_or(Reason::Unwritable)?;
     if indent.is_empty() || !indent.bytes().all(|b| b == b' ') {
-        return Err(Problem::Unwritable);
+        return Err(Reason::Unwritable);
     }
     let ending = if body[..at].ends_with("\r\n") {
         "\r\n"

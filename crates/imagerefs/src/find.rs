@@ -1,10 +1,10 @@
 //! From bytes to the references in them.
 
 use crate::encoding::decode;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::form;
 use crate::list;
-use crate::occurrence::{Found, InputKind};
+use crate::occurrence::{Findings, InputKind};
 use crate::settings;
 use crate::text::Text;
 use crate::tree::{Document, Documents};
@@ -22,7 +22,7 @@ const MAX_KEYS: usize = 5;
 ///
 /// # Errors
 /// If the bytes are not text, not YAML, nested too deep, or the real value of an image is missing.
-pub fn find(name: &str, bytes: &[u8]) -> Result<Found, FindError> {
+pub fn find(name: &str, bytes: &[u8]) -> Result<Findings, FindError> {
     let (bytes, _) = decode(bytes, name)?;
     find_in(&Text::new(&bytes, name)?)
 }
@@ -31,7 +31,7 @@ pub fn find(name: &str, bytes: &[u8]) -> Result<Found, FindError> {
 ///
 /// # Errors
 /// The same as [`find`]'s.
-pub(crate) fn find_in(text: &Text<'_>) -> Result<Found, FindError> {
+pub(crate) fn find_in(text: &Text<'_>) -> Result<Findings, FindError> {
     if settings::is_settings(text) {
         return Ok(settings::scan(text));
     }
@@ -44,15 +44,15 @@ pub(crate) fn find_in(text: &Text<'_>) -> Result<Found, FindError> {
         let Some(input) = form::recognise(text, &document)? else {
             continue;
         };
-        let found = found.get_or_insert_with(|| Found::new(input));
+        let found = found.get_or_insert_with(|| Findings::new(input));
         let before = found.len();
         let mut walk = Walk::new(text, &document, found);
         form::read(&mut walk, input)?;
         if walk.found.len() == before && input == InputKind::Values {
-            walk.leave(document.root(), &keys(&document), Problem::UnknownForm);
+            walk.leave(document.root(), &keys(&document), Reason::UnknownForm);
         }
     }
-    let mut found = found.unwrap_or_else(|| Found::new(InputKind::Empty));
+    let mut found = found.unwrap_or_else(|| Findings::new(InputKind::Empty));
     found.sort();
     Ok(found)
 }

@@ -5,7 +5,7 @@ mod oc_mirror;
 mod patch;
 mod skopeo;
 
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::lists;
 use crate::occurrence::InputKind;
 use crate::text::Text;
@@ -31,7 +31,7 @@ pub(crate) fn recognise(
     }
     match document.text(root) {
         None => Ok(None),
-        Some(_) => Err(text.error(document.node(root).span.start, "", Problem::NotAManifest)),
+        Some(_) => Err(text.error(document.node(root).span.start, "", Reason::NotAManifest)),
     }
 }
 

@@ -3,7 +3,7 @@
 use sealift_oci::Reference;
 
 use crate::check::{check, fully_qualified, has_host, has_selector, short_reference, split_tag};
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::occurrence::Kind;
 use crate::text::trim;
 use crate::tree::Id;
@@ -35,7 +35,7 @@ impl Walk<'_, '_> {
         }
         if short_reference(trimmed) {
             if !self.confidential && !self.is_sensitive() {
-                self.leave(id, trimmed, Problem::MayBeImage);
+                self.leave(id, trimmed, Reason::MayBeImage);
             }
             return;
         }
@@ -44,7 +44,7 @@ impl Walk<'_, '_> {
             return;
         }
         if trimmed.starts_with("oci://") {
-            self.leave(id, trimmed, Problem::OciArtifact);
+            self.leave(id, trimmed, Reason::OciArtifact);
             return;
         }
         if !text.contains('/') {
@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
         }
         if lines.iter().all(|(_, line)| short_reference(line)) && !self.confidential {
             for (_, line) in lines.iter().take(MAX_LISTED) {
-                self.leave(id, line, Problem::MayBeImage);
+                self.leave(id, line, Reason::MayBeImage);
             }
         }
         let rest = lines.iter().filter(|(_, line)| setting(line).is_none());
@@ -122,7 +122,7 @@ impl Walk<'_, '_> {
             }
         }
         for token in listed {
-            self.leave(id, token, Problem::InLongerText);
+            self.leave(id, token, Reason::InLongerText);
         }
     }
 
@@ -137,19 +137,19 @@ impl Walk<'_, '_> {
         let within = start..start + trimmed.len();
         match check(trimmed) {
             Ok(_) if self.needs_registry(trimmed) => {
-                self.leave(id, text, Problem::Undecided(ELSEWHERE));
+                self.leave(id, text, Reason::Undecided(ELSEWHERE));
             }
             Ok(reference) if has_selector(trimmed) => self.report(id, within, reference, kind),
             Ok(reference) if has_host(trimmed) => {
                 self.report_incomplete(id, within, reference, kind);
             }
             Ok(_) if key == "image" || text.contains('/') => {
-                self.leave(id, text, Problem::BareName);
+                self.leave(id, text, Reason::BareName);
             }
             // `osImage: Ubuntu` and its like: a word says nothing.
             Ok(_) => {}
             Err(_) if key != "image" && !text.contains('/') => {}
-            Err(problem) => self.leave(id, text, problem),
+            Err(reason) => self.leave(id, text, reason),
         }
     }
 
@@ -246,16 +246,16 @@ impl Walk<'_, '_> {
                     // It also is the name to look for, so that it cannot be replaced.
                     self.report_fixed(id, parsed, reference.to_owned(), kind);
                 } else {
-                    self.leave(id, trimmed, Problem::BareName);
+                    self.leave(id, trimmed, Reason::BareName);
                 }
             }
             Ok(_) if self.needs_registry(reference) => {
-                self.leave(id, trimmed, Problem::Undecided(ELSEWHERE));
+                self.leave(id, trimmed, Reason::Undecided(ELSEWHERE));
             }
             Ok(parsed) if has_selector(reference) => self.report(id, within, parsed, kind),
             Ok(parsed) if has_host(reference) => self.report_incomplete(id, within, parsed, kind),
-            Ok(_) => self.leave(id, trimmed, Problem::BareName),
-            Err(problem) => self.leave(id, trimmed, problem),
+            Ok(_) => self.leave(id, trimmed, Reason::BareName),
+            Err(reason) => self.leave(id, trimmed, reason),
         }
     }
 
@@ -301,7 +301,7 @@ impl Walk<'_, '_> {
             let text = document.text(item).map(trim).unwrap_or_default();
             self.within(Segment::Index(index), |walk| match fully_qualified(text) {
                 Some(_) => walk.free(item, Kind::Values),
-                None => walk.leave(item, text, Problem::MayBeImage),
+                None => walk.leave(item, text, Reason::MayBeImage),
             });
         }
         true
@@ -365,7 +365,7 @@ impl Walk<'_, '_> {
                 let text = document.text(value).unwrap_or_default();
                 if fully_qualified(text).is_some() {
                     walk.within(Segment::Key(key), |walk| {
-                        walk.leave(value, text, Problem::InMetadata);
+                        walk.leave(value, text, Reason::InMetadata);
                     });
                 }
             }
@@ -392,7 +392,7 @@ impl Walk<'_, '_> {
             self.within(Segment::Key("spec"), |walk| {
                 walk.within(Segment::Key("images"), |walk| {
                     walk.within(Segment::Index(index), |walk| {
-                        walk.leave(image, text, Problem::ImageSetName);
+                        walk.leave(image, text, Reason::ImageSetName);
                     });
                 });
             });

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::check::fully_qualified;
 use crate::error::FindError;
 use crate::form;
-use crate::occurrence::{Found, InputKind, Kind, NotUnderstood, Occurrence, Site};
+use crate::occurrence::{Findings, InputKind, Kind, NotUnderstood, Occurrence, Site};
 use crate::scalar::{Locator, Scalar, Style};
 use crate::text::{Text, trim};
 use crate::tree::{Documents, Id};
@@ -63,7 +63,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn read_inner(&self, value: &str) -> Option<Found> {
+    fn read_inner(&self, value: &str) -> Option<Findings> {
         // Every form has the word in it, or the key of a patch.
         let may_have = value.contains("mage") || value.contains("path");
         if self.depth >= MAX_INNER || !may_have {
@@ -72,8 +72,8 @@ impl Walk<'_, '_> {
         read(self, value).ok().flatten()
     }
 
-    /// Takes over what was found inside, with its place in the whole text.
-    fn adopt(&mut self, inner: &Inner<'_>, found: Found) {
+    /// Takes over what was found inside, with its position in the whole text.
+    fn adopt(&mut self, inner: &Inner<'_>, found: Findings) {
         for occurrence in found.occurrences {
             let occurrence = self.outer(inner, occurrence);
             self.found.occurrences.push(occurrence);
@@ -107,15 +107,17 @@ impl Walk<'_, '_> {
 
     fn outer(&self, inner: &Inner<'_>, occurrence: Occurrence) -> Occurrence {
         let base = self.text.base;
-        let place = inner.locate(&occurrence.span);
+        let located = inner.locate(&occurrence.span);
         let begin = inner.scalar.raw.start - base;
-        let span = place.clone().unwrap_or(begin..inner.scalar.raw.end - base);
+        let span = located
+            .clone()
+            .unwrap_or(begin..inner.scalar.raw.end - base);
         let (line, column) = self.text.position(span.start);
         let whole = matches!(occurrence.site, Site::Whole(..));
         let literal = inner.value.get(occurrence.span.clone()) == Some(&occurrence.text);
         // A text in quotes can be written anew, a block only where it says what it means letter for letter.
         let quoted = matches!(inner.scalar.style, Style::Single | Style::Double);
-        let writable = place.is_some() || (quoted && inner.locator.is_some());
+        let writable = located.is_some() || (quoted && inner.locator.is_some());
         let site = if writable && whole && literal {
             Site::Whole(inner.scalar.clone(), occurrence.span.clone())
         } else {
@@ -159,10 +161,10 @@ impl Inner<'_> {
 }
 
 /// What is found in a text, if it is YAML whose every document is a mapping or a patch.
-fn read(outer: &Walk<'_, '_>, value: &str) -> Result<Option<Found>, FindError> {
+fn read(outer: &Walk<'_, '_>, value: &str) -> Result<Option<Findings>, FindError> {
     let text = Text::new(value.as_bytes(), outer.text.name)?;
     let mut documents = Documents::new(&text);
-    let mut found = Found::new(InputKind::Values);
+    let mut found = Findings::new(InputKind::Values);
     let mut known = false;
     while let Some(document) = documents.next()? {
         let root = document.root();

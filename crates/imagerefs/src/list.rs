@@ -6,7 +6,7 @@ use sealift_oci::Reference;
 
 use crate::check::check;
 use crate::error::FindError;
-use crate::occurrence::{Found, InputKind, Kind, Occurrence, Site};
+use crate::occurrence::{Findings, InputKind, Kind, Occurrence, Site};
 use crate::scalar::{Scalar, Style};
 use crate::text::Text;
 
@@ -28,16 +28,15 @@ pub(crate) fn is_list(text: &Text<'_>) -> bool {
 ///
 /// # Errors
 /// At the first line that is no reference: what is not understood would be missing on the other shore.
-pub(crate) fn scan(text: &Text<'_>) -> Result<Found, FindError> {
-    let mut found = Found::new(InputKind::List);
+pub(crate) fn scan(text: &Text<'_>) -> Result<Findings, FindError> {
+    let mut found = Findings::new(InputKind::List);
     let mut at = 0;
     for line in text.body.split_inclusive('\n') {
         let content = without_comment(line);
         let written = content.trim();
         if !written.is_empty() {
             let start = at + (content.len() - content.trim_start().len());
-            let reference =
-                check(written).map_err(|problem| text.error(start, written, problem))?;
+            let reference = check(written).map_err(|reason| text.error(start, written, reason))?;
             let at = start..start + written.len();
             found
                 .occurrences
@@ -62,7 +61,7 @@ pub(crate) fn entry(
         raw: span.clone(),
         style: Style::Line,
         value: written.into(),
-        places: 1,
+        uses: 1,
     };
     Occurrence {
         reference,

@@ -1,7 +1,7 @@
 //! Documents that are lists of images in YAML: hauler's, imgpkg's, and bare lists of strings.
 
 use crate::check::{check, has_host};
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::occurrence::Kind;
 use crate::tree::Id;
 use crate::walk::{Segment, Walk};
@@ -56,8 +56,8 @@ fn images<'a>(
         for (index, &item) in document.sequence(list).iter().enumerate() {
             walk.within(Segment::Index(index), |walk| {
                 let Some(value) = document.get(item, field) else {
-                    let problem = Problem::Grammar(format!("the entry has no `{field}`"));
-                    return Err(walk.error(item, "", problem));
+                    let reason = Reason::Grammar(format!("the entry has no `{field}`"));
+                    return Err(walk.error(item, "", reason));
                 };
                 walk.within(Segment::Key(field), |walk| {
                     let text = document.scalar(value).unwrap_or_default();
@@ -68,7 +68,7 @@ fn images<'a>(
                                 walk.report(value, 0..text.len(), reference, kind);
                                 Ok(())
                             }
-                            Err(problem) => Err(walk.error(value, text, problem)),
+                            Err(reason) => Err(walk.error(value, text, reason)),
                         },
                     }
                 })

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use sealift_oci::Reference;
 
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::scalar::Scalar;
 
 /// What was found in one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Findings {
     /// What the text was taken for; where its documents differ, the first one's.
     pub input: InputKind,
     /// References in the order of the text; the same reference twice is here twice.
@@ -18,17 +18,17 @@ pub struct Found {
     /// Names of images whose tag the text does not give, as a chart fills in its own version. Their
     /// `reference` has `latest` as a stand-in and is not what will be pulled.
     pub incomplete: Vec<Occurrence>,
-    /// Places that look like images and were left alone, in the order of the text.
+    /// What looks like an image and was skipped, in the order of the text.
     pub not_understood: Vec<NotUnderstood>,
 }
 
-impl Found {
+impl Findings {
     /// Whether there is no reference, complete or not, and nothing to tell of either.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many references, names and other places were found.
+    /// How many references, names without a tag and skipped locations there are.
     pub(crate) fn len(&self) -> usize {
         self.occurrences.len() + self.incomplete.len() + self.not_understood.len()
     }
@@ -38,7 +38,7 @@ impl Found {
         self.occurrences.sort_by_key(|found| found.span.start);
         self.incomplete.sort_by_key(|found| found.span.start);
         self.not_understood
-            .sort_by_key(|place| (place.line, place.column));
+            .sort_by_key(|skipped| (skipped.line, skipped.column));
     }
 
     pub(crate) fn new(input: InputKind) -> Self {
@@ -141,7 +141,7 @@ impl fmt::Display for InputKind {
     }
 }
 
-/// One image reference at one place.
+/// One image reference at one location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
     /// The reference, normalised.
@@ -159,7 +159,7 @@ pub struct Occurrence {
     pub document: usize,
     /// The resource, such as `Deployment/kube-system/calico-node`; none in lists and values files.
     pub object: Option<String>,
-    /// The place in the resource or document, such as `.spec.template.spec.containers[0].image`; empty
+    /// The path in the resource or document, such as `.spec.template.spec.containers[0].image`; empty
     /// in a plain list.
     pub path: String,
     /// How it was recognised.
@@ -174,7 +174,7 @@ pub(crate) enum Site {
     Whole(Scalar, Range<usize>),
     /// Several scalars.
     Split(Vec<(Piece, Scalar)>),
-    /// A place that is not edited: in YAML inside a scalar, unless it stands there letter for letter.
+    /// Not editable: in an encoded text, or spelled differently than it reads.
     Fixed,
 }
 
@@ -210,7 +210,7 @@ impl Piece {
     }
 }
 
-/// The places in which references are found.
+/// Where references are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -272,7 +272,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A place that may hold an image and was not taken for one.
+/// Something that may be an image and was not taken for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotUnderstood {
     /// Line, from 1.
@@ -283,12 +283,12 @@ pub struct NotUnderstood {
     pub document: usize,
     /// The resource; none in values files.
     pub object: Option<String>,
-    /// The place in the resource or document.
+    /// The path in the resource or document.
     pub path: String,
     /// The text in question, cut where it is long; empty where it holds credentials.
     pub text: String,
     /// Why it was left alone.
-    pub problem: Problem,
+    pub reason: Reason,
 }
 
 impl fmt::Display for NotUnderstood {
@@ -300,10 +300,10 @@ impl fmt::Display for NotUnderstood {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        write!(f, "{}", self.problem)?;
+        write!(f, "{}", self.reason)?;
         if !self.text.is_empty() {
             write!(f, " (`{}`)", self.text)?;
         }
-        write!(f, "; {}", self.problem.remedy())
+        write!(f, "; {}", self.reason.remedy())
     }
 }

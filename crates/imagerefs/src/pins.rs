@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sealift_oci::{Digest, Reference};
 
-/// Digests by reference, and digests that take the place of others.
+/// Digests by reference, and digests that replace others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     /// By the name at the destination, without a digest.
@@ -30,7 +30,7 @@ impl Pins {
     }
 
     /// The digest to pin `reference` to, a name at the destination; `None` if it is not known. A digest that
-    /// it has already stays, unless another takes its place.
+    /// it has already stays, unless another replaces it.
     pub(crate) fn digest_of(&self, reference: &Reference) -> Option<Digest> {
         match reference.digest() {
             Some(digest) => Some(self.replaced.get(digest).copied().unwrap_or(*digest)),

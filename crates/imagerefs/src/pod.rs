@@ -1,7 +1,7 @@
 //! What a pod has: containers, their environment and their arguments.
 
 use crate::check::{Placeholder, check, has_selector};
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::helm;
 use crate::occurrence::Kind;
 use crate::text::trim;
@@ -42,7 +42,7 @@ impl<'a> Walk<'a, '_> {
                 let named = keys.filter(|key| document.scalar(*key) == Some("image"));
                 if named.count() > 1 {
                     let text = document.text(image).unwrap_or_default();
-                    walk.leave(image, text, Problem::KeyTwice("image"));
+                    walk.leave(image, text, Reason::KeyTwice("image"));
                     Ok(())
                 } else if document.scalar(image).is_some() {
                     walk.container_image(image, kind, mode)
@@ -73,7 +73,7 @@ impl<'a> Walk<'a, '_> {
     /// The image that a container or a volume names.
     ///
     /// # Errors
-    /// Where a template's variable stands there and nothing will replace it any more.
+    /// If a template's variable stands there and nothing will replace it any more.
     pub(crate) fn container_image(
         &mut self,
         id: Id,
@@ -88,12 +88,12 @@ impl<'a> Walk<'a, '_> {
         let start = text.find(trimmed).unwrap_or_default();
         match check(trimmed) {
             Ok(reference) => self.report(id, start..start + trimmed.len(), reference, kind),
-            Err(problem @ Problem::Placeholder(placeholder))
+            Err(reason @ Reason::Placeholder(placeholder))
                 if mode == (Mode::Builtin { strict: true }) && placeholder != Placeholder::Word =>
             {
-                return Err(self.error(id, text, problem));
+                return Err(self.error(id, text, reason));
             }
-            Err(problem) => self.leave(id, trimmed, problem),
+            Err(reason) => self.leave(id, trimmed, reason),
         }
         Ok(())
     }
@@ -170,7 +170,7 @@ impl<'a> Walk<'a, '_> {
                     walk.leave(
                         value,
                         &format!("{name}={text}"),
-                        Problem::Undecided("a parameter sets one part of a reference"),
+                        Reason::Undecided("a parameter sets one part of a reference"),
                     );
                 } else {
                     walk.value(value, text, text, image_key(name), Kind::Environment);
@@ -202,9 +202,9 @@ impl<'a> Walk<'a, '_> {
             Ok(reference) if value.contains('/') => {
                 self.report_incomplete(id, within, reference, kind);
             }
-            Ok(_) if is_word(value) => self.leave(id, value, Problem::BareName),
+            Ok(_) if is_word(value) => self.leave(id, value, Reason::BareName),
             Ok(_) => {}
-            Err(problem) => self.leave(id, value, problem),
+            Err(reason) => self.leave(id, value, reason),
         }
     }
 }

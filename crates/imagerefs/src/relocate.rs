@@ -3,7 +3,7 @@
 use sealift_oci::{Destination, Naming, Reference};
 
 use crate::pins::Pins;
-use crate::rewrite::{Answer, Mapping};
+use crate::rewrite::{Mapping, Replacement};
 
 /// Gives every image the name that it has at a destination. What is there already is settled, so that a
 /// second run changes nothing.
@@ -40,41 +40,41 @@ impl<'a> Relocation<'a> {
             })
     }
 
-    fn there(&self, reference: &Reference) -> Result<Reference, Answer> {
+    fn there(&self, reference: &Reference) -> Result<Reference, Replacement> {
         if self.is_there(reference) {
             return Ok(reference.clone());
         }
         self.naming
             .reference_at(reference, self.destination)
-            .map_err(|error| Answer::Unknown(error.to_string()))
+            .map_err(|error| Replacement::Unknown(error.to_string()))
     }
 }
 
 impl Mapping for Relocation<'_> {
-    fn image(&self, reference: &Reference) -> Answer {
+    fn image(&self, reference: &Reference) -> Replacement {
         let there = match self.there(reference) {
             Ok(there) => there,
-            Err(answer) => return answer,
+            Err(replacement) => return replacement,
         };
         let pinned = match self.pins {
             None => there,
             Some(pins) => match pins.digest_of(&there) {
                 Some(digest) => there.with_digest(digest),
-                None => return Answer::Unknown(format!("no digest is known for {there}")),
+                None => return Replacement::Unknown(format!("no digest is known for {there}")),
             },
         };
         if pinned == *reference {
-            Answer::Settled
+            Replacement::Keep
         } else {
-            Answer::Replace(pinned)
+            Replacement::With(pinned)
         }
     }
 
-    fn name(&self, reference: &Reference) -> Answer {
+    fn name(&self, reference: &Reference) -> Replacement {
         match self.there(reference) {
-            Ok(there) if there == *reference => Answer::Settled,
-            Ok(there) => Answer::Replace(there),
-            Err(answer) => answer,
+            Ok(there) if there == *reference => Replacement::Keep,
+            Ok(there) => Replacement::With(there),
+            Err(replacement) => replacement,
         }
     }
 }

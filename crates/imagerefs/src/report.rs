@@ -1,4 +1,4 @@
-//! What a walk reports: references, names without a tag, and places that were left alone.
+//! What a walk reports: references, names without a tag, and what was skipped.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use sealift_oci::Reference;
 
 use crate::check::check;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::occurrence::{Kind, NotUnderstood, Occurrence, Piece, Site};
 use crate::scalar::Scalar;
 use crate::tree::Id;
@@ -16,10 +16,10 @@ use crate::walk::{Segment, Walk};
 const MAX_KEY: usize = 128;
 
 impl Walk<'_, '_> {
-    /// A place where a reference must be.
+    /// A scalar that must be a reference.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub(crate) fn required(&mut self, id: Id, kind: Kind) -> Result<(), FindError> {
         let text = self.document.scalar(id).unwrap_or_default();
         match check(text) {
@@ -27,13 +27,13 @@ impl Walk<'_, '_> {
                 self.report(id, 0..text.len(), reference, kind);
                 Ok(())
             }
-            Err(problem) => Err(self.error(id, text, problem)),
+            Err(reason) => Err(self.error(id, text, reason)),
         }
     }
 
     /// An error at a node.
-    pub(crate) fn error(&self, id: Id, text: &str, problem: Problem) -> FindError {
-        self.text.error(self.start(id), text, problem)
+    pub(crate) fn error(&self, id: Id, text: &str, reason: Reason) -> FindError {
+        self.text.error(self.start(id), text, reason)
     }
 
     /// Where a node's value begins in the text's body.
@@ -98,7 +98,7 @@ impl Walk<'_, '_> {
         self.found.occurrences.push(occurrence);
     }
 
-    /// Reports a reference that several scalars make; the one with the repository names the place.
+    /// Reports a reference that several scalars make; its position is that of the name.
     pub(crate) fn report_split(
         &mut self,
         pieces: &[(Piece, Id)],
@@ -172,8 +172,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Reports a place that was left alone.
-    pub(crate) fn leave(&mut self, id: Id, text: &str, problem: Problem) {
+    /// Reports something that is skipped.
+    pub(crate) fn leave(&mut self, id: Id, text: &str, reason: Reason) {
         let (line, column) = self.text.position(self.start(id));
         self.found.not_understood.push(NotUnderstood {
             line,
@@ -184,9 +184,9 @@ impl Walk<'_, '_> {
             text: if self.confidential {
                 String::new()
             } else {
-                problem.excerpt(text)
+                reason.excerpt(text)
             },
-            problem,
+            reason,
         });
     }
 

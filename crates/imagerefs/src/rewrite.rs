@@ -1,4 +1,4 @@
-//! Puts other references in the place of those that were found, and changes nothing else.
+//! Replaces references, and changes nothing else.
 //!
 //! A [`Rewrite`] is a plan: what would change and why, and what would not. [`Rewrite::apply`] makes the
 //! new bytes from the old ones and checks that the two read alike but for what was to change.
@@ -16,39 +16,38 @@ use sealift_oci::{Digest, Reference};
 
 use crate::edit::{Edit, RewriteError, splice};
 use crate::encoding::decode;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::find::{find_in, is_yaml};
-use crate::occurrence::{Found, InputKind, NotUnderstood, Occurrence};
+use crate::occurrence::{Findings, InputKind, NotUnderstood, Occurrence};
 use crate::text::Text;
 
-/// What is to become of a reference.
+/// What a reference is replaced by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// It is what it should be.
-    Settled,
-    /// This takes its place.
-    Replace(Reference),
-    /// It is left alone, and listed with this reason.
+pub enum Replacement {
+    /// The reference is already correct.
+    Keep,
+    /// This one replaces it.
+    With(Reference),
+    /// The reference is skipped, for this reason.
     Unknown(String),
 }
 
-/// Knows what is to become of each reference. A function from a reference to an [`Answer`] is one.
+/// Knows what is to become of each reference. A function from a reference to an [`Replacement`] is one.
 ///
-/// To make a second run change nothing, it has to answer [`Answer::Settled`] to what it gave as a
-/// replacement before.
+/// For a second run to change nothing, it must return [`Replacement::Keep`] for what it returned before.
 pub trait Mapping {
     /// What is to become of a reference.
-    fn image(&self, reference: &Reference) -> Answer;
+    fn image(&self, reference: &Reference) -> Replacement;
 
     /// What is to become of a name whose tag something else fills in; the tag of `reference` is a
-    /// stand-in, and only the name of the answer is used.
-    fn name(&self, reference: &Reference) -> Answer {
+    /// stand-in, and only the name of the replacement is used.
+    fn name(&self, reference: &Reference) -> Replacement {
         self.image(reference)
     }
 }
 
-impl<F: Fn(&Reference) -> Answer> Mapping for F {
-    fn image(&self, reference: &Reference) -> Answer {
+impl<F: Fn(&Reference) -> Replacement> Mapping for F {
+    fn image(&self, reference: &Reference) -> Replacement {
         self(reference)
     }
 }
@@ -68,7 +67,7 @@ pub struct Rewrite {
     pub unknown: Vec<(Occurrence, String)>,
     /// Names whose tag the text does not give, rewritten or not; no digest can be put after them.
     pub incomplete: Vec<Occurrence>,
-    /// Places that look like images and are left alone.
+    /// What looks like an image and is skipped.
     pub not_understood: Vec<NotUnderstood>,
     /// The digest of the text that the plan is for.
     source: Digest,
@@ -87,21 +86,21 @@ pub fn plan_rewrite(name: &str, bytes: &[u8], mapping: &dyn Mapping) -> Result<R
     let text = Text::new(&decoded, name)?;
     let found = find_in(&text)?;
     let mut plan = Rewrite::new(&found, Digest::sha256(bytes), is_yaml(&text));
-    let mut places = group::Places::default();
+    let mut needs = group::Needs::default();
     for (complete, occurrence) in both(found) {
-        let answer = if complete {
+        let replacement = if complete {
             mapping.image(&occurrence.reference)
         } else {
             mapping.name(&occurrence.reference)
         };
-        plan.consider(&mut places, occurrence, complete, answer);
+        plan.consider(&mut needs, occurrence, complete, replacement);
     }
-    plan.settle(places, &text, &decoded);
+    plan.settle(needs, &text, &decoded);
     Ok(plan)
 }
 
 /// All occurrences in the order of the text, with whether each has its tag.
-fn both(found: Found) -> Vec<(bool, Occurrence)> {
+fn both(found: Findings) -> Vec<(bool, Occurrence)> {
     let complete = found
         .occurrences
         .into_iter()
@@ -116,7 +115,7 @@ fn both(found: Found) -> Vec<(bool, Occurrence)> {
 }
 
 impl Rewrite {
-    fn new(found: &Found, source: Digest, yaml: bool) -> Self {
+    fn new(found: &Findings, source: Digest, yaml: bool) -> Self {
         Self {
             source,
             yaml,
@@ -134,37 +133,37 @@ impl Rewrite {
     /// Notes what one occurrence needs.
     fn consider(
         &mut self,
-        places: &mut group::Places,
+        needs: &mut group::Needs,
         occurrence: Occurrence,
         complete: bool,
-        answer: Answer,
+        replacement: Replacement,
     ) {
-        match answer {
-            Answer::Settled => {
-                places.keep(&occurrence);
+        match replacement {
+            Replacement::Keep => {
+                needs.keep(&occurrence);
                 self.settled.push(occurrence);
             }
-            Answer::Unknown(why) => {
-                places.keep(&occurrence);
+            Replacement::Unknown(why) => {
+                needs.keep(&occurrence);
                 self.unknown.push((occurrence, why));
             }
-            Answer::Replace(new) => match assign::changes(&occurrence, &new, complete) {
+            Replacement::With(new) => match assign::changes(&occurrence, &new, complete) {
                 Ok(changes) if changes.iter().all(assign::Change::is_none) => {
-                    places.keep(&occurrence);
+                    needs.keep(&occurrence);
                     self.settled.push(occurrence);
                 }
-                Ok(changes) => places.change(occurrence, new, changes),
-                Err(problem) => {
-                    places.keep(&occurrence);
-                    self.leave(&occurrence, problem);
+                Ok(changes) => needs.change(occurrence, new, changes),
+                Err(reason) => {
+                    needs.keep(&occurrence);
+                    self.leave(&occurrence, reason);
                 }
             },
         }
     }
 
     /// Turns what is needed into edits, where it can be had.
-    fn settle(&mut self, places: group::Places, text: &Text<'_>, bytes: &[u8]) {
-        for group in places.groups() {
+    fn settle(&mut self, needs: group::Needs, text: &Text<'_>, bytes: &[u8]) {
+        for group in needs.groups() {
             let written = group.and_then(|group| group.write(bytes));
             match written {
                 Ok(written) => {
@@ -186,9 +185,9 @@ impl Rewrite {
                     }
                     self.replaced.extend(written.replaced);
                 }
-                Err((occurrences, problem)) => {
+                Err((occurrences, reason)) => {
                     for occurrence in occurrences {
-                        self.leave(&occurrence, problem.clone());
+                        self.leave(&occurrence, reason.clone());
                     }
                 }
             }
@@ -197,25 +196,25 @@ impl Rewrite {
         self.replaced
             .sort_by_key(|(occurrence, _)| occurrence.span.start);
         self.not_understood
-            .sort_by_key(|place| (place.line, place.column));
+            .sort_by_key(|skipped| (skipped.line, skipped.column));
     }
 
-    fn leave(&mut self, occurrence: &Occurrence, problem: Problem) {
+    fn leave(&mut self, occurrence: &Occurrence, reason: Reason) {
         self.not_understood.push(NotUnderstood {
             line: occurrence.line,
             column: occurrence.column,
             document: occurrence.document,
             object: occurrence.object.clone(),
             path: occurrence.path.clone(),
-            text: problem.excerpt(&occurrence.text),
-            problem,
+            text: reason.excerpt(&occurrence.text),
+            reason,
         });
     }
 
     /// The text with the edits made. The same bytes come back where there are none.
     ///
     /// # Errors
-    /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
+    /// If `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
         splice(bytes, &self.source, &self.edits, |before, after| {
             if self.yaml {

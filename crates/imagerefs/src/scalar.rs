@@ -43,8 +43,8 @@ pub(crate) struct Scalar {
     pub(crate) style: Style,
     /// What it says.
     pub(crate) value: Arc<str>,
-    /// In how many places it stands: more than one where it is anchored and named by aliases.
-    pub(crate) places: usize,
+    /// How often it is used: more than once if it is anchored and aliases name it.
+    pub(crate) uses: usize,
 }
 
 impl Scalar {
@@ -70,7 +70,7 @@ impl Scalar {
             raw: text.base + span.start..text.base + span.end,
             style,
             value: Arc::from(value.as_ref()),
-            places: 1 + document.uses(id),
+            uses: 1 + document.uses(id),
         })
     }
 
@@ -135,9 +135,9 @@ impl Locator<'_> {
         }
         // Written another way than it reads; a stretch that is there exactly once is still that stretch.
         let inner = (self.inner.len() <= MAX_SEARCHED).then_some(self.inner)?;
-        let mut places = inner.windows(wanted.len().max(1)).enumerate();
-        let (at, _) = places.find(|(_, window)| *window == wanted)?;
-        if places.any(|(_, window)| window == wanted) {
+        let mut matches = inner.windows(wanted.len().max(1)).enumerate();
+        let (at, _) = matches.find(|(_, window)| *window == wanted)?;
+        if matches.any(|(_, window)| window == wanted) {
             return None;
         }
         Some(self.offset + at..self.offset + at + wanted.len())

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::edit::{Edit, RewriteError, splice};
 use crate::encoding::decode;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::occurrence::NotUnderstood;
 use crate::text::Text;
 use crate::tree::{Document, Documents, Id};
@@ -66,7 +66,7 @@ pub struct PullSecret {
     pub edits: Vec<Edit>,
     /// Resources that name the secret already.
     pub settled: Vec<Resource>,
-    /// Resources that were wanted and cannot be edited in place.
+    /// Resources that were wanted and cannot be edited.
     pub not_understood: Vec<NotUnderstood>,
     secret: String,
     /// The digest of the text that the plan is for.
@@ -77,7 +77,7 @@ pub struct PullSecret {
 /// in a service account itself. What names it already is left as it is.
 ///
 /// # Errors
-/// Where the name is none, or the text is no YAML.
+/// If the name is none, or the text is no YAML.
 pub fn plan_pull_secret(
     name: &str,
     bytes: &[u8],
@@ -130,7 +130,7 @@ impl PullSecret {
                     why: format!("{} gets the pull secret {}", resource.label(), self.secret),
                 });
             }
-            Err(problem) => self.leave(text, document, &resource, target, problem),
+            Err(reason) => self.leave(text, document, &resource, target, reason),
         }
     }
 
@@ -140,7 +140,7 @@ impl PullSecret {
         document: &Document<'_>,
         resource: &Resource,
         target: Id,
-        problem: Problem,
+        reason: Reason,
     ) {
         let (line, column) = text.position(document.node(target).span.start);
         self.not_understood.push(NotUnderstood {
@@ -150,14 +150,14 @@ impl PullSecret {
             object: Some(resource.label()),
             path: format!(".{KEY}"),
             text: String::new(),
-            problem,
+            reason,
         });
     }
 
     /// The text with the secret in it. The same bytes come back where there is nothing to do.
     ///
     /// # Errors
-    /// Where `bytes` are not those that were planned for, or where the result would not read as intended.
+    /// If `bytes` are not those that were planned for, or where the result would not read as intended.
     pub fn apply(&self, bytes: &[u8]) -> Result<Vec<u8>, RewriteError> {
         splice(bytes, &self.source, &self.edits, |before, after| {
             verify::same_but_for(before, after, &self.secret, self.edits.len())

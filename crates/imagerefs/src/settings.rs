@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::check::{check, fully_qualified, has_selector, short_reference};
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::list::entry;
-use crate::occurrence::{Found, InputKind, Kind, NotUnderstood};
+use crate::occurrence::{Findings, InputKind, Kind, NotUnderstood};
 use crate::text::Text;
 use crate::walk::image_key;
 
@@ -17,8 +17,8 @@ pub(crate) fn is_settings(text: &Text<'_>) -> bool {
 }
 
 /// Reads settings. A name that says image has one as its value; other values are searched.
-pub(crate) fn scan(text: &Text<'_>) -> Found {
-    let mut found = Found::new(InputKind::Settings);
+pub(crate) fn scan(text: &Text<'_>) -> Findings {
+    let mut found = Findings::new(InputKind::Settings);
     let mut at = 0;
     for line in text.body.split_inclusive('\n') {
         if let Some((name, value)) = setting(line) {
@@ -49,10 +49,10 @@ fn setting(line: &str) -> Option<(&str, Range<usize>)> {
     is_name.then(|| (name, quoted.unwrap_or_else(plain)))
 }
 
-fn read(text: &Text<'_>, found: &mut Found, name: &str, at: Range<usize>) {
+fn read(text: &Text<'_>, found: &mut Findings, name: &str, at: Range<usize>) {
     let value = &text.body[at.clone()];
     let named = image_key(name);
-    let problem = match check(value) {
+    let reason = match check(value) {
         Ok(reference) if named && has_selector(value) || fully_qualified(value).is_some() => {
             let occurrence = entry(text, at, reference, Kind::Environment);
             found.occurrences.push(occurrence);
@@ -63,9 +63,9 @@ fn read(text: &Text<'_>, found: &mut Found, name: &str, at: Range<usize>) {
             found.incomplete.push(occurrence);
             return;
         }
-        Ok(_) if named => Problem::BareName,
-        Err(problem) if named && !value.is_empty() => problem,
-        _ if short_reference(value) && value.contains('/') => Problem::MayBeImage,
+        Ok(_) if named => Reason::BareName,
+        Err(reason) if named && !value.is_empty() => reason,
+        _ if short_reference(value) && value.contains('/') => Reason::MayBeImage,
         _ => return,
     };
     let (line, column) = text.position(at.start);
@@ -75,7 +75,7 @@ fn read(text: &Text<'_>, found: &mut Found, name: &str, at: Range<usize>) {
         document: 1,
         object: None,
         path: name.to_owned(),
-        text: problem.excerpt(value),
-        problem,
+        text: reason.excerpt(value),
+        reason,
     });
 }

@@ -60,7 +60,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A text in base64, which is not edited in place.
+    /// A text in base64, which is not edited.
     fn encoded_text(&mut self, value: Id, kind: Kind) {
         let Some(text) = self.document.text(value) else {
             return;

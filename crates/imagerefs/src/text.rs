@@ -1,6 +1,6 @@
 //! From bytes to text, and from offsets to lines and columns.
 
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 
 /// The most that is read, in bytes: far above any list or manifest, low enough that a wrong file does
 /// not fill the memory.
@@ -24,19 +24,19 @@ pub(crate) struct Text<'t> {
 
 impl<'t> Text<'t> {
     /// # Errors
-    /// Where the bytes are too many, not UTF-8 or have a zero byte.
+    /// If the bytes are too many, not UTF-8 or have a zero byte.
     pub(crate) fn new(bytes: &'t [u8], name: &'t str) -> Result<Self, FindError> {
         let fail =
-            |at: usize, problem| Err(FindError::new(name, raw_position(bytes, at), "", problem));
+            |at: usize, reason| Err(FindError::new(name, raw_position(bytes, at), "", reason));
         if bytes.len() > MAX_BYTES {
-            return fail(0, Problem::TooLarge { limit: MAX_BYTES });
+            return fail(0, Reason::TooLarge { limit: MAX_BYTES });
         }
         if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
-            return fail(at, Problem::Nul);
+            return fail(at, Reason::Nul);
         }
         let whole = match std::str::from_utf8(bytes) {
             Ok(whole) => whole,
-            Err(error) => return fail(error.valid_up_to(), Problem::NotUtf8),
+            Err(error) => return fail(error.valid_up_to(), Reason::NotUtf8),
         };
         let body = whole.strip_prefix('\u{feff}').unwrap_or(whole);
         let ends = body.match_indices('\n').map(|(at, _)| at + 1);
@@ -100,8 +100,8 @@ impl<'t> Text<'t> {
         (start, self.body[start..].lines().next().unwrap_or_default())
     }
 
-    pub(crate) fn error(&self, at: usize, text: &str, problem: Problem) -> FindError {
-        FindError::new(self.name, self.position(at), text, problem)
+    pub(crate) fn error(&self, at: usize, text: &str, reason: Reason) -> FindError {
+        FindError::new(self.name, self.position(at), text, reason)
     }
 }
 

@@ -10,18 +10,18 @@ use std::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use crate::check::Placeholder;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::text::{Text, trim};
 
 /// Deepest nesting that is followed; real manifests stay below 40.
 pub(crate) const MAX_DEPTH: usize = 128;
 /// Most nodes of one document; all of Calico's definitions together have 60,000.
 pub(crate) const MAX_NODES: usize = 1_000_000;
-/// How far a mapping behind an alias or a `<<` is looked through; it bounds the work where many places
+/// How far a mapping behind an alias or a `<<` is looked through; it bounds the work if many aliases
 /// name one.
 const MAX_SHARED: usize = 256;
 
-/// The place of a node in its document.
+/// The number of a node in its document.
 pub(crate) type Id = usize;
 
 /// One value of a document.
@@ -247,16 +247,16 @@ impl<'t> Documents<'t> {
         match template {
             Some((start, line, placeholder)) => {
                 self.text
-                    .error(start, line, Problem::Placeholder(placeholder))
+                    .error(start, line, Reason::Placeholder(placeholder))
             }
             None => self
                 .text
-                .error(at, "", Problem::NotYaml(error.info().to_owned())),
+                .error(at, "", Reason::NotYaml(error.info().to_owned())),
         }
     }
 }
 
-/// How far above the place where YAML broke a template's expression is looked for, in lines.
+/// How far above the line where YAML broke a template's expression is looked for, in lines.
 const TEMPLATE_LINES: usize = 5;
 
 /// A collection that is still open.
@@ -276,7 +276,7 @@ struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn event(&mut self, event: Event<'t>, span: Range<usize>) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'t>, span: Range<usize>) -> Result<(), Reason> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str") {
@@ -310,17 +310,17 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn open(&mut self, open: Open) -> Result<(), Problem> {
+    fn open(&mut self, open: Open) -> Result<(), Reason> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Problem::TooDeep { limit: MAX_DEPTH });
+            return Err(Reason::TooDeep { limit: MAX_DEPTH });
         }
         self.open.push(open);
         Ok(())
     }
 
-    fn push(&mut self, value: Value<'t>, span: Range<usize>, anchor: usize) -> Result<Id, Problem> {
+    fn push(&mut self, value: Value<'t>, span: Range<usize>, anchor: usize) -> Result<Id, Reason> {
         if self.nodes.len() >= MAX_NODES {
-            return Err(Problem::TooManyNodes { limit: MAX_NODES });
+            return Err(Reason::TooManyNodes { limit: MAX_NODES });
         }
         let id = self.nodes.len();
         self.nodes.push(Node { span, value });
@@ -330,7 +330,7 @@ impl<'t> Builder<'t> {
         Ok(id)
     }
 
-    fn leaf(&mut self, value: Value<'t>, span: Range<usize>, anchor: usize) -> Result<(), Problem> {
+    fn leaf(&mut self, value: Value<'t>, span: Range<usize>, anchor: usize) -> Result<(), Reason> {
         let id = self.push(value, span, anchor)?;
         self.attach(id);
         Ok(())

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use crate::check::{Placeholder, check, fully_qualified, has_host};
 use crate::compose::Scope;
-use crate::error::{FindError, Problem};
+use crate::error::{FindError, Reason};
 use crate::form::is_patch;
-use crate::occurrence::{Found, Kind};
+use crate::occurrence::{Findings, Kind};
 use crate::pod::part_of_image;
 use crate::text::Text;
 use crate::tree::{Document, Id};
@@ -18,7 +18,7 @@ pub(crate) enum Segment<'a> {
     Index(usize),
 }
 
-/// What the mappings around a place are.
+/// What kind of mapping the walk is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The top of a document or an item of a `List`.
@@ -46,11 +46,11 @@ impl Mode {
 pub(crate) struct Walk<'a, 't> {
     pub(crate) text: &'a Text<'t>,
     pub(crate) document: &'a Document<'t>,
-    pub(crate) found: &'a mut Found,
+    pub(crate) found: &'a mut Findings,
     pub(crate) path: Vec<Segment<'a>>,
     /// The resource that the walk is in.
     pub(crate) object: Option<String>,
-    /// What the mappings around the place say of images in it.
+    /// What the mappings around the current one say of images in it.
     pub(crate) scope: Scope,
     /// Nodes that were reported or gone through; what is anchored is met again at each alias.
     pub(crate) seen: HashSet<Id>,
@@ -68,7 +68,7 @@ impl<'a, 't> Walk<'a, 't> {
     pub(crate) fn new(
         text: &'a Text<'t>,
         document: &'a Document<'t>,
-        found: &'a mut Found,
+        found: &'a mut Findings,
     ) -> Self {
         Self {
             text,
@@ -88,7 +88,7 @@ impl<'a, 't> Walk<'a, 't> {
     /// Goes through the whole document.
     ///
     /// # Errors
-    /// Where an image's real value is missing.
+    /// If an image's real value is missing.
     pub(crate) fn run(&mut self) -> Result<(), FindError> {
         self.node(self.document.root(), Mode::Root)
     }
@@ -198,8 +198,8 @@ impl<'a, 't> Walk<'a, 't> {
         let (_, line) = self.text.line(line);
         match Placeholder::of(line) {
             Some(placeholder) => {
-                let problem = Problem::Placeholder(placeholder);
-                Err(self.text.error(start, line.trim(), problem))
+                let reason = Reason::Placeholder(placeholder);
+                Err(self.text.error(start, line.trim(), reason))
             }
             None => Ok(()),
         }
@@ -278,7 +278,7 @@ impl<'a, 't> Walk<'a, 't> {
         if !image(key) || !(to || (several && fully_qualified(key).is_some())) {
             return false;
         }
-        self.leave(id, key, Problem::MayBeImage);
+        self.leave(id, key, Reason::MayBeImage);
         true
     }
 
@@ -317,8 +317,8 @@ impl<'a, 't> Walk<'a, 't> {
         } else if scalar && key.contains('.') && part_of_image(key) {
             let text = document.text(value).unwrap_or_default();
             if !text.is_empty() {
-                let problem = Problem::Undecided("a parameter sets one part of a reference");
-                self.leave(value, &format!("{key}: {text}"), problem);
+                let reason = Reason::Undecided("a parameter sets one part of a reference");
+                self.leave(value, &format!("{key}: {text}"), reason);
             }
         } else if images_key(key) {
             return self.images(value, mode);

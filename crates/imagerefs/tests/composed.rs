@@ -2,16 +2,16 @@
 //! each is rewritten. docs/image-references.md has the rules.
 #![allow(clippy::unwrap_used)]
 
-use sealift_imagerefs::{Found, Problem, Relocation, find, plan_rewrite};
+use sealift_imagerefs::{Findings, Reason, Relocation, find, plan_rewrite};
 use sealift_oci::{Destination, Naming};
 
 const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
-fn found(text: &str) -> Found {
+fn found(text: &str) -> Findings {
     find("values.yaml", text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn references(found: &Found) -> Vec<String> {
+fn references(found: &Findings) -> Vec<String> {
     let references = found.occurrences.iter();
     references.map(|found| found.text.clone()).collect()
 }
@@ -219,7 +219,7 @@ fn fields_that_no_rule_joins_are_listed_and_left() {
         let undecided = found
             .not_understood
             .iter()
-            .any(|left| matches!(left.problem, Problem::Undecided(_)));
+            .any(|left| matches!(left.reason, Reason::Undecided(_)));
         assert!(undecided, "{text}: {:?}", found.not_understood);
         assert_eq!(rewritten(text), text, "{text}");
     }
@@ -314,12 +314,8 @@ fn what_helm_prints_another_way_is_not_given_out() {
     ] {
         let found = found(&format!("image: {{{fields}}}"));
         assert_eq!(references(&found), [""; 0], "{fields}");
-        let problem = &found.not_understood[0].problem;
-        assert_eq!(
-            *problem,
-            Problem::NumberAsTag(printed.to_owned()),
-            "{fields}"
-        );
+        let reason = &found.not_understood[0].reason;
+        assert_eq!(*reason, Reason::NumberAsTag(printed.to_owned()), "{fields}");
     }
     for tag in [
         "'1.10'",
@@ -339,7 +335,7 @@ fn what_helm_prints_another_way_is_not_given_out() {
 fn a_registry_that_is_an_address_of_the_web_is_listed() {
     let found = found("image: {registry: 'https://quay.io', repository: t/a, tag: v1}");
     assert_eq!(references(&found), [""; 0]);
-    assert_eq!(found.not_understood[0].problem, Problem::Url);
+    assert_eq!(found.not_understood[0].reason, Reason::Url);
 }
 
 #[test]
@@ -360,5 +356,5 @@ fn a_path_that_would_be_empty_is_listed() {
     let relocation = Relocation::new(&destination, &naming);
     let plan = plan_rewrite("t", text.as_bytes(), &relocation).unwrap();
     assert_eq!(plan.edits, []);
-    assert_eq!(plan.not_understood[0].problem, Problem::EmptyPath);
+    assert_eq!(plan.not_understood[0].reason, Reason::EmptyPath);
 }

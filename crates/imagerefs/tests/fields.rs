@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::{data, yaml_files};
-use sealift_imagerefs::{Problem, SpecFields, plan_spec_fields};
+use sealift_imagerefs::{Reason, SpecFields, plan_spec_fields};
 
 const FIELDS: &[(&str, &str)] = &[
     ("registry", "r.corp:5000/m/"),
@@ -170,21 +170,21 @@ fn other_resources_and_other_groups_are_left_alone() {
 
 #[test]
 fn what_cannot_be_edited_in_place_is_listed() {
-    for (spec, problem) in [
-        ("", Problem::NoField("spec")),
-        ("spec: text\n", Problem::Unwritable),
-        ("spec:\n  registry: |\n    quay.io\n", Problem::Unwritable),
-        ("spec: &s\n  a: b\nother: *s\n", Problem::SharedValue),
+    for (spec, reason) in [
+        ("", Reason::NoField("spec")),
+        ("spec: text\n", Reason::Unwritable),
+        ("spec:\n  registry: |\n    quay.io\n", Reason::Unwritable),
+        ("spec: &s\n  a: b\nother: *s\n", Reason::SharedValue),
         (
             "spec:\n  a: &r quay.io\n  registry: *r\n",
-            Problem::SharedValue,
+            Reason::SharedValue,
         ),
     ] {
         let text = format!("{HEAD}{spec}");
         let wanted = wanted(None);
         let plan = plan_spec_fields("t", text.as_bytes(), &wanted).unwrap();
         assert_eq!(plan.edits, [], "{spec}");
-        assert_eq!(plan.not_understood[0].problem, problem, "{spec}");
+        assert_eq!(plan.not_understood[0].reason, reason, "{spec}");
     }
     let name = plan_spec_fields("t", b"a: b\n", &wanted(Some("A B"))).unwrap_err();
     assert!(name.to_string().contains("secret's name"), "{name}");

@@ -1,21 +1,21 @@
 //! Files of other tools, and texts inside of resources.
 #![allow(clippy::unwrap_used)]
 
-use sealift_imagerefs::{Found, InputKind, Problem, Relocation, find, plan_rewrite};
+use sealift_imagerefs::{Findings, InputKind, Reason, Relocation, find, plan_rewrite};
 use sealift_oci::{Destination, Naming};
 
-fn found(text: &str) -> Found {
+fn found(text: &str) -> Findings {
     find("file", text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn references(found: &Found) -> Vec<&str> {
+fn references(found: &Findings) -> Vec<&str> {
     let references = found.occurrences.iter();
     references.map(|found| found.text.as_str()).collect()
 }
 
-fn left(found: &Found) -> Vec<(&str, &Problem)> {
+fn left(found: &Findings) -> Vec<(&str, &Reason)> {
     let left = found.not_understood.iter();
-    left.map(|left| (left.text.as_str(), &left.problem))
+    left.map(|left| (left.text.as_str(), &left.reason))
         .collect()
 }
 
@@ -92,10 +92,10 @@ fn a_kustomizations_overrides_and_patches_are_read() {
         [
             (
                 "deploy.yaml, https://example.com/x.yaml",
-                &Problem::OtherFiles
+                &Reason::OtherFiles
             ),
-            ("untouched", &Problem::BareName),
-            ("patch.yaml", &Problem::OtherFiles),
+            ("untouched", &Reason::BareName),
+            ("patch.yaml", &Reason::OtherFiles),
         ]
     );
     // Kustomize finds an image by `name`, so that this must stay.
@@ -285,9 +285,9 @@ fn names_without_a_tag_in_lists_of_other_tools_are_listed() {
     assert_eq!(
         left(&found),
         [
-            ("busybox", &Problem::BareName),
-            ("t/a", &Problem::BareName),
-            ("nginx", &Problem::BareName)
+            ("busybox", &Reason::BareName),
+            ("t/a", &Reason::BareName),
+            ("nginx", &Reason::BareName)
         ]
     );
 }
@@ -309,8 +309,8 @@ fn oc_mirrors_sets_are_listed_and_what_it_blocks_is_not_read() {
     assert_eq!(
         left(&found),
         [
-            ("platform", &Problem::NotListed),
-            ("operators", &Problem::NotListed)
+            ("platform", &Reason::NotListed),
+            ("operators", &Reason::NotListed)
         ]
     );
 }
@@ -334,8 +334,8 @@ fn skopeos_sources_are_read_without_their_credentials() {
     assert_eq!(
         left(&found),
         [
-            ("registry.example.com/team/all", &Problem::TagsOfRegistry),
-            ("quay.io/coreos/flannel", &Problem::TagsOfRegistry)
+            ("registry.example.com/team/all", &Reason::TagsOfRegistry),
+            ("quay.io/coreos/flannel", &Reason::TagsOfRegistry)
         ]
     );
     assert!(!format!("{found:?}").contains("canary"));
@@ -382,10 +382,10 @@ data:
             "docker.io/calico/node:v3.26.1"
         ]
     );
-    let problems: Vec<_> = left(&found);
+    let reasons: Vec<_> = left(&found);
     assert_eq!(
-        problems,
-        [("", &Problem::WhiteSpace), ("", &Problem::WhiteSpace)]
+        reasons,
+        [("", &Reason::WhiteSpace), ("", &Reason::WhiteSpace)]
     );
     let shown: String = found
         .not_understood
@@ -471,8 +471,8 @@ spec:
     assert_eq!(
         left(&found),
         [
-            ("ubuntu", &Problem::BareName),
-            ("busybox", &Problem::BareName)
+            ("ubuntu", &Reason::BareName),
+            ("busybox", &Reason::BareName)
         ]
     );
     let out = rewritten(text);
@@ -490,7 +490,7 @@ fn a_document_of_no_known_form_without_images_is_listed() {
     ] {
         let found = found(text);
         let last = found.not_understood.last().unwrap();
-        assert_eq!(last.problem, Problem::UnknownForm, "{text}");
+        assert_eq!(last.reason, Reason::UnknownForm, "{text}");
     }
     for (text, input) in [
         (
@@ -518,10 +518,10 @@ fn what_may_be_a_short_name_is_listed_wherever_it_is() {
     assert_eq!(
         left(&found),
         [
-            ("pause:3.9", &Problem::MayBeImage),
-            ("coredns/coredns:1.11.1", &Problem::MayBeImage),
-            ("team/app:v2", &Problem::MayBeImage),
-            ("nginx:1.25", &Problem::MayBeImage)
+            ("pause:3.9", &Reason::MayBeImage),
+            ("coredns/coredns:1.11.1", &Reason::MayBeImage),
+            ("team/app:v2", &Reason::MayBeImage),
+            ("nginx:1.25", &Reason::MayBeImage)
         ]
     );
 }
@@ -533,8 +533,8 @@ fn what_is_copied_to_another_registry_is_listed_by_its_source() {
     assert_eq!(
         left(&found),
         [
-            ("quay.io/t/a", &Problem::MayBeImage),
-            ("docker.io/t/b:v1", &Problem::MayBeImage)
+            ("quay.io/t/a", &Reason::MayBeImage),
+            ("docker.io/t/b:v1", &Reason::MayBeImage)
         ]
     );
 }
@@ -544,7 +544,7 @@ fn charts_in_registries_are_listed() {
     let found = found(
         "apiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nspec: {url: 'oci://ghcr.io/t/a', ref: {tag: v1}}\n",
     );
-    assert_eq!(left(&found), [("oci://ghcr.io/t/a", &Problem::OciArtifact)]);
+    assert_eq!(left(&found), [("oci://ghcr.io/t/a", &Reason::OciArtifact)]);
 }
 
 #[test]
@@ -574,8 +574,8 @@ fn settings_and_lists_inside_of_texts_are_read() {
     assert_eq!(
         left(&found),
         [
-            ("nginx:1.25", &Problem::MayBeImage),
-            ("t/a:v7", &Problem::MayBeImage)
+            ("nginx:1.25", &Reason::MayBeImage),
+            ("t/a:v7", &Reason::MayBeImage)
         ]
     );
 }

@@ -1,14 +1,14 @@
 //! What is found in texts of every kind, and what is not.
 #![allow(clippy::unwrap_used)]
 
-use sealift_imagerefs::{Found, InputKind, Kind, Problem, find};
+use sealift_imagerefs::{Findings, InputKind, Kind, Reason, find};
 
-fn found(text: &str) -> Found {
+fn found(text: &str) -> Findings {
     find("text", text.as_bytes()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Kind and text of everything that was found.
-fn kinds(found: &Found) -> Vec<(Kind, &str)> {
+fn kinds(found: &Findings) -> Vec<(Kind, &str)> {
     found
         .occurrences
         .iter()
@@ -16,11 +16,11 @@ fn kinds(found: &Found) -> Vec<(Kind, &str)> {
         .collect()
 }
 
-fn left(found: &Found) -> Vec<(&str, &Problem)> {
+fn left(found: &Findings) -> Vec<(&str, &Reason)> {
     found
         .not_understood
         .iter()
-        .map(|left| (left.text.as_str(), &left.problem))
+        .map(|left| (left.text.as_str(), &left.reason))
         .collect()
 }
 
@@ -76,12 +76,12 @@ fn credentials_are_refused_and_not_repeated() {
         "redis:7\ndocker pull user:canary@r.io/a:1\n",
     ] {
         let error = find("l", text.as_bytes()).unwrap_err();
-        assert_eq!(error.problem, Problem::Credentials, "{text}");
+        assert_eq!(error.reason, Reason::Credentials, "{text}");
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
     let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: u:canary@r.io/a:1\n";
     let found = found(pod);
-    assert_eq!(left(&found), [("", &Problem::Credentials)]);
+    assert_eq!(left(&found), [("", &Reason::Credentials)]);
     assert!(!format!("{found:?}").contains("canary"));
 }
 
@@ -218,7 +218,7 @@ fn json_on_one_line_inside_of_a_text_is_read() {
             (Kind::ConfigMap, "quay.io/e/f:3")
         ]
     );
-    assert_eq!(left(&found), [("quay.io/g/h:4", &Problem::InLongerText)]);
+    assert_eq!(left(&found), [("quay.io/g/h:4", &Reason::InLongerText)]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_container_with_two_images_is_listed() {
     assert_eq!(found.occurrences, []);
     assert_eq!(
         left(&found),
-        [("quay.io/a/b:1", &Problem::KeyTwice("image"))]
+        [("quay.io/a/b:1", &Reason::KeyTwice("image"))]
     );
 }
 
@@ -243,9 +243,9 @@ fn registries_without_image_names_are_listed() {
     assert_eq!(
         left(&found),
         [
-            ("r.corp/k8s", &Problem::NoNames),
-            ("r.corp/coredns", &Problem::NoNames),
-            ("r.corp/k8s", &Problem::NoNames)
+            ("r.corp/k8s", &Reason::NoNames),
+            ("r.corp/coredns", &Reason::NoNames),
+            ("r.corp/k8s", &Reason::NoNames)
         ]
     );
 }
@@ -326,7 +326,7 @@ fn every_image_of_a_pod_is_found_wherever_its_template_hides() {
     );
     assert_eq!(
         left(&found),
-        [("quay.io/in/script:1", &Problem::InLongerText)]
+        [("quay.io/in/script:1", &Reason::InLongerText)]
     );
     for occurrence in &found.occurrences {
         assert_eq!(&WORKLOADS[occurrence.span.clone()], occurrence.text);
@@ -427,9 +427,9 @@ data:
     );
     assert_eq!(found.incomplete.len(), 1);
     assert_eq!(found.incomplete[0].text, "quay.io/e/f");
-    let problems: Vec<_> = left(&found).into_iter().map(|(text, _)| text).collect();
+    let reasons: Vec<_> = left(&found).into_iter().map(|(text, _)| text).collect();
     assert_eq!(
-        problems,
+        reasons,
         [
             "quay.io/a/annotation:1",
             "ubuntu",
@@ -503,8 +503,8 @@ extraArgs: [--thing-image=quay.io/q/r:10]
     assert_eq!(found.incomplete[0].reference.name(), "docker.io/j/k");
     assert_eq!(found.not_understood.len(), 2, "{:?}", found.not_understood);
     assert_eq!(
-        found.not_understood[0].problem,
-        Problem::NumberAsTag("1.2".to_owned())
+        found.not_understood[0].reason,
+        Reason::NumberAsTag("1.2".to_owned())
     );
     assert!(found.not_understood[1].text.starts_with("{{ .Values"));
     let usual = &found.occurrences[1];
@@ -557,7 +557,7 @@ fn templates_given_as_manifests_are_refused_with_what_to_do() {
 
 #[test]
 fn what_is_no_text_or_no_manifest_is_refused() {
-    for (bytes, problem) in [
+    for (bytes, reason) in [
         (&b"a: b\n\0"[..], "zero byte"),
         (&b"a: \xff\n"[..], "UTF-8"),
         (&b"a: b: c\n"[..], "not valid YAML"),
@@ -568,7 +568,7 @@ fn what_is_no_text_or_no_manifest_is_refused() {
         ),
     ] {
         let error = find("f", bytes).unwrap_err().to_string();
-        assert!(error.contains(problem), "{error}");
+        assert!(error.contains(reason), "{error}");
     }
     assert_eq!(found("").occurrences, []);
     assert_eq!(found("# nothing\n---\n---\n").occurrences, []);

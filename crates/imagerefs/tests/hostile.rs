@@ -8,7 +8,7 @@
 mod mutate;
 
 use mutate::{Mutator, SEEDS};
-use sealift_imagerefs::{Answer, Problem, Relocation, find, plan_rewrite, unified_diff};
+use sealift_imagerefs::{Reason, Relocation, Replacement, find, plan_rewrite, unified_diff};
 use sealift_oci::{Destination, Naming, Reference};
 
 #[test]
@@ -49,7 +49,7 @@ fn deep_nesting_is_refused() {
         let text = format!("x:\n {}", open.repeat(n));
         let error = find("deep", text.as_bytes()).unwrap_err();
         assert!(
-            matches!(error.problem, Problem::TooDeep { .. } | Problem::NotYaml(_)),
+            matches!(error.reason, Reason::TooDeep { .. } | Reason::NotYaml(_)),
             "{error}"
         );
     }
@@ -125,11 +125,11 @@ fn too_many_values_and_too_many_bytes_are_refused() {
     let values = format!("a: [{}]", "1,".repeat(1_000_001));
     let error = find("wide", values.as_bytes()).unwrap_err();
     assert!(
-        matches!(error.problem, Problem::TooManyNodes { .. }),
+        matches!(error.reason, Reason::TooManyNodes { .. }),
         "{error}"
     );
     let error = find("long", &vec![b'#'; (64 << 20) + 1]).unwrap_err();
-    assert!(matches!(error.problem, Problem::TooLarge { .. }), "{error}");
+    assert!(matches!(error.reason, Reason::TooLarge { .. }), "{error}");
 }
 
 #[test]
@@ -194,9 +194,9 @@ fn a_mapping_that_answers_anything_changes_what_it_answers_or_nothing() {
         let mapping = |reference: &Reference| {
             let sum: usize = reference.to_string().bytes().map(usize::from).sum();
             match (sum + round) % 6 {
-                4 => Answer::Settled,
-                5 => Answer::Unknown("no".to_owned()),
-                n => Answer::Replace(answers[n].parse().unwrap()),
+                4 => Replacement::Keep,
+                5 => Replacement::Unknown("no".to_owned()),
+                n => Replacement::With(answers[n].parse().unwrap()),
             }
         };
         if let Ok(plan) = plan_rewrite("mutant", &seed, &mapping) {

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use common::{data, yaml_files};
-use sealift_imagerefs::{Found, InputKind, find};
+use sealift_imagerefs::{Findings, InputKind, find};
 
-fn read(path: &std::path::Path) -> Found {
+fn read(path: &std::path::Path) -> Findings {
     let bytes = fs::read(path).unwrap();
     find(&path.display().to_string(), &bytes).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -139,7 +139,7 @@ fn calicos_image_set_is_listed_and_left() {
     assert_eq!(found.not_understood.len(), 5);
 }
 
-fn references(found: &Found) -> Vec<String> {
+fn references(found: &Findings) -> Vec<String> {
     found
         .occurrences
         .iter()

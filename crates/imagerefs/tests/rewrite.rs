@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sealift_imagerefs::{
-    Answer, InputKind, Pins, Problem, Relocation, Rewrite, RewriteError, find, plan_rewrite,
+    InputKind, Pins, Reason, Relocation, Replacement, Rewrite, RewriteError, find, plan_rewrite,
 };
 use sealift_oci::{Destination, Digest, Naming, Reference};
 
@@ -111,9 +111,9 @@ fn what_must_not_stand_without_quotes_gets_them() {
     let text = "image: {repository: quay.io/a/b, tag: v1}\n";
     let to = |reference: &Reference| {
         if reference.tag() == Some("1.30") {
-            return Answer::Settled;
+            return Replacement::Keep;
         }
-        Answer::Replace("r.io/a/b:1.30".parse().unwrap())
+        Replacement::With("r.io/a/b:1.30".parse().unwrap())
     };
     let plan = plan_rewrite("t", text.as_bytes(), &to).unwrap();
     let out = plan.apply(text.as_bytes()).unwrap();
@@ -142,12 +142,12 @@ fn an_anchor_is_edited_once_and_only_if_all_its_places_are_images() {
         .replace("*i", "*h");
     let change = plan(&shared, "r.io");
     assert_eq!(change.edits, []);
-    let problems: Vec<_> = change
+    let reasons: Vec<_> = change
         .not_understood
         .iter()
-        .map(|left| &left.problem)
+        .map(|left| &left.reason)
         .collect();
-    assert_eq!(problems, [&Problem::SharedValue, &Problem::SharedValue]);
+    assert_eq!(reasons, [&Reason::SharedValue, &Reason::SharedValue]);
 }
 
 const VALUES: &str = "\
@@ -253,14 +253,14 @@ fn a_hub_that_images_share_changes_for_all_of_them_or_for_none() {
 
     // One image that stays where it is keeps the hub where it is.
     let split = |reference: &Reference| match reference.repository() {
-        "istio/pilot" => Answer::Replace("r:5/m/istio/pilot:1.24.0-distroless".parse().unwrap()),
-        _ => Answer::Unknown("not in the bundle".to_owned()),
+        "istio/pilot" => Replacement::With("r:5/m/istio/pilot:1.24.0-distroless".parse().unwrap()),
+        _ => Replacement::Unknown("not in the bundle".to_owned()),
     };
     let plan = plan_rewrite("t", text.as_bytes(), &split).unwrap();
     assert_eq!(plan.edits, []);
     assert_eq!(plan.unknown.len(), 1);
     assert_eq!(plan.not_understood.len(), 1);
-    assert_eq!(plan.not_understood[0].problem, Problem::SharedValue);
+    assert_eq!(plan.not_understood[0].reason, Reason::SharedValue);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn another_text_than_the_planned_one_is_not_edited() {
 #[test]
 fn templates_are_refused_before_anything_is_planned() {
     let text = POD.replace("nginx", "\"{{ .Values.image }}\"");
-    let settled = |_: &Reference| Answer::Settled;
+    let settled = |_: &Reference| Replacement::Keep;
     let error = plan_rewrite("pod.yaml", text.as_bytes(), &settled).unwrap_err();
     assert!(error.to_string().contains("helm template"), "{error}");
 }
@@ -324,5 +324,5 @@ fn references_inside_of_blocks_change_in_their_lines() {
     let values = "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nspec:\n  valuesContent: |\n    image: {repository: quay.io/a/b, tag: v1}\n";
     let plan = plan(values, "r.io");
     assert_eq!(plan.edits, []);
-    assert_eq!(plan.not_understood[0].problem, Problem::Unwritable);
+    assert_eq!(plan.not_understood[0].reason, Reason::Unwritable);
 }

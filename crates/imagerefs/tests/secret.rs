@@ -9,7 +9,7 @@ use std::fs;
 use common::{data, yaml_files};
 use mutate::{Mutator, SEEDS};
 use sealift_imagerefs::{
-    Problem, PullSecret, PullSecretError, Relocation, Resource, RewriteError, find,
+    PullSecret, PullSecretError, Reason, Relocation, Resource, RewriteError, find,
     plan_pull_secret, plan_rewrite,
 };
 use sealift_oci::{Destination, Naming};
@@ -177,7 +177,7 @@ fn what_cannot_be_edited_in_place_is_listed() {
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {annotations: &s [{name: x}]}\nspec:\n  imagePullSecrets: *s\n  containers: []\n";
     let plan = plan(text);
     assert_eq!(plan.edits, []);
-    assert_eq!(plan.not_understood[0].problem, Problem::SharedValue);
+    assert_eq!(plan.not_understood[0].reason, Reason::SharedValue);
     let other = DEPLOYMENT.replace("who", "whom");
     assert_eq!(
         self::plan(DEPLOYMENT).apply(other.as_bytes()),

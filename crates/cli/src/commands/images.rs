@@ -127,7 +127,7 @@ fn report(found: &Sources) -> Report<'_> {
         document: unclear.document,
         path: &unclear.path,
         text: &unclear.text,
-        reason: unclear.problem.to_string(),
+        reason: unclear.reason.to_string(),
     });
     let files = found.files.iter().map(|file| Recognized {
         file: &file.name,

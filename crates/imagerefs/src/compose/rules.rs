@@ -224,7 +224,7 @@ fn complete<'f, 'a>(
             }
         } else if tag.text.starts_with("sha256:") {
             if !gpu {
-                return Err("a digest in place of a tag");
+                return Err("a digest where a tag is printed");
             }
             pieces.push((Piece::Digest, tag));
         } else if version && alone && !context.image && !context.values {

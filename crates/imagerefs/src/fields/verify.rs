@@ -18,7 +18,7 @@ enum Tree {
 /// Checks that two texts are the same YAML but for what `wanted` says.
 ///
 /// # Errors
-/// Where they differ in anything else.
+/// If they differ in anything else.
 pub(super) fn reads_as_intended(
     before: &[u8],
     after: &[u8],
@@ -54,16 +54,16 @@ pub(super) fn reads_as_intended(
             // One that was changed has to say so without help; others were listed.
             let same = tree(&old, resource) == tree(&new, changed);
             if !same && !says(&new, changed, wanted) {
-                return Err(place(&before, &old));
+                return Err(inconsistent(&before, &old));
             }
         }
         if expected != actual {
-            return Err(place(&before, &old));
+            return Err(inconsistent(&before, &old));
         }
     }
 }
 
-fn place(text: &Text<'_>, document: &Document<'_>) -> RewriteError {
+fn inconsistent(text: &Text<'_>, document: &Document<'_>) -> RewriteError {
     let start = document.node(document.root()).span.start;
     RewriteError::Inconsistent {
         line: text.position(start).0,

@@ -1,6 +1,6 @@
 //! Kustomize: `images` overrides of a Kustomization or Component, which Flux has too.
 
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::occurrence::Piece;
 use crate::tree::{Document, Id};
 use crate::walk::{Mode, Segment, Walk};
@@ -109,7 +109,7 @@ pub(super) fn other_files(walk: &mut Walk<'_, '_>) {
         let names: Vec<&str> = items.filter_map(name).take(MAX_NAMES).collect();
         if !names.is_empty() {
             walk.within(Segment::Key(key), |walk| {
-                walk.leave(list, &names.join(", "), Problem::OtherFiles);
+                walk.leave(list, &names.join(", "), Reason::OtherFiles);
             });
         }
     }
@@ -144,8 +144,8 @@ impl Walk<'_, '_> {
         self.within(Segment::Key(key), |walk| match suffix {
             Some(suffix) => {
                 let text = walk.document.text(suffix).unwrap_or_default();
-                let problem = Problem::Undecided("a suffix is added to the tag");
-                walk.leave(suffix, text, problem);
+                let reason = Reason::Undecided("a suffix is added to the tag");
+                walk.leave(suffix, text, reason);
             }
             None if pieces.len() > 1 || new_name.is_some() => walk.join(&pieces, mode),
             None => {}

@@ -1,6 +1,6 @@
 //! oc-mirror's `ImageSetConfiguration`: images by name, and sets of images that only oc-mirror can list.
 
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::walk::{Segment, Walk};
 
 /// Keys of sets that are looked up in catalogs, release graphs and charts.
@@ -18,7 +18,7 @@ pub(super) fn not_listed(walk: &mut Walk<'_, '_>) {
         };
         walk.within(Segment::Key("mirror"), |walk| {
             walk.within(Segment::Key(key), |walk| {
-                walk.leave(set, key, Problem::NotListed);
+                walk.leave(set, key, Reason::NotListed);
             });
         });
     }

@@ -1,7 +1,7 @@
 //! What `skopeo sync --src yaml` reads: registries, and in each the repositories with their tags.
 
 use crate::check::{check, has_host};
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::occurrence::Kind;
 use crate::tree::{Document, Id};
 use crate::walk::{Segment, Walk};
@@ -72,10 +72,10 @@ impl Walk<'_, '_> {
                 let name = format!("{host}/{repository}");
                 let items = document.sequence(tags);
                 if items.is_empty() {
-                    walk.leave(key, &name, Problem::TagsOfRegistry);
+                    walk.leave(key, &name, Reason::TagsOfRegistry);
                 }
                 if !items.is_empty() && !walk.seen.insert(document.target(tags)) {
-                    walk.leave(tags, &name, Problem::SharedValue);
+                    walk.leave(tags, &name, Reason::SharedValue);
                     return;
                 }
                 for (index, &tag) in items.iter().enumerate() {
@@ -92,7 +92,7 @@ impl Walk<'_, '_> {
         let reference = format!("{name}{sign}{text}");
         match check(&reference) {
             Ok(parsed) => self.report_fixed(id, parsed, reference, Kind::ImageList),
-            Err(problem) => self.leave(id, &reference, problem),
+            Err(reason) => self.leave(id, &reference, reason),
         }
     }
 
@@ -103,11 +103,7 @@ impl Walk<'_, '_> {
                 continue;
             };
             self.within(Segment::Key(repository), |walk| {
-                walk.leave(
-                    key,
-                    &format!("{host}/{repository}"),
-                    Problem::TagsOfRegistry,
-                );
+                walk.leave(key, &format!("{host}/{repository}"), Reason::TagsOfRegistry);
             });
         }
     }

@@ -1,16 +1,16 @@
-//! Which scalar has to say what, so that a place says another reference.
+//! The text that each scalar must have for an occurrence to become another reference.
 
 use std::ops::Range;
 
 use sealift_oci::{Algorithm, Digest, Reference};
 
 use crate::check::selector;
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::occurrence::{Occurrence, Piece, Site};
 use crate::scalar::Scalar;
 use crate::text::trim;
 
-/// A stretch of a scalar's value and what it has to be.
+/// A stretch of a scalar's value and its new text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) scalar: Scalar,
@@ -37,7 +37,7 @@ impl Change {
     }
 }
 
-/// What has to stay as it is, so that a place keeps its reference.
+/// What must stay, so that an occurrence keeps its reference.
 pub(crate) fn kept(occurrence: &Occurrence) -> Vec<Change> {
     let keep = |scalar: &Scalar, within: Range<usize>| Change {
         scalar: scalar.clone(),
@@ -58,15 +58,15 @@ pub(crate) fn kept(occurrence: &Occurrence) -> Vec<Change> {
     }
 }
 
-/// What has to change, so that a place says `new`; stretches that stay are among it.
+/// What must change for an occurrence to become `new`; stretches that stay are included.
 ///
 /// # Errors
-/// Where the place has no field for a part of `new`.
+/// If the occurrence has no field for a part of `new`.
 pub(crate) fn changes(
     occurrence: &Occurrence,
     new: &Reference,
     complete: bool,
-) -> Result<Vec<Change>, Problem> {
+) -> Result<Vec<Change>, Reason> {
     match &occurrence.site {
         Site::Whole(scalar, within) => {
             let text = if complete {
@@ -86,7 +86,7 @@ pub(crate) fn changes(
                 whole
             }])
         }
-        Site::Fixed => Err(Problem::Unwritable),
+        Site::Fixed => Err(Reason::Unwritable),
         Site::Split(pieces) => {
             let mut fields = Fields {
                 pieces,
@@ -126,13 +126,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Registry and repository, over the fields that there are.
-    fn name(&mut self, old: &Reference, new: &Reference) -> Result<(), Problem> {
+    fn name(&mut self, old: &Reference, new: &Reference) -> Result<(), Reason> {
         if self.get(Piece::FixedName).is_some() {
             let same = old.name() == new.name();
             return if same {
                 Ok(())
             } else {
-                Err(Problem::NoField("newName"))
+                Err(Reason::NoField("newName"))
             };
         }
         let (path, last) = match new.repository().rsplit_once('/') {
@@ -146,7 +146,7 @@ impl<'a> Fields<'a> {
             self.set(Piece::Name, &format!("{last}{selector}"));
         } else if self.get(Piece::Namespace).is_some() && self.get(Piece::Registry).is_some() {
             self.set(Piece::Registry, new.registry());
-            self.set(Piece::Namespace, path.ok_or(Problem::EmptyPath)?);
+            self.set(Piece::Namespace, path.ok_or(Reason::EmptyPath)?);
             self.set(Piece::Name, &format!("{last}{selector}"));
         } else if self.get(Piece::Registry).is_some() {
             self.set(Piece::Registry, new.registry());
@@ -179,7 +179,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Tag and digest, over the fields that there are.
-    fn selector(&mut self, old: &Reference, new: &Reference) -> Result<(), Problem> {
+    fn selector(&mut self, old: &Reference, new: &Reference) -> Result<(), Reason> {
         if old.tag() == new.tag() && old.digest() == new.digest() {
             return Ok(());
         }
@@ -190,7 +190,7 @@ impl<'a> Fields<'a> {
         } else if self.get(Piece::Sha).is_some() {
             let hex = match new.digest() {
                 Some(digest) if digest.algorithm() != Algorithm::Sha256 => {
-                    return Err(Problem::NoField("digest"));
+                    return Err(Reason::NoField("digest"));
                 }
                 digest => digest.map(Digest::hex).unwrap_or_default(),
             };
@@ -210,19 +210,19 @@ impl<'a> Fields<'a> {
         self.tag(old, new, &in_tag)
     }
 
-    fn tag(&mut self, old: &Reference, new: &Reference, digest: &str) -> Result<(), Problem> {
+    fn tag(&mut self, old: &Reference, new: &Reference, digest: &str) -> Result<(), Reason> {
         let wanted = new.tag().or_else(|| old.tag());
         let Some(field) = self.get(Piece::Tag) else {
             return if !digest.is_empty() {
-                Err(Problem::NoField("digest"))
+                Err(Reason::NoField("digest"))
             } else if new.tag() == old.tag() || new.tag().is_none() {
                 Ok(())
             } else {
-                Err(Problem::NoField("tag"))
+                Err(Reason::NoField("tag"))
             };
         };
         let Some(wanted) = wanted else {
-            return Err(Problem::NoField("tag"));
+            return Err(Reason::NoField("tag"));
         };
         if let Some(variant) = self.get(Piece::Variant) {
             let end = format!("-{}", trim(&variant.value));

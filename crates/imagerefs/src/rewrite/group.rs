@@ -7,7 +7,7 @@ use sealift_oci::Reference;
 
 use super::assign::{Change, kept};
 use super::write::write;
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::occurrence::Occurrence;
 use crate::scalar::Scalar;
 
@@ -21,14 +21,14 @@ struct Need {
 
 /// What all occurrences need.
 #[derive(Default)]
-pub(crate) struct Places {
+pub(crate) struct Needs {
     needs: Vec<Need>,
 }
 
 /// Occurrences that cannot be rewritten, and why.
-type Refused = (Vec<Occurrence>, Problem);
+type Refused = (Vec<Occurrence>, Reason);
 
-impl Places {
+impl Needs {
     /// An occurrence that must stay what it is.
     pub(crate) fn keep(&mut self, occurrence: &Occurrence) {
         let changes = kept(occurrence);
@@ -110,17 +110,17 @@ impl Group {
                 agreed &= *had == wanted;
             }
         }
-        // An anchored scalar that also stands where no image is must not change there.
+        // An anchored scalar that is also used for something else must not change there.
         let elsewhere = scalars.iter().any(|(key, (scalar, stretches))| {
             let changes = stretches
                 .values()
                 .any(|(within, new)| scalar.value.get(within.clone()) != Some(new.as_str()));
-            changes && scalar.places > 1 && uses[key].len() < scalar.places
+            changes && scalar.uses > 1 && uses[key].len() < scalar.uses
         });
         if agreed && !elsewhere {
             return Ok(Self { needs, scalars });
         }
-        Err((changing(needs), Problem::SharedValue))
+        Err((changing(needs), Reason::SharedValue))
     }
 
     /// The edits of the group.
@@ -149,7 +149,7 @@ impl Group {
                     }
                     expected.push((*start, value));
                 }
-                Err(problem) => return Err((changing(self.needs), problem)),
+                Err(reason) => return Err((changing(self.needs), reason)),
             }
         }
         let replaced = self.needs.into_iter();
@@ -180,12 +180,12 @@ impl Group {
 }
 
 fn why(occurrence: &Occurrence, new: &Reference) -> String {
-    let mut place = occurrence.object.clone().unwrap_or_default();
+    let mut location = occurrence.object.clone().unwrap_or_default();
     if !occurrence.path.is_empty() {
-        let space = if place.is_empty() { "" } else { " " };
-        place = format!("{place}{space}{}: ", occurrence.path);
+        let space = if location.is_empty() { "" } else { " " };
+        location = format!("{location}{space}{}: ", occurrence.path);
     }
-    format!("{place}{} becomes {new}", occurrence.reference)
+    format!("{location}{} becomes {new}", occurrence.reference)
 }
 
 fn changing(needs: Vec<Need>) -> Vec<Occurrence> {

@@ -8,11 +8,11 @@ use crate::edit::RewriteError;
 use crate::scalar::trimmed;
 use crate::text::Text;
 
-/// Checks that two texts are the same YAML but for the scalars that begin at the given places of the
+/// Checks that two texts are the same YAML but for the scalars that begin at the given offsets of the
 /// first, which must say what is expected of them.
 ///
 /// # Errors
-/// Where they differ in anything else.
+/// If they differ in anything else.
 pub(crate) fn same_but_for(
     before: &[u8],
     after: &[u8],
@@ -41,7 +41,7 @@ pub(crate) fn same_but_for(
                 let alike = anchor == anchor_b && tag == tag_b;
                 let wanted = [begin, before.base + start]
                     .into_iter()
-                    .find_map(|place| expected.get(&place));
+                    .find_map(|offset| expected.get(&offset));
                 met += usize::from(wanted.is_some());
                 alike && wanted.map_or(a == b && style == other, |wanted| b == wanted)
             }

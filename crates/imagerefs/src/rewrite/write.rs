@@ -3,26 +3,26 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::scalar::{Scalar, Style};
 
-/// A span of the original bytes and what takes its place.
+/// A span of the original bytes and its new text.
 type RawEdit = (Range<usize>, String);
 
 /// Plans the writing of `changes` (stretches of the value in order, not touching each other) and returns
 /// the whole new value with it.
 ///
 /// # Errors
-/// Where the stretches overlap, or where a block of lines does not have them letter for letter.
+/// If the stretches overlap, or where a block of lines does not have them letter for letter.
 pub(crate) fn write(
     scalar: &Scalar,
     changes: &[(Range<usize>, String)],
     original: &[u8],
-) -> Result<(String, Vec<RawEdit>), Problem> {
-    let value = spliced(&scalar.value, changes).ok_or(Problem::SharedValue)?;
+) -> Result<(String, Vec<RawEdit>), Reason> {
+    let value = spliced(&scalar.value, changes).ok_or(Reason::SharedValue)?;
     let located: Option<Vec<RawEdit>> = scalar.locator(original).and_then(|locator| {
-        let place = |(within, new): &(_, String)| Some((locator.locate(within)?, new.clone()));
-        changes.iter().map(place).collect()
+        let located = |(within, new): &(_, String)| Some((locator.locate(within)?, new.clone()));
+        changes.iter().map(located).collect()
     });
     // A block may hold YAML itself, in which a bracket at the start of a value would need quotes.
     let fits = match scalar.style {
@@ -32,7 +32,7 @@ pub(crate) fn write(
     };
     match located {
         Some(edits) if fits => Ok((value, edits)),
-        _ if scalar.style.is_block() => Err(Problem::Unwritable),
+        _ if scalar.style.is_block() => Err(Reason::Unwritable),
         _ => {
             let text = quoted(&value, scalar.style);
             Ok((value, vec![(scalar.raw.clone(), text)]))

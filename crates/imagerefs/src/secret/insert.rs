@@ -3,49 +3,49 @@
 use std::ops::Range;
 
 use super::{KEY, own};
-use crate::error::Problem;
+use crate::error::Reason;
 use crate::rewrite::is_string;
 use crate::scalar::{Scalar, Style, trimmed};
 use crate::text::Text;
 use crate::tree::{Document, Id};
 
-/// A span of the text's body and what takes its place.
+/// A span of the text's body and its new text.
 type Insertion = (Range<usize>, String);
 
 /// What makes the mapping `target` name `secret`; nothing where it does already.
 ///
 /// # Errors
-/// Where the way that it is written leaves no room.
+/// If the way that it is written leaves no room.
 pub(crate) fn insertion(
     text: &Text<'_>,
     document: &Document<'_>,
     target: Id,
     secret: &str,
-) -> Result<Option<Insertion>, Problem> {
-    let place = Place {
+) -> Result<Option<Insertion>, Reason> {
+    let context = Context {
         text,
         document,
         key: key(document, KEY),
         entry: format!("{}: {}", key(document, "name"), name(document, secret)),
     };
     let Some((key, list)) = own(document, target, KEY) else {
-        return place.new_key(target).map(Some);
+        return context.new_key(target).map(Some);
     };
     let named = |item: &Id| document.get_text(*item, "name") == Some(secret);
     if document.sequence(list).iter().any(named) {
         return Ok(None);
     }
     if document.is_alias(list) {
-        return Err(Problem::SharedValue);
+        return Err(Reason::SharedValue);
     }
     if document.is_sequence(list) {
-        return place.one_more(target, list).map(Some);
+        return context.one_more(target, list).map(Some);
     }
     if document.scalar(list).is_some() && document.text(list).is_none() {
-        let new = format!("[{{{}}}]", place.entry);
+        let new = format!("[{{{}}}]", context.entry);
         return over_null(text, document, (key, list), &new).map(Some);
     }
-    Err(Problem::Unwritable)
+    Err(Reason::Unwritable)
 }
 
 /// A key as the document writes its keys.
@@ -84,28 +84,28 @@ pub(crate) fn before_first(
     format!("{}, ", new.join(", "))
 }
 
-/// What puts `new` in the place of a null value.
+/// Replaces a null value with `new`.
 ///
 /// # Errors
-/// Where the place cannot be told.
+/// If its position is not known.
 pub(crate) fn over_null(
     text: &Text<'_>,
     document: &Document<'_>,
     (key, value): (Id, Id),
     new: &str,
-) -> Result<Insertion, Problem> {
-    let scalar = Scalar::of(text, document, value).ok_or(Problem::Unwritable)?;
+) -> Result<Insertion, Reason> {
+    let scalar = Scalar::of(text, document, value).ok_or(Reason::Unwritable)?;
     if !scalar.value.is_empty() && scalar.style == Style::Plain {
         let raw = scalar.raw.start - text.base..scalar.raw.end - text.base;
         return Ok((raw, new.to_owned()));
     }
     let end = document.node(key).span.end;
-    let colon = text.body[end..].find(':').ok_or(Problem::Unwritable)?;
+    let colon = text.body[end..].find(':').ok_or(Reason::Unwritable)?;
     let at = end + colon + 1;
     Ok((at..at, format!(" {new}")))
 }
 
-struct Place<'a, 't> {
+struct Context<'a, 't> {
     text: &'a Text<'t>,
     document: &'a Document<'t>,
     /// The list's key.
@@ -114,9 +114,9 @@ struct Place<'a, 't> {
     entry: String,
 }
 
-impl Place<'_, '_> {
+impl Context<'_, '_> {
     /// A new key in a mapping that has none.
-    fn new_key(&self, target: Id) -> Result<Insertion, Problem> {
+    fn new_key(&self, target: Id) -> Result<Insertion, Reason> {
         let body = self.text.body;
         if let Some(open) = self.flow(target, '{') {
             let pairs = self.document.mapping(target);
@@ -137,7 +137,7 @@ impl Place<'_, '_> {
                     .copied()
                     .find(|pair| self.one_line(*pair).is_some())
             });
-        let &(first, _) = pairs.first().ok_or(Problem::Unwritable)?;
+        let &(first, _) = pairs.first().ok_or(Reason::Unwritable)?;
         let indent = self.indent(after.map_or(first, |(key, _)| key))?;
         let line = self.line_end();
         let lines = format!("{}:{line}{indent}- {}", self.key, self.entry);
@@ -154,7 +154,7 @@ impl Place<'_, '_> {
     }
 
     /// One more item in a list.
-    fn one_more(&self, target: Id, list: Id) -> Result<Insertion, Problem> {
+    fn one_more(&self, target: Id, list: Id) -> Result<Insertion, Reason> {
         let body = self.text.body;
         let items = self.document.sequence(list);
         if let Some(open) = self.flow(list, '[') {
@@ -163,7 +163,7 @@ impl Place<'_, '_> {
                 let new = format!("{{{}}}", self.entry);
                 return Ok((open + 1..open + 1, before_first(body, open, first, &[new])));
             }
-            let close = body[open..].find(']').ok_or(Problem::Unwritable)?;
+            let close = body[open..].find(']').ok_or(Reason::Unwritable)?;
             let span = open..open + close + 1;
             let start = self.line_start(open);
             let alone = body[start..open].bytes().all(|b| b == b' ') && self.ends_line(&span);
@@ -175,13 +175,13 @@ impl Place<'_, '_> {
             };
             return Ok((span, new));
         }
-        let first = items.first().ok_or(Problem::Unwritable)?;
+        let first = items.first().ok_or(Reason::Unwritable)?;
         let item = self.document.node(*first).span.start;
-        let dash = body[..item].rfind('-').ok_or(Problem::Unwritable)?;
+        let dash = body[..item].rfind('-').ok_or(Reason::Unwritable)?;
         let start = self.line_start(dash);
         let indent = &body[start..dash];
         if !indent.bytes().all(|b| b == b' ') || !body[dash + 1..item].trim().is_empty() {
-            return Err(Problem::Unwritable);
+            return Err(Reason::Unwritable);
         }
         let line = self.line_end();
         Ok((dash..dash, format!("- {}{line}{indent}", self.entry)))
@@ -227,13 +227,13 @@ impl Place<'_, '_> {
     }
 
     /// The blanks that put something under a key of a block.
-    fn indent(&self, key: Id) -> Result<String, Problem> {
+    fn indent(&self, key: Id) -> Result<String, Reason> {
         let start = self.document.node(key).span.start;
         let before = &self.text.body[self.line_start(start)..start];
         if before.bytes().all(|b| b == b' ' || b == b'-') {
             Ok(" ".repeat(before.len()))
         } else {
-            Err(Problem::Unwritable)
+            Err(Reason::Unwritable)
         }
     }
 

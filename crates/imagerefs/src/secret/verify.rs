@@ -8,7 +8,7 @@ use crate::tree::{Document, Documents, Id};
 /// Checks that two texts are the same YAML but for `count` mappings that name `secret` before all else.
 ///
 /// # Errors
-/// Where they differ in anything else.
+/// If they differ in anything else.
 pub(crate) fn same_but_for(
     before: &[u8],
     after: &[u8],
@@ -40,7 +40,7 @@ pub(crate) fn same_but_for(
     }
 }
 
-type Place<'a, 't> = (&'a Document<'t>, Id);
+type Located<'a, 't> = (&'a Document<'t>, Id);
 
 struct Comparison<'s> {
     secret: &'s str,
@@ -49,7 +49,7 @@ struct Comparison<'s> {
 }
 
 impl Comparison<'_> {
-    fn same(&mut self, old: Place<'_, '_>, new: Place<'_, '_>) -> bool {
+    fn same(&mut self, old: Located<'_, '_>, new: Located<'_, '_>) -> bool {
         let ((before, b), (after, a)) = (old, new);
         if before.is_alias(b) || after.is_alias(a) {
             // What it stands for is compared where it is anchored.
@@ -68,9 +68,9 @@ impl Comparison<'_> {
 
     fn items(
         &mut self,
-        old: Place<'_, '_>,
+        old: Located<'_, '_>,
         before: &[Id],
-        new: Place<'_, '_>,
+        new: Located<'_, '_>,
         after: &[Id],
     ) -> bool {
         before.len() == after.len()
@@ -80,7 +80,7 @@ impl Comparison<'_> {
                 .all(|(b, a)| self.same((old.0, *b), (new.0, *a)))
     }
 
-    fn mappings(&mut self, old: Place<'_, '_>, new: Place<'_, '_>) -> bool {
+    fn mappings(&mut self, old: Located<'_, '_>, new: Located<'_, '_>) -> bool {
         let mut before = old.0.mapping(old.1).iter().peekable();
         for &(key, value) in new.0.mapping(new.1) {
             let pair = before.peek().copied().copied();
@@ -103,7 +103,7 @@ impl Comparison<'_> {
     }
 
     /// Whether the new list is the old one with the secret before its first item.
-    fn gained(&mut self, old: Option<Place<'_, '_>>, new: Place<'_, '_>) -> bool {
+    fn gained(&mut self, old: Option<Located<'_, '_>>, new: Located<'_, '_>) -> bool {
         let Some((&first, rest)) = new.0.sequence(new.1).split_first() else {
             return false;
         };
