@@ -38,6 +38,8 @@ pub(crate) struct BenchArguments {
 enum Other {
     /// Measure the crate relate on programs and libraries in two versions
     Relate(crate::relate::RelateArguments),
+    /// Measure packs against gzip layers and against compressors of the opened content
+    Compact(crate::compact::CompactArguments),
 }
 
 /// One measured thing.
@@ -48,8 +50,10 @@ struct Row {
 }
 
 pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Box<dyn Error>> {
-    if let Some(Other::Relate(arguments)) = &arguments.other {
-        return crate::relate::run(arguments);
+    match &arguments.other {
+        Some(Other::Relate(arguments)) => return crate::relate::run(arguments),
+        Some(Other::Compact(arguments)) => return crate::compact::run(arguments),
+        None => {}
     }
     let folder = tempfile::tempdir()?;
     let bench = Bench {

@@ -3,6 +3,8 @@
 mod bench;
 mod binary;
 mod check;
+mod clock;
+mod compact;
 mod demo;
 mod fuzz;
 mod ingest;

@@ -1,16 +1,14 @@
 //! A blob that is rebuilt while it is read.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use regzip::RebuildReader;
 use regzip::nested::CloseReader;
-use sealift_oci::Digest;
+use regzip::{RebuildReader, Workers};
 
 use crate::decode::DecodedPack;
-use crate::error::{Error, Result};
 use crate::format::{Piece, Wrapping};
-use crate::storage::RegionReader;
+use crate::storage::{RegionReader, target};
 
 /// The bytes of a blob, from an offset on.
 pub struct BlobContent(Reader);
@@ -21,14 +19,21 @@ enum Reader {
 }
 
 impl BlobContent {
-    pub(crate) fn new(pack: Arc<DecodedPack>, digest: Digest, from: u64) -> Result<Self> {
-        let number = pack.blob_number(&digest)?;
-        match pack.entry(number).wrapping.clone() {
-            Wrapping::None => Ok(Self(Reader::Plain(Plain::new(pack, number, from)?))),
+    pub(crate) fn new(
+        pack: Arc<DecodedPack>,
+        number: usize,
+        from: u64,
+        workers: &Workers,
+    ) -> io::Result<Self> {
+        let wrapping = pack.entry(number).wrapping.clone();
+        let mut plain = Plain::new(pack, number, workers.clone());
+        match wrapping {
+            Wrapping::None => {
+                plain.seek(SeekFrom::Start(from))?;
+                Ok(Self(Reader::Plain(plain)))
+            }
             Wrapping::Gzip(recipe) => {
-                let plain = Plain::new(pack, number, 0)?;
-                let mut reader = RebuildReader::new(recipe, plain);
-                skip(&mut reader, from).map_err(Error::Scratch)?;
+                let reader = RebuildReader::from_offset(recipe, plain, from, workers)?;
                 Ok(Self(Reader::Gzip(Box::new(reader))))
             }
         }
@@ -58,6 +63,8 @@ struct Plain {
     /// How much of the structure was given out.
     structure: u64,
     current: Current,
+    at: u64,
+    workers: Workers,
 }
 
 /// What is being read.
@@ -69,17 +76,16 @@ enum Current {
 }
 
 impl Plain {
-    /// The content from an offset on.
-    fn new(pack: Arc<DecodedPack>, blob: usize, from: u64) -> Result<Self> {
-        let mut plain = Self {
+    fn new(pack: Arc<DecodedPack>, blob: usize, workers: Workers) -> Self {
+        Self {
             pack,
             blob,
             step: 0,
             structure: 0,
             current: Current::Nothing,
-        };
-        plain.advance(from).map_err(Error::Scratch)?;
-        Ok(plain)
+            at: 0,
+            workers,
+        }
     }
 
     fn next_piece(&self) -> Option<Piece> {
@@ -93,6 +99,9 @@ impl Plain {
     /// From the start to an offset; complete pieces before it are not read.
     fn advance(&mut self, from: u64) -> io::Result<()> {
         let mut left = from;
+        self.step = 0;
+        self.structure = 0;
+        self.current = Current::Nothing;
         while let Some(piece) = self.next_piece() {
             let object = piece
                 .object
@@ -135,7 +144,11 @@ impl Plain {
         let (object, region) = self.pack.object(number);
         match &object.map {
             None => Current::Bytes(region.reader()),
-            Some(map) => Current::Closed(Box::new(CloseReader::new(map.clone(), region.reader()))),
+            Some(map) => {
+                let reader = region.reader();
+                let reader = CloseReader::with_workers(map.clone(), reader, &self.workers);
+                Current::Closed(Box::new(reader))
+            }
         }
     }
 }
@@ -145,9 +158,24 @@ impl Read for Plain {
         loop {
             match self.current.read(buffer)? {
                 0 if !buffer.is_empty() && self.start_next() => {}
-                read => return Ok(read),
+                read => {
+                    self.at += read as u64;
+                    return Ok(read);
+                }
             }
         }
+    }
+}
+
+impl Seek for Plain {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let end = self.pack.entry(self.blob).content_len();
+        let at = target(to, self.at, end)?;
+        if at != self.at {
+            self.advance(at)?;
+            self.at = at;
+        }
+        Ok(at)
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
+use regzip::Workers;
 use relate::{DecodeError, Input, StreamId};
 use sealift_oci::{Digest, Hasher};
 use sealift_pipeline::Cancel;
@@ -230,17 +231,24 @@ impl DecodedPack {
         &self.pack
     }
 
-    /// A blob's bytes from an offset on. Objects that it needs are decoded first. The caller compares the
-    /// digest; a gzip stream that comes out different from the original fails at its end.
+    /// A blob's bytes from an offset on. Objects that it needs are decoded first, then the rebuild starts at
+    /// the last checkpoint before the offset. The caller compares the digest; a gzip stream that comes out
+    /// different from the original fails at its end.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] if the pack does not contain the blob, [`Error::Damaged`] and its like if it
     /// cannot be rebuilt.
-    pub fn open(self: &Arc<Self>, digest: &Digest, from: u64) -> Result<BlobContent> {
-        let entry = self.pack.entry(digest)?;
-        self.decode_objects(entry)?;
-        BlobContent::new(self.clone(), *digest, from)
+    pub fn open(
+        self: &Arc<Self>,
+        digest: &Digest,
+        from: u64,
+        workers: &Workers,
+    ) -> Result<BlobContent> {
+        let number = self.pack.number(digest)?;
+        self.decode_objects(self.entry(number))?;
+        let content = BlobContent::new(self.clone(), number, from, workers);
+        content.map_err(|error| failed(*digest, error))
     }
 
     /// Rebuilds every blob and compares its digest, on the threads of the rayon pool that it is called in.
@@ -286,7 +294,7 @@ impl DecodedPack {
         advance: &dyn Fn(u64),
     ) -> Result<()> {
         let digest = self.pack.index.blobs[number].digest;
-        let mut content = self.open(&digest, 0)?;
+        let mut content = self.open(&digest, 0, &Workers::none())?;
         let mut hasher = Hasher::new(digest.algorithm());
         let mut buffer = vec![0; 1 << 17];
         loop {
@@ -304,12 +312,6 @@ impl DecodedPack {
             actual if actual == digest => Ok(()),
             actual => Err(Error::Rebuilt { digest, actual }),
         }
-    }
-
-    pub(crate) fn blob_number(&self, digest: &Digest) -> Result<usize> {
-        let blobs = &self.pack.index.blobs;
-        let found = blobs.binary_search_by_key(digest, |entry| entry.digest);
-        found.map_err(|_| Error::NotFound(*digest))
     }
 
     pub(crate) fn entry(&self, number: usize) -> &BlobEntry {
@@ -334,19 +336,12 @@ impl DecodedPack {
             .collect();
         while let Some(number) = open.pop() {
             if self.is_waiting(number) && needed.insert(number) {
-                open.extend(self.bases(number));
+                open.extend(self.pack.bases(number));
             }
         }
         needed
             .into_iter()
             .try_for_each(|number| self.decode_object(number))
-    }
-
-    fn bases(&self, number: usize) -> &[usize] {
-        match &self.pack.index.objects[number].body {
-            Body::Plain { .. } => &[],
-            Body::Related(related) => &related.bases,
-        }
     }
 
     fn is_waiting(&self, number: usize) -> bool {

@@ -9,7 +9,7 @@ use sealift_pipeline::Cancel;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Part, Result, damaged};
-use crate::format::{BlobEntry, Body, Head, Index, head_len};
+use crate::format::{Body, Head, Index, head_len};
 use crate::options::{Account, Limits};
 use crate::source::Blob;
 use crate::storage::{ReadAt, Region};
@@ -87,17 +87,14 @@ impl Pack {
 
     /// Whether the pack contains this blob.
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.entry(digest).is_ok()
+        self.number(digest).is_ok()
     }
 
-    pub(crate) fn entry(&self, digest: &Digest) -> Result<&BlobEntry> {
-        let found = self
-            .index
-            .blobs
-            .binary_search_by_key(digest, |entry| entry.digest);
-        found
-            .map(|number| &self.index.blobs[number])
-            .map_err(|_| Error::NotFound(*digest))
+    /// The position of a blob in the index.
+    pub(crate) fn number(&self, digest: &Digest) -> Result<usize> {
+        let blobs = &self.index.blobs;
+        let found = blobs.binary_search_by_key(digest, |entry| entry.digest);
+        found.map_err(|_| Error::NotFound(*digest))
     }
 
     /// What decoding needs: the memory of one stream at a time and of what rebuilds one blob, and the

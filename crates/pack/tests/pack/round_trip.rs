@@ -3,33 +3,7 @@
 
 use sealift_pack::{Effort, Options};
 
-use crate::support::{Blobs, build_one, bytes_of, decode, gzip, noise, program, read, tar, text};
-
-/// Layers of every kind that a pack can hold.
-fn mixed() -> Blobs {
-    let jar = gzip(&text(30_000, 7));
-    let first = tar(&[
-        ("bin/typha", program(300_000, 1, 0)),
-        ("etc/conf", text(5_000, 2)),
-        ("usr/lib/a.jar", jar.clone()),
-        ("empty", Vec::new()),
-        (&format!("{}/long", "d".repeat(150)), text(700, 3)),
-    ]);
-    let second = tar(&[
-        ("bin/node", program(310_000, 1, 0x1000)),
-        ("etc/conf", text(5_000, 2)),
-        ("usr/lib/b.jar", jar),
-        ("photo", noise(20_000, 5)),
-    ]);
-    Blobs::of([
-        gzip(&first),
-        gzip(&second),
-        second,
-        text(10_000, 9),
-        Vec::new(),
-        b"{}".to_vec(),
-    ])
-}
+use crate::support::{build_one, bytes_of, decode, mixed, read};
 
 #[test]
 fn every_blob_comes_back_from_any_offset() {

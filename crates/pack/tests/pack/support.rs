@@ -8,8 +8,8 @@ use std::sync::Arc;
 use regzip::{Compressor, Go};
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Built, DecodedPack, Limits, MemoryScratch, Options, Pack, Plan, Scratch, Source, build,
-    plan, survey,
+    Blob, Built, DecodedPack, Limits, MemoryScratch, Options, Pack, Plan, Scratch, Source, Workers,
+    build, plan, survey,
 };
 use sealift_pipeline::Cancel;
 
@@ -77,7 +77,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> sealift_pack::Result<Arc<DecodedPack>> {
 
 pub(crate) fn read(pack: &Arc<DecodedPack>, digest: &Digest, from: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    pack.open(digest, from)
+    pack.open(digest, from, &Workers::none())
         .unwrap()
         .read_to_end(&mut bytes)
         .unwrap();
@@ -164,4 +164,30 @@ pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
     out.extend(crc.sum().to_le_bytes());
     out.extend(crc.amount().to_le_bytes());
     out
+}
+
+/// Layers of every kind that a pack can hold.
+pub(crate) fn mixed() -> Blobs {
+    let jar = gzip(&text(30_000, 7));
+    let first = tar(&[
+        ("bin/typha", program(300_000, 1, 0)),
+        ("etc/conf", text(5_000, 2)),
+        ("usr/lib/a.jar", jar.clone()),
+        ("empty", Vec::new()),
+        (&format!("{}/long", "d".repeat(150)), text(700, 3)),
+    ]);
+    let second = tar(&[
+        ("bin/node", program(310_000, 1, 0x1000)),
+        ("etc/conf", text(5_000, 2)),
+        ("usr/lib/b.jar", jar),
+        ("photo", noise(20_000, 5)),
+    ]);
+    Blobs::of([
+        gzip(&first),
+        gzip(&second),
+        second,
+        text(10_000, 9),
+        Vec::new(),
+        b"{}".to_vec(),
+    ])
 }

@@ -1,0 +1,154 @@
+//! One pack: its size, what it cost to build, and what it costs to read.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sealift_oci::Digest;
+use sealift_pack::{
+    Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher, build,
+    plan, survey,
+};
+
+use super::sets::Set;
+use crate::clock::Times;
+
+/// What was measured.
+pub(crate) struct Measured {
+    /// Bytes of the gzip layers, of the tars, and of the pack.
+    pub(crate) gzip: u64,
+    pub(crate) stored: u64,
+    /// Blobs outside of packs count as stored.
+    pub(crate) kept: u64,
+    pub(crate) report: Report,
+    /// Processor time of each step, and of all.
+    pub(crate) steps: Vec<(Step, Duration)>,
+    pub(crate) build: Duration,
+    /// Time on the clock, for the use of the cores.
+    pub(crate) clock: Duration,
+    /// Processor time of decoding the pack and of rebuilding all blobs.
+    pub(crate) read: Duration,
+}
+
+pub(crate) fn measure(
+    set: &Set,
+    effort: Effort,
+    threads: usize,
+) -> Result<Measured, Box<dyn Error>> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()?;
+    let measured = pool.install(|| {
+        // Only text can leave the pool's threads.
+        measure_here(set, effort, threads).map_err(|error| error.to_string())
+    });
+    Ok(measured?)
+}
+
+fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, Box<dyn Error>> {
+    let files = Files::of(set)?;
+    let scratch: Arc<dyn Scratch> = Arc::new(TemporaryFiles);
+    let stopwatch = Arc::new(Stopwatch::default());
+    let mut options = Options::default();
+    options.effort = effort;
+    options.threads = threads;
+    options.watcher = stopwatch.clone();
+    let (times, clock) = (Times::now()?, Instant::now());
+    let plan = plan(survey(&files, &files.blobs(), &options)?, &options);
+    for (digest, reason) in &plan.kept {
+        println!("kept {digest}: {reason}");
+    }
+    let [pack] = plan.packs.as_slice() else {
+        return Err(format!("{} packs instead of one", plan.packs.len()).into());
+    };
+    let built = build(&files, pack, &scratch, &options)?;
+    let (spent, clock, steps) = (times.since()?.own, clock.elapsed(), stopwatch.steps());
+    let times = Times::now()?;
+    let pack = Pack::open(built.content(), &Limits::default())?;
+    let decoded = pack.decode(&scratch, &options.cancel)?;
+    decoded.verify(&options.cancel, &|_| ())?;
+    Ok(Measured {
+        gzip: files.blobs().iter().map(|blob| blob.size).sum(),
+        stored: built.size(),
+        kept: files.size_of(plan.kept.iter().map(|(digest, _)| *digest)),
+        report: built.report().clone(),
+        steps,
+        build,
+        clock,
+        read: times.since()?.own,
+    })
+}
+
+/// Blobs in files.
+struct Files(BTreeMap<Digest, (PathBuf, u64)>);
+
+impl Files {
+    fn of(set: &Set) -> Result<Self, Box<dyn Error>> {
+        let mut files = BTreeMap::new();
+        for layer in &set.layers {
+            let bytes = std::fs::read(&layer.gzip)?;
+            let entry = (layer.gzip.clone(), bytes.len() as u64);
+            files.insert(Digest::sha256(&bytes), entry);
+        }
+        Ok(Self(files))
+    }
+
+    fn blobs(&self) -> Vec<Blob> {
+        let blob = |(&digest, &(_, size)): (&Digest, &(PathBuf, u64))| Blob { digest, size };
+        self.0.iter().map(blob).collect()
+    }
+
+    fn size_of(&self, digests: impl Iterator<Item = Digest>) -> u64 {
+        digests.map(|digest| self.0[&digest].1).sum()
+    }
+}
+
+impl Source for Files {
+    fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send + '_>> {
+        let mut file = File::open(&self.0[digest].0)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Box::new(io::BufReader::with_capacity(1 << 16, file)))
+    }
+}
+
+/// Scratch space in temporary files.
+struct TemporaryFiles;
+
+impl Scratch for TemporaryFiles {
+    fn create(&self) -> io::Result<Arc<dyn Storage>> {
+        Ok(Arc::new(tempfile::tempfile()?))
+    }
+}
+
+/// Processor time at the beginning of each step.
+#[derive(Default)]
+struct Stopwatch(Mutex<Vec<(Step, Duration)>>);
+
+impl Watcher for Stopwatch {
+    fn begin(&self, step: Step, _: u64) {
+        if let (Ok(times), Ok(mut steps)) = (Times::now(), self.0.lock()) {
+            steps.push((step, times.own));
+        }
+    }
+
+    fn advance(&self, _: Step, _: u64) {}
+}
+
+impl Stopwatch {
+    /// How long each step took; the last one up to now.
+    fn steps(&self) -> Vec<(Step, Duration)> {
+        let Ok(steps) = self.0.lock() else {
+            return Vec::new();
+        };
+        let now = Times::now().map_or(Duration::ZERO, |times| times.own);
+        let ends = steps.iter().skip(1).map(|&(_, begin)| begin).chain([now]);
+        let pairs = steps.iter().zip(ends);
+        pairs
+            .map(|(&(step, begin), end)| (step, end.saturating_sub(begin)))
+            .collect()
+    }
+}
