@@ -23,7 +23,7 @@ const SAMPLE: u64 = 16 << 10;
 const MIN_DENSE: usize = 4 << 10;
 
 /// The number of the plain stream of what does not compress.
-pub(crate) const DENSE_STREAM: u8 = 2;
+pub(crate) const DENSE_STREAM: u8 = 1;
 
 impl Class {
     /// The class of a content, by a sample from its middle and by its first bytes.
@@ -50,8 +50,7 @@ impl Class {
     /// The number of the plain stream that contents of this class share.
     pub(crate) fn stream(self) -> u8 {
         match self {
-            Self::Program | Self::Binary => 0,
-            Self::Text => 1,
+            Self::Program | Self::Binary | Self::Text => 0,
             Self::Dense => DENSE_STREAM,
         }
     }

@@ -106,7 +106,8 @@ fn copy(mut from: impl Read, to: &mut impl Write, options: &Options) -> io::Resu
     }
 }
 
-fn window(raw: u64) -> u8 {
+/// The base-two logarithm of the window that reaches over so many bytes, as far as windows do.
+pub(crate) fn window(raw: u64) -> u8 {
     let bits = u64::BITS - raw.saturating_sub(1).leading_zeros();
     u8::try_from(bits)
         .unwrap_or(MAX_WINDOW)

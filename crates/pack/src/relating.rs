@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::compress::window;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::open::Content;
@@ -22,8 +23,9 @@ pub(crate) struct Difference {
 
 /// Bases and content that the codec takes at once.
 const MAX_TOGETHER: u64 = 1 << 30;
-/// An encoder holds bases and content in memory, and about as much again for tables and streams.
-const MEMORY_FACTOR: u64 = 2;
+/// An encoder holds bases and content in memory, and about twice as much again for tables, streams and the
+/// trial whether they pay.
+const MEMORY_FACTOR: u64 = 3;
 
 /// Stores contents as differences where that pays; in the order of `contents`, `None` for those that
 /// stay as they are.
@@ -122,12 +124,7 @@ fn relate_one(
         Ok(encoded) => encoded,
         Err(error) => return Err(Error::Scratch(std::io::Error::other(error))),
     };
-    let len: usize = encoded
-        .streams
-        .iter()
-        .map(|stream| stream.bytes.len())
-        .sum();
-    if len as u64 > content.len() / 8 * 7 {
+    if !pays(&encoded, content, regions[0]).map_err(Error::Scratch)? {
         return Ok(None);
     }
     let store = |stream: &relate::Stream| Ok((stream.id.number(), spool.store(&stream.bytes)?));
@@ -141,6 +138,39 @@ fn relate_one(
         bases: bases.to_vec(),
         streams: streams.map_err(Error::Scratch)?,
     }))
+}
+
+/// The level that tells which of two forms is smaller.
+const TRIAL_LEVEL: i32 = 3;
+
+/// Whether differences take fewer bytes than zstd alone does with the base in its window.
+fn pays(encoded: &relate::Encoded, content: &Region, base: &Region) -> std::io::Result<bool> {
+    let mut differences = 0;
+    for stream in &encoded.streams {
+        differences += zstd::bulk::compress(&stream.bytes, TRIAL_LEVEL)?.len() as u64;
+    }
+    let base = base.to_vec()?;
+    let mut counter = Counter(0);
+    let mut encoder = zstd::Encoder::with_ref_prefix(&mut counter, TRIAL_LEVEL, &base)?;
+    encoder.long_distance_matching(true)?;
+    encoder.window_log(u32::from(window(base.len() as u64 + content.len())))?;
+    std::io::copy(&mut content.reader(), &mut encoder)?;
+    encoder.finish()?;
+    Ok(differences < counter.0)
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl relate::Content for Region {

@@ -77,7 +77,7 @@ fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, B
         kept: files.size_of(plan.kept.iter().map(|(digest, _)| *digest)),
         report: built.report().clone(),
         steps,
-        build,
+        build: spent,
         clock,
         read: times.since()?.own,
     })

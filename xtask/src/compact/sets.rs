@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Go,
     /// Debian's user land.
     Debian,
-    /// Python's library and packages.
+    /// Packages of Python, with compiled modules and extensions.
     Python,
     /// Packages of Node.js.
     Node,
@@ -197,15 +197,10 @@ impl Workshop {
             ]);
             succeed(pip.arg(&folder).args(PYTHON_PACKAGES))?;
         }
-        let code = "import sysconfig; print(sysconfig.get_path('stdlib'))";
-        let library = output(Command::new("python3").args(["-c", code]))?;
-        let library = Path::new(library.trim());
         self.layer("python", ZLIB, |tar| {
-            tar.arg("--exclude=./dist-packages")
-                .arg("-C")
-                .arg(library)
-                .arg(".");
-            tar.arg("-C").arg(&folder).arg("../site-packages");
+            tar.arg("-C")
+                .arg(self.folder.join("python"))
+                .arg("site-packages");
         })
     }
 
