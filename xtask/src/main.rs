@@ -7,6 +7,7 @@ mod clock;
 mod compact;
 mod demo;
 mod fuzz;
+mod fuzz_packs;
 mod ingest;
 mod regzip;
 mod relate;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::BenchArguments),
     /// Try `regzip` with input after input, broken ones above all
     Fuzz(fuzz::FuzzArguments),
+    /// Try `sealift-pack` with pack after pack, changed in every part
+    FuzzPacks(fuzz_packs::FuzzPacksArguments),
     /// Make data files of what upstream publishes
     #[command(subcommand)]
     Ingest(ingest::IngestCommand),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::FuzzPacks(arguments) => fuzz_packs::run(&arguments),
         Command::Ingest(command) => ingest::run(&command),
         Command::Regzip(arguments) => regzip::run(&arguments),
     };
