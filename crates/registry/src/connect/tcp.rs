@@ -17,6 +17,10 @@ use crate::pace::Pace;
 /// No attempt at one of several addresses is shorter.
 const MIN_ATTEMPT: Duration = Duration::from_millis(10);
 
+/// No write waits longer at a time: one that could not place all of its bytes says so only when its time is up,
+/// and the wait would seem to have moved them.
+const MAX_WRITE_WAIT: Duration = Duration::from_secs(1);
+
 /// Opens connections to the addresses that were resolved.
 #[derive(Debug)]
 pub(super) struct TcpConnector {
@@ -150,7 +154,7 @@ impl Transport for TcpTransport {
             if left.is_zero() {
                 return Err(Error::Timeout(limit.reason));
             }
-            self.set_write_timeout(self.pace.left().min(left))?;
+            self.set_write_timeout(self.pace.left().min(left).min(MAX_WRITE_WAIT))?;
             let before = Instant::now();
             let written = match (&*self.stream).write(&self.buffers.output()[sent..amount]) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
