@@ -198,6 +198,7 @@ fn fields_that_no_rule_joins_are_listed_and_left() {
         "image: {repository: quay.io/t/a, tag: v1, flavor: debian}",
         "sideImage: t/a\nsideImageTag: v1\nsideImageRegistry: quay.io",
         "driver: {repository: quay.io/t/a, version: v1}",
+        "component: {image: t/a, version: v1}",
         "a: {repository: nvcr.io/t, image: t/a, version: v1}",
         // Nothing says that it is an image's, or its name is elsewhere.
         "app: {registry: quay.io, name: t/a, tag: v1}",

@@ -199,68 +199,90 @@ fn complete<'f, 'a>(
     }
     let mut pieces = base;
     let &(_, name) = pieces.last().ok_or("no name")?;
-    let first = pieces.first().map_or("", |(_, field)| field.text);
-    let alone = pieces.len() == 1;
-    if alone && !has_host(first) && context.registry_elsewhere {
-        return Err("a registry is set elsewhere in the file");
-    }
-    if let Some(reason) = fields.empty
-        && alone
-        && !has_host(first)
-    {
-        return Err(reason);
-    }
-    let gpu = pieces
-        .first()
-        .is_some_and(|(piece, _)| *piece == Piece::Hub);
-    let (name_tag, name_digest) = selector(name.text).unwrap_or_default();
+    check_registry(&pieces, fields, context)?;
     if let Some(tag) = &fields.tag {
-        let version = tag.is_version();
-        let carried = name_tag.is_some() || name_digest.is_some();
-        if carried {
-            let same = name_tag == Some(tag.text);
-            if !same && !version {
-                return Err("two fields have a tag");
-            }
-        } else if tag.text.starts_with("sha256:") {
-            if !gpu {
-                return Err("a digest where a tag is printed");
-            }
-            pieces.push((Piece::Digest, tag));
-        } else if version && alone && !context.image && !context.values {
-            return Err("the version may not be the image's tag");
-        } else if version && alone && name.key == "name" && !name.text.contains('/') {
-            return Err("the name and the version may not be an image's");
-        } else {
-            pieces.push((Piece::Tag, tag));
-        }
+        let piece = tag_piece(tag, name, &pieces, context)?;
+        pieces.extend(piece.map(|piece| (piece, tag)));
     }
-    let digests = [
-        name_digest,
-        fields
-            .tag
-            .as_ref()
-            .and_then(|tag| tag.text.split_once('@').map(|(_, digest)| digest)),
-    ];
     if let Some((piece, digest)) = &fields.digest {
-        let twice = digests
-            .into_iter()
-            .flatten()
-            .any(|other| other != digest.text);
-        if twice && !digest.text.is_empty() {
-            return Err("two fields have a digest");
-        }
-        if digests == [None, None] && !pieces.iter().any(|(piece, _)| *piece == Piece::Digest) {
+        let room = digest_has_room(digest, name, fields.tag.as_ref())?;
+        if room && !pieces.iter().any(|(piece, _)| *piece == Piece::Digest) {
             pieces.push((*piece, digest));
         }
     }
-    pieces.extend(
-        fields
-            .use_digest
-            .as_ref()
-            .map(|field| (Piece::UseDigest, field)),
-    );
+    let use_digest = fields.use_digest.as_ref();
+    pieces.extend(use_digest.map(|field| (Piece::UseDigest, field)));
     Ok(pieces)
+}
+
+/// Refuses a name without a host that may get one from elsewhere.
+fn check_registry(
+    pieces: &[(Piece, &Field<'_>)],
+    fields: &Fields<'_>,
+    context: Context,
+) -> Result<(), &'static str> {
+    let [(_, name)] = pieces else {
+        return Ok(());
+    };
+    match fields.empty {
+        _ if has_host(name.text) => Ok(()),
+        _ if context.registry_elsewhere => Err("a registry is set elsewhere in the file"),
+        Some(reason) => Err(reason),
+        None => Ok(()),
+    }
+}
+
+/// What the tag's field is: the tag, the digest (the GPU operator's version), or nothing that is needed.
+fn tag_piece(
+    tag: &Field<'_>,
+    name: &Field<'_>,
+    pieces: &[(Piece, &Field<'_>)],
+    context: Context,
+) -> Result<Option<Piece>, &'static str> {
+    let alone = pieces.len() == 1;
+    let gpu_operator = pieces
+        .first()
+        .is_some_and(|(piece, _)| *piece == Piece::Hub);
+    if let Some((name_tag, _)) = selector(name.text) {
+        let same = name_tag == Some(tag.text);
+        return if same || tag.is_version() {
+            Ok(None)
+        } else {
+            Err("two fields have a tag")
+        };
+    }
+    if tag.text.starts_with("sha256:") {
+        return if gpu_operator {
+            Ok(Some(Piece::Digest))
+        } else {
+            Err("a digest where a tag is printed")
+        };
+    }
+    let known = context.image || (context.values && has_host(name.text));
+    if tag.key == "version" && alone && !known {
+        return Err("the version may not be the image's tag");
+    }
+    if tag.is_version() && alone && name.key == "name" && !name.text.contains('/') {
+        return Err("the name and the version may not be an image's");
+    }
+    Ok(Some(Piece::Tag))
+}
+
+/// Whether the digest's field is a part of the reference; not if the name or the tag has the same digest.
+fn digest_has_room(
+    digest: &Field<'_>,
+    name: &Field<'_>,
+    tag: Option<&Field<'_>>,
+) -> Result<bool, &'static str> {
+    let in_name = selector(name.text).and_then(|(_, digest)| digest);
+    let in_tag = tag.and_then(|tag| tag.text.split_once('@'));
+    let others = [in_name, in_tag.map(|(_, digest)| digest)];
+    let mut others = others.into_iter().flatten().peekable();
+    let room = others.peek().is_none();
+    if !digest.text.is_empty() && others.any(|other| other != digest.text) {
+        return Err("two fields have a digest");
+    }
+    Ok(room)
 }
 
 /// The last component of a name, without its tag and digest.
