@@ -9,7 +9,8 @@
 //!
 //! How a text is read: `encoding` makes it UTF-8; `settings` and `list` read lines; `tree` reads YAML, one
 //! document at a time, with spans; `form` recognizes what a document is; `walk` goes through it, with `pod` for
-//! containers, `compose` for references in several fields, `free` for everything else, `stored` and `inner` for
+//! containers, `compose` for references in several fields, `images` for lists of
+//! them, `free` for everything else, `stored` and `inner` for
 //! texts inside of texts; `report` collects the [`Findings`].
 
 mod check;
@@ -23,6 +24,7 @@ mod find;
 mod form;
 mod free;
 mod helm;
+mod images;
 mod inner;
 mod list;
 mod lists;
