@@ -1,12 +1,12 @@
 //! From an expansion back to the content.
 
-use std::io::{self, Read, Take, Write};
+use std::io::{self, Read, Seek, SeekFrom, Take, Write};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::rebuild::{RebuildReader, Workers};
 
-use super::map::{Entry, Map};
+use super::map::{Entry, Map, Position};
 use super::png::Framer;
 
 /// Read from streams and gaps in pieces of this size.
@@ -34,7 +34,8 @@ pub fn close<R: Read, W: Write>(
     Ok(map.len)
 }
 
-/// The content as a [`Read`]er. The last read fails if it is not the original.
+/// The content as a [`Read`]er, from its start or from an offset. From the start, the last read fails if it is not
+/// the original.
 pub struct CloseReader<R: Read> {
     map: Arc<Map>,
     /// The next entry.
@@ -43,8 +44,11 @@ pub struct CloseReader<R: Read> {
     workers: Workers,
     piece: Vec<u8>,
     at: usize,
+    /// Bytes of the content up to the end of the piece, and those of them that are not wanted.
     written: u64,
-    crc: flate2::Crc,
+    skip: u64,
+    /// Of the content from its start; `None` if that was not read.
+    crc: Option<flate2::Crc>,
 }
 
 enum State<R: Read> {
@@ -89,19 +93,28 @@ impl<R: Read> CloseReader<R> {
     /// Closes on several threads; the expansion is read on the reader's thread.
     pub fn with_workers(map: impl Into<Arc<Map>>, expanded: R, workers: &Workers) -> Self {
         let map = map.into();
-        let left = gap(&map, 0, 0);
+        let start = map.position(0);
+        Self {
+            crc: Some(flate2::Crc::new()),
+            ..Self::at(map, expanded, start, workers)
+        }
+    }
+
+    /// Starts at a position, where the expansion stands.
+    fn at(map: Arc<Map>, expanded: R, start: Position, workers: &Workers) -> Self {
         Self {
             map,
-            index: 0,
+            index: start.index,
             state: State::Gap {
                 source: expanded,
-                left,
+                left: start.gap,
             },
             workers: workers.clone(),
             piece: Vec::new(),
             at: 0,
-            written: 0,
-            crc: flate2::Crc::new(),
+            written: start.content,
+            skip: 0,
+            crc: None,
         }
     }
 
@@ -120,14 +133,20 @@ impl<R: Read> CloseReader<R> {
                 return Err(Error::WrongContent("read on after an error"));
             }
         };
-        self.crc.update(&self.piece);
+        if let Some(crc) = &mut self.crc {
+            crc.update(&self.piece);
+        }
         self.written += self.piece.len() as u64;
+        let differs = |crc: &flate2::Crc| crc.sum() != self.map.crc;
         if matches!(self.state, State::Done(_))
-            && (self.written != self.map.len || self.crc.sum() != self.map.crc)
+            && (self.written != self.map.len || self.crc.as_ref().is_some_and(differs))
         {
             self.state = State::Lost;
             return Err(Error::WrongContent("the content comes out different"));
         }
+        let skipped = self.skip.min(self.piece.len() as u64);
+        self.piece.drain(..skipped as usize);
+        self.skip -= skipped;
         Ok(true)
     }
 
@@ -191,6 +210,36 @@ impl<R: Read> CloseReader<R> {
             State::Done(source) => Ok(source),
             _ => Err(Error::WrongContent("the content comes out different")),
         }
+    }
+}
+
+impl<R: Read + Seek> CloseReader<R> {
+    /// Reads from the byte `offset` of the content on. The expansion has to be at its start.
+    ///
+    /// Of the expansion, only what comes after the offset is read, and the stream that the offset lies in: that is
+    /// rebuilt from its start. The checksum of the content is not compared, only those of the streams.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOffset`] if the content ends before the offset, and those of the expansion.
+    pub fn from_offset(
+        map: impl Into<Arc<Map>>,
+        mut expanded: R,
+        offset: u64,
+        workers: &Workers,
+    ) -> Result<Self> {
+        let map = map.into();
+        if offset > map.len {
+            let len = map.len;
+            return Err(Error::BadOffset { offset, len });
+        }
+        let start = map.position(offset);
+        let first = expanded.stream_position()?;
+        expanded.seek(SeekFrom::Start(first.saturating_add(start.expanded)))?;
+        let skip = offset - start.content;
+        let mut reader = Self::at(map, expanded, start, workers);
+        reader.skip = skip;
+        Ok(reader)
     }
 }
 

@@ -38,6 +38,18 @@ pub(super) struct Entry {
     pub(super) inner: Option<Arc<Map>>,
 }
 
+/// A position between the streams of a content: in a gap, or at the start of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The next entry.
+    pub(super) index: usize,
+    /// Bytes of the content and of the expansion before it.
+    pub(super) content: u64,
+    pub(super) expanded: u64,
+    /// Bytes from there to the next stream, or the end.
+    pub(super) gap: u64,
+}
+
 /// A stream that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +108,34 @@ impl Map {
         let mut list = Vec::new();
         self.list(0, 0, &mut list);
         list
+    }
+
+    /// The last position at or before an offset, which is not beyond the end: the offset itself if it lies in a
+    /// gap, else the start of the stream that it lies in.
+    pub(super) fn position(&self, offset: u64) -> Position {
+        let (mut content, mut expanded) = (0, 0u64);
+        for (index, entry) in self.entries.iter().enumerate() {
+            let stream = content + entry.gap;
+            if offset < stream + entry.len() {
+                let at = offset.min(stream);
+                return Position {
+                    index,
+                    content: at,
+                    expanded: expanded.saturating_add(at - content),
+                    gap: stream - at,
+                };
+            }
+            content = stream + entry.len();
+            expanded = expanded
+                .saturating_add(entry.gap)
+                .saturating_add(entry.expanded_len());
+        }
+        Position {
+            index: self.entries.len(),
+            content: offset,
+            expanded: expanded.saturating_add(offset.saturating_sub(content)),
+            gap: self.len.saturating_sub(offset),
+        }
     }
 
     fn list(&self, depth: usize, expanded: u64, list: &mut Vec<Stream>) {

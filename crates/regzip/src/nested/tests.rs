@@ -220,6 +220,49 @@ fn a_stream_of_an_unknown_encoder_stays_and_what_follows_is_found() {
     assert_eq!((opened.kept.len(), opened.kept[0].offset), (1, 0));
 }
 
+/// What comes from an offset on.
+fn from_offset(map: &Map, expanded: &[u8], offset: u64) -> crate::Result<Vec<u8>> {
+    let source = Cursor::new(expanded);
+    let mut reader = CloseReader::from_offset(map.clone(), source, offset, &workers(0))?;
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest)?;
+    Ok(rest)
+}
+
+#[test]
+fn content_is_closed_from_any_offset() {
+    let inner = [text(300, 1), gzip(&text(3000, 2)), text(200, 3)].concat();
+    let content = [
+        text(700, 4),
+        gzip(&inner),
+        zlibbed(&text(2000, 5)),
+        png(&text(4000, 6), 100, true),
+        text(90, 7),
+    ]
+    .concat();
+    let (map, expanded) = there_and_back(&content, &Options::default());
+    assert_eq!(map.streams().len(), 4);
+    let len = content.len();
+    for offset in (0..len)
+        .step_by(13)
+        .chain([700, 699, len - 91, len - 90, len])
+    {
+        let rest = from_offset(&map, &expanded, offset as u64).unwrap();
+        assert!(rest == content[offset..], "from {offset}");
+    }
+    assert!(from_offset(&map, &expanded, len as u64 + 1).is_err());
+}
+
+#[test]
+fn content_without_streams_is_closed_from_any_offset() {
+    let content = text(500, 1);
+    let (map, expanded) = there_and_back(&content, &Options::default());
+    for offset in [0, 1, 499, 500] {
+        let rest = from_offset(&map, &expanded, offset as u64).unwrap();
+        assert!(rest == content[offset..], "from {offset}");
+    }
+}
+
 #[test]
 fn a_wrong_expansion_is_an_error() {
     let content = [text(500, 1), gzip(&text(9000, 2)), text(500, 3)].concat();
