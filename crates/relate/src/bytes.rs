@@ -19,11 +19,19 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
 }
 
-/// The bytes before the next zero byte from `at` on, or to the end.
-pub(crate) fn until_zero(bytes: &[u8], at: usize) -> &[u8] {
+/// Names are compared up to this length, so that a long one that many refer to takes bounded time.
+const MAX_NAME: usize = 2048;
+
+/// The bytes of a name: those before the next zero byte from `at` on, or the first [`MAX_NAME`].
+pub(crate) fn name_at(bytes: &[u8], at: usize) -> &[u8] {
     let rest = bytes.get(at..).unwrap_or_default();
-    let len = rest.iter().position(|byte| *byte == 0);
-    &rest[..len.unwrap_or(rest.len())]
+    until_zero(&rest[..rest.len().min(MAX_NAME)])
+}
+
+/// The bytes before the first zero byte, or all.
+pub(crate) fn until_zero(bytes: &[u8]) -> &[u8] {
+    let len = bytes.iter().position(|byte| *byte == 0);
+    &bytes[..len.unwrap_or(bytes.len())]
 }
 
 /// Reads LEB128 integers and fixed-width fields one after the other.
@@ -68,7 +76,7 @@ impl<'a> Walker<'a> {
 
     /// A string that ends with a zero byte, without it.
     pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
-        let string = until_zero(self.bytes, self.at);
+        let string = until_zero(self.bytes.get(self.at..)?);
         let end = self.at + string.len();
         if end >= self.bytes.len() {
             return None;

@@ -1,6 +1,7 @@
 //! Finds the fields of a part. These rules are part of the format: see the crate's documentation.
 
 mod dwarf;
+mod found;
 mod frames;
 mod func;
 mod pointers;
@@ -17,12 +18,10 @@ use crate::bytes::{u32_at, u64_at};
 use crate::stream::Kind;
 
 pub(crate) use dwarf::{Unit, list_starts, units};
+pub(crate) use found::Found;
 pub(crate) use frames::{frame_index, frame_starts};
 pub(crate) use func::Funcs;
 pub(crate) use pointers::TypeHeader;
-
-/// A mark before it is sorted.
-type Found = Vec<(u32, Field)>;
 
 /// The fields of a part.
 pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
@@ -31,12 +30,12 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         Kind::Text => match source.layout.machine {
             Machine::Amd64 => text::amd64(source, part, &bytes),
             Machine::Arm64 => text::arm64(&bytes),
-            Machine::Other => Vec::new(),
+            Machine::Other => Found::default(),
         },
         Kind::ReadOnly => {
             let mut found = pointers::types(source, part, &bytes);
-            found.extend(func::inlined(source, part, &bytes)?);
-            found.extend(pointers::addresses(source, &bytes));
+            found.extend(func::inlined(source, part, &bytes)?.into_vec());
+            found.extend(pointers::addresses(source, &bytes).into_vec());
             return tables::with_tables(source, part, &bytes, found);
         }
         Kind::Data => pointers::addresses(source, &bytes),
@@ -53,7 +52,7 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         Kind::DynamicSymbols => symbols(&bytes, Field::DynamicStringOffset, Field::Address),
         Kind::CallFrames => frames::call_frames(&bytes),
         Kind::Relocations => relocations(&bytes),
-        _ => Vec::new(),
+        _ => Found::default(),
     };
     Ok(Marks::sorted(found))
 }
@@ -67,7 +66,7 @@ fn every(bytes: &[u8], step: usize, field: Field) -> Found {
 
 /// Names and values of symbols, except values of zero.
 fn symbols(bytes: &[u8], name: Field, value: Field) -> Found {
-    let mut found = Vec::with_capacity(bytes.len() / 12);
+    let mut found = Found::with_capacity(bytes.len() / 12);
     for at in (0..bytes.len() / 24).map(|index| index * 24) {
         if u32_at(bytes, at).is_some() {
             found.push((at as u32, name));
@@ -83,7 +82,7 @@ fn symbols(bytes: &[u8], name: Field, value: Field) -> Found {
 fn relocations(bytes: &[u8]) -> Found {
     // R_X86_64_RELATIVE, R_X86_64_IRELATIVE, R_AARCH64_RELATIVE, R_AARCH64_IRELATIVE
     const RELATIVE: [u32; 4] = [8, 37, 1027, 1032];
-    let mut found = Vec::with_capacity(bytes.len() / 12);
+    let mut found = Found::with_capacity(bytes.len() / 12);
     for at in (0..bytes.len() / 24).map(|index| index * 24) {
         found.push((at as u32, Field::Address));
         if u32_at(bytes, at + 12).is_some_and(|symbol| symbol != 0) {

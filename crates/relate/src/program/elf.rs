@@ -5,13 +5,15 @@
 
 use std::io;
 
-use crate::bytes::{u16_at, u32_at, u64_at, until_zero};
+use crate::bytes::{name_at, u16_at, u32_at, u64_at};
 use crate::content::Content;
 
 const HEADER: usize = 64;
 const SECTION_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 const MAX_HEADERS: usize = 2048;
+/// More segments than any program has.
+pub(crate) const MAX_LOADS: usize = 64;
 const MAX_NAMES: u64 = 1 << 20;
 const PT_LOAD: u32 = 1;
 const SHT_NOBITS: u32 = 8;
@@ -147,7 +149,7 @@ impl Headers {
             return Ok(false);
         }
         let read = read(content, self.moved(start), len)?;
-        let is_names = |names: &Vec<u8>| until_zero(names, 0).is_empty() && len > 1;
+        let is_names = |names: &Vec<u8>| name_at(names, 0).is_empty() && len > 1;
         self.names = read.filter(is_names).unwrap_or_default();
         Ok(!self.names.is_empty())
     }
@@ -213,7 +215,7 @@ impl Headers {
         let header = if opened.is_some() { CHDR } else { 0 };
         let more = opened.map_or(0, |(_, more)| *more);
         Some(Section {
-            name: until_zero(&self.names, u32_at(raw, 0)? as usize).to_vec(),
+            name: name_at(&self.names, u32_at(raw, 0)? as usize).to_vec(),
             address: u64_at(raw, 16)?,
             kind: u32_at(raw, 4)?,
             flags: u64_at(raw, 8)?,
@@ -237,6 +239,9 @@ impl Headers {
             })
             .collect::<Option<_>>()?;
         loads.sort_by_key(|load| load.address);
+        if loads.len() > MAX_LOADS {
+            return None;
+        }
         are_valid(&loads, len).then_some(loads)
     }
 }

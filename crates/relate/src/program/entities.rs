@@ -14,7 +14,7 @@ use super::address::Target;
 use super::layout::Part;
 use super::source::Source;
 use super::symbols::{self, hash};
-use crate::bytes::until_zero;
+use crate::bytes::{name_at, until_zero};
 use crate::stream::Kind;
 
 pub(crate) use followers::{anchors, follows, pairs as follower_pairs};
@@ -119,7 +119,7 @@ pub(crate) fn entities(source: &Source<'_>) -> io::Result<Vec<Entity>> {
 fn strings(part: &Part, bytes: &[u8], collector: &mut Collector) {
     let mut at = 0;
     while at < bytes.len() {
-        let string = until_zero(bytes, at);
+        let string = until_zero(&bytes[at..]);
         if string.len() >= 3 {
             let name = hash(string).wrapping_add(part.kind as u64);
             collector.add(Thing::String, part.start + at as u64, name, 0);
@@ -140,7 +140,7 @@ fn symbols_of(
     let (start, _) = source.addresses.area(table_kind);
     let mut functions = Vec::new();
     for (index, symbol) in symbols::all(&table).enumerate() {
-        let name = hash(until_zero(&names, symbol.name as usize));
+        let name = hash(name_at(&names, symbol.name as usize));
         let at = start + (index * symbols::SYMBOL) as u64;
         collector.add(Thing::Symbol, at, name, u64::from(symbol.info));
         let target = source.addresses.target_of(symbol.value);

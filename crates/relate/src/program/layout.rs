@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::elf::{self, Elf, Load, Section};
+use super::elf::{self, Elf, Load, MAX_LOADS, Section};
 use crate::bytes::{Walker, u32_at, u64_at};
 use crate::content::Content;
 use crate::stream::Kind;
@@ -16,7 +16,6 @@ use crate::varint;
 /// No layout in the form of the streams is longer.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 const MAX_PARTS: usize = 4096;
-const MAX_LOADS: usize = 2048;
 /// `.noptrdata` is searched for the module's description up to this length.
 const MAX_MODULE: u64 = 64 << 20;
 

@@ -2,13 +2,16 @@
 
 use std::io;
 
-use super::annotate;
+use super::annotate::{self, Found};
 use super::field::Field;
 use super::layout::Part;
 use super::source::Source;
 
 /// Longer parts are not annotated.
-pub(crate) const MAX_PART: u64 = 256 << 20;
+pub(crate) const MAX_PART: u64 = 192 << 20;
+
+/// Of each kind only so many parts of a program are annotated, since some need others to be read.
+const MAX_PARTS: usize = 16;
 
 /// Fields of a part in ascending order, with positions relative to the part.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,14 +25,17 @@ pub(crate) struct Marks {
 impl Marks {
     /// The fields of a part of a program.
     pub(crate) fn of(source: &Source<'_>, part: &Part) -> io::Result<Self> {
-        if part.len > MAX_PART {
+        let parts = &source.layout.parts;
+        let earlier = |other: &&Part| other.kind == part.kind && other.start < part.start;
+        if part.len > MAX_PART || parts.iter().filter(earlier).count() >= MAX_PARTS {
             return Ok(Self::default());
         }
         annotate::annotate(source, part)
     }
 
     /// Puts marks in order; of two at one position the first stays.
-    pub(crate) fn sorted(mut marks: Vec<(u32, Field)>) -> Self {
+    pub(crate) fn sorted(found: Found) -> Self {
+        let mut marks = found.into_vec();
         let in_order = marks.is_sorted_by(|a, b| a.0 < b.0);
         if !in_order {
             marks.sort_by_key(|mark| mark.0);

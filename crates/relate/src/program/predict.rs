@@ -12,7 +12,7 @@ use super::field::Field;
 use super::inverse::{Found, Inverse};
 use super::layout::{Layout, Part};
 use super::source::Source;
-use super::symbols::{self, Memory, Symbol};
+use super::symbols::{self, MAX_VARIABLES, Memory, Symbol};
 use crate::copies::Copy;
 use crate::error::DecodeError;
 use crate::stream::Kind;
@@ -144,8 +144,8 @@ impl<'a> Predictor<'a> {
         let mut names = HashMap::new();
         for symbol in symbols::all(symbols) {
             let target = self.addresses.target_of(symbol.value);
-            if target.and_then(Target::memory).is_some() {
-                let name = crate::bytes::until_zero(&self.strings, symbol.name as usize);
+            if target.and_then(Target::memory).is_some() && names.len() < MAX_VARIABLES {
+                let name = crate::bytes::name_at(&self.strings, symbol.name as usize);
                 names.insert(symbols::hash(name), symbol.value);
             }
         }

@@ -5,12 +5,14 @@ use std::io;
 use super::address::Target;
 use super::layout::Machine;
 use super::source::Source;
-use crate::bytes::{u8_at, u32_at, u64_at, until_zero};
+use crate::bytes::{name_at, u8_at, u32_at, u64_at};
 use crate::stream::Kind;
 
 /// Bytes of a symbol.
 pub(crate) const SYMBOL: usize = 24;
 const FUNCTION: u8 = 2;
+/// More variables are not looked at.
+pub(crate) const MAX_VARIABLES: usize = 1 << 20;
 
 /// One entry of a symbol table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +72,14 @@ impl Memory {
             target.and_then(Target::memory).is_some()
         };
         let variable = |symbol: Symbol| {
-            let name = until_zero(&strings, symbol.name as usize);
+            let name = name_at(&strings, symbol.name as usize);
             (symbol.value, symbol.size, hash(name))
         };
-        let mut variables: Vec<_> = all(&symbols).filter(is_memory).map(variable).collect();
+        let mut variables: Vec<_> = all(&symbols)
+            .filter(is_memory)
+            .take(MAX_VARIABLES)
+            .map(variable)
+            .collect();
         variables.sort_unstable();
         Ok(Self { variables })
     }
@@ -100,7 +106,7 @@ pub(crate) fn function_starts(symbols: &[u8]) -> Vec<u64> {
 
 /// The name offset to expect after `before`: names follow each other.
 pub(crate) fn next_name(before: &Symbol, strings: &[u8]) -> u64 {
-    let len = until_zero(strings, before.name as usize).len();
+    let len = name_at(strings, before.name as usize).len();
     u64::from(before.name.wrapping_add(len as u32).wrapping_add(1))
 }
 

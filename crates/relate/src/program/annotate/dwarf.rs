@@ -13,7 +13,9 @@ use crate::stream::Kind;
 /// Tables of abbreviations with larger codes are not used.
 const MAX_CODE: u64 = 1 << 16;
 /// More attributes than any entry has.
-const MAX_ATTRIBUTES: usize = 256;
+const MAX_ATTRIBUTES: usize = 48;
+/// More lists than a part may have.
+const MAX_LISTS: usize = 16 << 20;
 /// How many tables of abbreviations are kept.
 const MAX_TABLES: usize = 4096;
 
@@ -40,14 +42,14 @@ impl Abbreviations {
         self.0.get(&code)
     }
 
-    /// Reads the table at `at`, as far as it is valid.
-    fn read(bytes: &[u8], at: usize) -> Self {
+    /// Reads the table at `at`, as far as it is valid; also how many bytes it has.
+    fn read(bytes: &[u8], at: usize) -> (Self, usize) {
         let mut table = Self::default();
         let mut walker = Walker::new(bytes, at);
         while let Some((code, abbreviation)) = Self::entry(&mut walker) {
             table.0.entry(code).or_insert(abbreviation);
         }
-        table
+        (table, walker.at.saturating_sub(at))
     }
 
     fn entry(walker: &mut Walker<'_>) -> Option<(u64, Abbreviation)> {
@@ -90,26 +92,31 @@ pub(crate) struct Unit {
     pub(crate) abbreviations: Rc<Abbreviations>,
 }
 
-/// The units of `info`, with their abbreviations from `table`.
-pub(crate) fn units(info: &[u8], table: &[u8]) -> Vec<Unit> {
+/// Visits the units of `info`, with their abbreviations from `table`.
+pub(crate) fn units(info: &[u8], table: &[u8], mut visit: impl FnMut(&Unit)) {
     let mut tables: HashMap<u32, Rc<Abbreviations>> = HashMap::new();
-    let mut units = Vec::new();
     let mut at = 0;
+    // Tables may overlap; together they are not read more than a few times.
+    let mut left = table.len().saturating_mul(4);
     while let Some((start, end, version, offset)) = unit_header(info, at) {
         if tables.len() == MAX_TABLES {
             tables.clear();
         }
-        let read = || Rc::new(Abbreviations::read(table, offset as usize));
-        units.push(Unit {
+        let abbreviations = tables.entry(offset).or_insert_with(|| {
+            let bytes = if left > 0 { table } else { &[] };
+            let (table, len) = Abbreviations::read(bytes, offset as usize);
+            left = left.saturating_sub(len.max(1));
+            Rc::new(table)
+        });
+        visit(&Unit {
             header: at,
             start,
             end,
             version,
-            abbreviations: Rc::clone(tables.entry(offset).or_insert_with(read)),
+            abbreviations: Rc::clone(abbreviations),
         });
         at = end;
     }
-    units
 }
 
 /// Start of the entries, end of the unit, version and offset of the abbreviations.
@@ -189,10 +196,10 @@ impl Form {
 /// Fields of debug entries.
 pub(super) fn info(source: &Source<'_>, bytes: &[u8]) -> io::Result<Found> {
     let table = source.bytes_of(Kind::Abbreviations)?;
-    let mut found = Vec::with_capacity(bytes.len() / 10);
-    for unit in units(bytes, &table) {
-        unit_fields(&unit, &bytes[..unit.end], &mut found);
-    }
+    let mut found = Found::with_capacity(bytes.len() / 10);
+    units(bytes, &table, |unit| {
+        unit_fields(unit, &bytes[..unit.end], &mut found);
+    });
     Ok(found)
 }
 
@@ -219,7 +226,7 @@ fn unit_fields(unit: &Unit, bytes: &[u8], found: &mut Found) -> Option<()> {
 
 /// Addresses that line programs set.
 pub(super) fn lines(bytes: &[u8]) -> Found {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut at = 0;
     while at + 11 <= bytes.len() {
         if bytes[at..at + 3] == [0, 9, 2] {
@@ -234,7 +241,7 @@ pub(super) fn lines(bytes: &[u8]) -> Found {
 
 /// Addresses that frames start at.
 pub(super) fn frames(bytes: &[u8]) -> Found {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut at = 0usize;
     while let (Some(len), Some(id)) = (u32_at(bytes, at), u32_at(bytes, at + 4)) {
         if len < 12 || at + 16 > bytes.len() {
@@ -250,7 +257,7 @@ pub(super) fn frames(bytes: &[u8]) -> Found {
 
 /// Addresses in `.debug_addr`, wherever they are: its units may have any length.
 pub(super) fn addresses(source: &Source<'_>, bytes: &[u8]) -> Found {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut at = 8;
     while let Some(value) = u64_at(bytes, at) {
         if source.addresses.is_loaded(value) {
@@ -265,7 +272,7 @@ pub(super) fn addresses(source: &Source<'_>, bytes: &[u8]) -> Found {
 
 /// Indexes of addresses in lists.
 pub(super) fn lists(bytes: &[u8], kind: Kind) -> Found {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     walk_lists(
         bytes,
         kind,
@@ -278,7 +285,12 @@ pub(super) fn lists(bytes: &[u8], kind: Kind) -> Found {
 /// Where the lists of `.debug_loclists` or `.debug_rnglists` start.
 pub(crate) fn list_starts(bytes: &[u8], kind: Kind) -> Vec<u32> {
     let mut starts = Vec::new();
-    walk_lists(bytes, kind, |_| {}, |at| starts.push(at as u32));
+    let list = |at| {
+        if starts.len() < MAX_LISTS {
+            starts.push(at as u32);
+        }
+    };
+    walk_lists(bytes, kind, |_| {}, list);
     starts
 }
 

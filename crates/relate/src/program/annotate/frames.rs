@@ -1,7 +1,7 @@
 //! Call frames of `.eh_frame` and their index.
 
 use super::Found;
-use crate::bytes::{Walker, u32_at, until_zero};
+use crate::bytes::{Walker, name_at, u32_at};
 use crate::program::field::Field;
 
 /// Displacement of 32 bits from the field itself; the same through a pointer.
@@ -9,6 +9,9 @@ const RELATIVE: u8 = 0x1b;
 const INDIRECT: u8 = 0x9b;
 /// No pointer.
 const OMITTED: u8 = 0xff;
+
+/// Frames may refer to so many common entries.
+const MAX_COMMONS: usize = 1 << 16;
 
 /// How the frames that refer to a common entry encode pointers.
 #[derive(Clone, Copy, Default)]
@@ -61,7 +64,9 @@ impl Iterator for Entries<'_> {
         self.at = end;
         if id == 0 {
             let common = common(&self.bytes[..end], at).unwrap_or_default();
-            self.commons.push(common);
+            if self.commons.len() < MAX_COMMONS {
+                self.commons.push(common);
+            }
             return Some(Entry {
                 at,
                 end,
@@ -85,7 +90,7 @@ impl Iterator for Entries<'_> {
 
 /// Reads a common entry; `None` if it is not understood.
 fn common(bytes: &[u8], at: usize) -> Option<Common> {
-    let augmentation = until_zero(bytes, at + 9);
+    let augmentation = name_at(bytes, at + 9);
     let mut walker = Walker::new(bytes, at + 10 + augmentation.len());
     walker.leb()?;
     walker.leb()?;
@@ -121,7 +126,7 @@ fn common(bytes: &[u8], at: usize) -> Option<Common> {
 
 /// Fields of call frames.
 pub(super) fn call_frames(bytes: &[u8]) -> Found {
-    let mut found = Vec::with_capacity(bytes.len() / 12);
+    let mut found = Found::with_capacity(bytes.len() / 12);
     for entry in Entries::new(bytes) {
         if !entry.is_frame {
             let personality = entry.common.personality;
@@ -155,7 +160,8 @@ pub(crate) fn frame_starts(bytes: &[u8]) -> impl Iterator<Item = (usize, u32)> {
 pub(crate) fn frame_index(frames: &[u8], from: u64, index: u64, len: usize) -> Vec<u8> {
     let relative = |position: usize| (from + position as u64).wrapping_sub(index) as u32;
     let mut rows = Vec::new();
-    for entry in Entries::new(frames).filter(|entry| entry.is_frame) {
+    let entries = Entries::new(frames).filter(|entry| entry.is_frame);
+    for entry in entries.take(len / 8) {
         let start = u32_at(frames, entry.at + 8).unwrap_or(0);
         rows.push((
             relative(entry.at + 8).wrapping_add(start),

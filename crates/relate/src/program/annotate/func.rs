@@ -126,7 +126,7 @@ impl<'a> Iterator for Funcs<'a> {
 
 /// Fields of descriptions.
 pub(super) fn descriptions(source: &Source<'_>, bytes: &[u8]) -> Found {
-    let mut found = Vec::with_capacity(bytes.len() / 6);
+    let mut found = Found::with_capacity(bytes.len() / 6);
     for func in Funcs::of(source, bytes) {
         let at = func.at as u32;
         found.push((at, Field::TextOffset));
@@ -146,7 +146,7 @@ pub(super) fn descriptions(source: &Source<'_>, bytes: &[u8]) -> Found {
 
 /// Names in the lists of inlined calls that lie in `part`.
 pub(super) fn inlined(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     if source.layout.go.func_data == 0 {
         return Ok(found);
     }

@@ -80,7 +80,7 @@ impl TypeHeader {
 
 /// Offsets in descriptions of types and their methods.
 pub(super) fn types(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     if source.layout.go.types == 0 {
         return found;
     }
@@ -91,6 +91,10 @@ pub(super) fn types(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
         found.push((at as u32 + 40, Field::TypeOffset));
         if u32_at(bytes, at + 44).is_some_and(|pointer| pointer != 0) {
             found.push((at as u32 + 44, Field::TypeOffset));
+        }
+        // More would be the same ones again.
+        if found.len() > bytes.len() {
+            break;
         }
         if header.kind == 20 {
             interface(source, part, bytes, at, &mut found);

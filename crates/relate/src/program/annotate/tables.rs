@@ -11,6 +11,9 @@ use crate::program::marks::Marks;
 use crate::program::source::Source;
 use crate::stream::Kind;
 
+/// Code is searched for operands in this many parts.
+const MAX_TEXTS: usize = 16;
+
 /// Adds the tables to what else was found in a part.
 pub(super) fn with_tables(
     source: &Source<'_>,
@@ -35,7 +38,8 @@ pub(super) fn with_tables(
             let from = address.wrapping_add(u64::from(start));
             let leads_to_code = u32_at(bytes, at).is_some_and(|value| {
                 let to = from.wrapping_add(i64::from(value as i32) as u64);
-                code.iter().any(|range| range.contains(&to))
+                let index = code.partition_point(|range| range.end <= to);
+                code.get(index).is_some_and(|range| range.contains(&to))
             });
             if !leads_to_code || at + 4 > end {
                 break;
@@ -49,18 +53,20 @@ pub(super) fn with_tables(
     Ok(Marks::sorted(found).with_tables(tables))
 }
 
-/// The addresses of all text.
+/// The addresses of all text, in ascending order.
 fn code_ranges(source: &Source<'_>) -> Vec<std::ops::Range<u64>> {
     let text = source
         .layout
         .parts
         .iter()
         .filter(|part| part.kind == Kind::Text);
-    text.map(|part| {
+    let range = |part: &Part| {
         let start = source.addresses.address_of(Target(part.start));
-        start..start + part.len
-    })
-    .collect()
+        start..start.saturating_add(part.len)
+    };
+    let mut ranges: Vec<_> = text.map(range).collect();
+    ranges.sort_by_key(|range| range.end);
+    ranges
 }
 
 /// Where in `part` code takes addresses of multiples of four, in ascending order.
@@ -71,9 +77,9 @@ fn operands(source: &Source<'_>, part: &Part) -> io::Result<Vec<u32>> {
         .parts
         .iter()
         .filter(|part| part.kind == Kind::Text);
-    for code in text {
+    for code in text.take(MAX_TEXTS) {
         let bytes = source.bytes(code)?;
-        for (at, field) in text::amd64(source, code, &bytes) {
+        for (at, field) in text::amd64(source, code, &bytes).into_vec() {
             let is_address = field == Field::Relative && bytes[at as usize - 2] == 0x8d;
             let value = u32_at(&bytes, at as usize).map_or(0, u64::from);
             let position = code.start + u64::from(at);

@@ -10,7 +10,7 @@ use crate::program::source::Source;
 /// Calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search
 /// goes on behind it.
 pub(super) fn amd64(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
-    let mut found = Vec::with_capacity(bytes.len() / 20);
+    let mut found = Found::with_capacity(bytes.len() / 20);
     let start = source.addresses.address_of(Target(part.start));
     let mut at = 4;
     while at + 4 <= bytes.len() {
@@ -93,7 +93,7 @@ fn is_plain(opcode: u8) -> bool {
 
 /// Branches, and pairs of instructions that form an address in one register.
 pub(super) fn arm64(bytes: &[u8]) -> Found {
-    let mut found = Vec::with_capacity(bytes.len() / 20);
+    let mut found = Found::with_capacity(bytes.len() / 20);
     let mut at = 0;
     while let Some(first) = u32_at(bytes, at) {
         if first & 0x7c00_0000 == 0x1400_0000 {

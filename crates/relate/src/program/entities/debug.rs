@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Collector, FunctionNames, Thing};
-use crate::bytes::{Walker, u32_at, u64_at, until_zero};
+use crate::bytes::{Walker, name_at, u32_at, u64_at};
 use crate::program::annotate::{Unit, units};
 use crate::program::layout::Part;
 use crate::program::source::Source;
@@ -65,7 +65,7 @@ pub(super) fn info(source: &Source<'_>, part: &Part, collector: &mut Collector) 
     let bytes = source.bytes(part)?;
     let table = source.bytes_of(Kind::Abbreviations)?;
     let start = |kind| source.addresses.area(kind).0;
-    for unit in units(&bytes, &table) {
+    units(&bytes, &table, |unit| {
         Entries {
             start: part.start,
             lists: [start(Kind::Locations), start(Kind::Ranges)],
@@ -75,8 +75,8 @@ pub(super) fn info(source: &Source<'_>, part: &Part, collector: &mut Collector) 
             unit_name: None,
             ordinals: [0; 2],
         }
-        .walk(&unit);
-    }
+        .walk(unit);
+    });
     Ok(())
 }
 
@@ -130,16 +130,16 @@ impl Entries<'_> {
     fn attribute(&mut self, attribute: u16, form: u16, value: usize, is_top: bool, unit: &Unit) {
         match (attribute, form) {
             (NAME, STRING) if self.unit_name.is_none() => {
-                let name = hash(until_zero(self.bytes, value));
+                let name = hash(name_at(self.bytes, value));
                 (self.unit_name, self.name) = (Some(name), Some(name));
                 let at = self.start + unit.header as u64;
                 self.collector.add(Thing::Unit, at, name, 0);
             }
-            (NAME, STRING) if is_top => self.name = Some(hash(until_zero(self.bytes, value))),
+            (NAME, STRING) if is_top => self.name = Some(hash(name_at(self.bytes, value))),
             (ORIGIN, REFERENCE) if is_top => {
                 // The name of the origin follows its code, which is one byte.
                 let origin = u32_at(self.bytes, value).map_or(0, |origin| origin as usize + 1);
-                self.name = Some(hash(until_zero(self.bytes, origin)));
+                self.name = Some(hash(name_at(self.bytes, origin)));
             }
             (LOCATION, OFFSET) => self.list(0, Thing::Locations, value),
             (RANGES, OFFSET) => self.list(1, Thing::Ranges, value),

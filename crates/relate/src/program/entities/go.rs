@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Collector, Thing};
-use crate::bytes::{u32_at, until_zero};
+use crate::bytes::{name_at, u32_at};
 use crate::program::annotate::{Funcs, TypeHeader};
 use crate::program::layout::Part;
 use crate::program::source::Source;
@@ -23,7 +23,7 @@ pub(super) fn functions(
     let go = &source.layout.go;
     let position_of = |address| source.addresses.target_of(address)?.position();
     for func in Funcs::of(source, &funcs) {
-        let name = hash(until_zero(&names, func.name() as usize));
+        let name = hash(name_at(&names, func.name() as usize));
         let entry = go.text.wrapping_add(u64::from(func.entry()));
         found.push((entry, name));
         if let Some(position) = position_of(entry) {
