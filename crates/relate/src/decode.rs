@@ -120,7 +120,7 @@ fn copies(
     let mut left = MAX_COPIES;
     for index in program::coding_order(layout) {
         let part = &layout.parts[index];
-        if program::is_derived(part) {
+        if program::is_derived(layout, part) {
             continue;
         }
         let mut cursor = Cursor::new(Piece::of(part, space.new_start()));

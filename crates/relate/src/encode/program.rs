@@ -39,7 +39,7 @@ pub(super) fn encode(
     let mut side = Encoding::new(loaded.truth());
     layout.put(side.sinks.stream(Class::Layout, 0));
     for index in coding_order(layout) {
-        if !is_derived(&layout.parts[index]) {
+        if !is_derived(layout, &layout.parts[index]) {
             let piece = Piece::of(&layout.parts[index], space.new_start());
             copies::put(&found[index], piece, &mut side.sinks);
         }
@@ -70,7 +70,7 @@ fn find(
             search.add_pairs(pairs.map_err(Error::Content)?);
         }
         for (index, part) in layout.parts.iter().enumerate() {
-            if !is_derived(part) && follows(part.kind) == pass {
+            if !is_derived(layout, part) && follows(part.kind) == pass {
                 let range = (start + part.start) as usize..(start + part.end()) as usize;
                 found[index] = search.range(range, part.kind);
             }

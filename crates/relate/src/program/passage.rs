@@ -78,7 +78,7 @@ impl<'a, S: Side> Passage<'a, S> {
         for index in coding_order(layout) {
             let part = &layout.parts[index];
             self.begin(part.kind);
-            if is_derived(part) {
+            if is_derived(layout, part) {
                 self.derived(part)?;
             } else {
                 self.part(part, &copies[index])?;
@@ -400,7 +400,9 @@ pub(crate) fn coding_order(layout: &Layout) -> Vec<usize> {
     order
 }
 
-/// Whether a part follows from another, so that it has no copies.
-pub(crate) fn is_derived(part: &Part) -> bool {
-    matches!(part.kind, Kind::FuncTable | Kind::CallFrameIndex) && part.len <= MAX_PART
+/// Whether a part follows from another, so that it has no copies. Of each kind only the first does.
+pub(crate) fn is_derived(layout: &Layout, part: &Part) -> bool {
+    matches!(part.kind, Kind::FuncTable | Kind::CallFrameIndex)
+        && part.len <= MAX_PART
+        && layout.part(part.kind) == Some(part)
 }

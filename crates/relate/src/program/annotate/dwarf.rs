@@ -250,7 +250,7 @@ pub(super) fn frames(bytes: &[u8]) -> Found {
         if id != u32::MAX {
             found.push((at as u32 + 8, Field::Address));
         }
-        at += 4 + len as usize;
+        at = at.saturating_add(4).saturating_add(len as usize);
     }
     found
 }

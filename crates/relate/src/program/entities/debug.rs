@@ -36,7 +36,7 @@ pub(super) fn frames(
         if len < 4 {
             break;
         }
-        at += 4 + len as usize;
+        at = at.saturating_add(4).saturating_add(len as usize);
     }
 }
 
