@@ -302,13 +302,15 @@ impl<'a, S: Side> Passage<'a, S> {
             (Field::StringOffset, Kind::Symbols) | (Field::Address, Kind::Addresses) => 0,
             _ => return Ok(None),
         };
-        let end = place.at - back;
-        let in_table = (end - part.start).is_multiple_of(BEFORE as u64) || back == 0;
-        if !in_table || end - part.start < BEFORE as u64 {
+        let entry = BEFORE as u64;
+        // How much of the part is before the entry that the field is in.
+        let passed = (place.at - part.start).checked_sub(back);
+        let in_table = |passed: &u64| passed.is_multiple_of(entry) || back == 0;
+        let Some(passed) = passed.filter(|passed| *passed >= entry).filter(in_table) else {
             return Ok(None);
-        }
+        };
         let mut bytes = [0; BEFORE];
-        let from = end - BEFORE as u64;
+        let from = part.start + passed - entry;
         if from >= chunk.at {
             let from = start - back as usize - BEFORE;
             bytes.copy_from_slice(&chunk.bytes[from..from + BEFORE]);
