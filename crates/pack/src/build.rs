@@ -14,7 +14,7 @@ use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, Stream
 use crate::open::{Content, Opened, open};
 use crate::options::{Limits, Options};
 use crate::plan::PackPlan;
-use crate::read::Pack;
+use crate::read::{MAX_INDEX, Pack};
 use crate::relating::{Difference, relate_all};
 use crate::report::{Reason, Report, Step, StreamReport};
 use crate::source::Source;
@@ -71,7 +71,8 @@ const PIECE: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// Fails if the source or the scratch space does, or if the build is cancelled.
+/// Fails if the source or the scratch space does, or if the build is cancelled; [`Error::Limit`] if there are
+/// so many files (some millions) that the index would be too long: a smaller [`Options::pack_limit`] helps.
 pub fn build(
     source: &dyn Source,
     plan: &PackPlan,
@@ -124,6 +125,14 @@ fn build_once(
     let raw = raw_streams(&contents, &differences, &opened);
     let streams = compress_all(raw, &spool, options)?;
     let index = index(plan, &opened, &order, &contents, &differences, &streams);
+    let index = index.to_bytes();
+    if index.len() as u64 > MAX_INDEX {
+        return Err(Error::Limit {
+            resource: "index",
+            needed: index.len() as u64,
+            limit: MAX_INDEX,
+        });
+    }
     let bytes = assemble(&index, &streams, &spool).map_err(Error::Scratch)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();
@@ -230,9 +239,8 @@ fn index(
 const INDEX_LEVEL: i32 = 19;
 
 /// Puts head, index and streams in a row.
-fn assemble(index: &Index, streams: &[StoredStream], spool: &Spool) -> io::Result<Chain> {
-    let raw = index.to_bytes();
-    let stored = zstd::bulk::compress(&raw, INDEX_LEVEL)?;
+fn assemble(raw: &[u8], streams: &[StoredStream], spool: &Spool) -> io::Result<Chain> {
+    let stored = zstd::bulk::compress(raw, INDEX_LEVEL)?;
     let head = Head {
         index_stored: stored.len() as u64,
         index_raw: raw.len() as u64,

@@ -14,7 +14,7 @@ use crate::blob::BlobContent;
 use crate::error::{Error, Part, Result, damaged};
 use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
 use crate::gate::Gate;
-use crate::read::{Checked, Pack};
+use crate::read::{Checked, DECODING, Pack};
 use crate::storage::{Region, Scratch, Storage};
 
 /// A pack with its streams decompressed. Objects that are stored as differences are decoded when a blob
@@ -28,6 +28,8 @@ pub struct DecodedPack {
     related: BTreeMap<usize, Pending>,
     /// Where each blob's structure is.
     structure: Vec<Region>,
+    /// Bounds the memory of decoders that run at once.
+    gate: Gate,
 }
 
 /// An object that may not be decoded yet.
@@ -66,7 +68,7 @@ impl Pack {
             .iter()
             .map(|stream| place(stream.raw))
             .collect();
-        let gate = Gate::new(self.limits.memory);
+        let gate = Gate::new(DECODING);
         let results: Vec<Result<()>> = (0..streams.len())
             .into_par_iter()
             .with_max_len(1)
@@ -95,9 +97,14 @@ impl Pack {
             objects,
             related,
             structure,
+            gate: Gate::new(DECODING),
         }))
     }
 }
+
+/// A decoder of differences holds this much, and one byte for so many bytes of bases and content.
+const DECODER: u64 = 32 << 20;
+const DECODER_SHARE: u64 = 2;
 
 /// How far each stream has been given out.
 struct Layout<'a> {
@@ -389,6 +396,14 @@ impl DecodedPack {
             .iter()
             .map(|&base| &self.objects[base] as _)
             .collect();
+        let bytes = related
+            .bases
+            .iter()
+            .map(|&base| self.objects[base].len())
+            .sum::<u64>();
+        let _pass = self
+            .gate
+            .pass(DECODER + (bytes + self.objects[number].len()) / DECODER_SHARE);
         let mut target = Target {
             region: &self.objects[number],
             storage: &*self.storage,

@@ -42,3 +42,28 @@ impl Drop for Pass<'_> {
         self.gate.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn no_more_is_inside_than_the_limit_and_large_work_is_let_in_alone() {
+        let gate = Gate::new(10);
+        let (inside, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for amount in [4, 6, 100, 3, 7, 10, 1] {
+                let (gate, inside, most) = (&gate, &inside, &most);
+                scope.spawn(move || {
+                    let pass = gate.pass(amount);
+                    let now = inside.fetch_add(pass.amount, Ordering::SeqCst) + pass.amount;
+                    most.fetch_max(now, Ordering::SeqCst);
+                    inside.fetch_sub(pass.amount, Ordering::SeqCst);
+                });
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= 10);
+    }
+}

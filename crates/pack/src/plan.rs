@@ -58,12 +58,14 @@ pub fn plan(survey: Survey, options: &Options) -> Plan {
         .into_iter()
         .partition(|blob| blob.opened() <= limit);
     blobs.sort_by_key(|surveyed| surveyed.blob.digest);
+    blobs.dedup_by_key(|surveyed| surveyed.blob.digest);
     let mut kept = survey.kept;
     kept.extend(large.iter().map(|surveyed| {
         let opened = surveyed.opened();
         (surveyed.blob.digest, Reason::TooLarge { opened })
     }));
     kept.sort_by_key(|&(digest, _)| digest);
+    kept.dedup_by_key(|&mut (digest, _)| digest);
     let clusters = Clusters::of(&blobs, limit);
     let packs = fill(clusters.groups(), limit, |number| blobs[number].opened());
     let pack = |numbers: Vec<usize>| PackPlan {

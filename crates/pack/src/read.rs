@@ -97,13 +97,16 @@ impl Pack {
         found.map_err(|_| Error::NotFound(*digest))
     }
 
-    /// What decoding needs: the memory of one stream at a time and of what rebuilds one blob, and the
-    /// scratch space of all.
+    /// What reading needs: memory for the largest window or, later, for decoders of differences, for the
+    /// index and for what rebuilds blobs; scratch space for all streams and all related objects.
     pub fn account(&self) -> Account {
         let window = self.head.streams.iter().map(|stream| stream.window).max();
         let window = window.filter(|&bits| bits > 0).map_or(0, |bits| 1 << bits);
+        let decoding = if self.related() > 0 { DECODING } else { 0 };
         Account {
-            memory: window + REBUILDING + self.head.index_raw.saturating_mul(INDEX_FACTOR),
+            memory: window.max(decoding)
+                + REBUILDING
+                + self.head.index_raw.saturating_mul(INDEX_FACTOR),
             scratch: self
                 .head
                 .raw_len()
@@ -152,8 +155,10 @@ impl Pack {
     }
 }
 
-/// Memory that rebuilding a blob takes besides.
-const REBUILDING: u64 = 64 << 20;
+/// Memory for decoders of differences together.
+pub(crate) const DECODING: u64 = 160 << 20;
+/// Memory that rebuilding blobs takes besides.
+const REBUILDING: u64 = 32 << 20;
 /// A parsed index takes so many times the bytes of its raw form, at most about.
 const INDEX_FACTOR: u64 = 4;
 

@@ -21,8 +21,9 @@ pub(crate) struct Difference {
     pub(crate) streams: Vec<(u16, Region)>,
 }
 
-/// Bases and content that the codec takes at once.
-const MAX_TOGETHER: u64 = 1 << 30;
+/// Bases and content together are not longer: what the codec needs for them has to fit into the memory of a
+/// build.
+const MAX_TOGETHER: u64 = 512 << 20;
 /// An encoder holds bases and content in memory, and about twice as much again for tables, streams and the
 /// trial whether they pay.
 const MEMORY_FACTOR: u64 = 3;

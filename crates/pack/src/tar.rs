@@ -260,3 +260,87 @@ fn long_name(kind: u8, metadata: &[u8]) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, kind: u8, size: u64) -> Vec<u8> {
+        let mut header = ::tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_size(size);
+        header.set_entry_type(::tar::EntryType::new(kind));
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    }
+
+    fn padded(bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        out.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        out
+    }
+
+    /// The files by name and content, and whether all parts together are the content.
+    fn split(content: &[u8], piece: usize) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut all: Vec<u8> = Vec::new();
+        let mut visit = |part: Part<'_>| match part {
+            Part::Structure(bytes) => all.extend(bytes),
+            Part::File { name } => files.push((name, Vec::new())),
+            Part::Data(bytes) => {
+                all.extend(bytes);
+                files.last_mut().unwrap().1.extend(bytes);
+            }
+        };
+        let mut splitter = Splitter::new();
+        for bytes in content.chunks(piece) {
+            splitter.push(bytes, &mut visit);
+        }
+        splitter.finish(&mut visit);
+        assert!(all == content, "in pieces of {piece}");
+        files
+    }
+
+    fn file(name: &str, bytes: &[u8]) -> (String, Vec<u8>) {
+        (name.to_owned(), bytes.to_vec())
+    }
+
+    #[test]
+    fn files_are_found_wherever_the_content_is_cut() {
+        let long = format!("{}/end", "long".repeat(40));
+        let pax = format!("{} path={long}\n", long.len() + 10);
+        let content = [
+            header("folder/", b'5', 0),
+            header("a", b'0', 3),
+            padded(b"abc"),
+            header("PaxHeaders/x", b'x', pax.len() as u64),
+            padded(pax.as_bytes()),
+            header("cut", b'0', 512),
+            vec![7; 512],
+            header("link", b'2', 0),
+            vec![0; 1024],
+        ]
+        .concat();
+        for piece in [1, 7, 511, 512, 513, 10_000] {
+            let files = split(&content, piece);
+            assert_eq!(files, [file("a", b"abc"), file(&long, &[7; 512])]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_tar_is_one_file() {
+        for content in [&b"short"[..], &[9; 512], &[9; 1300]] {
+            assert_eq!(split(content, 100), [file("", content)]);
+        }
+        assert_eq!(split(b"", 1), []);
+    }
+
+    #[test]
+    fn a_tar_that_breaks_off_or_goes_wrong_loses_nothing() {
+        let content = [header("a", b'0', 2000), vec![1; 700]].concat();
+        assert_eq!(split(&content, 300), [file("a", &[1; 700])]);
+        let content = [header("a", b'0', 3), padded(b"abc"), vec![5; 900]].concat();
+        assert_eq!(split(&content, 300), [file("a", b"abc")]);
+    }
+}

@@ -1,6 +1,7 @@
 //! What the crate promises, tried on layers that are made for it.
 
 mod hostile;
+mod planning;
 mod reseal;
 mod round_trip;
 mod second_reader;
