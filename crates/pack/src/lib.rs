@@ -12,7 +12,8 @@
 //! 3. [`build`] opens the blobs of one pack, stores equal files once and similar ones as differences
 //!    (crate relate), compresses, and rebuilds every blob from the result to prove it.
 //!
-//! Reading: [`Pack::open`] checks the head and the index and reads nothing else; [`Pack::decode`] puts the
+//! Reading: [`Pack::open`] checks the head and the index and reads nothing else ([`Pack::read_from`] takes a pack
+//! from a pipe); [`Pack::decode`] puts the
 //! streams on scratch space; [`DecodedPack::open`] rebuilds a blob from any offset.
 //!
 //! The crate knows no bundle, no command line and no network: blobs come from a [`Source`], scratch space

@@ -1,6 +1,6 @@
 //! A pack that is read: what it contains, without decoding it.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use crate::error::{Error, Part, Result, damaged};
 use crate::format::{Body, Head, Index, head_len};
 use crate::options::{Account, Limits};
 use crate::source::Blob;
-use crate::storage::{ReadAt, Region};
+use crate::storage::{ReadAt, Region, Scratch};
 
 /// A pack whose head and index were checked.
 pub struct Pack {
@@ -58,6 +58,44 @@ impl Pack {
         };
         pack.check_limits()?;
         Ok(pack)
+    }
+
+    /// Takes a pack from a reader that cannot go back, such as a pipe, and not a byte more. Its stored bytes
+    /// are kept on scratch space.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pack::open`], and [`Error::Scratch`] if scratch space fails.
+    pub fn read_from(
+        from: &mut dyn Read,
+        scratch: &Arc<dyn Scratch>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let mut start = vec![0; Head::START];
+        fill(from, &mut start)?;
+        let mut bytes = vec![0; head_len(Head::stream_count(&start)?)];
+        bytes[..Head::START].copy_from_slice(&start);
+        fill(from, &mut bytes[Head::START..])?;
+        let needed = Head::from_bytes(&bytes)?.pack_len().unwrap_or(u64::MAX);
+        if needed > limits.scratch {
+            return Err(Error::Limit {
+                resource: "scratch space",
+                needed,
+                limit: limits.scratch,
+            });
+        }
+        let storage = scratch.create().map_err(Error::Scratch)?;
+        let mut at = 0;
+        loop {
+            storage.write_all_at(&bytes, at).map_err(Error::Scratch)?;
+            at += bytes.len() as u64;
+            if at == needed {
+                return Self::open(storage, limits);
+            }
+            let left = usize::try_from(needed - at).unwrap_or(usize::MAX);
+            bytes.resize(left.min(PIECE), 0);
+            fill(from, &mut bytes)?;
+        }
     }
 
     fn check_limits(&self) -> Result<()> {
@@ -161,6 +199,17 @@ pub(crate) const DECODING: u64 = 160 << 20;
 const REBUILDING: u64 = 32 << 20;
 /// A parsed index takes so many times the bytes of its raw form, at most about.
 const INDEX_FACTOR: u64 = 4;
+
+/// Bytes of a pack that are taken from a reader at a time.
+const PIECE: usize = 1 << 18;
+
+/// Reads exactly so many bytes.
+fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> Result<()> {
+    from.read_exact(buffer).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged(Part::Head, "the pack ends early"),
+        _ => Error::Pack(error),
+    })
+}
 
 fn read_head(all: &Region) -> Result<Head> {
     let read = |len: usize| -> Result<Vec<u8>> {

@@ -1,9 +1,10 @@
 //! Blobs come back from packs, bit for bit.
 #![allow(clippy::unwrap_used)]
 
-use sealift_pack::{Effort, Options};
+use sealift_pack::{Effort, Limits, Options, Pack};
+use sealift_pipeline::Cancel;
 
-use crate::support::{build_one, bytes_of, decode, mixed, read};
+use crate::support::{build_one, bytes_of, decode, mixed, read, scratch};
 
 #[test]
 fn every_blob_comes_back_from_any_offset() {
@@ -61,4 +62,20 @@ fn the_highest_effort_gives_the_smallest_pack() {
     };
     let [fast, default, best] = [Effort::Fast, Effort::Default, Effort::Best].map(with);
     assert!(best <= default && best <= fast, "{fast}, {default}, {best}");
+}
+
+#[test]
+fn a_pack_is_taken_from_a_pipe_and_nothing_after_it() {
+    let blobs = mixed();
+    let bytes = bytes_of(&build_one(&blobs, &Options::default()));
+    let piped = [&bytes, &b"what follows"[..]].concat();
+    let mut pipe = piped.as_slice();
+    let pack = Pack::read_from(&mut pipe, &scratch(), &Limits::default()).unwrap();
+    assert_eq!(pipe, b"what follows");
+    let decoded = pack.decode(&scratch(), &Cancel::new()).unwrap();
+    decoded.verify(&Cancel::new(), &|_| ()).unwrap();
+    for len in [0, 10, 100, bytes.len() - 1] {
+        let cut = Pack::read_from(&mut &bytes[..len], &scratch(), &Limits::default());
+        assert!(cut.is_err_and(|error| error.is_pack_fault()), "{len}");
+    }
 }
