@@ -168,7 +168,8 @@ pub(crate) fn frame_index(frames: &[u8], from: u64, index: u64, len: usize) -> V
             relative(entry.at),
         ));
     }
-    rows.sort_unstable_by_key(|row| row.0 as i32);
+    // Stable: the order of equal starts is part of the format.
+    rows.sort_by_key(|row| row.0 as i32);
     let mut bytes = vec![1, RELATIVE, 3, 0x3b];
     bytes.extend((from.wrapping_sub(index + 4) as u32).to_le_bytes());
     bytes.extend((rows.len() as u32).to_le_bytes());
