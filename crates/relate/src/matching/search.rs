@@ -45,6 +45,8 @@ pub(crate) struct Search<'a> {
     table: Table,
     seed: usize,
     recent: Recent,
+    /// How many recent distances are tried.
+    tried: usize,
     /// Positions before this are in the table.
     entered: usize,
     /// Positions of the content itself before this are not copied from.
@@ -84,6 +86,11 @@ impl<'a> Search<'a> {
             table: Table::new(data.len(), seed, sample),
             seed,
             recent: Recent::default(),
+            tried: if paired && effort < 7 {
+                RECENT / 2
+            } else {
+                RECENT
+            },
             entered: 0,
             floor: start,
             alignment: 1,
@@ -166,7 +173,7 @@ impl<'a> Search<'a> {
         {
             let source = source as usize;
             let (len, score) = self.extent(source, at, end);
-            let continues = self.recent.latest == Some(at - source);
+            let continues = self.recent.last == Some(at - source);
             let total = score + PAIR_BONUS * if continues { 2 } else { 1 };
             if score >= MIN_PAIR && best.is_none_or(|best| total > best.score) {
                 best = Some(Candidate {
@@ -196,7 +203,7 @@ impl<'a> Search<'a> {
                 consider(source, 0);
             }
         }
-        for distance in self.recent.distances() {
+        for distance in self.recent.latest(self.tried) {
             let Some(source) = at.checked_sub(distance).filter(|source| *source < at) else {
                 continue;
             };
@@ -308,16 +315,18 @@ impl<'a> Search<'a> {
 struct Recent {
     distances: [usize; RECENT],
     count: usize,
-    latest: Option<usize>,
+    last: Option<usize>,
 }
 
 impl Recent {
-    fn distances(&self) -> impl Iterator<Item = usize> {
-        self.distances.into_iter().filter(|distance| *distance != 0)
+    /// The latest distances, up to `count` of them.
+    fn latest(&self, count: usize) -> impl Iterator<Item = usize> {
+        let latest = (1..=count.min(self.count)).map(|back| (self.count - back) % RECENT);
+        latest.map(|index| self.distances[index])
     }
 
     fn note(&mut self, distance: usize) {
-        self.latest = Some(distance);
+        self.last = Some(distance);
         if !self.distances.contains(&distance) {
             self.distances[self.count % RECENT] = distance;
             self.count += 1;

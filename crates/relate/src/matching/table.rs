@@ -27,17 +27,21 @@ impl Table {
         }
     }
 
-    /// The bucket of the seed at the front of `bytes`, if it is sampled.
+    /// The bucket of the seed at the front of `bytes`, if it is sampled, which its first eight bytes decide.
     fn bucket(&self, bytes: &[u8]) -> Option<usize> {
-        let mut hash = 0u64;
-        for word in bytes.get(..self.seed)?.chunks_exact(8) {
-            let word = word.try_into().map_or(0, u64::from_le_bytes);
-            hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        let first = (word(bytes.get(..8)?) ^ 0x5851_F42D).wrapping_mul(MULTIPLIER);
+        if first >> 32 & (self.sample - 1) != 0 {
+            return None;
+        }
+        let mut hash = first;
+        for chunk in bytes.get(8..self.seed)?.chunks_exact(8) {
+            hash = (hash.rotate_left(29) ^ word(chunk)).wrapping_mul(MULTIPLIER);
         }
         hash ^= hash >> 32;
         hash = hash.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        let sampled = hash & (self.sample - 1) == 0;
-        sampled.then(|| (hash >> self.shift) as usize & !(WAYS - 1))
+        Some((hash >> self.shift) as usize & !(WAYS - 1))
     }
 
     /// Enters the seed at `position`.
