@@ -22,11 +22,11 @@ fn a_file_that_is_no_whole_bundle_is_refused_before_any_write() {
     let (shore, _) = shore_with_bundle();
     let whole = shore.read("product.tar");
     shore.write("short.tar", &whole[..whole.len() / 2]);
-    refused_without_a_trace(&shore, "short.tar", 4, "cut off");
+    refused_without_a_trace(&shore, "short.tar", 4, "truncated");
     shore.write("blocks.tar", &whole[..whole.len() - 512]);
-    refused_without_a_trace(&shore, "blocks.tar", 4, "cut off");
+    refused_without_a_trace(&shore, "blocks.tar", 4, "truncated");
     shore.write("more.tar", [whole.as_slice(), b"x"].concat());
-    refused_without_a_trace(&shore, "more.tar", 4, "follows the bundle's end");
+    refused_without_a_trace(&shore, "more.tar", 4, "after the bundle's end");
     shore.write("empty.tar", "");
     refused_without_a_trace(&shore, "empty.tar", 4, "empty");
     shore.write("text.tar", "hello\n".repeat(2000));
@@ -158,7 +158,7 @@ fn a_folder_that_cannot_be_written_to_is_said() {
     Product::new(1000).put_into(&source);
     let image = source.reference("product/node", "v1");
     let run = shore.run(&["bundle", &image, "-o", "no/such/folder/x.tar", "--quiet"]);
-    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains("no/such/folder"), "{}", run.stderr);
     // /proc takes no files, whoever asks.
     let run = shore.run(&["bundle", &image, "-o", "/proc/x.tar", "--quiet"]);

@@ -17,7 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sealift-products", &["sealift-oci"]),
     ("sealift-testkit", &["sealift-oci"]),
     ("sealift-pipeline", &["sealift-oci"]),
-    ("sealift-archive", &["sealift-pipeline", "sealift-oci"]),
+    (
+        "sealift-archive",
+        &["sealift-pack", "sealift-pipeline", "sealift-oci"],
+    ),
     ("sealift-registry", &["sealift-pipeline", "sealift-oci"]),
     (
         "sealift-pack",

@@ -2,8 +2,11 @@
 
 use tar::{EntryType, Header};
 
-/// A tar block.
+/// The size of a tar block in bytes.
 pub(crate) const BLOCK: u64 = 512;
+
+/// How many zero bytes end an archive.
+pub(crate) const ARCHIVE_END: u64 = 2 * BLOCK;
 
 /// What kind of entry a header is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,14 @@
+//! What is inside of a bundle, from its record and its manifests; no blob is read.
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_oci::{Digest, Kind, Manifest, Platform};
+use sealift_oci::{Digest, Kind, Platform};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::error::Fault;
-use crate::record::{FileKind, Found, Identity, ImageEntry, ImageSource, PlatformEntry};
+use crate::contents::{
+    Discovery, FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry,
+};
 
 /// What is inside a bundle, from its record and its manifests; no blob is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,33 +106,36 @@ pub struct InspectedFile {
     pub bytes: u64,
 }
 
-/// Says what is inside `bundle`. Reads each of its manifests, which [`Bundle::open`] has checked.
-pub fn inspect(bundle: &Bundle) -> Result<Inspection, Fault> {
+/// Describes what is inside of `bundle`.
+pub fn inspect(bundle: &Bundle) -> Inspection {
     let record = bundle.record();
-    let mut reach = Vec::with_capacity(record.images.len());
-    for image in &record.images {
-        reach.push(reached(bundle, &image.descriptor.digest)?);
-    }
+    let reach: Vec<BTreeSet<Digest>> = record
+        .images
+        .iter()
+        .map(|image| reached(bundle, &image.descriptor.digest))
+        .collect();
     let mut uses: BTreeMap<Digest, u64> = BTreeMap::new();
     for digest in reach.iter().flatten() {
         *uses.entry(*digest).or_default() += 1;
     }
-    let mut images = Vec::with_capacity(record.images.len());
-    for (image, reach) in record.images.iter().zip(&reach) {
-        images.push(inspect_image(bundle, image, reach, &uses)?);
-    }
+    let images = record
+        .images
+        .iter()
+        .zip(&reach)
+        .map(|(image, reach)| inspect_image(bundle, image, reach, &uses))
+        .collect();
     let shared_bytes = uses
         .iter()
         .map(|(digest, uses)| size(bundle, digest) * (uses - 1))
         .sum();
-    Ok(Inspection {
+    Inspection {
         identity: bundle.identity(),
         bytes: bundle.total_bytes(),
-        blobs: bundle.extents().count() as u64,
+        blobs: bundle.blob_count(),
         shared_bytes,
         images,
-        files: inspect_files(bundle)?,
-    })
+        files: inspect_files(bundle),
+    }
 }
 
 fn inspect_image(
@@ -137,24 +143,24 @@ fn inspect_image(
     image: &ImageEntry,
     reach: &BTreeSet<Digest>,
     uses: &BTreeMap<Digest, u64>,
-) -> Result<InspectedImage, Fault> {
+) -> InspectedImage {
     let own = reach.iter().filter(|digest| uses.get(digest) == Some(&1));
-    Ok(InspectedImage {
+    InspectedImage {
         reference: image.reference.to_string(),
         digest: image.descriptor.digest,
         media_type: image.descriptor.media_type.clone(),
         source: image.source,
         original: image.original.as_ref().map(|original| original.digest),
         new_digest: image.new_digest,
-        bytes: reach.iter().map(|digest| size(bundle, digest)).sum(),
+        bytes: bytes(bundle, reach),
         own_bytes: own.map(|digest| size(bundle, digest)).sum(),
-        platforms: platforms(bundle, image)?,
+        platforms: platforms(bundle, image),
         left_out: image.left_out.clone(),
-        referrers: referrers(bundle, image, reach)?,
-    })
+        referrers: referrers(bundle, image, reach),
+    }
 }
 
-fn platforms(bundle: &Bundle, image: &ImageEntry) -> Result<Vec<InspectedPlatform>, Fault> {
+fn platforms(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedPlatform> {
     let named = image
         .platforms
         .iter()
@@ -163,21 +169,18 @@ fn platforms(bundle: &Bundle, image: &ImageEntry) -> Result<Vec<InspectedPlatfor
     if pairs.is_empty() {
         pairs.push((None, image.descriptor.digest));
     }
-    let mut found = Vec::with_capacity(pairs.len());
-    for (platform, digest) in pairs {
-        let Some(manifest) = bundle.manifest(&digest)? else {
-            continue;
-        };
-        if manifest.kind() == Kind::Image {
-            found.push(InspectedPlatform {
-                platform,
-                digest,
-                layers: manifest.layers().len(),
-                bytes: weight(bundle, &manifest),
-            });
-        }
-    }
-    Ok(found)
+    let nodes = pairs.into_iter().filter_map(|(platform, digest)| {
+        let node = bundle.graph().get(&digest)?;
+        (node.kind == Kind::Image).then_some((platform, node))
+    });
+    nodes
+        .map(|(platform, node)| InspectedPlatform {
+            platform,
+            digest: node.descriptor.digest,
+            layers: node.blobs.len() - usize::from(node.has_config()),
+            bytes: weight(bundle, node),
+        })
+        .collect()
 }
 
 /// The referrers of everything in `reach`, and theirs.
@@ -185,82 +188,72 @@ fn referrers(
     bundle: &Bundle,
     image: &ImageEntry,
     reach: &BTreeSet<Digest>,
-) -> Result<Vec<InspectedReferrer>, Fault> {
+) -> Vec<InspectedReferrer> {
     let repository = image.reference.name();
     let mut subjects = reach.clone();
-    let mut found = Vec::new();
-    let candidates: Vec<_> = bundle
+    let mut found: Vec<InspectedReferrer> = Vec::new();
+    let mut candidates: Vec<_> = bundle
         .record()
         .referrers
         .iter()
         .filter(|referrer| referrer.repository == repository)
         .collect();
     loop {
-        let before = found.len();
-        for referrer in &candidates {
+        let (next, rest): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|referrer| subjects.contains(&referrer.subject));
+        if next.is_empty() {
+            return found;
+        }
+        for referrer in next {
             let digest = referrer.descriptor.digest;
-            let known = found
-                .iter()
-                .any(|found: &InspectedReferrer| found.digest == digest);
-            if known || !subjects.contains(&referrer.subject) {
-                continue;
-            }
-            let needs = reached(bundle, &digest)?;
+            subjects.insert(digest);
             found.push(InspectedReferrer {
                 subject: referrer.subject,
                 digest,
                 artifact_type: referrer.artifact_type.clone(),
-                tag: match &referrer.found {
-                    Found::Tag(tag) => Some(tag.clone()),
-                    Found::Subject => None,
+                tag: match &referrer.discovery {
+                    Discovery::Tag(tag) => Some(tag.clone()),
+                    Discovery::Subject => None,
                 },
-                bytes: needs.iter().map(|digest| size(bundle, digest)).sum(),
+                bytes: bytes(bundle, &reached(bundle, &digest)),
             });
-            subjects.insert(digest);
         }
-        if found.len() == before {
-            return Ok(found);
-        }
+        candidates = rest;
     }
 }
 
-fn inspect_files(bundle: &Bundle) -> Result<Vec<InspectedFile>, Fault> {
+fn inspect_files(bundle: &Bundle) -> Vec<InspectedFile> {
     let files = bundle.record().files.iter();
     files
-        .map(|file| {
-            let needs = reached(bundle, &file.descriptor.digest)?;
-            Ok(InspectedFile {
-                name: file.name.clone(),
-                kind: file.kind,
-                reference: file.reference.to_string(),
-                digest: file.descriptor.digest,
-                bytes: needs.iter().map(|digest| size(bundle, digest)).sum(),
-            })
+        .map(|file| InspectedFile {
+            name: file.name.clone(),
+            kind: file.kind,
+            reference: file.reference.to_string(),
+            digest: file.descriptor.digest,
+            bytes: bytes(bundle, &reached(bundle, &file.descriptor.digest)),
         })
         .collect()
 }
 
 /// Everything in the bundle that `root` needs, itself included.
-fn reached(bundle: &Bundle, root: &Digest) -> Result<BTreeSet<Digest>, Fault> {
-    let (mut reached, mut open) = (BTreeSet::new(), vec![*root]);
-    while let Some(digest) = open.pop() {
-        if bundle.extent(&digest).is_none() || !reached.insert(digest) {
-            continue;
-        }
-        if let Some(manifest) = bundle.manifest(&digest)? {
-            open.extend(manifest.children().iter().map(|child| child.digest));
-            open.extend(manifest.blobs().map(|blob| blob.digest));
-        }
-    }
-    Ok(reached)
+fn reached(bundle: &Bundle, root: &Digest) -> BTreeSet<Digest> {
+    let reach = bundle.graph().reach([*root]);
+    let mut reached = reach.manifests;
+    let blobs = reach.blobs.into_keys();
+    reached.extend(blobs.filter(|digest| bundle.size(digest).is_some()));
+    reached
 }
 
-fn weight(bundle: &Bundle, manifest: &Manifest) -> u64 {
-    let blobs: BTreeSet<Digest> = manifest.blobs().map(|blob| blob.digest).collect();
-    let blobs: u64 = blobs.iter().map(|digest| size(bundle, digest)).sum();
-    manifest.size() + blobs
+fn weight(bundle: &Bundle, node: &Node) -> u64 {
+    let blobs: BTreeSet<Digest> = node.blobs.iter().map(|blob| blob.digest).collect();
+    node.descriptor.size + bytes(bundle, &blobs)
+}
+
+fn bytes(bundle: &Bundle, digests: &BTreeSet<Digest>) -> u64 {
+    digests.iter().map(|digest| size(bundle, digest)).sum()
 }
 
 fn size(bundle: &Bundle, digest: &Digest) -> u64 {
-    bundle.extent(digest).map_or(0, |extent| extent.size)
+    bundle.size(digest).unwrap_or(0)
 }

@@ -1,36 +1,41 @@
-//! The bundle: one tar file that is an OCI image layout, laid out before the first blob arrives and read
-//! without unpacking. `docs/format.md` describes it for a second implementation.
+//! The bundle: one file that is an OCI image layout, written once and read without unpacking.
+//! `docs/format.md` describes it for a second implementation.
 //!
-//! - [`Record`] says what a bundle carries; its digest is the bundle's [`Identity`].
-//! - [`Layout`] gives every entry its offset; it follows from the record alone.
-//! - [`Writer`] writes blobs at their offsets from many threads and survives interruption;
-//!   [`StreamWriter`] writes the same bytes in order, to a pipe or to a file ([`OutputPlace`] says when).
-//! - [`open_source`] reads images that are on disk already; [`carry`] makes an artifact of a file or folder.
-//! - [`Bundle`] opens what was written and trusts nothing; [`verify`] reads it all; [`plan_extract`] writes
-//!   carried files out.
+//! Four questions, four places:
+//!
+//! - [`Contents`] is what a bundle carries: the [`Record`], its [`Identity`], and, once it is open, the
+//!   [`Graph`] of its manifests. It does not know where a byte is.
+//! - A [`Store`] is how blobs are read back: a plain bundle, a layout, a `docker save` archive, memory.
+//! - A [`Target`] is where bytes go: a file with its lock and journal ([`FileTarget`]), or a stream.
+//! - A profile turns contents into what a target is given: [`PlainWriter`] and [`PlainStream`].
+//!
+//! [`Bundle`] is contents with their store, opened from a location; it trusts nothing. [`verify`] reads all
+//! of it, [`inspect`] describes it, [`plan_extract`] writes carried files out. [`open_local`] reads images
+//! that are on disk already; [`carry`] creates an artifact from a file or folder.
 
 mod bundle;
-mod disk;
-mod error;
+mod contents;
+mod fault;
 mod files;
 mod header;
-mod index;
 mod inspect;
-mod journal;
-mod layout;
-mod ordered;
-mod output;
-mod placement;
-mod read_at;
-mod record;
-mod scan;
-mod source;
-mod stream;
+#[cfg(test)]
+mod interruptions;
+mod profile;
+mod reading;
+mod store;
+mod target;
 mod verify;
-mod writer;
 
 pub use bundle::{BlobReader, Bundle, OpenError};
-pub use error::{Fault, WriteError};
+pub use contents::{
+    BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest, DestinationNameError,
+    Destinations, Discovery, FileEntry, FileKind, Graph, GraphError, Identity, ImageEntry,
+    ImageSource, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Node, PlainDescriptor, PlatformEntry, Reach,
+    Record, RecordEntry, RecordError, ReferrerEntry, Role, RuleError, all_destinations,
+    destinations,
+};
+pub use fault::Fault;
 pub use files::{
     CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
     ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, NameFault, carry,
@@ -39,17 +44,16 @@ pub use files::{
 pub use inspect::{
     InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,
 };
-pub use journal::{Journal, JournalError, SavedState};
-pub use layout::{Entry, EntryContent, Extent, Layout, LayoutError};
-pub use ordered::OrderedFile;
-pub use output::OutputPlace;
-pub use placement::{Collision, Placed, Placement, PlacementError, Placements, place, place_all};
-pub use read_at::ReadAt;
-pub use record::{
-    BlobEntry, FileEntry, FileKind, Found, Identity, ImageEntry, ImageSource, PlainDescriptor,
-    PlatformEntry, Record, RecordError, ReferrerEntry,
+pub use profile::{
+    BlobState, BlobWriter, CompactOptions, CompactReport, ConvertError, Effort, Entry,
+    EntryContent, KeptBlob, Layout, PlainStream, PlainWriter, TooLarge, Work, compact_plan,
+    stream_plain, write_compact, write_plain,
 };
-pub use source::{LocalSource, SourceError, SourceImage, SourceName, SourceReferrer, open_source};
-pub use stream::StreamWriter;
-pub use verify::{Problem, VerifyReport, verify};
-pub use writer::{BlobSink, BlobState, Finished, Writer};
+pub use reading::Reading;
+pub use store::local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
+pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
+pub use target::{
+    FileSystem, FileTarget, Interrupted, OrderedFile, OutputFile, Published, Target, WriteError,
+    Written,
+};
+pub use verify::{CorruptBlob, VerifyReport, verify};

@@ -1,20 +1,23 @@
+//! Reads all of a bundle and compares every digest.
+
+use std::collections::BTreeMap;
 use std::io;
 
 use sealift_oci::Digest;
 use sealift_pipeline::{
-    BUFFER_BYTES, Cancel, Cancelled, CopyError, Event, JobError, Observer, Outcome, copy,
-    run_parallel,
+    BUFFER_BYTES, Budget, Cancel, Cancelled, CopyError, Event, JobError, Observer, Outcome,
+    VerifyingReader, copy,
 };
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::layout::Extent;
-use crate::record::Identity;
+use crate::contents::Identity;
+use crate::store::Store;
 
-/// One damaged blob.
+/// One corrupt blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Problem {
+pub struct CorruptBlob {
     /// The entry's name in the file.
     pub entry: String,
     /// Where its content begins, in bytes from the file's start.
@@ -22,10 +25,11 @@ pub struct Problem {
     /// What is wrong.
     pub what: String,
     /// The images and files that need it.
-    pub touches: Vec<String>,
+    #[serde(rename = "touches")]
+    pub needed_by: Vec<String>,
 }
 
-/// What reading a whole bundle showed.
+/// What reading a complete bundle showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifyReport {
@@ -35,67 +39,78 @@ pub struct VerifyReport {
     pub blobs: u64,
     /// How many bytes of content were hashed.
     pub bytes: u64,
-    /// What is damaged; empty for a bundle that is whole.
-    pub problems: Vec<Problem>,
+    /// Whether the blobs themselves were compared. Of a compact bundle that was not verified deeply, only the
+    /// parts were that blobs are rebuilt from.
+    pub rebuilt: bool,
+    /// What is corrupt; empty if the bundle is intact.
+    pub problems: Vec<CorruptBlob>,
 }
 
-/// Reads every blob of `bundle` on `threads` threads and compares its digest. Structure and manifests
-/// were checked when it was opened.
+/// Reads all of `bundle` and compares every digest. Structure and manifests were checked when it was
+/// opened. Blobs that are rebuilt when they are read are rebuilt only if `deep`; else the parts are compared
+/// that they are rebuilt from.
+///
+/// # Errors
+/// If `cancel` is raised before everything was read. What is corrupt is in the report.
 pub fn verify(
     bundle: &Bundle,
-    threads: usize,
+    deep: bool,
+    budget: &Budget,
     cancel: &Cancel,
     observer: &dyn Observer,
 ) -> Result<VerifyReport, Cancelled> {
-    let mut blobs: Vec<(Digest, Extent)> = bundle
-        .extents()
-        .map(|(digest, extent)| (*digest, extent))
-        .collect();
-    let bytes = blobs.iter().map(|(_, extent)| extent.size).sum();
+    let parts = if deep { None } else { bundle.store().stored() };
+    let (store, sizes): (&dyn Store, BTreeMap<Digest, u64>) = match &parts {
+        Some(parts) => (parts.store, parts.sizes.iter().copied().collect()),
+        None => (bundle.store(), bundle.sizes().collect()),
+    };
+    let bytes = sizes.values().sum();
     observer.event(&Event::Phase { name: "verifying" });
     observer.event(&Event::Total {
-        blobs: blobs.len() as u64,
+        blobs: sizes.len() as u64,
         bytes,
     });
-    // Largest first: the last thread to end then ends with a small one.
-    blobs.sort_by_key(|(_, extent)| std::cmp::Reverse(extent.size));
-    let results = run_parallel(threads, &blobs, cancel, |(digest, extent)| {
-        check(bundle, digest, *extent, cancel, observer)
-    });
     let mut problems = Vec::new();
-    for ((digest, extent), result) in blobs.iter().zip(results) {
-        match result {
-            Ok(()) => {}
-            Err(
-                JobError::Cancelled(cancelled) | JobError::Failed(CopyError::Cancelled(cancelled)),
-            ) => return Err(cancelled),
-            Err(JobError::Failed(CopyError::Read(error) | CopyError::Write(error))) => {
-                problems.push(problem(bundle, digest, *extent, &error));
+    for group in store.groups(sizes.keys().copied().collect()) {
+        let results = budget.compute(&group, cancel, |digest| {
+            check(store, digest, sizes[digest], cancel, observer)
+        });
+        for (digest, result) in group.iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(
+                    JobError::Cancelled(cancelled)
+                    | JobError::Failed(CopyError::Cancelled(cancelled)),
+                ) => return Err(cancelled),
+                Err(JobError::Failed(CopyError::Read(error) | CopyError::Write(error))) => {
+                    cancel.check()?;
+                    problems.push(CorruptBlob::of(bundle, store, digest, &error));
+                }
             }
         }
     }
     problems.sort_by_key(|problem| problem.offset);
     Ok(VerifyReport {
         identity: bundle.identity(),
-        blobs: blobs.len() as u64,
+        blobs: sizes.len() as u64,
         bytes,
+        rebuilt: parts.is_none(),
         problems,
     })
 }
 
 fn check(
-    bundle: &Bundle,
+    store: &dyn Store,
     digest: &Digest,
-    extent: Extent,
+    size: u64,
     cancel: &Cancel,
     observer: &dyn Observer,
 ) -> Result<(), CopyError> {
-    let Some(mut reader) = bundle.blob(digest) else {
-        return Ok(());
-    };
+    let content = store.open(digest, 0).map_err(CopyError::Read)?;
+    let mut reader = VerifyingReader::new(content, *digest, size);
     observer.event(&Event::Started {
         digest,
-        size: extent.size,
+        size,
         what: "",
     });
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -111,11 +126,19 @@ fn check(
     result.map(drop)
 }
 
-fn problem(bundle: &Bundle, digest: &Digest, extent: Extent, error: &io::Error) -> Problem {
-    Problem {
-        entry: digest.blob_path(),
-        offset: extent.offset,
-        what: error.to_string(),
-        touches: bundle.touched_by(digest),
+impl CorruptBlob {
+    /// A blob of `bundle` whose reading ended with `error`.
+    pub fn new(bundle: &Bundle, digest: &Digest, error: &io::Error) -> Self {
+        Self::of(bundle, bundle.store(), digest, error)
+    }
+
+    fn of(bundle: &Bundle, store: &dyn Store, digest: &Digest, error: &io::Error) -> Self {
+        let location = store.locate(digest);
+        Self {
+            entry: location.entry,
+            offset: location.offset,
+            what: error.to_string(),
+            needed_by: bundle.needed_by(digest),
+        }
     }
 }

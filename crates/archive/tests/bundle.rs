@@ -7,11 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sealift_archive::{
-    BlobEntry, BlobState, Bundle, ImageEntry, ImageSource, Journal, Layout, LayoutError,
-    PlainDescriptor, Record, StreamWriter, WriteError, Writer, verify,
+    BlobEntry, BlobState, Bundle, Contents, FileTarget, ImageEntry, ImageSource, Layout,
+    MemoryStore, OutputFile, PlainDescriptor, PlainStream, PlainWriter, Record, WriteError, verify,
 };
 use sealift_oci::{Algorithm, Descriptor, Digest, media_type};
-use sealift_pipeline::{Cancel, NoObserver, run_parallel};
+use sealift_pipeline::{Budget, Cancel, NoObserver, run_parallel};
+
+/// What bundles are opened with.
+fn reading() -> sealift_archive::Reading {
+    sealift_archive::Reading {
+        budget: sealift_pipeline::Budget::new(1, 2),
+        scratch: std::env::temp_dir(),
+        cancel: sealift_pipeline::Cancel::new(),
+    }
+}
 
 struct Content {
     record: Record,
@@ -84,26 +93,41 @@ fn content() -> Content {
 }
 
 fn streamed(content: &Content) -> Vec<u8> {
-    let mut writer = StreamWriter::new(Vec::new(), Layout::new(content.record.clone()).unwrap());
+    let mut writer = PlainStream::new(Vec::new(), content.layout());
     while let Some(digest) = writer.next_blob().unwrap() {
         writer
             .write_blob(&mut content.blobs[&digest].as_slice(), |_| {})
             .unwrap();
     }
-    writer.finish().unwrap().0
+    writer.finish().unwrap()
 }
 
-fn writer(path: &Path, content: &Content) -> Writer {
-    let mut journal = Journal::open(&path.with_extension("journal")).unwrap();
-    if journal.saved().request.is_none() {
-        journal.begin(Digest::sha256(b"request"), "plan").unwrap();
+fn output(path: &Path) -> OutputFile {
+    OutputFile {
+        path: path.to_owned(),
+        state_dir: None,
+        replace: false,
     }
-    let layout = Layout::new(content.record.clone()).unwrap();
-    Writer::create(path, layout, journal, 2, &Cancel::new()).unwrap()
+}
+
+fn writer(path: &Path, content: &Content) -> PlainWriter {
+    let target = FileTarget::begin(&output(path), Digest::sha256(b"request"), "plan").unwrap();
+    let budget = Budget::new(2, 2);
+    PlainWriter::open(Box::new(target), content.layout(), &budget, &Cancel::new()).unwrap()
+}
+
+impl Content {
+    fn contents(&self) -> Contents {
+        Contents::new(self.record.clone()).unwrap()
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::new(&self.contents()).unwrap()
+    }
 }
 
 fn open(bytes: Vec<u8>) -> Result<Bundle, String> {
-    Bundle::from_reader(Arc::new(bytes), "test.tar").map_err(|error| error.to_string())
+    Bundle::from_reader(Arc::new(bytes), "test.tar", &reading()).map_err(|error| error.to_string())
 }
 
 /// What is wrong with `bytes`, found by opening or by reading all.
@@ -111,7 +135,14 @@ fn faults(bytes: Vec<u8>) -> Vec<String> {
     match open(bytes) {
         Err(fault) => vec![fault],
         Ok(bundle) => {
-            let report = verify(&bundle, 2, &Cancel::new(), &NoObserver).unwrap();
+            let report = verify(
+                &bundle,
+                true,
+                &Budget::new(1, 2),
+                &Cancel::new(),
+                &NoObserver,
+            )
+            .unwrap();
             report
                 .problems
                 .iter()
@@ -146,10 +177,10 @@ fn a_file_and_a_stream_get_the_same_bytes() {
     for (digest, bytes) in content.blobs.iter().rev() {
         writer.put(digest, bytes).unwrap();
     }
-    let finished = writer.finish().unwrap();
+    let published = writer.publish().unwrap();
     let bytes = fs::read(&path).unwrap();
-    assert_eq!(bytes, streamed(&content));
-    assert_eq!(finished.bytes, bytes.len() as u64);
+    assert!(bytes == streamed(&content));
+    assert_eq!(published.bytes, bytes.len() as u64);
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         1,
@@ -158,7 +189,7 @@ fn a_file_and_a_stream_get_the_same_bytes() {
 }
 
 #[test]
-fn an_interrupted_writer_takes_up_what_is_whole() {
+fn an_interrupted_writer_keeps_what_is_complete() {
     let content = content();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.tar");
@@ -172,15 +203,15 @@ fn an_interrupted_writer_takes_up_what_is_whole() {
     let second = writer(&path, &content);
     for (digest, bytes) in &content.blobs {
         let expected = if done.contains(digest) {
-            BlobState::Whole
+            BlobState::Complete
         } else {
             BlobState::Missing
         };
         assert_eq!(second.state(digest), expected);
         second.put(digest, bytes).unwrap();
     }
-    second.finish().unwrap();
-    assert_eq!(fs::read(&path).unwrap(), streamed(&content));
+    second.publish().unwrap();
+    assert!(fs::read(&path).unwrap() == streamed(&content));
 }
 
 #[test]
@@ -207,7 +238,7 @@ fn a_blob_that_was_damaged_in_the_partial_file_is_asked_for_again() {
     let second = writer(&path, &content);
     assert_eq!(second.state(victim), BlobState::Missing);
     assert!(matches!(
-        second.finish(),
+        second.publish(),
         Err(WriteError::Incomplete { missing: 1, .. })
     ));
 }
@@ -273,16 +304,23 @@ fn a_damaged_blob_is_reported_with_its_place_and_the_images_that_need_it() {
     let content = content();
     let mut bytes = streamed(&content);
     let base = Digest::sha256(&b"base layer ".repeat(100));
-    let extent = open(bytes.clone()).unwrap().extent(&base).unwrap();
+    let extent = content.layout().extent(&base).unwrap();
     bytes[usize::try_from(extent.offset).unwrap() + 5] ^= 1;
-    let report = verify(&open(bytes).unwrap(), 2, &Cancel::new(), &NoObserver).unwrap();
+    let report = verify(
+        &open(bytes).unwrap(),
+        true,
+        &Budget::new(1, 2),
+        &Cancel::new(),
+        &NoObserver,
+    )
+    .unwrap();
     assert_eq!(report.problems.len(), 1);
     assert_eq!(
         (report.problems[0].entry.clone(), report.problems[0].offset),
         (base.blob_path(), extent.offset)
     );
     assert_eq!(
-        report.problems[0].touches,
+        report.problems[0].needed_by,
         ["r.example/a:1", "r.example/b:1"]
     );
 }
@@ -291,9 +329,10 @@ fn a_damaged_blob_is_reported_with_its_place_and_the_images_that_need_it() {
 fn one_name_for_two_images_is_refused() {
     let mut record = content().record;
     record.images[1].reference = record.images[0].reference.clone();
+    let error = Contents::new(record).unwrap_err();
     assert!(matches!(
-        Layout::new(record),
-        Err(LayoutError::TwoDigests { .. })
+        error,
+        sealift_archive::RuleError::TwoDigests { .. }
     ));
 }
 
@@ -316,8 +355,8 @@ fn other_tars_are_no_bundles() {
 #[test]
 fn an_inspection_tells_own_and_shared_bytes() {
     let content = content();
-    let bundle = Bundle::from_reader(Arc::new(streamed(&content)), "bundle").unwrap();
-    let inspection = sealift_archive::inspect(&bundle).unwrap();
+    let bundle = Bundle::from_reader(Arc::new(streamed(&content)), "bundle", &reading()).unwrap();
+    let inspection = sealift_archive::inspect(&bundle);
     assert_eq!(
         inspection.identity,
         content.record.clone().canonical().identity()
@@ -329,4 +368,40 @@ fn an_inspection_tells_own_and_shared_bytes() {
         assert_eq!(image.platforms[0].layers, 4);
         assert_eq!(image.platforms[0].bytes, image.bytes);
     }
+}
+
+#[test]
+fn a_bundle_in_memory_is_checked_as_one_in_a_file_is() {
+    let content = content();
+    let store: MemoryStore = content.blobs.clone().into_iter().collect();
+    let bundle = Bundle::from_store(content.contents(), Arc::new(store.clone()), "memory").unwrap();
+    let report = verify(
+        &bundle,
+        true,
+        &Budget::new(1, 2),
+        &Cancel::new(),
+        &NoObserver,
+    )
+    .unwrap();
+    assert_eq!(
+        (report.blobs, report.problems.len()),
+        (bundle.blob_count(), 0)
+    );
+    let manifest = content.record.manifests[0].digest;
+    let mut damaged = store.clone();
+    damaged.insert(manifest, *b"{}");
+    assert!(Bundle::from_store(content.contents(), Arc::new(damaged), "memory").is_err());
+    let layer = Digest::sha256(&b"base layer ".repeat(100));
+    let mut damaged = store;
+    damaged.insert(layer, "x".repeat(1100).into_bytes());
+    let bundle = Bundle::from_store(content.contents(), Arc::new(damaged), "memory").unwrap();
+    let report = verify(
+        &bundle,
+        true,
+        &Budget::new(1, 2),
+        &Cancel::new(),
+        &NoObserver,
+    )
+    .unwrap();
+    assert_eq!(report.problems[0].needed_by.len(), 2);
 }

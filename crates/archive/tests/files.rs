@@ -14,7 +14,7 @@ use sealift_archive::{
 };
 use sealift_oci::{Digest, media_type};
 use sealift_pipeline::{Cancel, NoObserver};
-use support::Content;
+use support::{Content, reading};
 
 fn carried(path: &Path) -> CarriedFile {
     carry(path, &CarryOptions::default(), &Cancel::new()).unwrap()
@@ -262,16 +262,15 @@ fn damaged_content_is_never_written_under_its_name() {
         let file = carried(&from.path().join(path));
         let mut content = Content::empty();
         content.carry(&file);
-        let extent = content
-            .bundle()
-            .extent(&file.blobs[1].descriptor.digest)
-            .unwrap();
+        let blob = &file.blobs[1].descriptor;
+        let start = content.bundle().store().locate(&blob.digest).offset;
         let mut bytes = content.bytes();
         // The last byte that is content: all before it was written when the fault shows.
-        let at = usize::try_from(extent.offset + extent.size).unwrap() - 1;
+        let at = usize::try_from(start + blob.size).unwrap() - 1;
         bytes[at] ^= 1;
         let bundle =
-            sealift_archive::Bundle::from_reader(std::sync::Arc::new(bytes), "damaged").unwrap();
+            sealift_archive::Bundle::from_reader(std::sync::Arc::new(bytes), "damaged", &reading())
+                .unwrap();
         let to = tempfile::tempdir().unwrap();
         let request = ExtractRequest {
             names: &[],

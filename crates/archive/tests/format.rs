@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sealift_archive::Bundle;
 use serde_json::Value;
-use support::{Random, entries, faults, joined, program, rich};
+use support::{Random, entries, faults, joined, program, reading, rich};
 
 /// What the second reader says of each file.
 fn second_reader(files: &[PathBuf]) -> Option<Vec<Value>> {
@@ -46,7 +46,7 @@ fn written(folder: &Path, bundles: &[Vec<u8>]) -> Vec<PathBuf> {
 #[test]
 fn a_reader_written_from_the_format_page_reads_a_bundle_and_finds_its_identity() {
     let bytes = rich().bytes();
-    let bundle = Bundle::from_reader(Arc::new(bytes.clone()), "b").unwrap();
+    let bundle = Bundle::from_reader(Arc::new(bytes.clone()), "b", &reading()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let Some(answers) = second_reader(&written(folder.path(), &[bytes])) else {
         return;
@@ -59,8 +59,9 @@ fn a_reader_written_from_the_format_page_reads_a_bundle_and_finds_its_identity()
     );
     let listed = answer["entries"].as_array().unwrap();
     let mut blobs = 0;
-    for (digest, extent) in bundle.extents() {
-        let expected = serde_json::json!([digest.blob_path(), extent.offset, extent.size]);
+    for (digest, size) in bundle.sizes() {
+        let location = bundle.store().locate(&digest);
+        let expected = serde_json::json!([location.entry, location.offset, size]);
         assert!(listed.contains(&expected), "{expected}");
         blobs += 1;
     }
@@ -147,10 +148,10 @@ fn mutated(whole: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn other_readers_list_the_same_entries() {
     let bytes = rich().bytes();
-    let bundle = Bundle::from_reader(Arc::new(bytes.clone()), "b").unwrap();
+    let bundle = Bundle::from_reader(Arc::new(bytes.clone()), "b", &reading()).unwrap();
     let mut ours: Vec<String> = bundle
-        .extents()
-        .map(|(digest, extent)| format!("{} {}", digest.blob_path(), extent.size))
+        .sizes()
+        .map(|(digest, size)| format!("{} {size}", digest.blob_path()))
         .collect();
     ours.sort();
     let blobs = |mut lines: Vec<String>| {

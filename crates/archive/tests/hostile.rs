@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use sealift_archive::Bundle;
 use sealift_oci::{Descriptor, Digest, media_type};
-use support::{Content, Random, entries, faults, image_entry, joined, plain, rich};
+use support::{Content, Random, entries, faults, image_entry, joined, plain, reading, rich};
 use tar::{EntryType, Header};
 
 /// The message that a bundle is refused with when it is opened.
 fn refusal(bytes: Vec<u8>) -> String {
-    match Bundle::from_reader(Arc::new(bytes), "b.tar") {
+    match Bundle::from_reader(Arc::new(bytes), "b.tar", &reading()) {
         Ok(_) => panic!("it was opened"),
         Err(error) => error.to_string(),
     }
@@ -210,7 +210,7 @@ fn a_size_that_two_descriptors_give_differently_is_refused_before_writing() {
     let mut other = content.record.blobs[1].clone();
     other.size += 1;
     content.record.blobs.push(other);
-    let error = sealift_archive::Layout::new(content.record).unwrap_err();
+    let error = sealift_archive::Contents::new(content.record).unwrap_err();
     assert!(
         error
             .to_string()
@@ -222,7 +222,7 @@ fn a_size_that_two_descriptors_give_differently_is_refused_before_writing() {
 #[test]
 fn no_mutation_is_taken_for_other_content() {
     let whole = rich().bytes();
-    let bundle = Bundle::from_reader(Arc::new(whole.clone()), "b").unwrap();
+    let bundle = Bundle::from_reader(Arc::new(whole.clone()), "b", &reading()).unwrap();
     let mut random = Random(11);
     for round in 0..2000 {
         let mut bytes = whole.clone();
@@ -237,7 +237,7 @@ fn no_mutation_is_taken_for_other_content() {
             }
         }
         if bytes != whole && faults(bytes.clone()).is_empty() {
-            let again = Bundle::from_reader(Arc::new(bytes), "b").unwrap();
+            let again = Bundle::from_reader(Arc::new(bytes), "b", &reading()).unwrap();
             assert_eq!(again.identity(), bundle.identity(), "round {round}");
         }
     }

@@ -9,10 +9,19 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use sealift_archive::{
-    Found, ImageSource, LocalSource, SourceError, SourceImage, SourceName, open_source,
+    Discovery, ImageSource, LocalError, LocalImage, LocalImages, LocalName, open_local,
 };
 use sealift_oci::{Descriptor, Digest, annotation, media_type};
 use support::{program, run};
+
+/// What bundles are opened with.
+fn reading() -> sealift_archive::Reading {
+    sealift_archive::Reading {
+        budget: sealift_pipeline::Budget::new(1, 2),
+        scratch: std::env::temp_dir(),
+        cancel: sealift_pipeline::Cancel::new(),
+    }
+}
 
 /// An image of two layers as a layout in a folder.
 struct Image {
@@ -111,7 +120,7 @@ fn image(name: &str) -> Image {
 }
 
 /// Reads every blob of every image, checked; the digests of the manifests.
-fn read_all(source: &dyn LocalSource) -> Vec<Digest> {
+fn read_all(source: &LocalImages) -> Vec<Digest> {
     let mut digests = Vec::new();
     for image in source.images() {
         let manifest = source.manifest(&image.descriptor).unwrap();
@@ -119,7 +128,7 @@ fn read_all(source: &dyn LocalSource) -> Vec<Digest> {
             let mut bytes = Vec::new();
             source.blob(blob).unwrap().read_to_end(&mut bytes).unwrap();
             assert_eq!(Digest::sha256(&bytes), blob.digest);
-            assert_eq!(source.size(&blob.digest), Some(blob.size));
+            assert!(source.contains(&blob.digest));
             let mut rest = Vec::new();
             let from = blob.size.min(5);
             let mut reader = source.blob_at(blob, from).unwrap();
@@ -131,7 +140,7 @@ fn read_all(source: &dyn LocalSource) -> Vec<Digest> {
     digests
 }
 
-fn names(source: &dyn LocalSource) -> Vec<SourceName> {
+fn names(source: &LocalImages) -> Vec<LocalName> {
     let images = source.images().iter();
     images.map(|image| image.name.clone()).collect()
 }
@@ -148,11 +157,11 @@ fn tar_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn open_bytes(bytes: &[u8]) -> Result<Box<dyn LocalSource>, SourceError> {
+fn open_bytes(bytes: &[u8]) -> Result<LocalImages, LocalError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");
     fs::write(&path, bytes).unwrap();
-    open_source(&path)
+    open_local(&path, &reading())
 }
 
 fn refusal(bytes: &[u8]) -> String {
@@ -179,12 +188,12 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_layout_in_a_folder_is_read_as_it_is() {
     let image = image("r.io/a:1");
-    let source = open_source(image.folder.path()).unwrap();
+    let source = open_local(image.folder.path(), &reading()).unwrap();
     assert_eq!(source.kind(), ImageSource::Layout);
-    assert_eq!(read_all(&*source), [image.manifest.digest]);
+    assert_eq!(read_all(&source), [image.manifest.digest]);
     assert_eq!(
-        names(&*source),
-        [SourceName::Full("r.io/a:1".parse().unwrap())]
+        names(&source),
+        [LocalName::Full("r.io/a:1".parse().unwrap())]
     );
 }
 
@@ -195,8 +204,8 @@ fn a_layout_of_links_is_read_through_them() {
     let blobs = image.folder.path().join("blobs");
     fs::rename(&blobs, moved.path().join("cache")).unwrap();
     std::os::unix::fs::symlink(moved.path().join("cache"), &blobs).unwrap();
-    let source = open_source(image.folder.path()).unwrap();
-    assert_eq!(read_all(&*source), [image.manifest.digest]);
+    let source = open_local(image.folder.path(), &reading()).unwrap();
+    assert_eq!(read_all(&source), [image.manifest.digest]);
 }
 
 #[test]
@@ -212,9 +221,9 @@ fn a_pipe_in_the_place_of_a_blob_is_refused_and_not_waited_for() {
         0,
     )
     .unwrap();
-    let source = open_source(image.folder.path()).unwrap();
+    let source = open_local(image.folder.path(), &reading()).unwrap();
     let error = source.manifest(&image.manifest).unwrap_err();
-    assert!(error.to_string().contains("no regular file"), "{error}");
+    assert!(error.to_string().contains("not a regular file"), "{error}");
 }
 
 #[test]
@@ -234,8 +243,8 @@ fn a_tar_is_read_in_any_order_with_and_without_prefixes() {
             .map(|(name, bytes)| (name.as_str(), *bytes))
             .collect();
         let source = open_bytes(&tar_of(&entries)).unwrap();
-        assert_eq!(read_all(&*source), [image.manifest.digest]);
-        assert_eq!(names(&*source), [SourceName::Tag("v1".to_owned())]);
+        assert_eq!(read_all(&source), [image.manifest.digest]);
+        assert_eq!(names(&source), [LocalName::Tag("v1".to_owned())]);
     }
 }
 
@@ -254,8 +263,8 @@ fn the_formats_of_gnu_tar_are_read() {
             .arg("-cf")
             .arg(&path)
             .arg("."));
-        let source = open_source(&path).unwrap();
-        assert_eq!(read_all(&*source), [image.manifest.digest], "{format}");
+        let source = open_local(&path, &reading()).unwrap();
+        assert_eq!(read_all(&source), [image.manifest.digest], "{format}");
         fs::remove_file(&path).unwrap();
     }
 }
@@ -293,21 +302,21 @@ fn referrers_are_told_from_images() {
     let other = Descriptor::of("application/vnd.unknown", b"?");
     let named = subject.clone().with_annotation(annotation::REF_NAME, "1");
     write_index(folder, &[named, unnamed, marked, list, cosign, other]);
-    let source = open_source(folder).unwrap();
+    let source = open_local(folder, &reading()).unwrap();
     assert_eq!(source.images().len(), 1);
-    let found: Vec<(Digest, Found)> = source
+    let found: Vec<(Digest, Discovery)> = source
         .referrers()
         .iter()
-        .map(|referrer| (referrer.subject, referrer.found.clone()))
+        .map(|referrer| (referrer.subject, referrer.discovery.clone()))
         .collect();
-    let by_subject = (subject.digest, Found::Subject);
+    let by_subject = (subject.digest, Discovery::Subject);
     assert_eq!(
         found,
         [
             by_subject.clone(),
             by_subject.clone(),
             by_subject,
-            (subject.digest, Found::Tag(tag)),
+            (subject.digest, Discovery::Tag(tag)),
         ]
     );
     assert!(
@@ -385,15 +394,15 @@ fn a_docker_archive_without_manifests_gets_the_same_one_every_time() {
         let source = open_bytes(&tar_of_owned(&entries)).unwrap();
         assert_eq!(source.kind(), ImageSource::DockerArchive);
         assert_eq!(
-            names(&*source),
+            names(&source),
             [
-                SourceName::Full("docker.io/library/app:1".parse().unwrap()),
-                SourceName::Full("r.io/app:2".parse().unwrap()),
-                SourceName::Unnamed
+                LocalName::Full("docker.io/library/app:1".parse().unwrap()),
+                LocalName::Full("r.io/app:2".parse().unwrap()),
+                LocalName::Unnamed
             ]
         );
         assert!(source.images().iter().all(|image| image.new_digest));
-        let digests = read_all(&*source);
+        let digests = read_all(&source);
         let manifest = source.manifest(&source.images()[0].descriptor).unwrap();
         assert!(
             manifest
@@ -408,7 +417,7 @@ fn a_docker_archive_without_manifests_gets_the_same_one_every_time() {
         let mut backwards = entries;
         backwards.reverse();
         let again = open_bytes(&tar_of_owned(&backwards)).unwrap();
-        assert_eq!(read_all(&*again), digests);
+        assert_eq!(read_all(&again), digests);
     }
 }
 
@@ -454,7 +463,7 @@ fn a_layer_behind_a_link_inside_the_archive_is_found() {
             .unwrap();
     }
     let source = open_bytes(&builder.into_inner().unwrap()).unwrap();
-    assert_eq!(read_all(&*source).len(), 3);
+    assert_eq!(read_all(&source).len(), 3);
 }
 
 #[test]
@@ -481,7 +490,10 @@ fn damaged_docker_archives_are_refused() {
     let config = edited(&|entries| entries[0].1[20] ^= 1);
     assert!(config.contains("named after digest"), "{config}");
     let missing = edited(&|entries| drop(entries.remove(2)));
-    assert!(missing.contains("has no 1/layer.tar"), "{missing}");
+    assert!(
+        missing.contains("does not contain 1/layer.tar"),
+        "{missing}"
+    );
     let json = edited(&|entries| entries[3].1 = b"[".repeat(100_000));
     assert!(json.contains("manifest.json"), "{json}");
     let twice = edited(&|entries| entries.push(entries[1].clone()));
@@ -503,15 +515,18 @@ fn a_compressed_archive_is_refused_with_what_to_do() {
 
 #[test]
 fn what_holds_no_images_is_refused_with_what_was_expected() {
-    assert!(refusal(b"").contains("cut off"));
+    assert!(refusal(b"").contains("truncated"));
     assert!(refusal(&b"PK\x03\x04".repeat(500)).contains("expected an OCI layout"));
     assert!(refusal(&tar_of(&[("a", b"b")])).contains("neither"));
     assert!(refusal(&tar_of(&[("repositories", b"{}")])).contains("before 1.10"));
     assert!(refusal(&tar_of(&[("index.json", b"{}")])).contains("no oci-layout"));
     let empty = tempfile::tempdir().unwrap();
-    let error = open_source(empty.path()).err().unwrap().to_string();
+    let error = open_local(empty.path(), &reading())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("oci-layout"), "{error}");
-    assert!(open_source(&empty.path().join("absent")).is_err());
+    assert!(open_local(&empty.path().join("absent"), &reading()).is_err());
 }
 
 #[test]
@@ -596,24 +611,24 @@ fn pax_records_are_believed_only_where_nothing_contradicts_them() {
 #[test]
 fn a_blob_of_another_size_or_none_is_named() {
     let image = image("v1");
-    let source = open_source(image.folder.path()).unwrap();
+    let source = open_local(image.folder.path(), &reading()).unwrap();
     let manifest = source.manifest(&image.manifest).unwrap();
     let layer = &manifest.layers()[0];
     let wrong = Descriptor::new(&layer.media_type, layer.digest, layer.size + 1);
-    assert!(matches!(source.blob(&wrong), Err(SourceError::Size { .. })));
+    assert!(matches!(source.blob(&wrong), Err(LocalError::Size { .. })));
     let absent = Descriptor::of("m", b"absent");
     assert!(matches!(
         source.blob(&absent),
-        Err(SourceError::Missing { .. })
+        Err(LocalError::Missing { .. })
     ));
-    assert_eq!(source.size(&absent.digest), None);
+    assert!(!source.contains(&absent.digest));
     let path = image.folder.path().join(image.manifest.digest.blob_path());
     let mut bytes = fs::read(&path).unwrap();
     bytes[5] ^= 1;
     fs::write(&path, bytes).unwrap();
     assert!(matches!(
         source.manifest(&image.manifest),
-        Err(SourceError::Manifest { .. })
+        Err(LocalError::Manifest { .. })
     ));
 }
 
@@ -638,20 +653,20 @@ fn skopeo(image: &Image, to: &str, extra: &[&str]) -> Option<PathBuf> {
 fn what_skopeo_writes_as_an_oci_archive_comes_through_with_its_digest() {
     let image = image("v1");
     for (name, expected) in [
-        (":", SourceName::Unnamed),
+        (":", LocalName::Unnamed),
         (
             ":r.io/app:7",
-            SourceName::Full("r.io/app:7".parse().unwrap()),
+            LocalName::Full("r.io/app:7".parse().unwrap()),
         ),
-        (":seven", SourceName::Tag("seven".to_owned())),
+        (":seven", LocalName::Tag("seven".to_owned())),
     ] {
         let to = format!("oci-archive:{}", name.trim_end_matches(':'));
         let Some(path) = skopeo(&image, &to, &[]) else {
             return;
         };
-        let source = open_source(&path).unwrap();
-        assert_eq!(read_all(&*source), [image.manifest.digest]);
-        assert_eq!(names(&*source), [expected]);
+        let source = open_local(&path, &reading()).unwrap();
+        assert_eq!(read_all(&source), [image.manifest.digest]);
+        assert_eq!(names(&source), [expected]);
         fs::remove_file(path).unwrap();
     }
 }
@@ -662,13 +677,13 @@ fn what_skopeo_writes_as_a_docker_archive_gets_a_manifest_over_the_same_config()
     let Some(path) = skopeo(&image, "docker-archive::r.io/app:7", &[]) else {
         return;
     };
-    let source = open_source(&path).unwrap();
+    let source = open_local(&path, &reading()).unwrap();
     assert_eq!(source.kind(), ImageSource::DockerArchive);
-    assert_eq!(read_all(&*source).len(), 1);
-    let SourceImage {
+    assert_eq!(read_all(&source).len(), 1);
+    let LocalImage {
         name, descriptor, ..
     } = &source.images()[0];
-    assert_eq!(name, &SourceName::Full("r.io/app:7".parse().unwrap()));
+    assert_eq!(name, &LocalName::Full("r.io/app:7".parse().unwrap()));
     let manifest = source.manifest(descriptor).unwrap();
     let layers: Vec<Digest> = manifest.layers().iter().map(|layer| layer.digest).collect();
     let expected: Vec<Digest> = image
@@ -709,11 +724,11 @@ fn what_podman_saves_is_read() {
             .args(["save", "--quiet", "--format", format, "-o"])
             .arg(&path)
             .arg("r.io/app:7"));
-        let source = open_source(&path).unwrap();
-        assert_eq!(read_all(&*source).len(), 1, "{format}");
+        let source = open_local(&path, &reading()).unwrap();
+        assert_eq!(read_all(&source).len(), 1, "{format}");
         assert_eq!(
-            names(&*source),
-            [SourceName::Full("r.io/app:7".parse().unwrap())],
+            names(&source),
+            [LocalName::Full("r.io/app:7".parse().unwrap())],
             "{format}"
         );
     }

@@ -1,6 +1,10 @@
-use std::path::Path;
+//! What the work is done with.
 
-use sealift_pipeline::{Cancel, Observer};
+use std::path::Path;
+use std::sync::Arc;
+
+use sealift_archive::Reading;
+use sealift_pipeline::{Budget, Cancel, Observer};
 use sealift_registry::Client;
 
 /// What the work is done with; nothing of it changes what comes out.
@@ -8,12 +12,23 @@ use sealift_registry::Client;
 pub struct Context<'a> {
     /// Speaks to the registries.
     pub client: &'a Client,
-    /// How many transfers are made at once.
-    pub connections: usize,
+    /// How much may run at once.
+    pub budget: &'a Budget,
     /// A folder for what does not fit into memory while a request is resolved.
     pub scratch: &'a Path,
-    /// Hears what happens.
-    pub observer: &'a dyn Observer,
+    /// Watches what happens.
+    pub observer: &'a Arc<dyn Observer>,
     /// Stops the work; the same that the client has.
     pub cancel: &'a Cancel,
+}
+
+impl Context<'_> {
+    /// What bundles on disk are opened with.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            budget: self.budget.clone(),
+            scratch: self.scratch.to_owned(),
+            cancel: self.cancel.clone(),
+        }
+    }
 }

@@ -2,7 +2,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use sealift_archive::{CarryError, JournalError, LayoutError, SourceError, WriteError};
+use sealift_archive::{
+    CarryError, ConvertError, LocalError, OpenError, RuleError, TooLarge, WriteError,
+};
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::{Cancelled, Mismatch};
 use sealift_registry::RegistryError;
@@ -20,18 +22,27 @@ pub enum BundleError {
     /// The request names nothing.
     #[error("nothing to carry (expected at least one image or file)")]
     Empty,
-    /// The bundle cannot be laid out.
+    /// The contents break a rule of bundles.
     #[error(transparent)]
-    Layout(#[from] LayoutError),
+    Rule(#[from] RuleError),
+    /// The contents are larger than any file.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The journal cannot be used.
+    /// What was fetched cannot be opened again.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Fetched(#[from] OpenError),
+    /// What was fetched cannot be packed.
+    #[error(transparent)]
+    Compact(#[from] ConvertError),
     /// The stream that the bundle goes to does not take it.
     #[error("cannot write the bundle to the output: {0}")]
     Stream(#[source] io::Error),
+    /// The system starts no threads.
+    #[error("cannot start a thread: {0}")]
+    Threads(#[source] io::Error),
     /// The scratch folder does not take what is kept while resolving.
     #[error("cannot keep manifests in the scratch folder: {0}")]
     Scratch(#[source] io::Error),
@@ -60,7 +71,7 @@ pub enum ResolveError {
     Registry(#[from] Arc<RegistryError>),
     /// Images on disk cannot be read.
     #[error(transparent)]
-    Local(Arc<SourceError>),
+    Local(Arc<LocalError>),
     /// A file cannot be carried.
     #[error(transparent)]
     Carry(Arc<CarryError>),
@@ -203,7 +214,7 @@ pub enum FetchError {
     Registry(Arc<RegistryError>),
     /// Images on disk do not have it, or not as their index says.
     #[error(transparent)]
-    Local(Arc<SourceError>),
+    Local(Arc<LocalError>),
     /// A file cannot be carried.
     #[error(transparent)]
     Carry(Arc<CarryError>),

@@ -1,5 +1,6 @@
 //! From a plan to a file or a stream.
 
+pub(crate) mod compact;
 mod file;
 mod ordered;
 mod stream;
@@ -8,25 +9,26 @@ mod transfer;
 use std::io::Write;
 use std::path::PathBuf;
 
-use sealift_archive::Identity;
+use sealift_archive::{CompactOptions, CompactReport, Identity, OutputFile};
 use sealift_oci::Digest;
 use sealift_pipeline::Event;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{BlobFailure, BundleError, FetchError};
-use crate::output::OutputFile;
 use crate::plan::{Item, Plan};
 
 /// Where a bundle goes.
-pub enum Target<'a> {
-    /// Into a file, which can be interrupted and taken up again.
+pub enum Output<'a> {
+    /// Into a file, which can be interrupted and resumed.
     File(&'a OutputFile),
+    /// Into a compact file.
+    Compact(&'a OutputFile, &'a CompactOptions),
     /// Into a stream, in order: the same bytes.
     Stream(&'a mut dyn Write),
 }
 
-/// What was made.
+/// What was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -41,23 +43,33 @@ pub struct Report {
     pub fetched_blobs: u64,
     /// How many bytes of them this run moved; what a retry repeated is not counted.
     pub fetched_bytes: u64,
-    /// How many manifests and blobs an earlier run had left whole.
+    /// How many manifests and blobs an earlier run had left complete.
     pub present_blobs: u64,
+    /// How the blobs were packed; `None` for a plain bundle, and for one that an earlier run finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compact: Option<CompactReport>,
 }
 
 /// Fetches what the plan needs and writes the bundle.
 ///
-/// A file that was begun by the same request and plan is taken up: nothing whole is asked for again.
-/// Whatever ends the work early leaves a partial file and its journal to go on from.
+/// A file that was begun by the same request and plan is resumed: nothing complete is requested again.
+/// Whatever ends the work early leaves a partial file and its journal to continue from.
+///
+/// # Errors
+/// All blobs that could not be fetched, or the first failure that nothing can continue after.
 pub fn execute(
     plan: &Plan,
-    target: Target<'_>,
+    output: Output<'_>,
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
     context.observer.event(&Event::Phase { name: "fetching" });
-    match target {
-        Target::File(output) => file::write(plan, output, context),
-        Target::Stream(output) => stream::write(plan, output, context),
+    match output {
+        Output::File(output) => file::write(plan, output, context),
+        Output::Compact(output, options) => {
+            let (report, compact) = compact::write(plan, output, options, context)?;
+            Ok(Report { compact, ..report })
+        }
+        Output::Stream(output) => stream::write(plan, output, context),
     }
 }
 

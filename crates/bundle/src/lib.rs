@@ -1,27 +1,25 @@
-//! The connected shore: from a [`Request`] to one file.
+//! The connected side: from a [`Request`] to one file.
 //!
-//! - [`resolve`] asks registries and reads local sources, and makes a [`Plan`]: every manifest is here and
-//!   checked, every blob has its place in the file, nothing was written.
-//! - [`resume`] gives the plan that an interrupted run of the same request left; it asks nobody anything.
-//! - [`status`] says what is there already and whether the rest has room.
+//! - [`resolve`] queries registries, reads local sources and creates a [`Plan`]: every manifest was read and
+//!   checked, every blob has its origins, nothing was written.
+//! - [`resume`] returns the plan that an interrupted run of the same request left; it requests nothing.
+//! - [`status`] tells what is there already and whether the rest fits.
 //! - [`execute`] fetches the blobs and writes the file, or the same bytes as a stream.
 
 mod context;
 mod error;
 mod execute;
-mod output;
 mod plan;
 mod request;
 mod resolve;
 mod sources;
 mod spool;
 mod status;
-mod tree;
 
 pub use context::Context;
 pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
-pub use execute::{Report, Target, execute};
-pub use output::OutputFile;
+pub use execute::compact::fetched;
+pub use execute::{Output, Report, execute};
 pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 pub use request::{FileRequest, LocalRequest, Request};
 pub use resolve::resolve;

@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use sealift_archive::Layout;
+use sealift_archive::{Contents, Layout};
 use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::error::BundleError;
 use crate::sources::{Locals, Source, SourceId};
 use crate::spool::Spool;
 
 pub use summary::{LeftOut, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 
-/// What is about to be made: the whole file's layout, where each blob comes from, and what a person
-/// should know of it. Serialised, it is its [`Summary`].
+/// What is about to be created: the contents, where each blob comes from, and what a person should know
+/// of it. Where each byte goes is decided by a profile when the plan is executed. Serialised, it is its
+/// [`Summary`].
 #[derive(Clone)]
 pub struct Plan {
     parts: PlanParts,
@@ -27,7 +29,7 @@ pub struct Plan {
 /// What a plan is made of.
 #[derive(Clone)]
 pub(crate) struct PlanParts {
-    pub(crate) whole: Whole,
+    pub(crate) planned: Planned,
     /// The digest of what was asked for.
     pub(crate) request: Digest,
     /// Where content comes from; items name these by number.
@@ -38,10 +40,12 @@ pub(crate) struct PlanParts {
     pub(crate) locals: Locals,
 }
 
-/// What will be in the bundle, and what is to be said of it.
+/// What will be in the bundle, and what there is to report.
 #[derive(Clone)]
-pub(crate) struct Whole {
-    pub(crate) layout: Layout,
+pub(crate) struct Planned {
+    pub(crate) contents: Contents,
+    /// The size of the file in bytes.
+    pub(crate) total_bytes: u64,
     /// Every manifest and blob.
     pub(crate) items: BTreeMap<Digest, Item>,
     /// Images, referrers and files; items name these by number.
@@ -69,8 +73,8 @@ pub(crate) struct Item {
     pub(crate) manifest: bool,
     /// A small blob that belongs before the layers.
     pub(crate) config: bool,
-    /// Its descriptor names other places to have it from.
-    pub(crate) elsewhere: bool,
+    /// Its descriptor names URLs to fetch it from.
+    pub(crate) has_urls: bool,
     /// Where it can be had, in the order in which it is tried. Empty for what was made here.
     pub(crate) sources: BTreeSet<SourceId>,
     /// What needs it.
@@ -93,7 +97,7 @@ impl Item {
             size,
             manifest,
             config: false,
-            elsewhere: false,
+            has_urls: false,
             sources: BTreeSet::new(),
             needed_by: Vec::new(),
         }
@@ -103,7 +107,7 @@ impl Item {
 impl Plan {
     pub(crate) fn new(parts: PlanParts) -> Self {
         Self {
-            summary: Summary::of(&parts.whole),
+            summary: Summary::of(&parts.planned),
             parts,
         }
     }
@@ -113,27 +117,37 @@ impl Plan {
         &self.summary
     }
 
-    /// The whole file: record and offsets.
-    pub fn layout(&self) -> &Layout {
-        &self.parts.whole.layout
+    /// What the bundle will carry.
+    pub fn contents(&self) -> &Contents {
+        &self.parts.planned.contents
+    }
+
+    /// The size of the plain bundle in bytes.
+    pub fn total_bytes(&self) -> u64 {
+        self.parts.planned.total_bytes
+    }
+
+    /// Where every byte of the plain bundle goes.
+    pub(crate) fn layout(&self) -> Result<Layout, BundleError> {
+        Ok(Layout::new(self.contents())?)
     }
 
     pub(crate) fn parts(&self) -> &PlanParts {
         &self.parts
     }
 
-    pub(crate) fn whole(&self) -> &Whole {
-        &self.parts.whole
+    pub(crate) fn planned(&self) -> &Planned {
+        &self.parts.planned
     }
 
     /// What needs `digest`, by name.
     pub(crate) fn needed_by(&self, digest: &Digest) -> Vec<String> {
-        let Some(item) = self.whole().items.get(digest) else {
+        let Some(item) = self.planned().items.get(digest) else {
             return Vec::new();
         };
         let names = item.needed_by.iter().filter_map(|number| {
             let index = usize::try_from(*number).ok()?;
-            Some(self.whole().needs.get(index)?.name.clone())
+            Some(self.planned().needs.get(index)?.name.clone())
         });
         names.collect()
     }

@@ -1,13 +1,14 @@
-//! From a request to a plan: everything is asked for once, all that fails is collected.
+//! From a request to a plan: everything is requested once, and all failures are collected.
 //!
 //! Work goes in rounds, each of them parallel: the roots that the references name; what the indexes
-//! list, level by level; referrers, theirs, and so on. What was read is kept in a spool, what is known of
-//! it in a forest. After that nothing is asked any more: platforms are chosen, and the record made.
+//! list, level by level; referrers, theirs, and so on. Manifests are kept in a spool, what they need in a
+//! graph. After that nothing is requested any more: platforms are chosen, and the record is created.
 
 mod assemble;
 mod elsewhere;
 mod fetch;
 mod files;
+mod limits;
 pub(crate) mod local;
 mod referrers;
 mod roots;
@@ -16,7 +17,7 @@ mod select;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sealift_archive::{ImageEntry, ImageSource, PlainDescriptor};
+use sealift_archive::{ImageEntry, ImageSource, MAX_INDEX_DEPTH, PlainDescriptor};
 use sealift_oci::{Digest, Platform, PlatformSelector, Reference};
 use sealift_pipeline::{Cancelled, Event};
 
@@ -26,7 +27,6 @@ use crate::plan::Plan;
 use crate::request::Request;
 use crate::sources::{Locals, Source, SourceId, Sources};
 use crate::spool::Spool;
-use crate::tree::MAX_DEPTH;
 
 use fetch::{Known, Wanted};
 use referrers::Referrers;
@@ -47,7 +47,10 @@ pub(crate) struct Root {
     pub(crate) recorded: Option<ImageEntry>,
 }
 
-/// Makes a plan of `request`. Nothing is written; all images that fail are named together.
+/// Creates a plan of `request`. Nothing is written.
+///
+/// # Errors
+/// All images, referrers and files that cannot be bundled, together.
 pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleError> {
     context.observer.event(&Event::Phase { name: "resolving" });
     if request.images.is_empty() && request.local.is_empty() && request.files.is_empty() {
@@ -64,7 +67,7 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
         carried: files::read(&request.files, context, &mut failures),
     };
     let places = places(request, &opened, &locals);
-    let sources = Sources::new(context.client, places, &locals);
+    let sources = Sources::new(context, places, &locals);
     let mut known = Known::new(*context, &sources, &spool);
 
     let asked = roots::asked(request, &opened, &sources, &mut failures);
@@ -123,36 +126,37 @@ fn descend(known: &mut Known<'_>, roots: &[Root], selectors: &[PlatformSelector]
 }
 
 /// Reads everything that the indexes among `roots` list.
-fn descend_whole(known: &mut Known<'_>, roots: BTreeSet<(Digest, SourceId)>) {
+fn descend_completely(known: &mut Known<'_>, roots: BTreeSet<(Digest, SourceId)>) {
     let level = roots
         .into_iter()
         .map(|(digest, source)| (digest, source, true));
     descend_from(known, level.collect(), &[]);
 }
 
-/// Level by level; whether something is carried whole is part of what is remembered of it.
+/// Level by level; whether something is carried with all that it lists is part of what is
+/// remembered of it.
 fn descend_from(
     known: &mut Known<'_>,
     mut level: BTreeSet<(Digest, SourceId, bool)>,
     selectors: &[PlatformSelector],
 ) {
     let mut seen = level.clone();
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..MAX_INDEX_DEPTH {
         let mut wanted = Vec::new();
         let mut next = BTreeSet::new();
-        for (digest, source, whole) in &level {
-            let Some(node) = known.forest.get(digest) else {
+        for (digest, source, completely) in &level {
+            let Some(node) = known.graph.get(digest) else {
                 continue;
             };
-            let selectors = if *whole { &[] } else { selectors };
+            let selectors = if *completely { &[] } else { selectors };
             let absent = |child: &Digest| known.sources.lacks(*source, child);
             let verdicts = verdicts(&node.children, selectors, &absent);
             for (child, verdict) in node.children.iter().zip(verdicts) {
                 if !matches!(verdict, Verdict::Keep | Verdict::Descend) {
                     continue;
                 }
-                let whole = verdict == Verdict::Keep;
-                next.insert((child.descriptor.digest, *source, whole));
+                let completely = verdict == Verdict::Keep;
+                next.insert((child.descriptor.digest, *source, completely));
                 wanted.push(Wanted {
                     descriptor: child.descriptor.clone(),
                     parent: *digest,

@@ -1,4 +1,4 @@
-//! The places that content comes from: repositories of registries, images on disk, carried files.
+//! Where content comes from: repositories of registries, images on disk, carried files.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -6,20 +6,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sealift_archive::{
-    CarriedFile, CarryError, CarryOptions, LocalSource, PlainDescriptor, SourceError, carry,
-    open_source,
+    CarriedFile, CarryError, CarryOptions, LocalError, LocalImages, PlainDescriptor, carry,
+    open_local,
 };
 use sealift_oci::{Descriptor, Digest, Manifest, Reference};
 use sealift_pipeline::{Cancel, mismatch_of};
-use sealift_registry::{Client, RegistryError, Repository};
+use sealift_registry::{RegistryError, Repository};
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::error::{FetchError, ResolveError};
 
-/// The number of a place in a [`Sources`] table.
+/// The number of a source in a [`Sources`] table.
 pub(crate) type SourceId = u32;
 
-/// One place that content comes from.
+/// One source of content.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Source {
@@ -74,26 +75,26 @@ pub(crate) struct Content {
     pub(crate) offset: u64,
 }
 
-/// Every place of a plan, by number, ready to be asked.
+/// Every source of a plan, by number, ready for requests.
 pub(crate) struct Sources {
     list: Vec<Source>,
-    places: Vec<Place>,
+    origins: Vec<Origin>,
 }
 
 /// What is on disk and was read already.
 #[derive(Clone, Default)]
 pub(crate) struct Locals {
     /// Layouts and archives that are open, by path.
-    pub(crate) archives: BTreeMap<String, Arc<dyn LocalSource>>,
+    pub(crate) archives: BTreeMap<String, Arc<LocalImages>>,
     /// Carried files, by their place.
     pub(crate) carried: BTreeMap<Source, Arc<CarriedFile>>,
 }
 
-enum Place {
-    Local(Arc<dyn LocalSource>),
+enum Origin {
+    Local(Arc<LocalImages>),
     Carried(Arc<CarriedFile>),
     /// It cannot be read.
-    Unreadable(Arc<SourceError>),
+    Unreadable(Arc<LocalError>),
     /// It cannot be carried.
     Uncarried(Arc<CarryError>),
     Repository(Repository),
@@ -102,38 +103,38 @@ enum Place {
 }
 
 impl Sources {
-    /// Prepares to ask the places of `list`; nothing is sent. What is not among `locals` is opened.
-    pub(crate) fn new(client: &Client, list: Vec<Source>, locals: &Locals) -> Self {
-        let places = list.iter().map(|source| match source {
+    /// Prepares requests to the sources of `list`; nothing is sent. What is not among `locals` is opened.
+    pub(crate) fn new(context: &Context<'_>, list: Vec<Source>, locals: &Locals) -> Self {
+        let origins = list.iter().map(|source| match source {
             Source::Local { path, .. } => match locals.archives.get(path) {
-                Some(open) => Place::Local(Arc::clone(open)),
-                None => match open_source(Path::new(path)) {
-                    Ok(open) => Place::Local(open.into()),
-                    Err(error) => Place::Unreadable(Arc::new(error)),
+                Some(open) => Origin::Local(Arc::clone(open)),
+                None => match open_local(Path::new(path), &context.reading()) {
+                    Ok(open) => Origin::Local(Arc::new(open)),
+                    Err(error) => Origin::Unreadable(Arc::new(error)),
                 },
             },
             Source::Carried { path, name } => match locals.carried.get(source) {
-                Some(read) => Place::Carried(Arc::clone(read)),
+                Some(read) => Origin::Carried(Arc::clone(read)),
                 None => match carry_file(path, name.as_ref(), &Cancel::new()) {
-                    Ok(read) => Place::Carried(Arc::new(read)),
-                    Err(error) => Place::Uncarried(Arc::new(error)),
+                    Ok(read) => Origin::Carried(Arc::new(read)),
+                    Err(error) => Origin::Uncarried(Arc::new(error)),
                 },
             },
             Source::Registry {
                 registry,
                 repository,
-            } => match client.repository(registry, repository) {
-                Ok(repository) => Place::Repository(repository),
-                Err(error) => Place::Unusable(Arc::new(error)),
+            } => match context.client.repository(registry, repository) {
+                Ok(repository) => Origin::Repository(repository),
+                Err(error) => Origin::Unusable(Arc::new(error)),
             },
         });
         Self {
-            places: places.collect(),
+            origins: origins.collect(),
             list,
         }
     }
 
-    /// The places, by their number.
+    /// The sources, by their number.
     pub(crate) fn list(&self) -> &[Source] {
         &self.list
     }
@@ -143,16 +144,16 @@ impl Sources {
         SourceId::try_from(self.list.binary_search(source).ok()?).ok()
     }
 
-    /// The place with the number `id`.
+    /// The source with the number `id`.
     pub(crate) fn source(&self, id: SourceId) -> &Source {
         &self.list[index(id)]
     }
 
-    /// Whether the place says beforehand that it has no such manifest. Archives of one platform leave
-    /// out others that their index names.
+    /// Whether the source says beforehand that it does not contain a manifest. Archives of one platform
+    /// leave out others that their index lists.
     pub(crate) fn lacks(&self, id: SourceId, digest: &Digest) -> bool {
-        match &self.places[index(id)] {
-            Place::Local(local) => local.size(digest).is_none(),
+        match &self.origins[index(id)] {
+            Origin::Local(local) => !local.contains(digest),
             _ => false,
         }
     }
@@ -174,43 +175,43 @@ impl Sources {
         id: SourceId,
         descriptor: &PlainDescriptor,
     ) -> Result<Manifest, ResolveError> {
-        match &self.places[index(id)] {
-            Place::Local(local) => local
+        match &self.origins[index(id)] {
+            Origin::Local(local) => local
                 .manifest(&Descriptor::from(descriptor))
                 .map_err(|error| ResolveError::Local(Arc::new(error))),
-            Place::Carried(file) if *file.manifest.digest() == descriptor.digest => {
+            Origin::Carried(file) if *file.manifest.digest() == descriptor.digest => {
                 Ok(file.manifest.clone())
             }
-            Place::Carried(_) => Err(ResolveError::Changed {
+            Origin::Carried(_) => Err(ResolveError::Changed {
                 path: self.source(id).name(),
             }),
-            Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
-            Place::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
+            Origin::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
+            Origin::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
             _ => self.named_manifest(id, &descriptor.digest.to_string()),
         }
     }
 
     /// The layout or archive with the number `id`; none where it is none.
-    pub(crate) fn local(&self, id: SourceId) -> Option<&dyn LocalSource> {
-        match &self.places[index(id)] {
-            Place::Local(local) => Some(&**local),
+    pub(crate) fn local(&self, id: SourceId) -> Option<&LocalImages> {
+        match &self.origins[index(id)] {
+            Origin::Local(local) => Some(local),
             _ => None,
         }
     }
 
-    /// Whether the place is on disk, where asking again helps nothing.
+    /// Whether the source is on disk, where a second attempt does not help.
     pub(crate) fn is_on_disk(&self, id: SourceId) -> bool {
         !matches!(self.source(id), Source::Registry { .. })
     }
 
     /// The repository with the number `id`.
     pub(crate) fn repository(&self, id: SourceId) -> Result<&Repository, ResolveError> {
-        match &self.places[index(id)] {
-            Place::Repository(repository) => Ok(repository),
-            Place::Unusable(error) => Err(Arc::clone(error).into()),
-            Place::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
-            Place::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
-            Place::Local(_) | Place::Carried(_) => Err(ResolveError::Nameless {
+        match &self.origins[index(id)] {
+            Origin::Repository(repository) => Ok(repository),
+            Origin::Unusable(error) => Err(Arc::clone(error).into()),
+            Origin::Unreadable(error) => Err(ResolveError::Local(Arc::clone(error))),
+            Origin::Uncarried(error) => Err(ResolveError::Carry(Arc::clone(error))),
+            Origin::Local(_) | Origin::Carried(_) => Err(ResolveError::Nameless {
                 place: self.source(id).name(),
             }),
         }
@@ -225,31 +226,31 @@ impl Sources {
         from: u64,
     ) -> Result<Content, FetchError> {
         let descriptor = Descriptor::new("application/octet-stream", *digest, size);
-        match &self.places[index(id)] {
-            Place::Repository(repository) => {
+        match &self.origins[index(id)] {
+            Origin::Repository(repository) => {
                 let body = repository.blob(&descriptor, from)?;
                 Ok(Content {
                     reader: body.reader,
                     offset: body.offset,
                 })
             }
-            Place::Local(local) => match local.blob_at(&descriptor, from) {
+            Origin::Local(local) => match local.blob_at(&descriptor, from) {
                 Ok(reader) => Ok(Content {
-                    reader: Box::new(reader),
+                    reader,
                     offset: from,
                 }),
                 Err(error) => Err(FetchError::Local(Arc::new(error))),
             },
-            Place::Carried(file) => carried_blob(file, digest, self.source(id)),
-            Place::Uncarried(error) => Err(FetchError::Carry(Arc::clone(error))),
-            Place::Unusable(error) => Err(FetchError::Registry(Arc::clone(error))),
-            Place::Unreadable(error) => Err(FetchError::Local(Arc::clone(error))),
+            Origin::Carried(file) => carried_blob(file, digest, self.source(id)),
+            Origin::Uncarried(error) => Err(FetchError::Carry(Arc::clone(error))),
+            Origin::Unusable(error) => Err(FetchError::Registry(Arc::clone(error))),
+            Origin::Unreadable(error) => Err(FetchError::Local(Arc::clone(error))),
         }
     }
 }
 
 impl Sources {
-    /// What a fault while reading from the place `id` means.
+    /// What a fault while reading from the source `id` means.
     pub(crate) fn broken(&self, id: SourceId, at: u64, times: u32, error: io::Error) -> FetchError {
         let host = self.source(id).host().to_owned();
         match mismatch_of(&error) {

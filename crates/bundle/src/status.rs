@@ -1,13 +1,9 @@
-//! What an interrupted run left, and whether there is room for the rest.
+//! What an interrupted run left, and whether the rest fits.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-
-use sealift_archive::{Journal, OutputPlace, SavedState};
+use sealift_archive::{FileSystem, Interrupted, Layout, OutputFile, Written};
 use sealift_oci::Digest;
 use serde::Serialize;
 
-use crate::output::OutputFile;
 use crate::plan::Plan;
 use crate::request::Request;
 
@@ -17,7 +13,7 @@ use crate::request::Request;
 pub enum Earlier {
     /// Nothing.
     Nothing,
-    /// A run with this very plan; it is taken up.
+    /// A run with this plan; it is resumed.
     SamePlan,
     /// A run with another plan; what it left is replaced.
     OtherPlan,
@@ -29,11 +25,13 @@ pub enum Earlier {
 pub struct Status {
     /// What an interrupted run left.
     pub earlier: Earlier,
-    /// How many manifests and blobs are whole.
-    pub whole_blobs: u64,
+    /// How many manifests and blobs are complete.
+    #[serde(rename = "wholeBlobs")]
+    pub complete_blobs: u64,
     /// How many bytes those have.
-    pub whole_bytes: u64,
-    /// How many bytes of manifests and blobs have still to come, what is half there included.
+    #[serde(rename = "wholeBytes")]
+    pub complete_bytes: u64,
+    /// How many bytes of manifests and blobs are still to be fetched, those of incomplete blobs included.
     pub missing_bytes: u64,
     /// How many bytes are free for the file, what its partial file holds included; none where the file
     /// system does not say.
@@ -48,55 +46,50 @@ pub struct Status {
     pub output_exists: bool,
 }
 
-/// The plan that an interrupted run of `request` left for `output`, if it did: no registry is asked for
-/// it again, and a tag that moved meanwhile does not shift it.
+/// The plan that an interrupted run of `request` left for `output`, if it did. No registry is asked for it
+/// again, and a tag that moved meanwhile does not change it.
 pub fn resume(request: &Request, output: &OutputFile) -> Option<Plan> {
-    let saved = Journal::peek(&output.journal());
-    if saved.request != Some(request.digest()) {
+    let left = output.interrupted();
+    if left.request != Some(request.digest()) {
         return None;
     }
-    let plan = Plan::from_text(&saved.plan, output.folder())?;
-    has_partial(&plan, output).then_some(plan)?.with_locals()
+    let plan = Plan::from_text(&left.plan, output.folder())?;
+    has_partial(&plan, &left).then_some(plan)?.with_locals()
 }
 
-/// What is there for `plan` at `output`, without touching it.
+/// What is there for `plan` at `output`, without changing it.
 pub fn status(plan: &Plan, output: &OutputFile) -> Status {
-    let saved = Journal::peek(&output.journal());
-    let earlier = earlier(plan, output, &saved);
-    let partial = partial_bytes(output);
-    let items = plan.whole().items.iter();
-    let whole: Vec<u64> = items
-        .filter(|(digest, _)| {
-            earlier == Earlier::SamePlan && is_there(plan, &saved, partial, digest)
-        })
-        .map(|(_, item)| item.size)
-        .collect();
-    let whole_bytes = whole.iter().sum();
-    let place = OutputPlace::of(output.folder()).ok();
-    let free_bytes = free(place.as_ref(), output);
-    let largest_file = place.and_then(|place| place.largest_file);
-    let total = plan.layout().total_bytes();
+    let left = output.interrupted();
+    let earlier = earlier(plan, &left);
+    let (complete_blobs, complete_bytes) = match earlier {
+        Earlier::SamePlan => complete(plan, &left),
+        Earlier::Nothing | Earlier::OtherPlan => (0, 0),
+    };
+    let file_system = output.file_system().ok();
+    let free_bytes = free(file_system.as_ref(), &left);
+    let largest_file = file_system.and_then(|file_system| file_system.largest_file);
+    let total = plan.total_bytes();
     Status {
         earlier,
-        whole_blobs: whole.len() as u64,
-        whole_bytes,
-        missing_bytes: plan.summary().content_bytes.saturating_sub(whole_bytes),
+        complete_blobs,
+        complete_bytes,
+        missing_bytes: plan.summary().content_bytes.saturating_sub(complete_bytes),
         free_bytes,
         largest_file,
         enough_space: free_bytes.is_none_or(|free| free >= total)
             && largest_file.is_none_or(|largest| largest >= total),
-        output_exists: output.path.exists(),
+        output_exists: output.path.symlink_metadata().is_ok(),
     }
 }
 
-/// What `saved` means to `plan`.
-pub(crate) fn earlier(plan: &Plan, output: &OutputFile, saved: &SavedState) -> Earlier {
-    match saved.request {
+/// What an interrupted run means to `plan`.
+fn earlier(plan: &Plan, left: &Interrupted) -> Earlier {
+    match left.request {
         None => Earlier::Nothing,
         Some(request)
             if request == plan.parts().request
-                && has_partial(plan, output)
-                && saved.plan == plan.to_text() =>
+                && has_partial(plan, left)
+                && left.plan == plan.to_text() =>
         {
             Earlier::SamePlan
         }
@@ -104,29 +97,32 @@ pub(crate) fn earlier(plan: &Plan, output: &OutputFile, saved: &SavedState) -> E
     }
 }
 
-/// Whether a partial file is there that can be the plan's. Without one there is nothing to take up.
-fn has_partial(plan: &Plan, output: &OutputFile) -> bool {
-    (1..=plan.layout().total_bytes()).contains(&partial_bytes(output))
+/// Whether a partial file is there that can be the plan's. Without one there is nothing to resume.
+fn has_partial(plan: &Plan, left: &Interrupted) -> bool {
+    (1..=plan.total_bytes()).contains(&left.partial_bytes)
 }
 
-fn partial_bytes(output: &OutputFile) -> u64 {
-    fs::metadata(output.partial()).map_or(0, |metadata| metadata.len())
-}
-
-/// Whether the partial file has all of a blob: as the journal says, or, where the file is written in
-/// order and shorter than the bundle, as far as it reaches.
-fn is_there(plan: &Plan, saved: &SavedState, partial: u64, digest: &Digest) -> bool {
-    let in_order = partial < plan.layout().total_bytes();
-    saved.is_whole(digest)
-        || in_order
-            && plan
-                .layout()
-                .extent(digest)
-                .is_some_and(|extent| extent.offset + extent.size <= partial)
+/// How many blobs of the plan the partial file contains completely, and their bytes: as the journal says,
+/// or, where the file is written in order and shorter than the bundle, as far as it reaches.
+fn complete(plan: &Plan, left: &Interrupted) -> (u64, u64) {
+    let Ok(layout) = Layout::new(plan.contents()) else {
+        return (0, 0);
+    };
+    let in_order = left.partial_bytes < layout.total_bytes();
+    let reached = |digest: &Digest| {
+        let extent = layout.extent(digest);
+        in_order && extent.is_some_and(|extent| extent.end() <= left.partial_bytes)
+    };
+    let items = plan.planned().items.iter();
+    let complete = items.filter(|(digest, _)| {
+        left.written.get(digest) == Some(&Written::Complete) || reached(digest)
+    });
+    complete.fold((0, 0), |(blobs, bytes), (_, item)| {
+        (blobs + 1, bytes + item.size)
+    })
 }
 
 /// How many bytes are free for the file, its partial file counted as free.
-fn free(place: Option<&OutputPlace>, output: &OutputFile) -> Option<u64> {
-    let own = fs::metadata(output.partial()).map_or(0, |metadata| metadata.blocks() * 512);
-    Some(place?.free?.saturating_add(own))
+fn free(file_system: Option<&FileSystem>, left: &Interrupted) -> Option<u64> {
+    Some(file_system?.free?.saturating_add(left.allocated_bytes))
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sealift_archive::Reading;
 use sealift_oci::{MapRule, Naming, NamingRule};
+use sealift_pipeline::{Budget, Cancel, cores};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -18,6 +20,39 @@ pub(crate) struct OutputArgs {
     /// Tell warnings and the result alone
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// What reading a compact bundle needs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScratchArgs {
+    /// Folder for temporary data of compact bundles [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch_dir: Option<PathBuf>,
+}
+
+impl ScratchArgs {
+    /// The folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.scratch_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// What a bundle is opened with.
+    pub(crate) fn reading(&self, budget: &Budget, cancel: &Cancel) -> Reading {
+        Reading {
+            budget: budget.clone(),
+            scratch: self.folder(),
+            cancel: cancel.clone(),
+        }
+    }
+}
+
+/// What a bundle is opened with by commands that read none of its blobs.
+pub(crate) fn metadata_reading() -> Reading {
+    Reading {
+        budget: Budget::new(1, cores()),
+        scratch: std::env::temp_dir(),
+        cancel: Cancel::new(),
+    }
 }
 
 /// How registries are reached.
@@ -59,6 +94,13 @@ pub(crate) struct TransportArgs {
     /// How often a failed request is made again before giving up
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) retries: u32,
+}
+
+impl TransportArgs {
+    /// What the run may use.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::new(usize::from(self.connections), cores())
+    }
 }
 
 /// How images are named at the destination.

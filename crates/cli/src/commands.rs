@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod bundle;
+mod compact;
+mod export;
 mod extract;
 mod images;
 mod inspect;
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Images(images::ImagesArgs),
     Bundle(bundle::BundleArgs),
     Verify(verify::VerifyArgs),
+    Compact(compact::CompactArgs),
+    Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
     Extract(extract::ExtractArgs),
@@ -37,6 +41,8 @@ impl Command {
             Self::Images(args) => images::run(&args),
             Self::Bundle(args) => bundle::run(&args, cancel),
             Self::Verify(args) => verify::run(&args, cancel),
+            Self::Compact(args) => compact::run(&args, cancel),
+            Self::Export(args) => export::run(&args, cancel),
             Self::Inspect(args) => inspect::run(&args),
             Self::Load(args) => load::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),

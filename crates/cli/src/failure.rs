@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use sealift_archive::{Fault, OpenError};
+use sealift_archive::OpenError;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
@@ -33,11 +33,6 @@ impl Failure {
             message: message.into(),
             hints: Vec::new(),
         }
-    }
-
-    /// A bundle turned out to be damaged after it was opened.
-    pub(crate) fn damaged(bundle: &str, fault: &Fault) -> Self {
-        Self::message(Exit::Damaged, format!("{bundle} is damaged: {fault}"))
     }
 
     /// A failure that needs no words.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use sealift_archive::{Fault, PlacementError, Problem};
+use sealift_archive::{CorruptBlob, DestinationNameError, Fault};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
@@ -11,9 +11,9 @@ use crate::receipt::Moved;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// There is no place for everything.
+    /// Something has no usable name at the destination.
     #[error(transparent)]
-    Placement(#[from] PlacementError),
+    Names(#[from] DestinationNameError),
     /// A pattern fits nothing.
     #[error("nothing in the bundle is called {pattern:?} (see sealift inspect for what there is)")]
     NoMatch {
@@ -33,7 +33,7 @@ pub enum LoadError {
     )]
     NoOriginal(Vec<String>),
     /// A manifest is not what it was when the bundle was opened.
-    #[error("{bundle} is damaged: {fault}")]
+    #[error("{bundle} is corrupt: {fault}")]
     Bundle {
         /// The bundle's file.
         bundle: String,
@@ -41,12 +41,12 @@ pub enum LoadError {
         fault: Fault,
     },
     /// Blobs are not what their digests say. Nothing that a client of the registry can see was changed.
-    #[error("{bundle} is damaged: {}", problems(.damaged))]
+    #[error("{bundle} is corrupt: {}", problems(.damaged))]
     Damaged {
         /// The bundle's file.
         bundle: String,
         /// What is wrong, where, and what needs it.
-        damaged: Vec<Problem>,
+        damaged: Vec<CorruptBlob>,
     },
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
@@ -171,17 +171,17 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
     words.join(", ")
 }
 
-fn problems(damaged: &[Problem]) -> String {
+fn problems(damaged: &[CorruptBlob]) -> String {
     let words: Vec<String> = damaged
         .iter()
         .map(|problem| {
-            let touches = if problem.touches.is_empty() {
+            let needed_by = if problem.needed_by.is_empty() {
                 String::new()
             } else {
-                format!(" (needed by {})", problem.touches.join(", "))
+                format!(" (needed by {})", problem.needed_by.join(", "))
             };
             format!(
-                "{} at byte {}: {}{touches}",
+                "{} at byte {}: {}{needed_by}",
                 problem.entry, problem.offset, problem.what
             )
         })

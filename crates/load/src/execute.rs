@@ -9,10 +9,11 @@ mod tags;
 
 use std::sync::Mutex;
 
-use sealift_archive::Bundle;
+use sealift_archive::{Bundle, CorruptBlob};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
-use sealift_registry::{Client, ErrorKind, RegistryError};
+use sealift_registry::{ErrorKind, RegistryError};
 
+use crate::context::Context;
 use crate::error::LoadError;
 use crate::execute::failures::Failures;
 use crate::execute::source::BundleBlob;
@@ -29,13 +30,7 @@ use crate::receipt::{
 /// # Errors
 /// The first failure, or with `keep_going` one that leaves nothing to go on with. Where it is
 /// [`LoadError::TagsPartlyMoved`], tags were moved; in all other cases none.
-pub fn execute(
-    bundle: &Bundle,
-    plan: &Plan,
-    client: &Client,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<Receipt, LoadError> {
+pub fn execute(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Result<Receipt, LoadError> {
     let conflicts = plan.conflicts();
     if !conflicts.is_empty() {
         return Err(LoadError::Conflicts(conflicts));
@@ -44,13 +39,13 @@ pub fn execute(
         bundle,
         plan,
         registry: Registry {
-            client,
+            client: context.client,
             name: plan.destination.registry(),
-            connections: plan.connections,
-            cancel,
+            connections: context.budget.connections(),
+            cancel: context.cancel,
         },
-        observer,
-        cancel,
+        observer: context.observer,
+        cancel: context.cancel,
         stop: Cancel::new(),
         failures: Failures::default(),
         placed: Mutex::default(),
@@ -107,16 +102,10 @@ impl Run<'_> {
         }
         match &error.kind {
             ErrorKind::Source(fault) => {
-                let digest = source.digest();
-                let extent = self.bundle.extent(&digest);
+                let corrupt = CorruptBlob::new(self.bundle, &source.digest(), fault);
                 LoadError::Damaged {
                     bundle: self.bundle.name().to_owned(),
-                    damaged: vec![sealift_archive::Problem {
-                        entry: digest.blob_path(),
-                        offset: extent.map_or(0, |extent| extent.offset),
-                        what: fault.to_string(),
-                        touches: self.bundle.touched_by(&digest),
-                    }],
+                    damaged: vec![corrupt],
                 }
             }
             _ => LoadError::registry(error),

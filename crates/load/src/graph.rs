@@ -1,11 +1,13 @@
-//! What hangs on what: the manifests of a bundle as descriptors. Their bytes are read again when they
-//! are sent, so that memory does not grow with them.
+//! What a load needs to know of the bundle's manifests: numbered, so that plans can refer to them.
+//!
+//! The bundle's own graph says what is listed; here are the manifests that something loaded reaches, with
+//! what the bundle contains of their blobs, and the round in which each can be stored.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 
-use sealift_archive::{Bundle, Fault, PlainDescriptor};
-use sealift_oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest};
+use sealift_archive::{Bundle, Fault, Graph, Node as Listed, PlainDescriptor};
+use sealift_oci::Digest;
 
 use crate::error::LoadError;
 
@@ -17,7 +19,7 @@ pub(crate) struct Node {
     pub(crate) children: Vec<usize>,
     /// Config and layers.
     pub(crate) blobs: Vec<usize>,
-    /// Blobs that the bundle does not have.
+    /// Blobs that the bundle does not contain.
     pub(crate) foreign: Vec<Foreign>,
     /// What it refers to.
     pub(crate) subject: Option<Digest>,
@@ -33,41 +35,41 @@ pub(crate) struct Foreign {
     pub(crate) media_type: String,
 }
 
-/// A blob that is no manifest.
+/// A blob that is not a manifest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blob {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
 }
 
-/// All manifests that some roots reach, and their blobs.
+/// All manifests that some roots reach, and their blobs, by number.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Graph {
+pub(crate) struct Loaded {
     pub(crate) nodes: Vec<Node>,
     pub(crate) blobs: Vec<Blob>,
     by_digest: BTreeMap<Digest, usize>,
     blob_by_digest: BTreeMap<Digest, usize>,
 }
 
-impl Graph {
-    /// Reads every manifest that `roots` reach, once.
+impl Loaded {
+    /// Numbers every manifest that `roots` reach. Roots that are not among the bundle's manifests, which a
+    /// publisher's index is that stands beside a choice of its platforms, are read.
     pub(crate) fn read<'a>(
         bundle: &Bundle,
         roots: impl IntoIterator<Item = &'a PlainDescriptor>,
     ) -> Result<Self, LoadError> {
-        let mut graph = Self::default();
-        for root in roots {
-            graph.node(root);
+        let roots: Vec<&PlainDescriptor> = roots.into_iter().collect();
+        let graph = with_roots(bundle, &roots)?;
+        let reached = graph.closure(roots.iter().map(|root| root.digest));
+        let mut loaded = Self::default();
+        for (number, digest) in reached.iter().enumerate() {
+            loaded.by_digest.insert(*digest, number);
         }
-        // Nodes are found while the list is walked: children go to its end.
-        let mut next = 0;
-        while next < graph.nodes.len() {
-            let manifest = read_manifest(bundle, &graph.nodes[next].descriptor)?;
-            graph.fill(bundle, next, &manifest);
-            next += 1;
+        let rounds = graph.rounds();
+        for node in reached.iter().filter_map(|digest| graph.get(digest)) {
+            loaded.push(bundle, node, &rounds);
         }
-        graph.put_in_order();
-        Ok(graph)
+        Ok(loaded)
     }
 
     /// The manifest with this digest, if something reaches it.
@@ -75,7 +77,7 @@ impl Graph {
         self.by_digest.get(digest).copied()
     }
 
-    /// A manifest and all that it reaches, by position.
+    /// A manifest and all that it reaches, by number.
     pub(crate) fn closure(&self, root: usize) -> BTreeSet<usize> {
         let mut seen = BTreeSet::from([root]);
         let mut open = vec![root];
@@ -89,39 +91,21 @@ impl Graph {
         seen
     }
 
-    fn node(&mut self, descriptor: &PlainDescriptor) -> usize {
-        let next = self.nodes.len();
-        let position = *self.by_digest.entry(descriptor.digest).or_insert(next);
-        if position == next {
-            self.nodes.push(Node {
-                descriptor: descriptor.clone(),
-                children: Vec::new(),
-                blobs: Vec::new(),
-                foreign: Vec::new(),
-                subject: None,
-                order: 0,
-            });
-        }
-        position
-    }
-
-    fn fill(&mut self, bundle: &Bundle, position: usize, manifest: &Manifest) {
-        let mut children: Vec<usize> = Vec::new();
-        for child in manifest.children() {
-            // A sparse index lists more than the bundle has.
-            if bundle.extent(&child.digest).is_some() {
-                children.push(self.node(&PlainDescriptor::from(child)));
-            }
-        }
+    fn push(&mut self, bundle: &Bundle, listed: &Listed, rounds: &BTreeMap<Digest, usize>) {
+        // A sparse index lists more than the bundle contains.
+        let children = listed.children.iter();
+        let mut children: Vec<usize> = children
+            .filter_map(|child| self.find(&child.descriptor.digest))
+            .collect();
         let (mut blobs, mut foreign) = (Vec::new(), Vec::new());
-        for blob in manifest.blobs() {
-            if bundle.extent(&blob.digest).is_some() {
-                blobs.push(self.blob(blob));
+        for blob in &listed.blobs {
+            if bundle.size(&blob.digest).is_some() {
+                blobs.push(self.blob(blob.digest, blob.size));
             } else {
                 foreign.push(Foreign {
                     digest: blob.digest,
                     size: blob.size,
-                    media_type: blob.media_type.clone(),
+                    media_type: blob.foreign_type.as_deref().unwrap_or_default().to_owned(),
                 });
             }
         }
@@ -129,83 +113,46 @@ impl Graph {
         children.dedup();
         blobs.sort_unstable();
         blobs.dedup();
-        let node = &mut self.nodes[position];
-        node.subject = manifest.subject().map(|subject| subject.digest);
-        (node.children, node.blobs, node.foreign) = (children, blobs, foreign);
+        self.nodes.push(Node {
+            descriptor: listed.descriptor.clone(),
+            children,
+            blobs,
+            foreign,
+            subject: listed.subject,
+            order: rounds.get(&listed.descriptor.digest).copied().unwrap_or(0),
+        });
     }
 
-    fn blob(&mut self, descriptor: &Descriptor) -> usize {
+    fn blob(&mut self, digest: Digest, size: u64) -> usize {
         let next = self.blobs.len();
-        let position = *self.blob_by_digest.entry(descriptor.digest).or_insert(next);
+        let position = *self.blob_by_digest.entry(digest).or_insert(next);
         if position == next {
-            self.blobs.push(Blob {
-                digest: descriptor.digest,
-                size: descriptor.size,
-            });
+            self.blobs.push(Blob { digest, size });
         }
         position
     }
-
-    /// Children before indexes, subjects before what refers to them. Digests rule out circles: whatever
-    /// names another was made after it.
-    fn put_in_order(&mut self) {
-        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
-        let mut waiting = vec![0_usize; self.nodes.len()];
-        for (position, node) in self.nodes.iter().enumerate() {
-            let subject = node.subject.and_then(|subject| self.find(&subject));
-            for needed in node.children.iter().copied().chain(subject) {
-                after[needed].push(position);
-                waiting[position] += 1;
-            }
-        }
-        let mut ready: Vec<usize> = (0..waiting.len()).filter(|n| waiting[*n] == 0).collect();
-        while let Some(position) = ready.pop() {
-            let order = self.nodes[position].order + 1;
-            for later in std::mem::take(&mut after[position]) {
-                self.nodes[later].order = self.nodes[later].order.max(order);
-                waiting[later] -= 1;
-                if waiting[later] == 0 {
-                    ready.push(later);
-                }
-            }
-        }
-    }
 }
 
-/// Reads a manifest and checks it again. The publisher's index, where platforms were chosen, lies among
-/// the blobs.
-pub(crate) fn read_manifest(
-    bundle: &Bundle,
-    descriptor: &PlainDescriptor,
-) -> Result<Manifest, LoadError> {
-    let damaged = |what: String| LoadError::Bundle {
-        bundle: bundle.name().to_owned(),
-        fault: Fault {
-            entry: descriptor.digest.blob_path(),
-            offset: bundle
-                .extent(&descriptor.digest)
-                .map_or(0, |extent| extent.offset),
-            what,
-        },
-    };
-    match bundle.manifest(&descriptor.digest) {
-        Ok(Some(manifest)) => return Ok(manifest),
-        Ok(None) => {}
-        Err(fault) => {
-            return Err(LoadError::Bundle {
-                bundle: bundle.name().to_owned(),
-                fault,
-            });
+/// The bundle's graph, with those of `roots` that are not among its manifests.
+fn with_roots<'a>(
+    bundle: &'a Bundle,
+    roots: &[&PlainDescriptor],
+) -> Result<Cow<'a, Graph>, LoadError> {
+    let mut graph = Cow::Borrowed(bundle.graph());
+    for root in roots {
+        if !graph.contains(&root.digest) {
+            let manifest = bundle.read_manifest(root).map_err(damaged(bundle))?;
+            graph
+                .to_mut()
+                .insert(Listed::of(&manifest))
+                .map_err(|error| damaged(bundle)(bundle.fault(&root.digest, error.to_string())))?;
         }
     }
-    let reader = bundle
-        .blob(&descriptor.digest)
-        .ok_or_else(|| damaged("it is missing".to_owned()))?;
-    let mut bytes = Vec::new();
-    reader
-        .take(MAX_MANIFEST_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| damaged(error.to_string()))?;
-    Manifest::parse_for(bytes, &Descriptor::from(descriptor))
-        .map_err(|error| damaged(error.to_string()))
+    Ok(graph)
+}
+
+/// A manifest that is not what it was when the bundle was opened.
+pub(crate) fn damaged(bundle: &Bundle) -> impl FnOnce(Fault) -> LoadError + use<> {
+    let bundle = bundle.name().to_owned();
+    move |fault| LoadError::Bundle { bundle, fault }
 }

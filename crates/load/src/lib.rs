@@ -1,12 +1,13 @@
-//! The disconnected shore: what is in a bundle goes into a registry, with every digest unchanged.
+//! The disconnected side: what is in a bundle goes into a registry, with every digest unchanged.
 //!
-//! [`plan`] asks the registry what it has and decides about every blob, manifest and tag; nothing is
+//! [`plan`] asks the registry what it contains and decides about every blob, manifest and tag; nothing is
 //! written. [`execute`] does what the plan says: blobs, then manifests by digest, children first, then
 //! a look at what the registry stored, then all tags together. What it did is a [`Receipt`].
 //!
 //! A damaged bundle changes nothing that a client of the registry can see: blobs without a manifest and
 //! manifests without a tag are not found by name, and the same command goes on from them.
 
+mod context;
 mod error;
 mod execute;
 mod graph;
@@ -16,6 +17,7 @@ mod receipt;
 mod request;
 mod select;
 
+pub use context::Context;
 pub use error::{ForeignLayer, LoadError, PartlyMoved, TagConflict};
 pub use execute::execute;
 pub use loaded::{Loaded, LoadedImage, ReceiptError};

@@ -21,19 +21,17 @@ pub struct Request {
     pub overwrite: bool,
     /// Whether a manifest that is there does not vouch for its blobs: the registry is asked for each.
     pub deep: bool,
-    /// Whether the whole bundle is read and compared with its digests before the first write.
+    /// Whether all of the bundle's file is read and compared with its digests before the first write.
     pub verify_first: bool,
     /// Whether images that are complete are finished though others are not.
     pub keep_going: bool,
     /// Whether the publisher's index is sent where platforms were chosen, with the chosen children
     /// alone.
     pub sparse: bool,
-    /// How many requests are made at once; at least one.
-    pub connections: usize,
 }
 
 impl Request {
-    /// Everything to `destination`, under the names that it has, eight requests at once.
+    /// Everything to `destination`, under the names that it has.
     pub fn new(destination: Destination) -> Self {
         Self {
             destination,
@@ -45,7 +43,6 @@ impl Request {
             verify_first: false,
             keep_going: false,
             sparse: false,
-            connections: 8,
         }
     }
 }

@@ -2,27 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, Placed, Placement, Placements, Record, place_all};
+use sealift_archive::{
+    Bundle, DestinationManifest, Destinations, Record, RecordEntry, all_destinations,
+};
 use sealift_oci::{Digest, Reference};
 
 use crate::error::LoadError;
-use crate::graph::Graph;
+use crate::graph::Loaded;
 use crate::request::Request;
 
 /// Every place that the bundle has content for, the publisher's indexes in place of the chosen ones
 /// where that was asked for.
-pub(crate) fn places(bundle: &Bundle, request: &Request) -> Result<Placements, LoadError> {
+pub(crate) fn places(bundle: &Bundle, request: &Request) -> Result<Destinations, LoadError> {
     let record = bundle.record();
-    let placements = place_all(record, &request.naming, &request.destination)?;
+    let placements = all_destinations(record, &request.naming, &request.destination)?;
     if !request.sparse {
         return Ok(placements);
     }
     let mut missing = Vec::new();
     let placements = placements.filter_map(|mut placement| {
-        if let Placed::Image(n) = placement.of
+        if let RecordEntry::Image(n) = placement.of
             && let Some(original) = &record.images[n].original
         {
-            if bundle.extent(&original.digest).is_none() {
+            if bundle.size(&original.digest).is_none() {
                 missing.push(record.images[n].reference.to_string());
             }
             placement.descriptor = original.clone();
@@ -39,10 +41,10 @@ pub(crate) fn places(bundle: &Bundle, request: &Request) -> Result<Placements, L
 /// Those of `placements` that the request asks for, without collisions.
 pub(crate) fn select(
     record: &Record,
-    graph: &Graph,
-    placements: Placements,
+    graph: &Loaded,
+    placements: Destinations,
     request: &Request,
-) -> Result<Placements, LoadError> {
+) -> Result<Destinations, LoadError> {
     let all = request.only.is_empty() && request.skip.is_empty();
     let placements = if all {
         placements
@@ -58,14 +60,19 @@ pub(crate) fn select(
 }
 
 /// The images and files that the patterns choose.
-fn choose(record: &Record, request: &Request) -> Result<BTreeSet<Placed>, LoadError> {
+fn choose(record: &Record, request: &Request) -> Result<BTreeSet<RecordEntry>, LoadError> {
     let images = record.images.iter().enumerate();
-    let images = images.map(|(n, image)| (Placed::Image(n), names(&image.reference, None)));
+    let images = images.map(|(n, image)| (RecordEntry::Image(n), names(&image.reference, None)));
     let files = record.files.iter().enumerate();
-    let files = files.map(|(n, file)| (Placed::File(n), names(&file.reference, Some(&file.name))));
-    let named: Vec<(Placed, Vec<String>)> = images.chain(files).collect();
-    let matching = |pattern: &String| -> Result<BTreeSet<Placed>, LoadError> {
-        let found: BTreeSet<Placed> = named
+    let files = files.map(|(n, file)| {
+        (
+            RecordEntry::File(n),
+            names(&file.reference, Some(&file.name)),
+        )
+    });
+    let named: Vec<(RecordEntry, Vec<String>)> = images.chain(files).collect();
+    let matching = |pattern: &String| -> Result<BTreeSet<RecordEntry>, LoadError> {
+        let found: BTreeSet<RecordEntry> = named
             .iter()
             .filter(|(_, names)| names.iter().any(|name| matches(pattern, name)))
             .map(|(of, _)| *of)
@@ -77,7 +84,7 @@ fn choose(record: &Record, request: &Request) -> Result<BTreeSet<Placed>, LoadEr
         }
         Ok(found)
     };
-    let mut chosen: BTreeSet<Placed> = BTreeSet::new();
+    let mut chosen: BTreeSet<RecordEntry> = BTreeSet::new();
     if request.only.is_empty() {
         chosen.extend(named.iter().map(|(of, _)| *of));
     }
@@ -109,10 +116,10 @@ fn names(reference: &Reference, file: Option<&str>) -> Vec<String> {
 /// that it was found in.
 fn follow(
     record: &Record,
-    graph: &Graph,
-    placements: &Placements,
-    chosen: &BTreeSet<Placed>,
-) -> BTreeSet<Placed> {
+    graph: &Loaded,
+    placements: &Destinations,
+    chosen: &BTreeSet<RecordEntry>,
+) -> BTreeSet<RecordEntry> {
     let mut by_subject: BTreeMap<(String, Digest), Vec<usize>> = BTreeMap::new();
     for (n, referrer) in record.referrers.iter().enumerate() {
         let subject = (referrer.repository.clone(), referrer.subject);
@@ -133,7 +140,7 @@ fn follow(
             .remove(&(repository.clone(), digest))
             .unwrap_or_default()
         {
-            followed.insert(Placed::Referrer(n));
+            followed.insert(RecordEntry::Referrer(n));
             next.push(record.referrers[n].descriptor.digest);
         }
         for digest in next {
@@ -146,10 +153,10 @@ fn follow(
 }
 
 /// The source repository and digests that referrers of a placement name.
-fn sources(record: &Record, placement: &Placement) -> Vec<(String, Digest)> {
+fn sources(record: &Record, placement: &DestinationManifest) -> Vec<(String, Digest)> {
     let digest = placement.descriptor.digest;
     match placement.of {
-        Placed::Image(n) => {
+        RecordEntry::Image(n) => {
             let image = &record.images[n];
             let original = image.original.as_ref().map(|original| original.digest);
             [Some(digest), Some(image.descriptor.digest), original]
@@ -158,8 +165,8 @@ fn sources(record: &Record, placement: &Placement) -> Vec<(String, Digest)> {
                 .map(|digest| (image.reference.name(), digest))
                 .collect()
         }
-        Placed::File(n) => vec![(record.files[n].reference.name(), digest)],
-        Placed::Referrer(_) => Vec::new(),
+        RecordEntry::File(n) => vec![(record.files[n].reference.name(), digest)],
+        RecordEntry::Referrer(_) => Vec::new(),
     }
 }
 

@@ -1,14 +1,17 @@
-//! What every transfer shares: cancellation, events for whoever watches, readers that hash what
-//! passes, and parallel work whose results keep their order.
+//! What every transfer shares: cancellation, events for observers, readers that hash what passes through
+//! them, and parallel work within one budget.
 
+mod budget;
 mod cancel;
 mod copy;
 mod event;
+pub mod order;
 mod parallel;
 mod verify;
 
+pub use budget::Budget;
 pub use cancel::{Cancel, Cancelled};
 pub use copy::{BUFFER_BYTES, CopyError, copy};
 pub use event::{Event, NoObserver, Observer, Outcome};
-pub use parallel::{JobError, cores, run_parallel};
+pub use parallel::{JobError, cores, run_fail_fast, run_on_threads, run_parallel};
 pub use verify::{HashingReader, Mismatch, VerifyingReader, mismatch_of};

@@ -79,9 +79,7 @@ fn whole(
     digest: &Digest,
     outlet: &mut Outlet,
 ) -> io::Result<()> {
-    let Some(mut reader) = contents.bundle().blob(digest) else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
+    let mut reader = contents.bundle().blob(digest)?;
     let mut held = Vec::new();
     loop {
         let piece = next(&mut reader, BUFFER_BYTES)?;
@@ -107,13 +105,11 @@ fn part(
 ) -> io::Result<()> {
     let bundle = contents.bundle();
     if !checked.contains(digest) {
-        let mut reader = bundle.blob(digest).ok_or(io::ErrorKind::NotFound)?;
+        let mut reader = bundle.blob(digest)?;
         io::copy(&mut reader, &mut io::sink())?;
         checked.add(*digest);
     }
-    let reader = bundle
-        .blob_at(digest, from)
-        .ok_or(io::ErrorKind::NotFound)?;
+    let reader = bundle.store().open(digest, from)?;
     let mut reader = reader.take(length);
     loop {
         let piece = next(&mut reader, BUFFER_BYTES)?;

@@ -1,6 +1,8 @@
+//! What a bundle offers as a registry: repositories with their tags, manifests, blobs and referrers.
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, Fault, PlacementError, place};
+use sealift_archive::{Bundle, DestinationNameError, Fault, destinations};
 use sealift_oci::{Descriptor, Destination, Digest, Manifest, Naming};
 
 /// What a bundle offers as a registry: repositories with their tags, manifests, blobs and referrers.
@@ -24,9 +26,9 @@ pub(crate) struct Repository {
 pub enum ContentsError {
     /// The naming rules do not fit.
     #[error(transparent)]
-    Placement(#[from] PlacementError),
+    Names(#[from] DestinationNameError),
     /// A manifest is not what it was when the bundle was opened.
-    #[error("{bundle} is damaged: {fault}")]
+    #[error("{bundle} is corrupt: {fault}")]
     Bundle {
         /// The bundle's file.
         bundle: String,
@@ -42,19 +44,17 @@ impl Contents {
     /// Where two contents would get one name, or a name is none that registries have.
     pub fn new(bundle: Bundle, naming: &Naming) -> Result<Self, ContentsError> {
         let here: Destination = "localhost".parse().expect("a host name is a destination");
-        let placements = place(bundle.record(), naming, &here)?;
+        let named = destinations(bundle.record(), naming, &here)?;
         let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
-        for placement in placements.iter() {
-            let repository = repositories
-                .entry(placement.repository.clone())
-                .or_default();
-            if let Some(tag) = &placement.tag {
+        for manifest in named.iter() {
+            let repository = repositories.entry(manifest.repository.clone()).or_default();
+            if let Some(tag) = &manifest.tag {
                 repository
                     .tags
-                    .insert(tag.clone(), placement.descriptor.digest);
+                    .insert(tag.clone(), manifest.descriptor.digest);
             }
             repository
-                .fill(&bundle, placement.descriptor.digest)
+                .fill(&bundle, manifest.descriptor.digest)
                 .map_err(|fault| ContentsError::Bundle {
                     bundle: bundle.name().to_owned(),
                     fault,
@@ -84,19 +84,18 @@ impl Contents {
 impl Repository {
     /// Adds a manifest with all that it needs.
     fn fill(&mut self, bundle: &Bundle, root: Digest) -> Result<(), Fault> {
-        let mut open = vec![root];
-        while let Some(digest) = open.pop() {
-            if self.manifests.contains(&digest) {
+        let graph = bundle.graph();
+        for digest in graph.closure([root]) {
+            if !self.manifests.insert(digest) {
                 continue;
             }
-            let Some(manifest) = bundle.manifest(&digest)? else {
+            let Some(node) = graph.get(&digest) else {
                 continue;
             };
-            self.manifests.insert(digest);
-            self.blobs.extend(manifest.blobs().map(|blob| blob.digest));
-            open.extend(manifest.children().iter().map(|child| child.digest));
-            if let Some(subject) = manifest.subject() {
-                let known = self.referrers.entry(subject.digest).or_default();
+            self.blobs.extend(node.blobs.iter().map(|blob| blob.digest));
+            // Only the list of referrers needs annotations, which the graph does not keep.
+            if let (Some(subject), Some(manifest)) = (node.subject, bundle.manifest(&digest)?) {
+                let known = self.referrers.entry(subject).or_default();
                 known.push(described(&manifest));
             }
         }

@@ -1,16 +1,16 @@
 //! A read-only OCI registry straight from the bundle file: a first node's registry, or a small site's.
 //!
-//! [`Contents`] knows what is where, by the same placements that the loader writes by, and answers requests
-//! without a network; [`Server`] moves the bytes. Nothing is unpacked and nothing is written.
+//! [`Contents`] knows what is in which repository, under the names that the loader writes, and responds to
+//! requests without a network; [`Server`] moves the bytes. Nothing is unpacked and nothing is written.
 //!
 //! Content is checked where it leaves: a blob's last piece is held back until the digest of the whole is
 //! known, and the connection is cut if it is wrong. Before the first range of a blob is served, the whole
 //! blob is read once.
 
-mod answer;
 mod blob;
 mod contents;
 mod query;
+mod response;
 mod server;
 
 pub use contents::{Contents, ContentsError};

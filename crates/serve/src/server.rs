@@ -1,3 +1,5 @@
+//! Moves the bytes: connections, limits and the end of serving.
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -13,9 +15,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use sealift_pipeline::{Cancel, Event, Observer};
 use tokio::sync::Semaphore;
 
-use crate::answer::{Answer, Asked, Body};
 use crate::blob::{self, Checked};
 use crate::contents::Contents;
+use crate::response::{ApiRequest, ApiResponse, Body};
 
 /// How many clients are served at once; the next ones wait.
 const MAX_CONNECTIONS: usize = 256;
@@ -46,10 +48,10 @@ pub struct Server {
     listener: TcpListener,
 }
 
-type Answered = Response<BoxBody<Bytes, io::Error>>;
+type HttpResponse = Response<BoxBody<Bytes, io::Error>>;
 
 impl Server {
-    /// Takes `address` (`ADDR:PORT`; port 0 for any that is free); nothing is answered yet.
+    /// Takes `address` (`ADDR:PORT`; port 0 for any that is free); nothing is served yet.
     ///
     /// # Errors
     /// Where the address cannot be taken.
@@ -94,10 +96,10 @@ impl Server {
     async fn accept(self, cancel: &Cancel, observer: &Arc<dyn Observer>) -> Result<(), ServeError> {
         let listener =
             tokio::net::TcpListener::from_std(self.listener).map_err(ServeError::Runtime)?;
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let checked = Arc::new(Checked::default());
         while !cancel.is_cancelled() {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                 return Ok(());
             };
             let Ok(accepted) = tokio::time::timeout(STOP_INTERVAL, listener.accept()).await else {
@@ -111,8 +113,8 @@ impl Server {
             let (contents, checked) = (Arc::clone(&self.contents), Arc::clone(&checked));
             let observer = Arc::clone(observer);
             let service = service_fn(move |request: Request<Incoming>| {
-                let answer = respond(&contents, &checked, &*observer, &request);
-                std::future::ready(Ok::<_, io::Error>(answer))
+                let response = respond(&contents, &checked, &*observer, &request);
+                std::future::ready(Ok::<_, io::Error>(response))
             });
             tokio::spawn(async move {
                 let mut http = http1::Builder::new();
@@ -120,7 +122,7 @@ impl Server {
                     .header_read_timeout(HEAD_TIMEOUT);
                 // How a client's connection ends is the client's matter.
                 let _ = http.serve_connection(TokioIo::new(stream), service).await;
-                drop(place);
+                drop(slot);
             });
         }
         Ok(())
@@ -132,9 +134,9 @@ fn respond(
     checked: &Arc<Checked>,
     observer: &dyn Observer,
     request: &Request<Incoming>,
-) -> Answered {
+) -> HttpResponse {
     let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
-    let answer = contents.answer(&Asked {
+    let response = contents.respond(&ApiRequest {
         method: request.method().as_str(),
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
@@ -145,42 +147,42 @@ fn respond(
         "{} {} {}",
         request.method(),
         request.uri().path(),
-        answer.status
+        response.status
     );
     observer.event(&Event::Note { text: &text });
-    response(contents, checked, answer, request.method() == "HEAD")
+    http_response(contents, checked, response, request.method() == "HEAD")
 }
 
-fn response(
+fn http_response(
     contents: &Arc<Contents>,
     checked: &Arc<Checked>,
-    answer: Answer,
+    response: ApiResponse,
     bodiless: bool,
-) -> Answered {
-    let body = match answer.body {
+) -> HttpResponse {
+    let body = match response.body {
         _ if bodiless => empty(),
         Body::Bytes(bytes) => Full::new(Bytes::from(bytes))
             .map_err(|never| match never {})
             .boxed(),
-        Body::Blob(digest) => blob::body(contents, checked, digest, None, answer.length).boxed(),
+        Body::Blob(digest) => blob::body(contents, checked, digest, None, response.length).boxed(),
         Body::Part(digest, from) => {
-            blob::body(contents, checked, digest, Some(from), answer.length).boxed()
+            blob::body(contents, checked, digest, Some(from), response.length).boxed()
         }
     };
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if answer.status != 304 {
-        headers.insert(CONTENT_LENGTH, answer.length.into());
+    let mut http = Response::new(body);
+    *http.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = http.headers_mut();
+    if response.status != 304 {
+        headers.insert(CONTENT_LENGTH, response.length.into());
     }
-    for (name, value) in answer.headers {
+    for (name, value) in response.headers {
         // A media type from a manifest may hold what no header may.
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    response
+    http
 }
 
 fn empty() -> BoxBody<Bytes, io::Error> {

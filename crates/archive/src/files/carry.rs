@@ -15,7 +15,7 @@ use super::chart::{self, Chart};
 use super::folder::{Folder, open_regular};
 use super::name::{NameFault, check_name};
 use super::{CARRIED_REGISTRY, CARRIED_TYPE, EXECUTABLE, FILE_LAYER};
-use crate::record::{FileEntry, FileKind, PlainDescriptor};
+use crate::contents::{FileEntry, FileKind, PlainDescriptor};
 
 /// How a file is carried, where its own name does not decide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

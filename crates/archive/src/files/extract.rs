@@ -11,8 +11,8 @@ use super::EXECUTABLE;
 use super::name::{NameFault, check_name};
 use super::write::{Watch, file, folder, open_root, publish, temporary};
 use crate::bundle::Bundle;
-use crate::error::Fault;
-use crate::record::{FileEntry, FileKind};
+use crate::contents::{FileEntry, FileKind};
+use crate::fault::Fault;
 
 /// What to write out, and where.
 #[derive(Clone, Debug)]
@@ -306,9 +306,7 @@ impl ExtractPlan {
             path: item.path.clone(),
             source,
         };
-        let Some(mut content) = bundle.blob(&item.digest) else {
-            return Err(failed(io::ErrorKind::NotFound.into()));
-        };
+        let mut content = bundle.blob(&item.digest).map_err(failed)?;
         let watch = Watch {
             digest: &item.digest,
             cancel,

@@ -6,11 +6,20 @@ use std::io::Read;
 use std::sync::Arc;
 
 use sealift_archive::{
-    BlobEntry, Bundle, CarriedFile, CarryOptions, Found, ImageEntry, ImageSource, Layout,
-    PlainDescriptor, PlatformEntry, Record, ReferrerEntry, StreamWriter, carry, verify,
+    BlobEntry, Bundle, CarriedFile, CarryOptions, Contents, Discovery, ImageEntry, ImageSource,
+    Layout, PlainDescriptor, PlainStream, PlatformEntry, Record, ReferrerEntry, carry, verify,
 };
 use sealift_oci::{Algorithm, Descriptor, Digest, Platform, media_type};
-use sealift_pipeline::{Cancel, NoObserver};
+use sealift_pipeline::{Budget, Cancel, NoObserver};
+
+/// What bundles are opened with.
+pub(crate) fn reading() -> sealift_archive::Reading {
+    sealift_archive::Reading {
+        budget: sealift_pipeline::Budget::new(1, 2),
+        scratch: std::env::temp_dir(),
+        cancel: sealift_pipeline::Cancel::new(),
+    }
+}
 
 /// A record with the content of its blobs.
 pub(crate) struct Content {
@@ -55,27 +64,35 @@ impl Content {
 
     /// The whole file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let layout = Layout::new(self.record.clone()).unwrap();
-        let mut writer = StreamWriter::new(Vec::new(), layout);
+        let contents = Contents::new(self.record.clone()).unwrap();
+        let layout = Layout::new(&contents).unwrap();
+        let mut writer = PlainStream::new(Vec::new(), layout);
         while let Some(digest) = writer.next_blob().unwrap() {
             writer
                 .write_blob(&mut self.blobs[&digest].as_slice(), |_| {})
                 .unwrap();
         }
-        writer.finish().unwrap().0
+        writer.finish().unwrap()
     }
 
     pub(crate) fn bundle(&self) -> Bundle {
-        Bundle::from_reader(Arc::new(self.bytes()), "test.tar").unwrap()
+        Bundle::from_reader(Arc::new(self.bytes()), "test.tar", &reading()).unwrap()
     }
 }
 
 /// What is wrong with `bytes` as a bundle, found by opening or by reading all; nothing for a whole one.
 pub(crate) fn faults(bytes: Vec<u8>) -> Vec<String> {
-    match Bundle::from_reader(Arc::new(bytes), "test.tar") {
+    match Bundle::from_reader(Arc::new(bytes), "test.tar", &reading()) {
         Err(error) => vec![error.to_string()],
         Ok(bundle) => {
-            let report = verify(&bundle, 1, &Cancel::new(), &NoObserver).unwrap();
+            let report = verify(
+                &bundle,
+                true,
+                &Budget::new(1, 1),
+                &Cancel::new(),
+                &NoObserver,
+            )
+            .unwrap();
             let problems = report.problems.iter();
             problems.map(|problem| format!("{problem:?}")).collect()
         }
@@ -181,11 +198,11 @@ pub(crate) fn rich() -> Content {
     entry.source = ImageSource::DockerArchive;
     entry.new_digest = true;
     content.record.images.push(entry);
-    for (text, found) in [
-        ("one", Found::Subject),
+    for (text, discovery) in [
+        ("one", Discovery::Subject),
         (
             "two",
-            Found::Tag(format!("{}.sig", whole.digest.referrers_tag())),
+            Discovery::Tag(format!("{}.sig", whole.digest.referrers_tag())),
         ),
     ] {
         let descriptor = content.image(b"{}", &[text.as_bytes()], Some(&whole));
@@ -194,7 +211,7 @@ pub(crate) fn rich() -> Content {
             subject: whole.digest,
             descriptor,
             artifact_type: (text == "one").then(|| "application/x; é=\"\u{1}\"".to_owned()),
-            found,
+            discovery,
         });
     }
     let folder = tempfile::tempdir().unwrap();

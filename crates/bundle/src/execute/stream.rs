@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use sealift_archive::{EntryContent, Journal, StreamWriter};
+use sealift_archive::{Layout, PlainStream, Target};
 use sealift_oci::Digest;
 use sealift_pipeline::{Event, Outcome, mismatch_of};
 
@@ -16,7 +16,6 @@ use crate::error::{BlobFailure, BundleError, FetchError};
 use crate::execute::ordered::Ordered;
 use crate::execute::transfer::{Fetcher, Progress, Stop};
 use crate::execute::{Report, failure};
-use crate::output::OutputFile;
 use crate::plan::{Item, Plan};
 use crate::sources::SourceId;
 
@@ -29,34 +28,29 @@ pub(crate) fn write(
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
     let fetcher = Fetcher::new(plan, *context);
-    let blobs = in_order(plan, &BTreeSet::new());
-    let writer = StreamWriter::new(output, plan.layout().clone());
+    let layout = plan.layout()?;
+    let blobs = in_order(plan, &layout, &BTreeSet::new());
+    let writer = PlainStream::new(output, layout);
     fill(&fetcher, writer, &blobs)?.finish()?;
     Ok(report(&fetcher, &blobs, None, 0))
 }
 
-/// Into a file whose place fills jumps ahead with zeros: from its start to its end, each byte once. What
-/// an interrupted run left is kept as far as it is right.
+/// Into a target whose file system fills jumps ahead with zeros: from its start to its end, each byte once.
+/// What an interrupted run left is kept as far as it is right.
 pub(crate) fn write_file(
     plan: &Plan,
-    output: &OutputFile,
-    journal: Journal,
+    target: Box<dyn Target>,
+    layout: Layout,
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
-    let layout = plan.layout().clone();
-    let (path, cancel) = (&output.path, context.cancel);
-    let writer = StreamWriter::to_file(path, layout, journal, output.force, cancel)?;
+    let writer = PlainStream::resume(target, layout, context.cancel)?;
     context.cancel.check()?;
     let there: BTreeSet<Digest> = writer.written().collect();
     let fetcher = Fetcher::new(plan, *context);
-    let blobs = in_order(plan, &there);
-    let finished = fill(&fetcher, writer, &blobs)?.finish_file()?;
-    Ok(report(
-        &fetcher,
-        &blobs,
-        Some(finished.path),
-        there.len() as u64,
-    ))
+    let blobs = in_order(plan, writer.layout(), &there);
+    let published = fill(&fetcher, writer, &blobs)?.publish()?;
+    let path = Some(published.path);
+    Ok(report(&fetcher, &blobs, path, there.len() as u64))
 }
 
 fn report(
@@ -65,23 +59,23 @@ fn report(
     path: Option<PathBuf>,
     present_blobs: u64,
 ) -> Report {
-    let layout = fetcher.plan.layout();
     Report {
-        identity: layout.identity(),
+        identity: fetcher.plan.contents().identity(),
         path,
-        total_bytes: layout.total_bytes(),
+        total_bytes: fetcher.plan.total_bytes(),
         fetched_blobs: blobs.len() as u64,
         fetched_bytes: fetcher.moved(),
         present_blobs,
+        compact: None,
     }
 }
 
 /// Writes all that `writer` has not; all but the end.
 fn fill<W: Write>(
     fetcher: &Fetcher<'_>,
-    writer: StreamWriter<W>,
+    writer: PlainStream<W>,
     blobs: &Blobs<'_>,
-) -> Result<StreamWriter<W>, BundleError> {
+) -> Result<PlainStream<W>, BundleError> {
     let context = fetcher.context;
     context.observer.event(&Event::Total {
         blobs: blobs.len() as u64,
@@ -95,10 +89,16 @@ fn fill<W: Write>(
         failed: Mutex::default(),
         came_from: Mutex::default(),
     };
-    let threads = context.connections.clamp(1, blobs.len().max(1));
+    let threads = context.budget.connections().clamp(1, blobs.len().max(1));
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| run.fetch());
+        for started in 0..threads {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, || run.fetch());
+            match thread {
+                Ok(_) => {}
+                // Fewer threads only fetch less at once.
+                Err(_) if started > 0 => break,
+                Err(error) => return Err(BundleError::Threads(error)),
+            }
         }
         let written = run.write(writer);
         fetcher.stop.cancel();
@@ -108,17 +108,13 @@ fn fill<W: Write>(
 }
 
 /// The blobs to fetch, without those that are there.
-fn in_order<'a>(plan: &'a Plan, there: &BTreeSet<Digest>) -> Blobs<'a> {
-    let (parts, whole) = (plan.parts(), plan.whole());
-    let entries = plan.layout().entries().iter();
-    let blobs = entries.filter_map(|entry| match entry.content {
-        EntryContent::Blob(digest) => {
-            let item = whole.items.get(&digest)?;
-            let at_hand =
-                item.manifest || whole.made.contains_key(&digest) || parts.spool.has(&digest);
-            (!at_hand && !there.contains(&digest)).then_some((digest, item))
-        }
-        _ => None,
+fn in_order<'a>(plan: &'a Plan, layout: &Layout, there: &BTreeSet<Digest>) -> Blobs<'a> {
+    let (parts, planned) = (plan.parts(), plan.planned());
+    let blobs = layout.blobs().filter_map(|digest| {
+        let item = planned.items.get(&digest)?;
+        let at_hand =
+            item.manifest || planned.made.contains_key(&digest) || parts.spool.has(&digest);
+        (!at_hand && !there.contains(&digest)).then_some((digest, item))
     });
     blobs.collect()
 }
@@ -184,12 +180,12 @@ impl Run<'_> {
     }
 
     /// Writes one blob after the other.
-    fn write<W: Write>(&self, mut writer: StreamWriter<W>) -> Result<StreamWriter<W>, BundleError> {
+    fn write<W: Write>(&self, mut writer: PlainStream<W>) -> Result<PlainStream<W>, BundleError> {
         let plan = self.fetcher.plan;
         let mut number = 0;
         while let Some(digest) = writer.next_blob().map_err(BundleError::Stream)? {
             self.fetcher.context.cancel.check()?;
-            let Some(item) = plan.whole().items.get(&digest) else {
+            let Some(item) = plan.planned().items.get(&digest) else {
                 break;
             };
             let fetched = self.blobs.get(number).is_some_and(|blob| blob.0 == digest);

@@ -64,11 +64,7 @@ impl<'a> Fetcher<'a> {
         Self {
             plan,
             context,
-            sources: Sources::new(
-                context.client,
-                plan.parts().sources.clone(),
-                &plan.parts().locals,
-            ),
+            sources: Sources::new(&context, plan.parts().sources.clone(), &plan.parts().locals),
             stop: Cancel::new(),
             failed_hosts: Mutex::default(),
             moved: AtomicU64::new(0),
@@ -83,8 +79,8 @@ impl<'a> Fetcher<'a> {
     /// Content that needs no blob request: what was read while resolving or made here, and manifests,
     /// which are asked for by digest if a run broke off before it wrote them.
     pub(crate) fn at_hand(&self, digest: &Digest, item: &Item) -> Result<Option<Arc<[u8]>>, Stop> {
-        let (parts, whole) = (self.plan.parts(), self.plan.whole());
-        if let Some(made) = whole.made.get(digest) {
+        let (parts, planned) = (self.plan.parts(), self.plan.planned());
+        if let Some(made) = planned.made.get(digest) {
             return Ok(Some(Arc::from(made.as_bytes())));
         }
         let kept = parts.spool.get(digest);
@@ -94,7 +90,7 @@ impl<'a> Fetcher<'a> {
         if !item.manifest {
             return Ok(None);
         }
-        let record = whole.layout.record();
+        let record = planned.contents.record();
         let described = record
             .manifests
             .binary_search_by_key(digest, |manifest| manifest.digest)
@@ -395,7 +391,7 @@ fn missing(
 ) -> Stop {
     let host = || sources.source(source).host().to_owned();
     match &error {
-        FetchError::Registry(registry) if registry.is_not_found() && item.elsewhere => {
+        FetchError::Registry(registry) if registry.is_not_found() && item.has_urls => {
             Stop::Blob(FetchError::Elsewhere { host: host() })
         }
         // Nothing begins where the next byte should.

@@ -1,22 +1,22 @@
-//! A plan as text, for the journal: all that a later run needs to go on without asking anyone again. The
-//! manifests are not in it: they are the first that is written into the partial file.
+//! A plan as text, for the journal: all that a later run needs to continue without another request. The
+//! manifests are not in it: they are written into the partial file first.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::{Layout, Record};
+use sealift_archive::{Contents, Layout, Record};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancel;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Whole};
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
 use crate::resolve::local::stamp as stamp_of;
 use crate::sources::{Locals, Source, carry_file};
 use crate::spool::Spool;
 
 /// The name and version of the form; a plan of another version is not taken up.
-const FORMAT: &str = "sealift.plan/1";
+const FORMAT: &str = "sealift.plan/2";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,18 +36,18 @@ struct Saved {
 impl Plan {
     /// The plan as text. Equal plans are equal text.
     pub(crate) fn to_text(&self) -> String {
-        let (parts, whole) = (self.parts(), self.whole());
+        let (parts, planned) = (self.parts(), self.planned());
         let saved = Saved {
             format: FORMAT.to_owned(),
             request: parts.request,
-            record: whole.layout.record().clone(),
+            record: planned.contents.record().clone(),
             sources: parts.sources.clone(),
-            items: whole.items.clone(),
-            needs: whole.needs.clone(),
-            made: whole.made.clone(),
-            left_out: whole.left_out.clone(),
-            not_covered: whole.not_covered.clone(),
-            warnings: whole.warnings.clone(),
+            items: planned.items.clone(),
+            needs: planned.needs.clone(),
+            made: planned.made.clone(),
+            left_out: planned.left_out.clone(),
+            not_covered: planned.not_covered.clone(),
+            warnings: planned.warnings.clone(),
         };
         serde_json::to_string(&saved).expect("digests and text are the only keys")
     }
@@ -59,7 +59,8 @@ impl Plan {
         if saved.format != FORMAT {
             return None;
         }
-        let layout = Layout::new(saved.record).ok()?;
+        let contents = Contents::new(saved.record).ok()?;
+        let layout = Layout::new(&contents).ok()?;
         let places = |item: &Item| {
             item.sources
                 .iter()
@@ -71,13 +72,14 @@ impl Plan {
                     .extent(digest)
                     .is_some_and(|extent| extent.size == item.size)
         });
-        let listed = layout.record().manifests.len() + layout.record().blobs.len();
+        let listed = contents.record().manifests.len() + contents.record().blobs.len();
         if !fits || listed != saved.items.len() {
             return None;
         }
         Some(Self::new(PlanParts {
-            whole: Whole {
-                layout,
+            planned: Planned {
+                contents,
+                total_bytes: layout.total_bytes(),
                 items: saved.items,
                 needs: saved.needs,
                 made: saved.made,
@@ -101,7 +103,7 @@ impl Plan {
                 Source::Local { .. } => return None,
                 Source::Carried { path, name } => {
                     let file = carry_file(path, name.as_ref(), &Cancel::new()).ok()?;
-                    let same = self.whole().layout.record().files.contains(&file.entry);
+                    let same = self.contents().record().files.contains(&file.entry);
                     carried.insert(source.clone(), Arc::new(file));
                     if !same {
                         return None;

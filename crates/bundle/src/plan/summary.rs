@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use sealift_archive::{Found, Identity, ImageEntry};
+use sealift_archive::{Discovery, Identity, ImageEntry};
 use sealift_oci::{Digest, Reference};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Whole;
+use crate::plan::Planned;
 
 /// The plan for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,25 +102,25 @@ pub struct PlannedFile {
 }
 
 impl Summary {
-    pub(crate) fn of(whole: &Whole) -> Self {
-        let record = whole.layout.record();
-        let bytes: BTreeMap<&str, u64> = whole
+    pub(crate) fn of(planned: &Planned) -> Self {
+        let record = planned.contents.record();
+        let bytes: BTreeMap<&str, u64> = planned
             .needs
             .iter()
             .map(|need| (need.name.as_str(), need.bytes))
             .collect();
         let bytes_of = |name: &str| bytes.get(name).copied().unwrap_or(0);
-        let content_bytes: u64 = whole.items.values().map(|item| item.size).sum();
-        let needed: u64 = whole.needs.iter().map(|need| need.bytes).sum();
+        let content_bytes: u64 = planned.items.values().map(|item| item.size).sum();
+        let needed: u64 = planned.needs.iter().map(|need| need.bytes).sum();
         let manifests = record.manifests.len() as u64;
         let referrers = record.referrers.iter().map(|referrer| PlannedReferrer {
             repository: referrer.repository.clone(),
             subject: referrer.subject,
             digest: referrer.descriptor.digest,
             artifact_type: referrer.artifact_type.clone(),
-            tag: match &referrer.found {
-                Found::Tag(tag) => Some(tag.clone()),
-                Found::Subject => None,
+            tag: match &referrer.discovery {
+                Discovery::Tag(tag) => Some(tag.clone()),
+                Discovery::Subject => None,
             },
         });
         let files = record.files.iter().map(|file| PlannedFile {
@@ -130,25 +130,29 @@ impl Summary {
             bytes: bytes_of(&file.name),
         });
         Self {
-            identity: whole.layout.identity(),
+            identity: planned.contents.identity(),
             images: record
                 .images
                 .iter()
-                .map(|image| planned(image, whole, &bytes_of))
+                .map(|image| planned_image(image, planned, &bytes_of))
                 .collect(),
             referrers: referrers.collect(),
             files: files.collect(),
             manifests,
-            blobs: whole.items.len() as u64 - manifests,
+            blobs: planned.items.len() as u64 - manifests,
             content_bytes,
             shared_bytes: needed.saturating_sub(content_bytes),
-            total_bytes: whole.layout.total_bytes(),
-            warnings: whole.warnings.clone(),
+            total_bytes: planned.total_bytes,
+            warnings: planned.warnings.clone(),
         }
     }
 }
 
-fn planned(image: &ImageEntry, whole: &Whole, bytes_of: &dyn Fn(&str) -> u64) -> PlannedImage {
+fn planned_image(
+    image: &ImageEntry,
+    planned: &Planned,
+    bytes_of: &dyn Fn(&str) -> u64,
+) -> PlannedImage {
     let name = image.reference.to_string();
     let platforms = image.platforms.iter();
     PlannedImage {
@@ -156,10 +160,10 @@ fn planned(image: &ImageEntry, whole: &Whole, bytes_of: &dyn Fn(&str) -> u64) ->
         platforms: platforms
             .filter_map(|entry| Some(entry.platform.as_ref()?.to_string()))
             .collect(),
-        left_out: whole.left_out.get(&name).cloned().unwrap_or_default(),
+        left_out: planned.left_out.get(&name).cloned().unwrap_or_default(),
         original: image.original.as_ref().map(|original| original.digest),
         new_digest: image.new_digest,
-        no_longer_covered_by: whole.not_covered.get(&name).cloned().unwrap_or_default(),
+        no_longer_covered_by: planned.not_covered.get(&name).cloned().unwrap_or_default(),
         bytes: bytes_of(&name),
         reference: image.reference.clone(),
     }

@@ -4,20 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sealift_archive::{
-    BlobEntry, FileEntry, ImageEntry, Layout, PlainDescriptor, PlatformEntry, Record, ReferrerEntry,
+    BlobEntry, BlobRef, Contents, FileEntry, ImageEntry, Layout, MAX_CONFIG_BYTES, Node,
+    PlainDescriptor, PlatformEntry, Record, ReferrerEntry, Role,
 };
 use sealift_oci::{Digest, PlatformSelector};
 
 use crate::error::{BundleError, ImageFailure, Pointer, ResolveError};
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Whole};
+use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
 use crate::request::Request;
 use crate::resolve::fetch::Known;
+use crate::resolve::limits::{MAX_MANIFESTS, TOO_DEEP, TOO_MANY};
 use crate::resolve::referrers::{Referrers, Subject};
 use crate::resolve::select::{Chosen, names};
 use crate::resolve::{Images, Root, failure};
 use crate::sources::{Locals, SourceId};
 use crate::spool::Spool;
-use crate::tree::{BlobRef, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_MANIFESTS, Role, TOO_DEEP, TOO_MANY};
 
 /// What assembling begins with.
 pub(crate) struct Parts<'a> {
@@ -43,8 +44,13 @@ pub(crate) fn assemble(
         files,
         locals,
     } = parts;
+    let too_deep = match known.graph.check_depth() {
+        Ok(()) => BTreeSet::new(),
+        Err(error) => known.graph.dependents(&error.digest()),
+    };
     let mut builder = Builder {
         known,
+        too_deep,
         foreign_layers: request.foreign_layers,
         record: Record::empty(),
         items: BTreeMap::new(),
@@ -74,7 +80,7 @@ pub(crate) fn assemble(
                 subject: *digest,
                 descriptor: referrer.descriptor.clone(),
                 artifact_type: referrer.artifact_type.clone(),
-                found: referrer.found.clone(),
+                discovery: referrer.discovery.clone(),
             }),
             Err(error) => failures.push(failure(name, error)),
         }
@@ -88,9 +94,9 @@ pub(crate) fn assemble(
     if !failures.is_empty() {
         return Ok(None);
     }
-    let whole = builder.finish(&images, &referrers)?;
+    let planned = builder.finish(&images, &referrers)?;
     Ok(Some(Plan::new(PlanParts {
-        whole,
+        planned,
         request: request.digest(),
         sources: known.sources.list().to_vec(),
         spool,
@@ -100,6 +106,8 @@ pub(crate) fn assemble(
 
 struct Builder<'a, 'b> {
     known: &'a Known<'b>,
+    /// Manifests that lead to an index with too many indexes in each other.
+    too_deep: BTreeSet<Digest>,
     foreign_layers: bool,
     record: Record,
     items: BTreeMap<Digest, Item>,
@@ -109,13 +117,16 @@ struct Builder<'a, 'b> {
 }
 
 impl Builder<'_, '_> {
-    /// Takes in everything that `root` needs, under `name`.
+    /// Adds everything that `root` needs, under `name`.
     fn walk(
         &mut self,
         name: &str,
         source: SourceId,
         root: &PlainDescriptor,
     ) -> Result<(), ResolveError> {
+        if self.too_deep.contains(&root.digest) {
+            return Err(TOO_DEEP);
+        }
         let number = u32::try_from(self.needs.len()).unwrap_or(u32::MAX);
         self.needs.push(Need {
             name: name.to_owned(),
@@ -123,12 +134,9 @@ impl Builder<'_, '_> {
         });
         let mut foreign = BTreeSet::new();
         let mut seen = BTreeSet::from([root.digest]);
-        let mut open = vec![(root.clone(), root.digest, 0)];
-        while let Some((descriptor, parent, depth)) = open.pop() {
+        let mut open = vec![(root.clone(), root.digest)];
+        while let Some((descriptor, parent)) = open.pop() {
             let node = self.node(&descriptor, parent)?;
-            if depth > MAX_DEPTH {
-                return Err(TOO_DEEP);
-            }
             if seen.len() > MAX_MANIFESTS {
                 return Err(TOO_MANY);
             }
@@ -136,7 +144,7 @@ impl Builder<'_, '_> {
             self.manifest(number, source, &descriptor)?;
             for child in children {
                 if seen.insert(child.descriptor.digest) {
-                    open.push((child.descriptor, descriptor.digest, depth + 1));
+                    open.push((child.descriptor, descriptor.digest));
                 }
             }
             for blob in blobs {
@@ -152,13 +160,9 @@ impl Builder<'_, '_> {
     }
 
     /// The manifest that `descriptor` points at, as all who point at it describe it.
-    fn node(
-        &self,
-        descriptor: &PlainDescriptor,
-        parent: Digest,
-    ) -> Result<&crate::tree::Node, ResolveError> {
+    fn node(&self, descriptor: &PlainDescriptor, parent: Digest) -> Result<&Node, ResolveError> {
         let digest = descriptor.digest;
-        match self.known.forest.get(&digest) {
+        match self.known.graph.get(&digest) {
             Some(node) if node.descriptor == *descriptor => Ok(node),
             Some(node) => Err(ResolveError::Described {
                 pointer: Box::new(Pointer {
@@ -196,7 +200,7 @@ impl Builder<'_, '_> {
         let mut item = Item::new(blob.size, false);
         item.config =
             matches!(blob.role, Role::ImageConfig | Role::Config) && blob.size <= MAX_CONFIG_BYTES;
-        item.elsewhere = blob.elsewhere;
+        item.has_urls = blob.has_urls;
         self.item(number, Some(source), blob.digest, item)
     }
 
@@ -222,7 +226,7 @@ impl Builder<'_, '_> {
         }
         there.config |= item.config;
         there.manifest |= item.manifest;
-        there.elsewhere |= item.elsewhere;
+        there.has_urls |= item.has_urls;
         there.sources.extend(source);
         if there.needed_by.last() != Some(&number) {
             there.needed_by.push(number);
@@ -276,7 +280,7 @@ impl Builder<'_, '_> {
         });
     }
 
-    fn finish(self, images: &Images, referrers: &Referrers) -> Result<Whole, BundleError> {
+    fn finish(self, images: &Images, referrers: &Referrers) -> Result<Planned, BundleError> {
         let mut record = self.record;
         record.manifests = self.manifests.into_values().collect();
         record.blobs = self
@@ -289,7 +293,8 @@ impl Builder<'_, '_> {
                 config: item.config,
             })
             .collect();
-        let layout = Layout::new(record)?;
+        let contents = Contents::new(record)?;
+        let total_bytes = Layout::new(&contents)?.total_bytes();
         let spool = self.known.spool;
         let mut made = BTreeMap::new();
         for digest in &self.known.made {
@@ -307,8 +312,9 @@ impl Builder<'_, '_> {
                 names.join(", ")
             )
         }));
-        Ok(Whole {
-            layout,
+        Ok(Planned {
+            contents,
+            total_bytes,
             items: self.items,
             needs: self.needs,
             made,

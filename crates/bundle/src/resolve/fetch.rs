@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::PlainDescriptor;
+use sealift_archive::{Graph, GraphError, Node, PlainDescriptor};
 use sealift_oci::{Descriptor, Digest, Manifest, ManifestError, media_type};
 use sealift_pipeline::{JobError, run_parallel};
 
 use crate::context::Context;
 use crate::error::{Pointer, ResolveError};
+use crate::resolve::limits::TOO_MANY;
 use crate::sources::{SourceId, Sources};
 use crate::spool::Spool;
-use crate::tree::{Forest, Node};
 
 /// How many manifests are read at once: each may have four megabytes, in several forms while it is
 /// checked.
@@ -19,7 +19,7 @@ const READERS: usize = 8;
 
 /// How many threads read manifests.
 pub(crate) fn readers(context: &Context<'_>) -> usize {
-    context.connections.min(READERS)
+    context.budget.connections().min(READERS)
 }
 
 /// A manifest to read.
@@ -36,7 +36,7 @@ pub(crate) struct Known<'a> {
     pub(crate) context: Context<'a>,
     pub(crate) sources: &'a Sources,
     pub(crate) spool: &'a Spool,
-    pub(crate) forest: Forest,
+    pub(crate) graph: Graph,
     /// Indexes that were made here.
     pub(crate) made: BTreeSet<Digest>,
     /// Manifests that could not be had as somebody describes them, and why. Another may describe them
@@ -50,22 +50,25 @@ impl<'a> Known<'a> {
             context,
             sources,
             spool,
-            forest: Forest::new(),
+            graph: Graph::default(),
             made: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }
 
-    /// Takes in a manifest that was read and checked.
-    pub(crate) fn add(&mut self, node: Node) {
-        self.forest.entry(node.descriptor.digest).or_insert(node);
+    /// Adds a manifest that was read and checked.
+    ///
+    /// # Errors
+    /// If all manifests together have too many entries.
+    pub(crate) fn add(&mut self, node: Node) -> Result<(), ResolveError> {
+        self.graph.insert(node).map_err(|_: GraphError| TOO_MANY)
     }
 
     /// Reads all that is wanted and not known yet.
     pub(crate) fn fetch(&mut self, wanted: Vec<Wanted>) {
         let mut once: BTreeMap<PlainDescriptor, Wanted> = BTreeMap::new();
         for one in wanted {
-            let known = self.forest.contains_key(&one.descriptor.digest);
+            let known = self.graph.contains(&one.descriptor.digest);
             if known || self.failed.contains_key(&one.descriptor) {
                 continue;
             }
@@ -81,15 +84,14 @@ impl<'a> Known<'a> {
             fetch_one(sources, spool, wanted)
         });
         for (wanted, result) in items.iter().zip(results) {
-            let error = match result {
-                Ok(node) => {
-                    self.add(node);
-                    continue;
-                }
-                Err(JobError::Failed(error)) => error,
-                Err(JobError::Cancelled(cancelled)) => cancelled.into(),
+            let added = match result {
+                Ok(node) => self.add(node),
+                Err(JobError::Failed(error)) => Err(error),
+                Err(JobError::Cancelled(cancelled)) => Err(cancelled.into()),
             };
-            self.failed.insert(wanted.descriptor.clone(), error);
+            if let Err(error) = added {
+                self.failed.insert(wanted.descriptor.clone(), error);
+            }
         }
     }
 }

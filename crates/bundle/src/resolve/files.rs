@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::{CarriedFile, FileEntry};
+use sealift_archive::{CarriedFile, FileEntry, Node};
 use sealift_pipeline::{JobError, run_parallel};
 
 use crate::context::Context;
@@ -13,7 +13,6 @@ use crate::resolve::failure;
 use crate::resolve::fetch::{Known, Wanted, keep};
 use crate::resolve::local::Opened;
 use crate::sources::{Source, SourceId, carry_file};
-use crate::tree::Node;
 
 /// Reads every file once, in parallel, to make artifacts of them.
 pub(crate) fn read(
@@ -21,17 +20,22 @@ pub(crate) fn read(
     context: &Context<'_>,
     failures: &mut Vec<ImageFailure>,
 ) -> BTreeMap<Source, Arc<CarriedFile>> {
-    let results = run_parallel(context.connections, requests, context.cancel, |request| {
-        let path = request.path.to_str().ok_or(ResolveError::PathNotText)?;
-        let place = Source::Carried {
-            path: path.to_owned(),
-            name: request.name.clone(),
-        };
-        match carry_file(path, request.name.as_ref(), context.cancel) {
-            Ok(file) => Ok((place, Arc::new(file))),
-            Err(error) => Err(ResolveError::Carry(Arc::new(error))),
-        }
-    });
+    let results = run_parallel(
+        context.budget.connections(),
+        requests,
+        context.cancel,
+        |request| {
+            let path = request.path.to_str().ok_or(ResolveError::PathNotText)?;
+            let place = Source::Carried {
+                path: path.to_owned(),
+                name: request.name.clone(),
+            };
+            match carry_file(path, request.name.as_ref(), context.cancel) {
+                Ok(file) => Ok((place, Arc::new(file))),
+                Err(error) => Err(ResolveError::Carry(Arc::new(error))),
+            }
+        },
+    );
     let mut carried = BTreeMap::new();
     for (request, result) in requests.iter().zip(results) {
         let error = match result {
@@ -57,9 +61,10 @@ pub(crate) fn carried(
         let Some(source) = known.sources.id(place) else {
             continue;
         };
-        match keep(known.spool, &file.manifest) {
-            Ok(()) => known.add(Node::of(&file.manifest)),
-            Err(error) => drop(known.failed.insert(file.entry.descriptor.clone(), error)),
+        let kept =
+            keep(known.spool, &file.manifest).and_then(|()| known.add(Node::of(&file.manifest)));
+        if let Err(error) = kept {
+            known.failed.insert(file.entry.descriptor.clone(), error);
         }
         files.push((file.entry.clone(), source));
     }

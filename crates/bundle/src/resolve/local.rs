@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::{ImageEntry, LocalSource, open_source};
+use sealift_archive::{ImageEntry, LocalImages, open_local};
 use sealift_oci::Reference;
 use sealift_pipeline::{JobError, run_parallel};
 
@@ -20,7 +20,7 @@ use crate::sources::Source;
 pub(crate) struct Opened {
     pub(crate) place: Source,
     pub(crate) path: String,
-    pub(crate) images: Arc<dyn LocalSource>,
+    pub(crate) images: Arc<LocalImages>,
     pub(crate) repository: Option<String>,
 }
 
@@ -30,7 +30,12 @@ pub(crate) fn open(
     context: &Context<'_>,
     failures: &mut Vec<ImageFailure>,
 ) -> Vec<Opened> {
-    let results = run_parallel(context.connections, requests, context.cancel, open_one);
+    let results = run_parallel(
+        context.budget.connections(),
+        requests,
+        context.cancel,
+        |request| open_one(request, context),
+    );
     let mut opened = Vec::with_capacity(requests.len());
     for (request, result) in requests.iter().zip(results) {
         let error = match result {
@@ -46,18 +51,18 @@ pub(crate) fn open(
     opened
 }
 
-fn open_one(request: &LocalRequest) -> Result<Opened, ResolveError> {
+fn open_one(request: &LocalRequest, context: &Context<'_>) -> Result<Opened, ResolveError> {
     let path = request.path.to_str().ok_or(ResolveError::PathNotText)?;
     let stamp = stamp(&request.path);
-    let images =
-        open_source(&request.path).map_err(|error| ResolveError::Local(Arc::new(error)))?;
+    let images = open_local(&request.path, &context.reading())
+        .map_err(|error| ResolveError::Local(Arc::new(error)))?;
     Ok(Opened {
         place: Source::Local {
             path: path.to_owned(),
             stamp,
         },
         path: path.to_owned(),
-        images: images.into(),
+        images: Arc::new(images),
         repository: request.repository.clone(),
     })
 }
@@ -78,7 +83,7 @@ pub(crate) fn stamp(path: &Path) -> String {
 }
 
 /// What a bundle's record says of its images, where `images` is a bundle.
-pub(crate) fn recorded(images: &dyn LocalSource) -> BTreeMap<Reference, ImageEntry> {
+pub(crate) fn recorded(images: &LocalImages) -> BTreeMap<Reference, ImageEntry> {
     let record = images.record();
     let entries = record.into_iter().flat_map(|record| &record.images);
     entries

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::{Found, LocalSource, PlainDescriptor};
+use sealift_archive::{Discovery, LocalImages, PlainDescriptor};
 use sealift_oci::Digest;
 use sealift_pipeline::{JobError, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
 use crate::resolve::fetch::{Known, Wanted};
-use crate::resolve::{Images, Root, descend_whole, failure};
+use crate::resolve::limits::MAX_MANIFESTS;
+use crate::resolve::{Images, Root, descend_completely, failure};
 use crate::sources::{SourceId, Sources};
-use crate::tree::MAX_MANIFESTS;
 
 /// How far referrers of referrers are followed: a signature of an attestation of an image.
 const MAX_ROUNDS: usize = 3;
@@ -51,7 +51,7 @@ pub(crate) struct Referrer {
     pub(crate) subject: Subject,
     pub(crate) descriptor: PlainDescriptor,
     pub(crate) artifact_type: Option<String>,
-    pub(crate) found: Found,
+    pub(crate) discovery: Discovery,
 }
 
 /// What was found for all images.
@@ -68,7 +68,7 @@ pub(crate) struct Referrers {
 struct Hit {
     descriptor: PlainDescriptor,
     artifact_type: Option<String>,
-    found: Found,
+    discovery: Discovery,
 }
 
 /// One question to a registry.
@@ -119,15 +119,7 @@ pub(crate) fn find(
 
 /// `root` and every manifest that it reaches.
 fn below(known: &Known<'_>, root: &Digest) -> BTreeSet<Digest> {
-    let (mut reached, mut open) = (BTreeSet::new(), vec![*root]);
-    while let Some(digest) = open.pop() {
-        if let Some(node) = known.forest.get(&digest)
-            && reached.insert(digest)
-        {
-            open.extend(node.children.iter().map(|child| child.descriptor.digest));
-        }
-    }
-    reached
+    known.graph.closure([*root])
 }
 
 struct Search<'a> {
@@ -175,7 +167,7 @@ impl Search<'_> {
             hits.iter()
                 .map(|hit| (hit.descriptor.digest, subject.source))
         });
-        descend_whole(known, roots.collect());
+        descend_completely(known, roots.collect());
         let mut next = Vec::new();
         for (subject, hits) in hits {
             for hit in hits {
@@ -189,7 +181,7 @@ impl Search<'_> {
     fn take(&mut self, known: &Known<'_>, subject: &Subject, hit: Hit) -> Option<Subject> {
         let digest = hit.descriptor.digest;
         let of = format!("{}@{}", subject.repository, subject.digest);
-        let Some(node) = known.forest.get(&digest) else {
+        let Some(node) = known.graph.get(&digest) else {
             let error = known.failed.get(&hit.descriptor)?;
             if error.is_not_found() || matches!(error, ResolveError::NotAManifest { .. }) {
                 self.warn(format!(
@@ -202,7 +194,7 @@ impl Search<'_> {
             }
             return None;
         };
-        if hit.found == Found::Subject && node.subject != Some(subject.digest) {
+        if hit.discovery == Discovery::Subject && node.subject != Some(subject.digest) {
             self.warn(format!(
                 "{} is listed as a referrer of {of}, but it does not say so itself; it is not carried",
                 hit.words()
@@ -215,7 +207,7 @@ impl Search<'_> {
             subject: subject.clone(),
             descriptor: node.descriptor.clone(),
             artifact_type: hit.artifact_type.or_else(|| node.artifact_type.clone()),
-            found: hit.found,
+            discovery: hit.discovery,
         });
         if self.found.carried.len() > MAX_MANIFESTS {
             let error = ResolveError::TooMuch {
@@ -240,7 +232,7 @@ impl Search<'_> {
             .collect();
         let context = known.context;
         let results = run_parallel(
-            context.connections,
+            context.budget.connections(),
             &questions,
             context.cancel,
             |(subject, question)| ask_one(known.sources, subject, *question),
@@ -274,10 +266,10 @@ impl Search<'_> {
 impl Hit {
     /// What it is, for a person.
     fn words(&self) -> String {
-        match (&self.found, &self.artifact_type) {
-            (Found::Tag(tag), _) => tag.clone(),
-            (Found::Subject, Some(kind)) => format!("{kind} {}", self.descriptor.digest),
-            (Found::Subject, None) => format!("referrer {}", self.descriptor.digest),
+        match (&self.discovery, &self.artifact_type) {
+            (Discovery::Tag(tag), _) => tag.clone(),
+            (Discovery::Subject, Some(kind)) => format!("{kind} {}", self.descriptor.digest),
+            (Discovery::Subject, None) => format!("referrer {}", self.descriptor.digest),
         }
     }
 }
@@ -301,7 +293,7 @@ fn ask_one(
             let hits = found.into_iter().map(|descriptor| Hit {
                 descriptor: PlainDescriptor::from(&descriptor),
                 artifact_type: descriptor.artifact_type,
-                found: Found::Subject,
+                discovery: Discovery::Subject,
             });
             Ok(hits.collect())
         }
@@ -312,7 +304,7 @@ fn ask_one(
             let hits = found.into_iter().map(|descriptor| Hit {
                 descriptor: PlainDescriptor::from(&descriptor),
                 artifact_type: None,
-                found: Found::Tag(tag.clone()),
+                discovery: Discovery::Tag(tag.clone()),
             });
             Ok(hits.collect())
         }
@@ -320,7 +312,7 @@ fn ask_one(
 }
 
 /// What a layout's index lists for `subject`, by either convention.
-fn on_disk(local: &dyn LocalSource, subject: &Subject) -> Vec<Hit> {
+fn on_disk(local: &LocalImages, subject: &Subject) -> Vec<Hit> {
     let listed = local.referrers().iter().filter(|referrer| {
         let repository = referrer.repository.as_ref();
         referrer.subject == subject.digest
@@ -329,7 +321,7 @@ fn on_disk(local: &dyn LocalSource, subject: &Subject) -> Vec<Hit> {
     let hits = listed.map(|referrer| Hit {
         descriptor: PlainDescriptor::from(&referrer.descriptor),
         artifact_type: referrer.artifact_type.clone(),
-        found: referrer.found.clone(),
+        discovery: referrer.discovery.clone(),
     });
     hits.collect()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
-use sealift_archive::{ImageEntry, ImageSource, PlainDescriptor};
+use sealift_archive::{BlobRef, ImageEntry, ImageSource, Node, PlainDescriptor};
 use sealift_oci::{Digest, Kind, Manifest, Platform, Reference};
 use sealift_pipeline::{JobError, VerifyingReader, run_parallel};
 
@@ -15,7 +15,6 @@ use crate::resolve::local::{Opened, recorded};
 use crate::resolve::{Root, failure};
 use crate::sources::{Source, SourceId, Sources};
 use crate::spool::Spool;
-use crate::tree::{BlobRef, Node};
 
 /// An image to ask for.
 pub(crate) struct Asked {
@@ -66,7 +65,7 @@ pub(crate) fn asked(
         let Some(source) = sources.id(&one.place) else {
             continue;
         };
-        let recorded = recorded(&*one.images);
+        let recorded = recorded(&one.images);
         for image in one.images.images() {
             match image.reference(one.repository.as_deref(), &one.path) {
                 Ok(reference) => asked.push(Asked {
@@ -101,7 +100,7 @@ pub(crate) fn read(
     for (asked, result) in asked.iter().zip(results) {
         let error = match result {
             Ok((node, platform)) => {
-                roots.push(Root {
+                let root = Root {
                     reference: asked.reference.clone(),
                     source: asked.source,
                     kind: asked.kind,
@@ -109,9 +108,14 @@ pub(crate) fn read(
                     platform,
                     new_digest: asked.new_digest,
                     recorded: asked.recorded.clone(),
-                });
-                known.add(node);
-                continue;
+                };
+                match known.add(node) {
+                    Ok(()) => {
+                        roots.push(root);
+                        continue;
+                    }
+                    Err(error) => error,
+                }
             }
             Err(JobError::Failed(error)) => error,
             Err(JobError::Cancelled(cancelled)) => cancelled.into(),
@@ -133,7 +137,7 @@ fn read_one(
     keep(spool, &manifest)?;
     let node = Node::of(&manifest);
     let config = (node.kind == Kind::Image)
-        .then(|| node.image_config().copied())
+        .then(|| node.image_config().cloned())
         .flatten();
     let platform = match config {
         Some(config) => platform_of(&read_config(sources, spool, asked.source, &config)?),

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::{PlainDescriptor, PlatformEntry};
+use sealift_archive::{Child, MAX_INDEX_DEPTH, Node, PlainDescriptor, PlatformEntry};
 use sealift_oci::{Descriptor, Digest, Kind, Manifest, Platform, PlatformSelector, media_type};
 use serde::Serialize;
 
 use crate::error::{Pointer, ResolveError};
 use crate::resolve::Root;
 use crate::resolve::fetch::{Known, keep};
+use crate::resolve::limits::{MAX_MANIFESTS, TOO_DEEP, TOO_MANY};
 use crate::sources::SourceId;
-use crate::tree::{Child, MAX_DEPTH, MAX_MANIFESTS, Node, TOO_DEEP, TOO_MANY};
 
 /// What happens to one child of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub(crate) fn choose(
     root: &Root,
     selectors: &[PlatformSelector],
 ) -> Result<Chosen, ResolveError> {
-    let chosen = match known.forest.get(&root.descriptor.digest) {
+    let chosen = match known.graph.get(&root.descriptor.digest) {
         Some(node) if node.kind == Kind::Index => {
             let mut choice = Choice {
                 known,
@@ -184,12 +184,12 @@ impl Choice<'_, '_> {
         index: &PlainDescriptor,
         depth: usize,
     ) -> Result<Option<Chosen>, ResolveError> {
-        let children = match self.known.forest.get(&index.digest) {
+        let children = match self.known.graph.get(&index.digest) {
             Some(node) => node.children.clone(),
             None => return Err(missing(self.known, index)),
         };
         self.seen += children.len();
-        if depth > MAX_DEPTH {
+        if depth > MAX_INDEX_DEPTH {
             return Err(TOO_DEEP);
         }
         if self.seen > MAX_MANIFESTS {
@@ -338,7 +338,7 @@ fn new_index(
     let node = Node::of(&made);
     let descriptor = node.descriptor.clone();
     known.made.insert(descriptor.digest);
-    known.add(node);
+    known.add(node)?;
     Ok(descriptor)
 }
 
@@ -353,7 +353,7 @@ fn there(known: &Known<'_>, root: &PlainDescriptor) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut open = vec![root.digest];
     while let Some(digest) = open.pop() {
-        let Some(node) = known.forest.get(&digest).filter(|_| seen.insert(digest)) else {
+        let Some(node) = known.graph.get(&digest).filter(|_| seen.insert(digest)) else {
             continue;
         };
         for child in &node.children {

@@ -2,7 +2,7 @@ use sealift_bundle::BundleError;
 use sealift_oci::Digest;
 use sealift_testkit::{Fault, Image, ImageMaker, Layer, Registry, Route, When};
 
-use crate::support::{Shore, assert_has, image, plain, three, words};
+use crate::support::{Connected, assert_has, image, plain, three, words};
 
 fn largest(image: &Image) -> (Digest, u64) {
     let sizes = image
@@ -25,11 +25,11 @@ fn a_connection_that_breaks_goes_on_where_it_stopped() {
         let when = When::new("GET", Route::Blob).reference(layer);
         registry.script(when, Fault::CutResponse(cut));
     }
-    let shore = Shore::new();
-    let report = shore
+    let side = Connected::new();
+    let report = side
         .build(&plain(&[registry.reference("a", "v1")]))
         .unwrap();
-    assert_has(&shore.open(), &image);
+    assert_has(&side.open(), &image);
     assert_eq!(registry.outstanding_faults(), 0);
     assert_eq!(registry.traffic().bytes_downloaded()[&layer], size);
     let content: u64 = image.blobs.values().map(|bytes| bytes.len() as u64).sum();
@@ -49,15 +49,15 @@ fn a_registry_without_ranges_is_read_again_from_the_front() {
     let (layer, size) = largest(&images[0]);
     let when = When::new("GET", Route::Blob).reference(layer).times(2);
     registry.script(when, Fault::CutResponse(size / 2));
-    let shore = Shore::new();
-    shore.build(&plain(&names)).unwrap();
-    assert_has(&shore.open(), &images[0]);
+    let side = Connected::new();
+    side.build(&plain(&names)).unwrap();
+    assert_has(&side.open(), &images[0]);
     let streamed = {
         let when = When::new("GET", Route::Blob).reference(layer).times(2);
         registry.script(when, Fault::CutResponse(size / 2));
-        Shore::new().stream(&plain(&names)).unwrap()
+        Connected::new().stream(&plain(&names)).unwrap()
     };
-    assert!(streamed == shore.bytes());
+    assert!(streamed == side.bytes());
     assert_eq!(registry.outstanding_faults(), 0);
 }
 
@@ -72,19 +72,19 @@ fn a_blob_with_other_bytes_fails_what_needs_it_and_the_rest_is_kept() {
         .unwrap();
     let when = When::new("GET", Route::Blob).reference(own).always();
     registry.script(when, Fault::FlipByte(7));
-    let shore = Shore::new();
-    let error = shore.build(&plain(&names)).unwrap_err();
+    let side = Connected::new();
+    let error = side.build(&plain(&names)).unwrap_err();
     assert!(!error.hints().is_empty());
     let words = error.to_string();
     for part in [own.to_string(), names[1].clone(), registry.host()] {
         assert!(words.contains(&part), "{words}");
     }
     assert!(!words.contains(&names[0]), "{words}");
-    assert!(!shore.path().exists());
+    assert!(!side.path().exists());
     registry.clear_script();
     registry.clear_traffic();
-    shore.build(&plain(&names)).unwrap();
-    shore.open();
+    side.build(&plain(&names)).unwrap();
+    side.open();
     let traffic = registry.traffic();
     assert_eq!(
         traffic.0.len(),
@@ -105,8 +105,8 @@ fn a_blob_of_another_size_fails_what_needs_it() {
         let (base, _) = largest(&images[0]);
         let when = When::new("GET", Route::Blob).reference(base).always();
         registry.script(when, Fault::Body(vec![7; size]));
-        let shore = Shore::new();
-        let words = words(shore.build(&plain(&names)));
+        let side = Connected::new();
+        let words = words(side.build(&plain(&names)));
         assert!(
             words.contains(word) && words.contains(&base.to_string()),
             "{words}"
@@ -130,9 +130,9 @@ fn wrong_bytes_from_one_registry_are_replaced_by_right_ones_from_another() {
             When::new("GET", Route::Blob).reference(base),
             Fault::FlipByte(size / 2),
         );
-        let shore = Shore::new();
-        shore.build(&plain(&names)).unwrap();
-        assert_has(&shore.open(), &image);
+        let side = Connected::new();
+        side.build(&plain(&names)).unwrap();
+        assert_has(&side.open(), &image);
         registry.clear_script();
     }
 }
@@ -144,12 +144,12 @@ fn a_stream_with_wrong_bytes_in_it_does_not_end_as_a_bundle() {
     let (base, size) = largest(&images[0]);
     let when = When::new("GET", Route::Blob).reference(base).always();
     registry.script(when, Fault::FlipByte(size - 1));
-    let shore = Shore::new();
-    let plan = shore.plan(&plain(&names)).unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&plain(&names)).unwrap();
     let mut bytes = Vec::new();
-    let result = shore.with(|context| {
-        let target = sealift_bundle::Target::Stream(&mut bytes);
-        sealift_bundle::execute(&plan, target, context)
+    let result = side.with(|context| {
+        let output = sealift_bundle::Output::Stream(&mut bytes);
+        sealift_bundle::execute(&plan, output, context)
     });
     let words = words(result);
     assert!(
@@ -170,8 +170,8 @@ fn all_blobs_that_cannot_be_had_are_listed() {
     for digest in &gone {
         registry.forget_blob(digest);
     }
-    let shore = Shore::new();
-    let error = shore.build(&plain(&names)).unwrap_err();
+    let side = Connected::new();
+    let error = side.build(&plain(&names)).unwrap_err();
     let BundleError::Unfetched(failures) = &error else {
         panic!("{error}");
     };
@@ -196,9 +196,9 @@ fn busy_answers_are_asked_again() {
         When::new("GET", Route::Blob).skip(3).times(2),
         Fault::Refuse,
     );
-    let shore = Shore::new();
-    shore.build(&plain(&names)).unwrap();
-    assert_has(&shore.open(), &images[1]);
+    let side = Connected::new();
+    side.build(&plain(&names)).unwrap();
+    assert_has(&side.open(), &images[1]);
     assert_eq!(registry.outstanding_faults(), 0);
 }
 
@@ -206,11 +206,11 @@ fn busy_answers_are_asked_again() {
 fn a_host_that_fails_is_not_asked_for_every_blob() {
     let registry = Registry::start();
     let (_, names) = three(&registry);
-    let shore = Shore::with_connections(1);
-    let plan = shore.plan(&plain(&names)).unwrap();
+    let side = Connected::with_connections(1);
+    let plan = side.plan(&plain(&names)).unwrap();
     registry.clear_traffic();
     registry.script(When::new("GET", Route::Blob).always(), Fault::Refuse);
-    let error = shore.write(&plan).unwrap_err();
+    let error = side.write(&plan).unwrap_err();
     let BundleError::Unfetched(failures) = &error else {
         panic!("{error}");
     };
@@ -220,6 +220,6 @@ fn a_host_that_fails_is_not_asked_for_every_blob() {
     assert!(traffic.0.iter().all(|asked| asked.reference == *first));
     assert!(traffic.0.len() <= 4, "one blob, with its retries");
     registry.clear_script();
-    shore.build(&plain(&names)).unwrap();
-    shore.open();
+    side.build(&plain(&names)).unwrap();
+    side.open();
 }

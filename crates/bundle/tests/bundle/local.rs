@@ -6,7 +6,7 @@ use sealift_bundle::{BundleError, FileRequest, LocalRequest, Request, resume};
 use sealift_oci::{Descriptor, Digest, annotation, media_type};
 use sealift_testkit::{Image, ImageMaker, Layer, Registry, Route, cosign};
 
-use crate::support::{Shore, assert_has, image, plain, read, request, three, words};
+use crate::support::{Connected, assert_has, image, plain, read, request, three, words};
 
 /// Writes a layout folder with these images, each under its name.
 fn layout(folder: &Path, images: &[(&str, &Image)]) {
@@ -87,12 +87,12 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
 
 #[test]
 fn a_layout_folder_is_carried_as_it_is() {
-    let shore = Shore::new();
+    let side = Connected::new();
     let image = image("a");
-    let folder = shore.folder.path().join("layout");
+    let folder = side.folder.path().join("layout");
     layout(&folder, &[("r.example/a:v1", &image)]);
-    shore.build(&local(folder)).unwrap();
-    let bundle = shore.open();
+    side.build(&local(folder)).unwrap();
+    let bundle = side.open();
     assert_has(&bundle, &image);
     let entry = &bundle.record().images[0];
     assert_eq!(entry.reference.to_string(), "r.example/a:v1");
@@ -102,54 +102,51 @@ fn a_layout_folder_is_carried_as_it_is() {
 
 #[test]
 fn a_tag_alone_needs_a_repository() {
-    let shore = Shore::new();
-    let folder = shore.folder.path().join("layout");
+    let side = Connected::new();
+    let folder = side.folder.path().join("layout");
     layout(&folder, &[("v1", &image("a"))]);
-    let words = words(shore.build(&local(folder.clone())));
+    let words = words(side.build(&local(folder.clone())));
     assert!(words.contains("has no repository"), "{words}");
     let mut request = local(folder.clone());
     request.local = vec![LocalRequest {
         path: folder,
         repository: Some("r.example/given".to_owned()),
     }];
-    shore.build(&request).unwrap();
-    let bundle = shore.open();
+    side.build(&request).unwrap();
+    let bundle = side.open();
     let reference = bundle.record().images[0].reference.to_string();
     assert_eq!(reference, "r.example/given:v1");
 }
 
 #[test]
 fn a_docker_save_archive_gets_a_manifest_and_the_plan_says_so() {
-    let shore = Shore::new();
-    let path = shore.folder.path().join("saved.tar");
+    let side = Connected::new();
+    let path = side.folder.path().join("saved.tar");
     let diff = saved(&path);
-    let plan = shore.plan(&local(path.clone())).unwrap();
+    let plan = side.plan(&local(path.clone())).unwrap();
     assert!(plan.summary().images[0].new_digest);
     assert_eq!(plan.summary().images[0].platforms, ["linux/amd64"]);
-    shore.write(&plan).unwrap();
-    let bundle = shore.open();
+    side.write(&plan).unwrap();
+    let bundle = side.open();
     let entry = &bundle.record().images[0];
     assert!(entry.new_digest && entry.source == ImageSource::DockerArchive);
-    assert!(
-        bundle.extent(&diff).is_some(),
-        "the layer is as it was saved"
-    );
-    let again = Shore::new();
+    assert!(bundle.size(&diff).is_some(), "the layer is as it was saved");
+    let again = Connected::new();
     again.build(&local(path)).unwrap();
-    assert!(again.bytes() == shore.bytes());
+    assert!(again.bytes() == side.bytes());
 }
 
 #[test]
 fn what_is_on_disk_is_not_asked_of_the_registry() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
-    let shore = Shore::new();
-    let folder = shore.folder.path().join("layout");
+    let side = Connected::new();
+    let folder = side.folder.path().join("layout");
     layout(&folder, &[("r.example/a:v1", &images[0])]);
     let mut request = plain(&names);
     request.local = vec![folder.into()];
-    shore.build(&request).unwrap();
-    let bundle = shore.open();
+    side.build(&request).unwrap();
+    let bundle = side.open();
     assert_eq!(bundle.record().images.len(), 4);
     let traffic = registry.traffic();
     let asked = traffic.of("GET", Route::Blob);
@@ -168,7 +165,7 @@ fn a_bundle_is_a_source_with_its_referrers_and_files() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
     cosign(&images[0].root, "sig").put_into(&registry, "one/a", None);
-    let first = Shore::new();
+    let first = Connected::new();
     let chart = first.folder.path().join("notes.txt");
     fs::write(&chart, b"carry me").unwrap();
     let mut request = request(&names);
@@ -178,7 +175,7 @@ fn a_bundle_is_a_source_with_its_referrers_and_files() {
         name: None,
     }];
     first.build(&request).unwrap();
-    let second = Shore::new();
+    let second = Connected::new();
     second.build(&local(first.path())).unwrap();
     let (one, two) = (first.open(), second.open());
     let (one, two) = (one.record(), two.record());
@@ -196,25 +193,25 @@ fn a_bundle_is_a_source_with_its_referrers_and_files() {
 
 #[test]
 fn platforms_are_chosen_from_a_layout_that_was_saved_without_the_others() {
-    let shore = Shore::new();
+    let side = Connected::new();
     let image = ImageMaker::new("a")
         .layer(Layer::gzip("a", 500))
         .attested()
         .make();
-    let folder = shore.folder.path().join("layout");
+    let folder = side.folder.path().join("layout");
     layout(&folder, &[("r.example/a:v1", &image)]);
     let children = image.children();
     for gone in [&children[0], &children[2]] {
         fs::remove_file(folder.join(gone.digest.blob_path())).unwrap();
     }
-    let words = words(shore.plan(&local(folder.clone())));
+    let words = words(side.plan(&local(folder.clone())));
     assert!(words.contains(&children[0].digest.to_string()), "{words}");
     let mut chosen = local(folder.clone());
     chosen.platforms = vec!["linux/arm64".parse().unwrap()];
-    shore.build(&chosen).unwrap();
-    shore.open();
+    side.build(&chosen).unwrap();
+    side.open();
     fs::remove_file(folder.join(children[3].digest.blob_path())).unwrap();
-    let plan = Shore::new().plan(&chosen).unwrap();
+    let plan = Connected::new().plan(&chosen).unwrap();
     let left_out = &plan.summary().images[0].left_out;
     assert!(
         left_out
@@ -226,15 +223,15 @@ fn platforms_are_chosen_from_a_layout_that_was_saved_without_the_others() {
 #[test]
 fn what_cannot_be_opened_is_listed_with_the_rest() {
     let registry = Registry::start();
-    let shore = Shore::new();
+    let side = Connected::new();
     let missing = registry.reference("no/such", "v1");
     let mut request = plain(std::slice::from_ref(&missing));
-    request.local = vec![shore.folder.path().join("no-layout").into()];
+    request.local = vec![side.folder.path().join("no-layout").into()];
     request.files = vec![FileRequest {
-        path: shore.folder.path().join("no-file"),
+        path: side.folder.path().join("no-file"),
         name: None,
     }];
-    let words = words(shore.plan(&request));
+    let words = words(side.plan(&request));
     for part in [
         missing.as_str(),
         "no-layout",
@@ -247,11 +244,11 @@ fn what_cannot_be_opened_is_listed_with_the_rest() {
 
 #[test]
 fn files_folders_and_their_names_ride_along() {
-    let shore = Shore::new();
-    let folder = shore.folder.path().join("manifests");
+    let side = Connected::new();
+    let folder = side.folder.path().join("manifests");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("a.yaml"), b"a: 1\n").unwrap();
-    let file = shore.folder.path().join("run.sh");
+    let file = side.folder.path().join("run.sh");
     fs::write(&file, b"#!/bin/sh\n").unwrap();
     let request = Request {
         files: vec![
@@ -266,8 +263,8 @@ fn files_folders_and_their_names_ride_along() {
         ],
         ..Request::default()
     };
-    shore.build(&request).unwrap();
-    let bundle = shore.open();
+    side.build(&request).unwrap();
+    let bundle = side.open();
     let files = &bundle.record().files;
     let kinds: Vec<(&str, FileKind)> = files
         .iter()
@@ -288,10 +285,10 @@ fn files_folders_and_their_names_ride_along() {
 
 #[test]
 fn two_files_of_one_name_are_refused() {
-    let shore = Shore::new();
+    let side = Connected::new();
     let mut files = Vec::new();
     for folder in ["x", "y"] {
-        let path = shore.folder.path().join(folder);
+        let path = side.folder.path().join(folder);
         fs::create_dir(&path).unwrap();
         fs::write(path.join("same"), folder).unwrap();
         files.push(FileRequest {
@@ -303,14 +300,14 @@ fn two_files_of_one_name_are_refused() {
         files,
         ..Request::default()
     };
-    let words = words(shore.build(&request));
+    let words = words(side.build(&request));
     assert!(words.contains("same: another file is carried"), "{words}");
 }
 
 #[test]
 fn a_file_that_changes_between_plan_and_writing_is_not_carried() {
-    let shore = Shore::new();
-    let path = shore.folder.path().join("file");
+    let side = Connected::new();
+    let path = side.folder.path().join("file");
     fs::write(&path, b"before").unwrap();
     let request = Request {
         files: vec![FileRequest {
@@ -319,38 +316,38 @@ fn a_file_that_changes_between_plan_and_writing_is_not_carried() {
         }],
         ..Request::default()
     };
-    let plan = shore.plan(&request).unwrap();
+    let plan = side.plan(&request).unwrap();
     fs::write(&path, b"after!").unwrap();
-    let result = shore.write(&plan);
+    let result = side.write(&plan);
     assert!(
         matches!(result, Err(BundleError::Unfetched(_))),
         "{result:?}"
     );
-    assert!(!shore.path().exists());
+    assert!(!side.path().exists());
     assert!(
-        resume(&request, &shore.output()).is_none(),
+        resume(&request, &side.output()).is_none(),
         "a new plan is needed"
     );
-    shore.build(&request).unwrap();
-    let bundle = shore.open();
+    side.build(&request).unwrap();
+    let bundle = side.open();
     assert_eq!(read(&bundle, &Digest::sha256(b"after!")), b"after!");
 }
 
 #[test]
 fn a_layout_that_changes_after_an_interruption_is_planned_anew() {
-    let mut shore = Shore::new();
-    let folder = shore.folder.path().join("layout");
+    let mut side = Connected::new();
+    let folder = side.folder.path().join("layout");
     layout(&folder, &[("r.example/a:v1", &image("before"))]);
     let request = local(folder.clone());
-    shore.stopped_after(1);
-    assert!(shore.build(&request).is_err());
-    shore.not_stopped();
-    assert!(resume(&request, &shore.output()).is_some());
+    side.stopped_after(1);
+    assert!(side.build(&request).is_err());
+    side.not_stopped();
+    assert!(resume(&request, &side.output()).is_some());
     let after = image("after, with a longer name");
     layout(
         &folder,
         &[("r.example/a:v1", &after), ("r.example/b:v1", &image("b"))],
     );
-    shore.build(&request).unwrap();
-    assert_has(&shore.open(), &after);
+    side.build(&request).unwrap();
+    assert_has(&side.open(), &after);
 }

@@ -1,4 +1,4 @@
-//! What the connected shore promises, against a registry in this process.
+//! What the connected side promises, against a registry in this process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod faults;

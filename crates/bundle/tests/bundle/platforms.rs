@@ -2,7 +2,7 @@ use sealift_bundle::{Request, Summary};
 use sealift_oci::{Descriptor, Kind};
 use sealift_testkit::{Format, Image, ImageMaker, Layer, Registry, Route, nested};
 
-use crate::support::{Shore, assert_has, plain, words};
+use crate::support::{Connected, assert_has, plain, words};
 
 const MANY: [&str; 5] = [
     "linux/amd64",
@@ -27,8 +27,8 @@ fn chosen(registry: &Registry, name: &str, platforms: &[&str]) -> Request {
     request
 }
 
-fn summary(shore: &Shore, request: &Request) -> Summary {
-    shore.plan(request).unwrap().summary().clone()
+fn summary(side: &Connected, request: &Request) -> Summary {
+    side.plan(request).unwrap().summary().clone()
 }
 
 #[test]
@@ -36,9 +36,9 @@ fn an_index_is_carried_as_it_is_where_nothing_is_chosen() {
     let registry = Registry::start();
     let image = many();
     image.put_into(&registry, "a", Some("v1"));
-    let shore = Shore::new();
-    shore.build(&chosen(&registry, "a", &[])).unwrap();
-    let bundle = shore.open();
+    let side = Connected::new();
+    side.build(&chosen(&registry, "a", &[])).unwrap();
+    let bundle = side.open();
     assert_has(&bundle, &image);
     let entry = &bundle.record().images[0];
     assert_eq!(entry.descriptor.digest, image.digest());
@@ -55,11 +55,10 @@ fn chosen_platforms_make_a_new_index_with_their_attestations() {
     let registry = Registry::start();
     let image = many();
     image.put_into(&registry, "a", Some("v1"));
-    let shore = Shore::new();
-    shore
-        .build(&chosen(&registry, "a", &["linux/arm/v7"]))
+    let side = Connected::new();
+    side.build(&chosen(&registry, "a", &["linux/arm/v7"]))
         .unwrap();
-    let bundle = shore.open();
+    let bundle = side.open();
     let entry = &bundle.record().images[0];
     assert_ne!(entry.descriptor.digest, image.digest());
     assert_eq!(entry.original.as_ref().unwrap().digest, image.digest());
@@ -89,7 +88,7 @@ fn the_same_choice_gives_the_same_index() {
         "a",
         &["linux/amd64", "linux/arm/v7", "linux/arm/v6"],
     );
-    let digests = [one, other].map(|request| summary(&Shore::new(), &request).images[0].digest);
+    let digests = [one, other].map(|request| summary(&Connected::new(), &request).images[0].digest);
     assert_eq!(digests[0], digests[1]);
 }
 
@@ -103,7 +102,7 @@ fn a_choice_of_everything_is_the_publishers_own_index() {
         "a",
         &["linux/amd64", "linux/arm", "windows/amd64"],
     );
-    let summary = summary(&Shore::new(), &all);
+    let summary = summary(&Connected::new(), &all);
     assert_eq!(summary.images[0].digest, image.digest());
     assert_eq!(summary.images[0].original, None);
 }
@@ -113,7 +112,7 @@ fn windows_builds_are_chosen_by_their_version() {
     let registry = Registry::start();
     many().put_into(&registry, "a", Some("v1"));
     let one = chosen(&registry, "a", &["windows/amd64:10.0.17763"]);
-    let summary = summary(&Shore::new(), &one);
+    let summary = summary(&Connected::new(), &one);
     assert_eq!(
         summary.images[0].platforms,
         ["windows/amd64:10.0.17763.5329"]
@@ -130,8 +129,8 @@ fn windows_builds_are_chosen_by_their_version() {
 fn what_is_left_out_is_in_the_plan_with_its_reason() {
     let registry = Registry::start();
     many().put_into(&registry, "a", Some("v1"));
-    let shore = Shore::new();
-    let plan = shore
+    let side = Connected::new();
+    let plan = side
         .plan(&chosen(&registry, "a", &["linux/amd64"]))
         .unwrap();
     let json = serde_json::to_value(&plan).unwrap();
@@ -151,14 +150,14 @@ fn one_missing_platform_is_a_warning_and_none_is_an_error() {
     let registry = Registry::start();
     many().put_into(&registry, "a", Some("v1"));
     let some = chosen(&registry, "a", &["linux/amd64", "linux/s390x"]);
-    let summary = summary(&Shore::new(), &some);
+    let summary = summary(&Connected::new(), &some);
     assert!(
         summary.warnings[0].contains("linux/s390x"),
         "{:?}",
         summary.warnings
     );
     let none = chosen(&registry, "a", &["linux/s390x", "linux/arm64"]);
-    let words = words(Shore::new().plan(&none));
+    let words = words(Connected::new().plan(&none));
     for part in [
         "linux/s390x, linux/arm64",
         "linux/arm/v7",
@@ -174,7 +173,7 @@ fn an_index_of_one_stays_an_index() {
     let registry = Registry::start();
     let image = ImageMaker::new("one").platforms(&["linux/arm64"]).make();
     image.put_into(&registry, "a", Some("v1"));
-    let summary = summary(&Shore::new(), &chosen(&registry, "a", &["linux/arm64"]));
+    let summary = summary(&Connected::new(), &chosen(&registry, "a", &["linux/arm64"]));
     assert_eq!(summary.images[0].digest, image.digest());
 }
 
@@ -187,11 +186,11 @@ fn a_single_image_for_another_platform_is_an_error() {
         .make();
     image.put_into(&registry, "a", Some("v1"));
     let right = chosen(&registry, "a", &["linux/arm64", "linux/amd64"]);
-    let summary = summary(&Shore::new(), &right);
+    let summary = summary(&Connected::new(), &right);
     assert_eq!(summary.images[0].digest, image.digest());
     assert!(summary.warnings[0].contains("linux/arm64"));
     let wrong = chosen(&registry, "a", &["linux/arm64"]);
-    let words = words(Shore::new().plan(&wrong));
+    let words = words(Connected::new().plan(&wrong));
     assert!(words.contains("it is there for linux/amd64"), "{words}");
 }
 
@@ -206,14 +205,13 @@ fn indexes_in_indexes_are_chosen_from() {
     });
     let outer = nested(Format::Oci, &inner);
     outer.put_into(&registry, "a", Some("v1"));
-    let whole = Shore::new();
+    let whole = Connected::new();
     whole.build(&chosen(&registry, "a", &[])).unwrap();
     assert_has(&whole.open(), &outer);
-    let shore = Shore::new();
-    shore
-        .build(&chosen(&registry, "a", &["linux/arm64"]))
+    let side = Connected::new();
+    side.build(&chosen(&registry, "a", &["linux/arm64"]))
         .unwrap();
-    let bundle = shore.open();
+    let bundle = side.open();
     let record = bundle.record();
     assert_eq!(record.images[0].platforms.len(), 2);
     assert_eq!(record.manifests.len(), 5, "three new indexes, two images");
@@ -227,11 +225,10 @@ fn dockers_lists_are_chosen_from_and_stay_dockers() {
         .layer(Layer::gzip("d", 100))
         .make();
     image.put_into(&registry, "a", Some("v1"));
-    let shore = Shore::new();
-    shore
-        .build(&chosen(&registry, "a", &["linux/arm64"]))
+    let side = Connected::new();
+    side.build(&chosen(&registry, "a", &["linux/arm64"]))
         .unwrap();
-    let bundle = shore.open();
+    let bundle = side.open();
     let entry = &bundle.record().images[0];
     assert_eq!(entry.descriptor.media_type, image.root.media_type);
     assert_ne!(entry.descriptor.digest, image.digest());

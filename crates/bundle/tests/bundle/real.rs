@@ -6,7 +6,7 @@ use sealift_testkit::{
     Artifact, EMPTY_LAYER, Image, ImageMaker, Layer, Registry, cosign, cosign_tag,
 };
 
-use crate::support::{Shore, assert_has, request};
+use crate::support::{Connected, assert_has, request};
 
 fn made() -> [(&'static str, Image); 4] {
     let oci = ImageMaker::new("oci")
@@ -60,7 +60,7 @@ fn fill(real: &RealRegistry, skopeo: &Skopeo) -> (Vec<Image>, Vec<Image>, Vec<St
     bom.put_into(&staging, "docker", Some("bom"));
     copy("docker", "bom");
     // No program here writes the fallback index for a registry without the API.
-    Shore::new().with(|context| {
+    Connected::new().with(|context| {
         let repository = context.client.repository(&real.host(), "docker").unwrap();
         let listed = std::slice::from_ref(&bom.root);
         repository
@@ -72,22 +72,22 @@ fn fill(real: &RealRegistry, skopeo: &Skopeo) -> (Vec<Image>, Vec<Image>, Vec<St
 
 fn carries_all(real: &RealRegistry, skopeo: &Skopeo) {
     let (images, referrers, names) = fill(real, skopeo);
-    let shore = Shore::with_connections(8);
+    let side = Connected::with_connections(8);
     let request = request(&names);
-    shore.build(&request).unwrap();
-    let bundle = shore.open();
+    side.build(&request).unwrap();
+    let bundle = side.open();
     for image in images.iter().chain(&referrers) {
         assert_has(&bundle, image);
     }
-    assert!(bundle.extent(&Digest::sha256(&EMPTY_LAYER)).is_some());
+    assert!(bundle.size(&Digest::sha256(&EMPTY_LAYER)).is_some());
     assert_eq!(bundle.record().referrers.len(), referrers.len());
-    assert!(Shore::new().stream(&request).unwrap() == shore.bytes());
+    assert!(Connected::new().stream(&request).unwrap() == side.bytes());
     for (image, name) in images.iter().zip(&names) {
         // skopeo finds no others in a layout.
         if !image.root.media_type.starts_with("application/vnd.oci.") {
             continue;
         }
-        let archive = format!("oci-archive:{}:{name}", shore.path().display());
+        let archive = format!("oci-archive:{}:{name}", side.path().display());
         let raw = skopeo.raw_manifest(&archive);
         assert_eq!(Digest::sha256(&raw), image.digest(), "{name}");
     }
@@ -116,17 +116,14 @@ fn an_interrupted_build_from_a_docker_registry_goes_on_where_it_stopped() {
     };
     let (_, _, names) = fill(&real, &skopeo);
     let request = request(&names);
-    let whole = Shore::new();
+    let whole = Connected::new();
     whole.build(&request).unwrap();
     for steps in [0, 3, 7, 12] {
-        let mut shore = Shore::with_connections(2);
-        shore.stopped_after(steps);
-        assert!(shore.build(&request).is_err());
-        shore.not_stopped();
-        shore.build(&request).unwrap();
-        assert!(
-            shore.bytes() == whole.bytes(),
-            "stopped after {steps} steps"
-        );
+        let mut side = Connected::with_connections(2);
+        side.stopped_after(steps);
+        assert!(side.build(&request).is_err());
+        side.not_stopped();
+        side.build(&request).unwrap();
+        assert!(side.bytes() == whole.bytes(), "stopped after {steps} steps");
     }
 }

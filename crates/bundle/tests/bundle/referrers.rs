@@ -1,10 +1,10 @@
-use sealift_archive::{Found, ReferrerEntry};
+use sealift_archive::{Discovery, ReferrerEntry};
 use sealift_oci::{Descriptor, Digest};
 use sealift_testkit::{
     Artifact, Fault, Image, Profile, Registry, Route, When, cosign, cosign_tag, fallback_index,
 };
 
-use crate::support::{Shore, assert_has, image, plain, request, words};
+use crate::support::{Connected, assert_has, image, plain, request, words};
 
 const SIGNATURE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -28,8 +28,8 @@ fn signed() -> (Image, [Image; 3]) {
     (image, [of_index, of_child, of_signature])
 }
 
-fn found(shore: &Shore) -> Vec<(Digest, Digest)> {
-    let bundle = shore.open();
+fn found(side: &Connected) -> Vec<(Digest, Digest)> {
+    let bundle = side.open();
     let entries = bundle.record().referrers.iter();
     entries
         .map(|entry| (entry.subject, entry.descriptor.digest))
@@ -58,22 +58,21 @@ fn signatures_of_index_child_and_signature_come_along_by_the_api() {
         one.put_into(&registry, "a", None);
     }
     registry.tag("a", "v1", image.digest());
-    let shore = Shore::new();
-    shore
-        .build(&request(&[registry.reference("a", "v1")]))
+    let side = Connected::new();
+    side.build(&request(&[registry.reference("a", "v1")]))
         .unwrap();
     let mut with_more = expected(&image, &signatures);
     with_more.push((image.digest(), more.digest()));
     with_more.sort_unstable();
-    assert_eq!(found(&shore), with_more);
-    let bundle = shore.open();
+    assert_eq!(found(&side), with_more);
+    let bundle = side.open();
     for one in &signatures {
         assert_has(&bundle, one);
     }
     let first: &ReferrerEntry = &bundle.record().referrers[0];
     assert_eq!(first.repository, format!("{}/a", registry.host()));
     assert!(bundle.record().referrers.iter().any(|entry| {
-        entry.artifact_type.as_deref() == Some(SIGNATURE) && entry.found == Found::Subject
+        entry.artifact_type.as_deref() == Some(SIGNATURE) && entry.discovery == Discovery::Subject
     }));
 }
 
@@ -90,11 +89,10 @@ fn signatures_come_along_by_the_fallback_tag_where_there_is_no_api() {
         let one = std::slice::from_ref(&signatures[digest]);
         fallback_index(&subject, one).put_into(&registry, "a", None);
     }
-    let shore = Shore::new();
-    shore
-        .build(&request(&[registry.reference("a", "v1")]))
+    let side = Connected::new();
+    side.build(&request(&[registry.reference("a", "v1")]))
         .unwrap();
-    assert_eq!(found(&shore), expected(&image, &signatures));
+    assert_eq!(found(&side), expected(&image, &signatures));
 }
 
 #[test]
@@ -113,18 +111,17 @@ fn what_cosign_keeps_under_tags_comes_along_with_its_tag() {
     }
     let of_sbom = cosign(&kept[1].root, "sig");
     of_sbom.put_into(&registry, "a", None);
-    let shore = Shore::new();
-    shore
-        .build(&request(&[registry.reference("a", "v1")]))
+    let side = Connected::new();
+    side.build(&request(&[registry.reference("a", "v1")]))
         .unwrap();
-    let bundle = shore.open();
+    let bundle = side.open();
     let mut tags: Vec<String> = bundle
         .record()
         .referrers
         .iter()
-        .map(|entry| match &entry.found {
-            Found::Tag(tag) => tag.clone(),
-            Found::Subject => panic!("{entry:?}"),
+        .map(|entry| match &entry.discovery {
+            Discovery::Tag(tag) => tag.clone(),
+            Discovery::Subject => panic!("{entry:?}"),
         })
         .collect();
     let mut expected = [
@@ -147,11 +144,10 @@ fn nothing_is_asked_about_referrers_that_are_not_wanted() {
     let (image, signatures) = signed();
     image.put_into(&registry, "a", Some("v1"));
     signatures[0].put_into(&registry, "a", None);
-    let shore = Shore::new();
-    shore
-        .build(&plain(&[registry.reference("a", "v1")]))
+    let side = Connected::new();
+    side.build(&plain(&[registry.reference("a", "v1")]))
         .unwrap();
-    assert_eq!(found(&shore), []);
+    assert_eq!(found(&side), []);
     let traffic = registry.traffic();
     assert_eq!(traffic.count("GET", Route::Referrers), 0);
     assert_eq!(traffic.count("HEAD", Route::Manifest), 0);
@@ -167,8 +163,8 @@ fn what_a_signature_of_the_original_no_longer_covers_is_said() {
     registry.tag("a", "v1", image.digest());
     let mut request = request(&[registry.reference("a", "v1")]);
     request.platforms = vec!["linux/arm64".parse().unwrap()];
-    let shore = Shore::new();
-    let plan = shore.plan(&request).unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&request).unwrap();
     let planned = &plan.summary().images[0];
     let [named] = &planned.no_longer_covered_by[..] else {
         panic!("{planned:?}");
@@ -179,10 +175,10 @@ fn what_a_signature_of_the_original_no_longer_covers_is_said() {
     );
     let said = plan.summary().warnings.iter();
     assert_eq!(said.filter(|text| text.contains(named)).count(), 1);
-    shore.write(&plan).unwrap();
+    side.write(&plan).unwrap();
     let of_child = (image.children()[1].digest, signatures[1].digest());
     assert_eq!(
-        found(&shore),
+        found(&side),
         [of_child],
         "the child's own signature still covers it"
     );
@@ -195,8 +191,8 @@ fn a_listed_referrer_that_is_not_there_is_a_warning() {
     image.put_into(&registry, "a", Some("v1"));
     fallback_index(&image.digest(), &signatures[..1]).put_into(&registry, "a", None);
     registry.forget_manifest("a", &signatures[0].digest());
-    let shore = Shore::new();
-    let plan = shore
+    let side = Connected::new();
+    let plan = side
         .plan(&request(&[registry.reference("a", "v1")]))
         .unwrap();
     let warnings = &plan.summary().warnings;
@@ -204,8 +200,8 @@ fn a_listed_referrer_that_is_not_there_is_a_warning() {
         warnings[0].contains(&signatures[0].digest().to_string()),
         "{warnings:?}"
     );
-    shore.write(&plan).unwrap();
-    assert_eq!(found(&shore), []);
+    side.write(&plan).unwrap();
+    assert_eq!(found(&side), []);
 }
 
 #[test]
@@ -215,7 +211,7 @@ fn a_manifest_that_does_not_name_the_subject_is_no_referrer_of_it() {
     image.put_into(&registry, "a", Some("v1"));
     let other = signature(&image.children()[0]);
     fallback_index(&image.digest(), &[other]).put_into(&registry, "a", None);
-    let plan = Shore::new()
+    let plan = Connected::new()
         .plan(&request(&[registry.reference("a", "v1")]))
         .unwrap();
     assert_eq!(plan.summary().referrers, []);
@@ -232,7 +228,7 @@ fn a_registry_that_does_not_answer_about_referrers_fails_the_image_by_name() {
         Fault::error(403, "DENIED", "no"),
     );
     let name = registry.reference("a", "v1");
-    let result = Shore::new().plan(&request(std::slice::from_ref(&name)));
+    let result = Connected::new().plan(&request(std::slice::from_ref(&name)));
     let hints = result.as_ref().unwrap_err().hints();
     assert!(!hints.is_empty());
     let words = words(result);
@@ -252,9 +248,9 @@ fn the_same_signature_of_images_in_two_repositories_is_recorded_for_both() {
         signature.put_into(&registry, repository, None);
     }
     let names = ["a", "b"].map(|name| registry.reference(name, "v1"));
-    let shore = Shore::new();
-    shore.build(&request(&names)).unwrap();
-    let bundle = shore.open();
+    let side = Connected::new();
+    side.build(&request(&names)).unwrap();
+    let bundle = side.open();
     let repositories = bundle
         .record()
         .referrers
@@ -280,12 +276,12 @@ fn an_image_that_a_mirror_gives_keeps_its_publishers_name_and_its_signatures() {
     let pair = (publisher.parse().unwrap(), there.parse().unwrap());
     asked.mirrors = [pair].into();
     assert_ne!(asked.digest(), own);
-    let shore = Shore::new();
-    shore.build(&asked).unwrap();
-    let bundle = shore.open();
+    let side = Connected::new();
+    side.build(&asked).unwrap();
+    let bundle = side.open();
     assert_has(&bundle, &image);
     assert_eq!(bundle.record().images[0].reference.to_string(), publisher);
-    assert_eq!(found(&shore), expected(&image, &signatures));
+    assert_eq!(found(&side), expected(&image, &signatures));
     for entry in &bundle.record().referrers {
         assert_eq!(entry.repository, "127.0.0.1:1/vendor/app");
     }

@@ -2,15 +2,15 @@ use sealift_bundle::BundleError;
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use sealift_testkit::{Artifact, Fault, Image, ImageMaker, Layer, Registry, Route, When};
 
-use crate::support::{Shore, assert_has, image, plain, request, three, words};
+use crate::support::{Connected, assert_has, image, plain, request, three, words};
 
 #[test]
 fn images_arrive_with_every_manifest_and_blob_as_they_were() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
-    let shore = Shore::new();
-    shore.build(&plain(&names)).unwrap();
-    let bundle = shore.open();
+    let side = Connected::new();
+    side.build(&plain(&names)).unwrap();
+    let bundle = side.open();
     for image in &images {
         assert_has(&bundle, image);
     }
@@ -27,12 +27,12 @@ fn images_arrive_with_every_manifest_and_blob_as_they_were() {
 fn a_tag_is_asked_for_once_and_its_digest_used_from_then_on() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
-    let shore = Shore::new();
-    let plan = shore.plan(&plain(&names)).unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&plain(&names)).unwrap();
     let moved = image("moved");
     moved.put_into(&registry, "one/a", Some("v1"));
-    shore.write(&plan).unwrap();
-    assert_has(&shore.open(), &images[0]);
+    side.write(&plan).unwrap();
+    assert_has(&side.open(), &images[0]);
     let traffic = registry.traffic();
     let by_tag = traffic.0.iter().filter(|asked| asked.reference == "v1");
     assert_eq!(by_tag.count(), 3);
@@ -43,9 +43,9 @@ fn nothing_is_asked_for_twice() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
     let twice = [names.clone(), names].concat();
-    let shore = Shore::new();
-    shore.build(&plain(&twice)).unwrap();
-    assert_eq!(shore.open().record().images.len(), 3);
+    let side = Connected::new();
+    side.build(&plain(&twice)).unwrap();
+    assert_eq!(side.open().record().images.len(), 3);
     let traffic = registry.traffic();
     let manifests: usize = images.iter().map(|image| image.manifests.len()).sum();
     assert_eq!(traffic.count("GET", Route::Manifest), manifests);
@@ -66,9 +66,9 @@ fn the_digest_decides_where_a_reference_has_a_tag_too() {
     old.put_into(&registry, "a", Some("v1"));
     new.put_into(&registry, "a", Some("v1"));
     let name = format!("{}@{}", registry.reference("a", "v1"), old.digest());
-    let shore = Shore::new();
-    shore.build(&plain(&[name])).unwrap();
-    assert_has(&shore.open(), &old);
+    let side = Connected::new();
+    side.build(&plain(&[name])).unwrap();
+    assert_has(&side.open(), &old);
 }
 
 #[test]
@@ -79,15 +79,15 @@ fn one_name_for_two_digests_is_refused_and_both_are_named() {
     new.put_into(&registry, "a", Some("v1"));
     let tag = registry.reference("a", "v1");
     let pinned = format!("{tag}@{}", old.digest());
-    let shore = Shore::new();
-    let words = words(shore.build(&plain(&[tag.clone(), pinned.clone()])));
+    let side = Connected::new();
+    let words = words(side.build(&plain(&[tag.clone(), pinned.clone()])));
     for part in [
         format!("{tag}: it stands for {}", new.digest()),
         format!("{pinned}: it stands for {}", old.digest()),
     ] {
         assert!(words.contains(&part), "{words}");
     }
-    assert_eq!(shore.left(), [""; 0]);
+    assert_eq!(side.left(), [""; 0]);
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn a_tag_and_the_same_with_its_digest_are_one_image() {
     image.put_into(&registry, "a", Some("v1"));
     let tag = registry.reference("a", "v1");
     let pinned = format!("{tag}@{}", image.digest());
-    let shore = Shore::new();
-    shore.build(&plain(&[tag, pinned.clone()])).unwrap();
-    let bundle = shore.open();
+    let side = Connected::new();
+    side.build(&plain(&[tag, pinned.clone()])).unwrap();
+    let bundle = side.open();
     let [entry] = &bundle.record().images[..] else {
         panic!("{:?}", bundle.record().images);
     };
@@ -114,8 +114,8 @@ fn everything_that_fails_is_listed_by_name_and_nothing_is_written() {
     let missing = registry.reference("no/such", "v9");
     let dead = "127.0.0.1:1/dead:v1".to_owned();
     let all = [names.clone(), vec![missing.clone(), dead.clone()]].concat();
-    let shore = Shore::new();
-    let error = shore.build(&plain(&all)).unwrap_err();
+    let side = Connected::new();
+    let error = side.build(&plain(&all)).unwrap_err();
     let BundleError::Unresolved(failures) = &error else {
         panic!("{error}");
     };
@@ -129,7 +129,7 @@ fn everything_that_fails_is_listed_by_name_and_nothing_is_written() {
         "{error}"
     );
     assert_eq!(error.registry_errors().count(), 3);
-    assert_eq!(shore.left(), [""; 0]);
+    assert_eq!(side.left(), [""; 0]);
     assert_eq!(registry.traffic().count("GET", Route::Blob), 0);
 }
 
@@ -140,8 +140,8 @@ fn a_manifest_with_other_bytes_than_its_digest_fails_its_image() {
     let child = images[2].children()[1].digest;
     let when = When::new("GET", Route::Manifest).reference(child).always();
     registry.script(when, Fault::FlipByte(20));
-    let shore = Shore::new();
-    let words = words(shore.build(&plain(&names)));
+    let side = Connected::new();
+    let words = words(side.build(&plain(&names)));
     assert!(
         words.contains(&names[2]) && words.contains(&child.to_string()),
         "{words}"
@@ -164,7 +164,7 @@ fn an_index_that_lies_about_a_childs_size_or_type_fails_its_image() {
             registry.reference("a", tag),
             registry.reference("a", "honest"),
         ];
-        let words = words(Shore::new().build(&plain(&names)));
+        let words = words(Connected::new().build(&plain(&names)));
         assert!(words.contains(&names[0]), "{words}");
         assert!(!words.contains(&names[1]), "{words}");
     }
@@ -176,7 +176,7 @@ fn a_layer_in_an_index_is_no_child_to_carry() {
     let digest = registry.put_blob("a", b"a layer");
     let child = Descriptor::new(media_type::OCI_LAYER_GZIP, digest, 7);
     put_index(&registry, "a", "v1", &[child]);
-    let words = words(Shore::new().build(&plain(&[registry.reference("a", "v1")])));
+    let words = words(Connected::new().build(&plain(&[registry.reference("a", "v1")])));
     assert!(
         words.contains("expected images, indexes or artifacts"),
         "{words}"
@@ -190,7 +190,7 @@ fn indexes_without_end_are_refused() {
     for _ in 0..12 {
         inner = put_index(&registry, "a", "v1", &[inner]);
     }
-    let words = words(Shore::new().build(&plain(&[registry.reference("a", "v1")])));
+    let words = words(Connected::new().build(&plain(&[registry.reference("a", "v1")])));
     assert!(words.contains("nested too deep"), "{words}");
 }
 
@@ -210,7 +210,7 @@ fn two_sizes_for_one_blob_are_refused_by_name() {
         registry.reference("a", "right"),
         registry.reference("a", "wrong"),
     ];
-    let words = words(Shore::new().build(&plain(&names)));
+    let words = words(Connected::new().build(&plain(&names)));
     assert!(
         words.contains(&names[1]) && words.contains("one of the two lies"),
         "{words}"
@@ -224,14 +224,14 @@ fn a_layer_that_may_not_be_redistributed_is_left_out_and_that_is_said() {
     foreign.urls = vec!["http://127.0.0.1:1/never".to_owned()];
     put_manifest(&registry, "a", "v1", &foreign);
     let name = registry.reference("a", "v1");
-    let shore = Shore::new();
-    let plan = shore.plan(&plain(std::slice::from_ref(&name))).unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&plain(std::slice::from_ref(&name))).unwrap();
     let [warning] = &plan.summary().warnings[..] else {
         panic!("{:?}", plan.summary().warnings);
     };
     assert!(warning.contains(&name) && warning.contains(&foreign.digest.to_string()));
-    shore.write(&plan).unwrap();
-    assert_eq!(shore.open().extent(&foreign.digest), None);
+    side.write(&plan).unwrap();
+    assert_eq!(side.open().size(&foreign.digest), None);
 }
 
 #[test]
@@ -242,12 +242,12 @@ fn a_layer_that_may_not_be_redistributed_comes_from_the_registry_where_that_is_a
     put_manifest(&registry, "a", "v1", &foreign);
     let mut request = plain(&[registry.reference("a", "v1")]);
     request.foreign_layers = true;
-    let shore = Shore::new();
-    let words = words(shore.build(&request));
+    let side = Connected::new();
+    let words = words(side.build(&request));
     assert!(words.contains("never fetched from") && words.contains(&foreign.digest.to_string()));
     registry.put_blob("a", b"windows");
-    shore.build(&request).unwrap();
-    assert!(shore.open().extent(&foreign.digest).is_some());
+    side.build(&request).unwrap();
+    assert!(side.open().size(&foreign.digest).is_some());
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn artifacts_without_layers_and_with_unknown_types_are_carried() {
     artifact.put_into(&registry, "a", Some("v1"));
     let mut request = request(&[registry.reference("a", "v1")]);
     request.platforms = vec!["linux/arm64".parse().unwrap()];
-    let shore = Shore::new();
-    shore.build(&request).unwrap();
-    assert_has(&shore.open(), &artifact);
+    let side = Connected::new();
+    side.build(&request).unwrap();
+    assert_has(&side.open(), &artifact);
 }
 
 #[test]
@@ -272,11 +272,10 @@ fn a_config_that_is_no_json_is_carried_like_any_other() {
     });
     let digest = registry.put_manifest("a", media_type::OCI_MANIFEST, manifest.to_string());
     registry.tag("a", "v1", digest);
-    let shore = Shore::new();
-    shore
-        .build(&plain(&[registry.reference("a", "v1")]))
+    let side = Connected::new();
+    side.build(&plain(&[registry.reference("a", "v1")]))
         .unwrap();
-    assert!(shore.open().extent(&config.digest).is_some());
+    assert!(side.open().size(&config.digest).is_some());
 }
 
 #[test]
@@ -290,17 +289,17 @@ fn a_blob_that_one_repository_has_lost_comes_from_another() {
     first.forget_blob(&base);
     second.forget_blob(image.blobs.keys().find(|digest| **digest != base).unwrap());
     let names = [first.reference("a", "v1"), second.reference("b", "v1")];
-    let shore = Shore::new();
-    shore.build(&plain(&names)).unwrap();
-    assert_has(&shore.open(), &image);
+    let side = Connected::new();
+    side.build(&plain(&names)).unwrap();
+    assert_has(&side.open(), &image);
 }
 
 #[test]
 fn what_images_share_is_counted_once_and_said() {
     let registry = Registry::start();
     let (images, names) = three(&registry);
-    let shore = Shore::new();
-    let plan = shore.plan(&plain(&names)).unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&plain(&names)).unwrap();
     let summary = plan.summary();
     let size = |image: &Image| -> u64 {
         let manifests: u64 = image
@@ -319,16 +318,16 @@ fn what_images_share_is_counted_once_and_said() {
     assert_eq!(summary.content_bytes + summary.shared_bytes, needed);
     assert!(summary.shared_bytes > 0);
     assert_eq!(summary.images[0].bytes, size(&images[0]));
-    let report = shore.write(&plan).unwrap();
+    let report = side.write(&plan).unwrap();
     assert_eq!(report.total_bytes, summary.total_bytes);
-    assert_eq!(shore.bytes().len() as u64, summary.total_bytes);
-    assert_eq!(shore.open().identity(), summary.identity);
+    assert_eq!(side.bytes().len() as u64, summary.total_bytes);
+    assert_eq!(side.open().identity(), summary.identity);
 }
 
 #[test]
 fn an_empty_request_is_refused() {
     assert!(matches!(
-        Shore::new().plan(&request(&[])),
+        Connected::new().plan(&request(&[])),
         Err(BundleError::Empty)
     ));
 }
@@ -342,13 +341,11 @@ fn the_config_of_a_single_image_tells_its_platform_and_is_asked_for_once() {
         .layer(Layer::gzip("a", 100))
         .make();
     image.put_into(&registry, "a", Some("v1"));
-    let shore = Shore::new();
-    let plan = shore
-        .plan(&plain(&[registry.reference("a", "v1")]))
-        .unwrap();
+    let side = Connected::new();
+    let plan = side.plan(&plain(&[registry.reference("a", "v1")])).unwrap();
     assert_eq!(plan.summary().images[0].platforms, ["linux/arm/v7"]);
-    shore.write(&plan).unwrap();
-    assert_has(&shore.open(), &image);
+    side.write(&plan).unwrap();
+    assert_has(&side.open(), &image);
     assert_eq!(registry.traffic().count("GET", Route::Blob), 2);
 }
 

@@ -4,25 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sealift_archive::{Bundle, verify};
+use sealift_archive::{Bundle, OutputFile, verify};
 use sealift_bundle::{
-    BundleError, Context, OutputFile, Plan, Report, Request, Target, execute, resolve, resume,
+    BundleError, Context, Output, Plan, Report, Request, execute, resolve, resume,
 };
 use sealift_oci::Digest;
-use sealift_pipeline::{Cancel, Event, NoObserver, Observer};
+use sealift_pipeline::{Budget, Cancel, Event, NoObserver, Observer};
 use sealift_registry::{Client, ClientOptions, RetryPolicy};
 use sealift_testkit::{Image, ImageMaker, Layer, Registry};
 use tempfile::TempDir;
 
 /// The connected side: a folder to write to, and how many connections to make.
-pub(crate) struct Shore {
+pub(crate) struct Connected {
     pub(crate) folder: TempDir,
     pub(crate) connections: usize,
     pub(crate) cancel: Cancel,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-impl Shore {
+impl Connected {
     pub(crate) fn new() -> Self {
         Self::with_connections(4)
     }
@@ -55,7 +55,7 @@ impl Shore {
         OutputFile {
             path: self.folder.path().join("out.tar"),
             state_dir: None,
-            force: false,
+            replace: false,
         }
     }
 
@@ -77,9 +77,9 @@ impl Shore {
         });
         work(&Context {
             client: &client,
-            connections: self.connections,
+            budget: &Budget::new(self.connections, 2),
             scratch: self.folder.path(),
-            observer: &*self.observer,
+            observer: &self.observer,
             cancel: &self.cancel,
         })
     }
@@ -89,7 +89,7 @@ impl Shore {
     }
 
     pub(crate) fn write(&self, plan: &Plan) -> Result<Report, BundleError> {
-        self.with(|context| execute(plan, Target::File(&self.output()), context))
+        self.with(|context| execute(plan, Output::File(&self.output()), context))
     }
 
     /// As the command line does it: what an interrupted run left is taken up.
@@ -109,7 +109,7 @@ impl Shore {
     pub(crate) fn stream(&self, request: &Request) -> Result<Vec<u8>, BundleError> {
         let plan = self.plan(request)?;
         let mut bytes = Vec::new();
-        self.with(|context| execute(&plan, Target::Stream(&mut bytes), context))?;
+        self.with(|context| execute(&plan, Output::Stream(&mut bytes), context))?;
         Ok(bytes)
     }
 
@@ -125,8 +125,15 @@ impl Shore {
 
     /// The bundle, after all of it was read and found right.
     pub(crate) fn open(&self) -> Bundle {
-        let bundle = Bundle::open(&self.path()).unwrap();
-        let report = verify(&bundle, 2, &Cancel::new(), &NoObserver).unwrap();
+        let bundle = Bundle::open(&self.path(), &reading()).unwrap();
+        let report = verify(
+            &bundle,
+            true,
+            &Budget::new(1, 2),
+            &Cancel::new(),
+            &NoObserver,
+        )
+        .unwrap();
         assert_eq!(report.problems, []);
         bundle
     }
@@ -209,4 +216,13 @@ pub(crate) fn read(bundle: &Bundle, digest: &Digest) -> Vec<u8> {
 /// The message of a failure.
 pub(crate) fn words<T: std::fmt::Debug>(result: Result<T, BundleError>) -> String {
     result.unwrap_err().to_string()
+}
+
+/// What bundles are opened with.
+fn reading() -> sealift_archive::Reading {
+    sealift_archive::Reading {
+        budget: sealift_pipeline::Budget::new(1, 2),
+        scratch: std::env::temp_dir(),
+        cancel: sealift_pipeline::Cancel::new(),
+    }
 }

@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealift_archive::{Bundle, ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::OutputArgs;
+use crate::args::{OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
@@ -36,11 +36,14 @@ pub(crate) struct ExtractArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    scratch: ScratchArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    let bundle = Bundle::open(&args.bundle)?;
+    let budget = Budget::new(1, cores());
+    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let plan = plan_extract(
         &bundle,
         &ExtractRequest {

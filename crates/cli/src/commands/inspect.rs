@@ -27,8 +27,8 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
-    let bundle = Bundle::open(&args.bundle)?;
-    let inspection = inspect(&bundle).map_err(|fault| Failure::damaged(bundle.name(), &fault))?;
+    let bundle = Bundle::open(&args.bundle, &crate::args::metadata_reading())?;
+    let inspection = inspect(&bundle);
     if args.json {
         output::json(&inspection)?;
     } else {

@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use clap::Args;
 use sealift_archive::Bundle;
-use sealift_load::{LoadError, Plan, Receipt, Request, TagAction, Totals, execute, plan};
+use sealift_load::{Context, LoadError, Plan, Receipt, Request, TagAction, Totals, execute, plan};
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
 
-use crate::args::{NamingArgs, OutputArgs, TransportArgs};
+use crate::args::{NamingArgs, OutputArgs, ScratchArgs, TransportArgs};
 use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -58,6 +58,8 @@ pub(crate) struct LoadArgs {
     /// Finish the images that are complete though others fail, and list those
     #[arg(long)]
     keep_going: bool,
+    #[command(flatten)]
+    scratch: ScratchArgs,
     /// Write what was done to a file, as JSON
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -72,17 +74,24 @@ pub(crate) struct LoadArgs {
 
 pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let request = request(args)?;
-    let bundle = Bundle::open(&args.bundle)?;
+    let budget = args.transport.budget();
+    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
     let started = SystemTime::now();
-    let plan = plan(&bundle, &request, &client, &*observer, cancel)?;
+    let context = Context {
+        client: &client,
+        budget: &budget,
+        observer: &*observer,
+        cancel,
+    };
+    let plan = plan(&bundle, &request, &context)?;
     if args.dry_run {
         drop(observer);
         return dry_run(args, &plan);
     }
-    let receipt = execute(&bundle, &plan, &client, &*observer, cancel)?
+    let receipt = execute(&bundle, &plan, &context)?
         .with_times(words::time(started), words::time(SystemTime::now()));
     drop(observer);
     if let Some(path) = &args.receipt {
@@ -100,7 +109,6 @@ fn request(args: &LoadArgs) -> Result<Request, Failure> {
         deep: args.deep,
         verify_first: args.verify_first,
         keep_going: args.keep_going,
-        connections: usize::from(args.transport.connections),
         ..Request::new(args.destination.clone())
     })
 }
@@ -232,7 +240,7 @@ fn receipt_words(receipt: &Receipt) -> String {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match &error {
-            LoadError::Placement(_) | LoadError::Conflicts(_) => Exit::Conflict,
+            LoadError::Names(_) | LoadError::Conflicts(_) => Exit::Conflict,
             LoadError::NoMatch { .. } => Exit::Usage,
             LoadError::Bundle { .. } | LoadError::Damaged { .. } => Exit::Damaged,
             LoadError::TagsPartlyMoved(_) => Exit::TagsPartlyMoved,

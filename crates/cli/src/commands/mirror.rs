@@ -69,7 +69,7 @@ enum PolicyKind {
 pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
     let plain_http = plain_http(args)?;
     check_folder(args.out_dir.as_deref())?;
-    let bundle = Bundle::open(&args.bundle)?;
+    let bundle = Bundle::open(&args.bundle, &crate::args::metadata_reading())?;
     let images: Vec<Reference> = bundle
         .record()
         .images

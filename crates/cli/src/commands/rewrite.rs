@@ -89,7 +89,11 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
         refuse_beside_input(args)?;
     }
     let pins = match &args.pin {
-        Some(bundle) => Some(pins(Bundle::open(bundle)?.record(), &to, &naming)?),
+        Some(bundle) => Some(pins(
+            Bundle::open(bundle, &crate::args::metadata_reading())?.record(),
+            &to,
+            &naming,
+        )?),
         None => None,
     };
     let rewriting = Rewriting {

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealift_archive::Bundle;
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_serve::{Contents, ContentsError, ServeError, Server};
 
-use crate::args::NamingArgs;
+use crate::args::{NamingArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -29,6 +29,8 @@ pub(crate) struct ServeArgs {
     listen: String,
     #[command(flatten)]
     naming: NamingArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
     /// Do not tell each request
     #[arg(long, short)]
     quiet: bool,
@@ -43,7 +45,8 @@ fn listen_address(text: &str) -> Result<String, &'static str> {
 }
 
 pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    let bundle = Bundle::open(&args.bundle)?;
+    let budget = Budget::new(1, cores());
+    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let identity = bundle.identity();
     let contents = Contents::new(bundle, &args.naming.naming()?)?;
     let count = contents.repositories().count() as u64;
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
 impl From<ContentsError> for Failure {
     fn from(error: ContentsError) -> Self {
         let exit = match &error {
-            ContentsError::Placement(_) => Exit::Conflict,
+            ContentsError::Names(_) => Exit::Conflict,
             ContentsError::Bundle { .. } => Exit::Damaged,
         };
         Self::new(exit, &error)

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealift_archive::{Bundle, OpenError, VerifyReport};
-use sealift_pipeline::{Cancel, cores};
+use sealift_pipeline::{Budget, Cancel, cores};
 use serde::Serialize;
 
-use crate::args::OutputArgs;
+use crate::args::{OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
@@ -23,6 +23,11 @@ pub(crate) struct VerifyArgs {
     /// How many threads hash [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Rebuild every blob of a compact bundle and compare it too, not only the packs
+    #[arg(long)]
+    deep: bool,
+    #[command(flatten)]
+    scratch: ScratchArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -42,13 +47,13 @@ struct UnopenedProblem<'a> {
 }
 
 pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    let bundle = match Bundle::open(&args.bundle) {
+    let budget = Budget::new(1, args.threads.map_or_else(cores, usize::from));
+    let bundle = match Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel)) {
         Ok(bundle) => bundle,
         Err(error) => return unopened(&error, args.output.json),
     };
-    let threads = args.threads.map_or_else(cores, usize::from);
     let observer = observer(args.output.quiet);
-    let report = sealift_archive::verify(&bundle, threads, cancel, &*observer)?;
+    let report = sealift_archive::verify(&bundle, args.deep, &budget, cancel, &*observer)?;
     drop(observer);
     if args.output.json {
         output::json(&report)?;
@@ -89,7 +94,7 @@ fn print(bundle: &Bundle, report: &VerifyReport, quiet: bool) -> Result<(), Fail
             "damaged: {} at byte {}: {}",
             problem.entry, problem.offset, problem.what
         ))?;
-        for image in &problem.touches {
+        for image in &problem.needed_by {
             output::line(&format!("    touches {image}"))?;
         }
     }
@@ -100,6 +105,11 @@ fn print(bundle: &Bundle, report: &VerifyReport, quiet: bool) -> Result<(), Fail
             words::count(report.blobs, "blob"),
             words::bytes(report.bytes)
         ))?;
+        if !report.rebuilt {
+            output::line(
+                "the packs were compared, the blobs in them were not rebuilt (--deep does)",
+            )?;
+        }
         output::line(&format!("identity {}", report.identity))?;
     }
     Ok(())

@@ -1,8 +1,7 @@
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use sealift_oci::Digest;
-use sealift_pipeline::{Event, Outcome};
+use sealift_pipeline::{Event, Outcome, run_on_threads};
 use sealift_registry::Pushed;
 
 use crate::error::LoadError;
@@ -23,7 +22,7 @@ impl Run<'_> {
         });
         let jobs = totals.blobs_to_send + totals.blobs_to_mount;
         let threads = self
-            .plan
+            .registry
             .connections
             .min(usize::try_from(jobs).unwrap_or(usize::MAX));
         let queue = Queue::new(&self.plan.blobs);
@@ -44,12 +43,7 @@ impl Run<'_> {
                 }
             }
         };
-        thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(worker);
-            }
-            worker();
-        });
+        run_on_threads(threads, &worker);
         if let Some(error) = first.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }

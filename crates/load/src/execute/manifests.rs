@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
+use sealift_archive::PlainDescriptor;
 use sealift_oci::Manifest;
 use sealift_registry::{ErrorKind, RegistryError, Repository};
 
 use crate::error::LoadError;
 use crate::execute::Run;
-use crate::graph::read_manifest;
+use crate::graph::damaged;
 use crate::plan::PlannedManifest;
 
 impl Run<'_> {
@@ -56,6 +57,13 @@ impl Run<'_> {
         }
     }
 
+    /// Reads a manifest of the bundle again and checks it.
+    pub(super) fn read(&self, descriptor: &PlainDescriptor) -> Result<Manifest, LoadError> {
+        self.bundle
+            .read_manifest(descriptor)
+            .map_err(damaged(self.bundle))
+    }
+
     fn store(&self, site: &PlannedManifest) -> Result<(), LoadError> {
         self.put(site, &site.digest.to_string())
     }
@@ -63,7 +71,7 @@ impl Run<'_> {
     /// Stores a manifest under its digest or a tag.
     pub(super) fn put(&self, site: &PlannedManifest, selector: &str) -> Result<(), LoadError> {
         let node = &self.plan.graph.nodes[site.node];
-        let manifest = read_manifest(self.bundle, &node.descriptor)?;
+        let manifest = self.read(&node.descriptor)?;
         let repository = self.registry.repository(&site.repository)?;
         let result = match repository.put_manifest(selector, &manifest) {
             Err(error) if error.is_blob_unknown() => {
@@ -95,7 +103,7 @@ impl Run<'_> {
                 .registry
                 .has_manifest(&site.repository, &child.digest, child.size)?;
             if !there {
-                let manifest = read_manifest(self.bundle, child)?;
+                let manifest = self.read(child)?;
                 repository
                     .put_manifest(&child.digest.to_string(), &manifest)
                     .map_err(|error| self.refused(site, &manifest, error))?;
@@ -114,7 +122,7 @@ impl Run<'_> {
 
     fn compare(&self, site: &PlannedManifest) -> Result<(), LoadError> {
         let node = &self.plan.graph.nodes[site.node];
-        let sent = read_manifest(self.bundle, &node.descriptor)?;
+        let sent = self.read(&node.descriptor)?;
         let repository = self.registry.repository(&site.repository)?;
         let other = |what: String| LoadError::ReadBack {
             repository: format!("{repository:?}"),
@@ -147,7 +155,7 @@ impl Run<'_> {
         let sparse = manifest
             .children()
             .iter()
-            .any(|child| self.bundle.extent(&child.digest).is_none());
+            .any(|child| self.bundle.size(&child.digest).is_none());
         if sparse && error.is_blob_unknown() {
             return LoadError::SparseRefused {
                 name: self.name_of(site),
@@ -166,7 +174,7 @@ impl Run<'_> {
 
     /// What needs a manifest, in the bundle's words.
     fn name_of(&self, site: &PlannedManifest) -> String {
-        let names = self.bundle.touched_by(&site.digest);
+        let names = self.bundle.needed_by(&site.digest);
         names
             .into_iter()
             .next()

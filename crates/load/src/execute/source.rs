@@ -46,13 +46,6 @@ impl<'a> BundleBlob<'a> {
     pub(crate) fn was_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
-
-    fn missing(&self) -> io::Error {
-        io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("{} is not in the bundle", self.descriptor.digest),
-        )
-    }
 }
 
 impl BlobSource for BundleBlob<'_> {
@@ -63,10 +56,7 @@ impl BlobSource for BundleBlob<'_> {
     /// What comes before `offset` is hashed again: the digest covers all of it.
     fn open(&self, offset: u64) -> io::Result<Box<dyn Read + Send + '_>> {
         let Descriptor { digest, size, .. } = self.descriptor;
-        let mut reader = self
-            .bundle
-            .blob_at(&digest, 0)
-            .ok_or_else(|| self.missing())?;
+        let mut reader = self.bundle.store().open(&digest, 0)?;
         let mut hasher = Hasher::new(digest.algorithm());
         let mut buffer = vec![0; if offset == 0 { 0 } else { BUFFER_BYTES }];
         let mut hashed = 0;

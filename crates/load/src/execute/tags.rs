@@ -3,7 +3,6 @@ use sealift_pipeline::{Cancel, JobError, run_parallel};
 
 use crate::error::{LoadError, PartlyMoved};
 use crate::execute::Run;
-use crate::graph::read_manifest;
 use crate::plan::{PlannedReferrers, PlannedTag, TagAction};
 use crate::receipt::Moved;
 
@@ -77,7 +76,7 @@ impl Run<'_> {
         if progress.cause.is_some() && !self.plan.keep_going {
             stop.cancel();
         }
-        let results = run_parallel(self.plan.connections, steps, &stop, |step| {
+        let results = run_parallel(self.registry.connections, steps, &stop, |step| {
             let result = self.check().and_then(|()| match step {
                 Step::Merge(referrers) => self.merge(referrers),
                 Step::Set(tag) => self.set(tag).map(Some),
@@ -117,7 +116,7 @@ impl Run<'_> {
     /// system (distribution 2.8) answers 500 about a manifest while another tag of it is being written.
     fn confirm(&self, progress: &mut Progress) {
         let answers = run_parallel(
-            self.plan.connections,
+            self.registry.connections,
             &progress.moved,
             &Cancel::new(),
             |moved| self.stands(moved),
@@ -219,7 +218,7 @@ impl Run<'_> {
         let mut referrers = Vec::new();
         for n in group.sites.iter().filter(|n| !self.failures.has(**n)) {
             let node = self.plan.manifests[*n].node;
-            let manifest = read_manifest(self.bundle, &self.plan.graph.nodes[node].descriptor)?;
+            let manifest = self.read(&self.plan.graph.nodes[node].descriptor)?;
             referrers.push(Descriptor {
                 artifact_type: manifest.artifact_type().map(str::to_owned),
                 annotations: manifest.annotations().clone(),

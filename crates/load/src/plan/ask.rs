@@ -1,7 +1,7 @@
 //! Questions to the registry, many at once. Nothing is written.
 
 use sealift_oci::{Descriptor, Digest};
-use sealift_pipeline::{Cancel, JobError, run_parallel};
+use sealift_pipeline::{Cancel, run_fail_fast};
 use sealift_registry::{Client, ErrorKind, RegistryError, Repository};
 
 use crate::error::LoadError;
@@ -29,31 +29,7 @@ impl Registry<'_> {
         items: &[I],
         work: impl Fn(&I) -> Result<T, LoadError> + Sync,
     ) -> Result<Vec<T>, LoadError> {
-        let stop = Cancel::new();
-        let results = run_parallel(self.connections.max(1), items, &stop, |item| {
-            let result = self
-                .cancel
-                .check()
-                .map_err(LoadError::from)
-                .and_then(|()| work(item));
-            if result.is_err() {
-                stop.cancel();
-            }
-            result
-        });
-        let mut done = Vec::with_capacity(results.len());
-        let mut stopped = None;
-        for result in results {
-            match result {
-                Ok(value) => done.push(value),
-                Err(JobError::Failed(error)) => return Err(error),
-                Err(JobError::Cancelled(cancelled)) => stopped = Some(cancelled),
-            }
-        }
-        match stopped {
-            Some(cancelled) => Err(cancelled.into()),
-            None => Ok(done),
-        }
+        run_fail_fast(self.connections, items, self.cancel, work)
     }
 
     /// What a tag stands for.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, Placed, Placement, Placements, verify};
+use sealift_archive::{Bundle, DestinationManifest, Destinations, RecordEntry, verify};
 use sealift_oci::{Descriptor, Digest};
-use sealift_pipeline::{Cancel, Event, Observer, cores};
-use sealift_registry::Client;
+use sealift_pipeline::Event;
 
+use crate::context::Context;
 use crate::error::{ForeignLayer, LoadError};
-use crate::graph::{Foreign, Graph, read_manifest};
+use crate::graph::{Foreign, Loaded, damaged};
 use crate::plan::ask::Registry;
 use crate::plan::value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
@@ -23,31 +23,26 @@ use crate::select::{places, select};
 /// # Errors
 /// Where names collide, the bundle lacks something or the registry does not answer. Tags that may not
 /// be moved are no error of the plan: see [`Plan::conflicts`].
-pub fn plan(
-    bundle: &Bundle,
-    request: &Request,
-    client: &Client,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<Plan, LoadError> {
-    observer.event(&Event::Phase { name: "planning" });
+pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result<Plan, LoadError> {
+    context.observer.event(&Event::Phase { name: "planning" });
     let all = places(bundle, request)?;
-    let graph = Graph::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
+    let graph = Loaded::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
     let placements = select(bundle.record(), &graph, all, request)?;
     let registry = Registry {
-        client,
+        client: context.client,
         name: request.destination.registry(),
-        connections: request.connections,
-        cancel,
+        connections: context.budget.connections(),
+        cancel: context.cancel,
     };
     let mut sites = Sites::new(&graph, &placements);
-    observer.event(&Event::Phase {
+    context.observer.event(&Event::Phase {
         name: "asking the registry",
     });
     let tags = ask_tags(bundle, &registry, &graph, &placements, &mut sites, request)?;
     sites.ask(&registry, &graph)?;
     refuse_foreign(bundle, &registry, &graph, &sites.list)?;
-    let blobs = ask_blobs(&registry, &graph, &sites.list, request.deep)?;
+    let mut blobs = ask_blobs(&registry, &graph, &sites.list, request.deep)?;
+    put_in_reading_order(bundle, &mut blobs);
     let mut plan = Plan {
         bundle: bundle.identity(),
         destination: request.destination.clone(),
@@ -58,12 +53,11 @@ pub fn plan(
         manifests: sites.list,
         blobs,
         graph,
-        connections: request.connections.max(1),
         keep_going: request.keep_going,
     };
     plan.totals = totals(&plan);
     if request.verify_first && plan.totals.conflicts == 0 {
-        verify_all(bundle, request, observer, cancel)?;
+        verify_all(bundle, request, context)?;
     }
     Ok(plan)
 }
@@ -73,7 +67,7 @@ pub fn plan(
 fn refuse_foreign(
     bundle: &Bundle,
     registry: &Registry<'_>,
-    graph: &Graph,
+    graph: &Loaded,
     sites: &[PlannedManifest],
 ) -> Result<(), LoadError> {
     let needed: Vec<(&PlannedManifest, &Foreign)> = sites
@@ -89,7 +83,7 @@ fn refuse_foreign(
     })?;
     let mut missing: BTreeMap<Digest, ForeignLayer> = BTreeMap::new();
     for ((site, foreign), _) in needed.into_iter().zip(there).filter(|(_, there)| !there) {
-        let names = bundle.touched_by(&site.digest);
+        let names = bundle.needed_by(&site.digest);
         missing
             .entry(foreign.digest)
             .or_insert_with(|| ForeignLayer {
@@ -105,7 +99,7 @@ fn refuse_foreign(
     }
 }
 
-fn reached(graph: &Graph, placement: &Placement) -> BTreeSet<usize> {
+fn reached(graph: &Loaded, placement: &DestinationManifest) -> BTreeSet<usize> {
     graph
         .find(&placement.descriptor.digest)
         .map(|root| graph.closure(root))
@@ -119,7 +113,7 @@ struct Sites {
 }
 
 impl Sites {
-    fn new(graph: &Graph, placements: &Placements) -> Self {
+    fn new(graph: &Loaded, placements: &Destinations) -> Self {
         let names: BTreeMap<&str, RepositoryName> = placements
             .repositories()
             .into_iter()
@@ -140,7 +134,7 @@ impl Sites {
         sites
     }
 
-    fn add(&mut self, graph: &Graph, repository: &RepositoryName, node: usize) {
+    fn add(&mut self, graph: &Loaded, repository: &RepositoryName, node: usize) {
         let next = self.list.len();
         let position = *self
             .position
@@ -160,14 +154,14 @@ impl Sites {
     }
 
     /// The manifest of a placement.
-    fn of(&self, graph: &Graph, placement: &Placement) -> Option<usize> {
+    fn of(&self, graph: &Loaded, placement: &DestinationManifest) -> Option<usize> {
         let node = graph.find(&placement.descriptor.digest)?;
         let repository = RepositoryName::new(&placement.repository);
         self.position.get(&(repository, node)).copied()
     }
 
     /// Asks for every manifest that no tag vouched for.
-    fn ask(&mut self, registry: &Registry<'_>, graph: &Graph) -> Result<(), LoadError> {
+    fn ask(&mut self, registry: &Registry<'_>, graph: &Loaded) -> Result<(), LoadError> {
         let open: Vec<usize> = (0..self.list.len())
             .filter(|n| !self.list[*n].present)
             .collect();
@@ -189,15 +183,15 @@ impl Sites {
 fn ask_tags(
     bundle: &Bundle,
     registry: &Registry<'_>,
-    graph: &Graph,
-    placements: &Placements,
+    graph: &Loaded,
+    placements: &Destinations,
     sites: &mut Sites,
     request: &Request,
 ) -> Result<Vec<PlannedTag>, LoadError> {
     let mut wanted: BTreeMap<(usize, &str), bool> = BTreeMap::new();
     for placement in placements.iter() {
         if let (Some(tag), Some(site)) = (&placement.tag, sites.of(graph, placement)) {
-            let early = matches!(placement.of, Placed::Referrer(_));
+            let early = matches!(placement.of, RecordEntry::Referrer(_));
             *wanted.entry((site, tag)).or_insert(early) &= early;
         }
     }
@@ -240,14 +234,16 @@ fn ask_tags(
 /// SHA-512 manifest by that.
 fn stands_for(
     bundle: &Bundle,
-    graph: &Graph,
+    graph: &Loaded,
     manifest: &PlannedManifest,
     there: &Descriptor,
 ) -> Result<bool, LoadError> {
     if there.digest.algorithm() == manifest.digest.algorithm() {
         return Ok(there.digest == manifest.digest);
     }
-    let read = read_manifest(bundle, &graph.nodes[manifest.node].descriptor)?;
+    let read = bundle
+        .read_manifest(&graph.nodes[manifest.node].descriptor)
+        .map_err(damaged(bundle))?;
     Ok(Digest::of(there.digest.algorithm(), read.bytes()) == there.digest)
 }
 
@@ -255,7 +251,7 @@ fn stands_for(
 /// there vouches for its blobs, unless `deep`.
 fn ask_blobs(
     registry: &Registry<'_>,
-    graph: &Graph,
+    graph: &Loaded,
     sites: &[PlannedManifest],
     deep: bool,
 ) -> Result<Vec<PlannedBlob>, LoadError> {
@@ -284,7 +280,7 @@ fn ask_blobs(
     for ((blob, repository), present) in questions.into_iter().zip(answers) {
         asked.entry(blob).or_default().push((repository, present));
     }
-    let mut blobs: Vec<PlannedBlob> = asked
+    let blobs = asked
         .into_iter()
         .map(|(blob, places)| {
             let vouched = vouched.get(&blob).and_then(|names| names.first().copied());
@@ -296,8 +292,6 @@ fn ask_blobs(
             }
         })
         .collect();
-    // Largest first, so that no connection is left with a long one at the end.
-    blobs.sort_by_key(|blob| (std::cmp::Reverse(blob.size), blob.digest));
     Ok(blobs)
 }
 
@@ -321,10 +315,19 @@ fn decide(places: &[(&RepositoryName, bool)], vouched: Option<&RepositoryName>) 
         .collect()
 }
 
+/// Sorts blobs as the bundle's store is best read.
+fn put_in_reading_order(bundle: &Bundle, blobs: &mut [PlannedBlob]) {
+    let wanted = blobs.iter().map(|blob| blob.digest).collect();
+    let order = bundle.store().groups(wanted).into_iter().flatten();
+    let position: BTreeMap<Digest, usize> =
+        order.enumerate().map(|(n, digest)| (digest, n)).collect();
+    blobs.sort_by_key(|blob| position.get(&blob.digest).copied().unwrap_or(usize::MAX));
+}
+
 fn names(
     bundle: &Bundle,
     request: &Request,
-    placements: &Placements,
+    placements: &Destinations,
     sites: &Sites,
 ) -> Vec<PlannedName> {
     let by_digest: BTreeMap<(&str, Digest), usize> = sites
@@ -345,9 +348,9 @@ fn names(
             );
             Some(PlannedName {
                 kind: match placement.of {
-                    Placed::Image(_) => NameKind::Image,
-                    Placed::File(_) => NameKind::File,
-                    Placed::Referrer(_) => NameKind::Referrer,
+                    RecordEntry::Image(_) => NameKind::Image,
+                    RecordEntry::File(_) => NameKind::File,
+                    RecordEntry::Referrer(_) => NameKind::Referrer,
                 },
                 source: bundle.record().name_of(placement.of),
                 destination: match &placement.tag {
@@ -361,7 +364,7 @@ fn names(
         .collect()
 }
 
-fn referrers(graph: &Graph, sites: &[PlannedManifest]) -> Vec<PlannedReferrers> {
+fn referrers(graph: &Loaded, sites: &[PlannedManifest]) -> Vec<PlannedReferrers> {
     let mut groups: BTreeMap<(&RepositoryName, Digest), Vec<usize>> = BTreeMap::new();
     for (position, site) in sites.iter().enumerate() {
         if let Some(subject) = graph.nodes[site.node].subject {
@@ -434,13 +437,14 @@ fn totals(plan: &Plan) -> Totals {
 }
 
 /// Reads the whole bundle. With `keep_going`, what is damaged shows when it is to be sent.
-fn verify_all(
-    bundle: &Bundle,
-    request: &Request,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<(), LoadError> {
-    let report = verify(bundle, cores(), cancel, observer)?;
+fn verify_all(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result<(), LoadError> {
+    let report = verify(
+        bundle,
+        false,
+        context.budget,
+        context.cancel,
+        context.observer,
+    )?;
     if report.problems.is_empty() || request.keep_going {
         return Ok(());
     }

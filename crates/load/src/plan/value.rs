@@ -7,7 +7,7 @@ use sealift_oci::{Destination, Digest};
 use serde::{Serialize, Serializer};
 
 use crate::error::TagConflict;
-use crate::graph::Graph;
+use crate::graph::Loaded;
 
 /// The name of a repository at the destination, path included, registry not.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -241,9 +241,7 @@ pub struct Plan {
     pub(crate) blobs: Vec<PlannedBlob>,
     pub(crate) referrers: Vec<PlannedReferrers>,
     #[serde(skip)]
-    pub(crate) graph: Graph,
-    #[serde(skip)]
-    pub(crate) connections: usize,
+    pub(crate) graph: Loaded,
     #[serde(skip)]
     pub(crate) keep_going: bool,
 }

@@ -1,12 +1,12 @@
 //! What a failure in the middle leaves, and what the next run makes of it.
 
-use sealift_load::LoadError;
+use sealift_load::{Context, LoadError};
 use sealift_oci::Digest;
-use sealift_pipeline::{Cancel, Event, NoObserver, Observer};
+use sealift_pipeline::{Budget, Cancel, Event, NoObserver, Observer};
 use sealift_testkit::{Artifact, Fault, ImageMaker, Layer, Registry, Route, When};
 
 use crate::support::{
-    Maker, assert_nothing_visible, client, image, load, planned, request, run, small,
+    Maker, assert_nothing_visible, client, image, load, planned, request, run, run_with, small,
 };
 
 fn maker() -> Maker {
@@ -32,7 +32,7 @@ fn a_damaged_blob_leaves_nothing_that_a_client_can_see() {
             panic!("{error}");
         };
         assert_eq!(damaged[0].entry, digest.blob_path());
-        let touches = damaged[0].touches.join(" ");
+        let touches = damaged[0].needed_by.join(" ");
         assert!(touches.contains("docker.io/calico/cni:v1"), "{touches}");
         let words = error.to_string();
         assert!(
@@ -119,9 +119,8 @@ fn a_cut_among_the_tags_says_which_moved() {
         .repository("mirror/calico/typha")
         .reference("v1");
     registry.script(typha.always(), Fault::error(403, "DENIED", "immutable"));
-    let mut slow = request(&registry.host());
-    slow.connections = 1;
-    let error = run(&maker().bundle(), &slow).unwrap_err();
+    let request = request(&registry.host());
+    let error = run_with(1, &maker().bundle(), &request).unwrap_err();
     let LoadError::TagsPartlyMoved(partly) = &error else {
         panic!("{error}");
     };
@@ -153,9 +152,8 @@ fn a_refusal_of_the_first_tag_moves_none() {
     let registry = Registry::start();
     let tag = When::new("PUT", Route::Manifest).reference("v1");
     registry.script(tag.always(), Fault::error(403, "DENIED", "no"));
-    let mut slow = request(&registry.host());
-    slow.connections = 1;
-    let error = run(&maker().bundle(), &slow).unwrap_err();
+    let request = request(&registry.host());
+    let error = run_with(1, &maker().bundle(), &request).unwrap_err();
     assert!(matches!(error, LoadError::Manifest { .. }), "{error}");
     assert!(
         registry
@@ -250,8 +248,13 @@ fn an_interrupted_load_goes_on_without_sending_a_whole_blob_again() {
         let plan = planned(&bundle, &request(&registry.host())).unwrap();
         let cancel = Cancel::new();
         let observer = StopAfter(0.into(), bytes, cancel.clone());
-        let client = client();
-        let error = sealift_load::execute(&bundle, &plan, &client, &observer, &cancel).unwrap_err();
+        let context = Context {
+            client: &client(),
+            budget: &Budget::new(8, 2),
+            observer: &observer,
+            cancel: &cancel,
+        };
+        let error = sealift_load::execute(&bundle, &plan, &context).unwrap_err();
         assert!(matches!(error, LoadError::Cancelled(_)), "{error}");
         assert_nothing_visible(&registry);
         load(&bundle, &registry).unwrap();
@@ -271,7 +274,13 @@ fn a_load_that_was_stopped_before_it_began_does_nothing() {
     let plan = planned(&bundle, &request(&registry.host())).unwrap();
     let cancel = Cancel::new();
     cancel.cancel();
-    let result = sealift_load::execute(&bundle, &plan, &client(), &NoObserver, &cancel);
+    let context = Context {
+        client: &client(),
+        budget: &Budget::new(8, 2),
+        observer: &NoObserver,
+        cancel: &cancel,
+    };
+    let result = sealift_load::execute(&bundle, &plan, &context);
     assert!(matches!(result, Err(LoadError::Cancelled(_))));
     assert!(registry.traffic().writes().is_empty());
 }

@@ -1,6 +1,6 @@
 //! What is refused before the first write.
 
-use sealift_archive::PlacementError;
+use sealift_archive::DestinationNameError;
 use sealift_load::{LoadError, TagAction};
 use sealift_oci::{Descriptor, Naming, NamingRule, media_type};
 use sealift_testkit::{Image, Registry, Route};
@@ -18,7 +18,7 @@ fn two_images_under_one_name_are_refused() {
     flat.naming = Naming::new(NamingRule::Flat);
     let error = run(&bundle, &flat).unwrap_err();
     assert!(
-        matches!(&error, LoadError::Placement(PlacementError::Collisions(list)) if list.len() == 1)
+        matches!(&error, LoadError::Names(DestinationNameError::Collisions(list)) if list.len() == 1)
     );
     let words = error.to_string();
     assert!(words.contains("mirror/app:1"), "{words}");
@@ -42,7 +42,7 @@ fn a_name_that_is_too_long_is_refused() {
         .bundle();
     assert!(matches!(
         load(&bundle, &registry),
-        Err(LoadError::Placement(PlacementError::Name { .. }))
+        Err(LoadError::Names(DestinationNameError::Name { .. }))
     ));
     assert_no_writes(&registry);
 }
@@ -95,7 +95,7 @@ fn a_damaged_bundle_is_refused_before_anything_when_it_is_verified_first() {
             panic!("{error}");
         };
         assert_eq!(damaged[0].entry, digest.blob_path());
-        assert_eq!(damaged[0].touches, ["r.example/app:1"]);
+        assert_eq!(damaged[0].needed_by, ["r.example/app:1"]);
     }
     assert_no_writes(&registry);
 }

@@ -1,16 +1,16 @@
-//! Bundles of testkit's images, and a client that does not wait.
+//! Bundles of testkit's images in memory, and a client that does not wait.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealift_archive::{
-    BlobEntry, Bundle, FileEntry, FileKind, Found, ImageEntry, ImageSource, Layout,
-    PlainDescriptor, Record, ReferrerEntry, StreamWriter,
+    BlobEntry, Bundle, Contents, Discovery, FileEntry, FileKind, ImageEntry, ImageSource,
+    MemoryStore, PlainDescriptor, Record, ReferrerEntry,
 };
-use sealift_load::{LoadError, Plan, Receipt, Request, execute, plan};
+use sealift_load::{Context, LoadError, Plan, Receipt, Request, execute, plan};
 use sealift_oci::Digest;
-use sealift_pipeline::{Cancel, NoObserver};
+use sealift_pipeline::{Budget, Cancel, NoObserver};
 use sealift_registry::{Client, ClientOptions, RetryPolicy};
 use sealift_testkit::{Image, ImageMaker, Layer, Registry};
 
@@ -85,41 +85,40 @@ impl Maker {
             subject,
             descriptor,
             artifact_type: None,
-            found: match image.tags.first() {
-                Some((tag, _)) => Found::Tag(tag.clone()),
-                None => Found::Subject,
+            discovery: match image.tags.first() {
+                Some((tag, _)) => Discovery::Tag(tag.clone()),
+                None => Discovery::Subject,
             },
         });
         self
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let layout = Layout::new(self.record.clone()).unwrap();
-        let mut writer = StreamWriter::new(Vec::new(), layout);
-        while let Some(digest) = writer.next_blob().unwrap() {
-            writer
-                .write_blob(&mut &self.content[&digest][..], |_| {})
-                .unwrap();
-        }
-        writer.finish().unwrap().0
-    }
-
     pub(crate) fn bundle(&self) -> Bundle {
-        open(self.bytes())
+        self.bundle_with(self.store())
     }
 
     /// The bundle with one byte of a blob changed.
     pub(crate) fn damaged(&self, digest: &Digest) -> Bundle {
-        let mut bytes = self.bytes();
-        let extent = self.bundle().extent(digest).unwrap();
-        let middle = usize::try_from(extent.offset + extent.size / 2).unwrap();
+        let mut bytes = self.content[digest].to_vec();
+        let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
-        open(bytes)
+        let mut store = self.store();
+        store.insert(*digest, bytes);
+        self.bundle_with(store)
     }
-}
 
-pub(crate) fn open(bytes: Vec<u8>) -> Bundle {
-    Bundle::from_reader(Arc::new(bytes), "test.tar").unwrap_or_else(|error| panic!("{error}"))
+    fn store(&self) -> MemoryStore {
+        let blobs = self.content.iter();
+        blobs
+            .map(|(digest, bytes)| (*digest, bytes.to_vec()))
+            .collect()
+    }
+
+    fn bundle_with(&self, store: MemoryStore) -> Bundle {
+        let contents = Contents::new(self.record.clone()).unwrap();
+        Bundle::from_store(contents, Arc::new(store), "test.tar")
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 /// An image of two platforms with a layer that all images share and one of its own.
@@ -156,13 +155,32 @@ pub(crate) fn request(host: &str) -> Request {
 }
 
 pub(crate) fn planned(bundle: &Bundle, request: &Request) -> Result<Plan, LoadError> {
-    plan(bundle, request, &client(), &NoObserver, &Cancel::new())
+    with(8, |context| plan(bundle, request, context))
 }
 
 pub(crate) fn run(bundle: &Bundle, request: &Request) -> Result<Receipt, LoadError> {
-    let (client, cancel) = (client(), Cancel::new());
-    let plan = plan(bundle, request, &client, &NoObserver, &cancel)?;
-    execute(bundle, &plan, &client, &NoObserver, &cancel)
+    run_with(8, bundle, request)
+}
+
+/// The same with so many connections.
+pub(crate) fn run_with(
+    connections: usize,
+    bundle: &Bundle,
+    request: &Request,
+) -> Result<Receipt, LoadError> {
+    with(connections, |context| {
+        let plan = plan(bundle, request, context)?;
+        execute(bundle, &plan, context)
+    })
+}
+
+fn with<T>(connections: usize, work: impl FnOnce(&Context<'_>) -> T) -> T {
+    work(&Context {
+        client: &client(),
+        budget: &Budget::new(connections, 2),
+        observer: &NoObserver,
+        cancel: &Cancel::new(),
+    })
 }
 
 /// Loads into `registry`, below `mirror`.

@@ -151,7 +151,7 @@ struct ProofRow {
 
 pub(super) fn run(args: &CalicoArgs) -> Result<Exit, Failure> {
     check(args)?;
-    let bundle = Bundle::open(&args.bundle)?;
+    let bundle = Bundle::open(&args.bundle, &crate::args::metadata_reading())?;
     let catalogue = catalogue(&args.data)?;
     let destined = destined(args, &bundle)?;
     let (product, release) = release(args, &catalogue, &destined.references())?;

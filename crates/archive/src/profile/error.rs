@@ -1,0 +1,64 @@
+//! Why a bundle was not converted to another profile.
+
+use std::io;
+
+use sealift_oci::Digest;
+use sealift_pipeline::Cancelled;
+
+use crate::profile::layout::TooLarge;
+use crate::target::WriteError;
+
+/// Why a bundle was not converted to another profile.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// The new bundle cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A blob of the old bundle cannot be read, or is corrupt.
+    #[error("blob {digest} of {bundle}: {source}")]
+    Read {
+        /// The old bundle.
+        bundle: String,
+        /// The blob.
+        digest: Digest,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A pack cannot be built.
+    #[error("cannot pack the blobs: {0}")]
+    Pack(#[source] sealift_pack::Error),
+    /// More parts than a manifest can list.
+    #[error(
+        "{kept} blobs would have to be kept as they are, more than a compact bundle can list (use the plain profile)"
+    )]
+    TooManyKept {
+        /// How many.
+        kept: usize,
+    },
+    /// More bytes than a file can have.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// It was interrupted.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<sealift_pack::Error> for ConvertError {
+    fn from(error: sealift_pack::Error) -> Self {
+        match error {
+            sealift_pack::Error::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            error => Self::Pack(error),
+        }
+    }
+}
+
+impl ConvertError {
+    /// Whether it is the old bundle that is at fault.
+    pub fn is_corrupt(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! `docker save` archives: `manifest.json`, configs and layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::Arc;
+
+use sealift_oci::{
+    Algorithm, Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest, Reference, media_type,
+};
+use sealift_pipeline::{BUFFER_BYTES, HashingReader};
+use serde::{Deserialize, Serialize};
+
+use crate::contents::ImageSource;
+use crate::store::extents::{ExtentReader, ExtentStore};
+use crate::store::local::error::LocalError;
+use crate::store::local::images::{LocalImage, LocalImages};
+use crate::store::local::name::LocalName;
+use crate::store::local::read::{
+    Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small, shortened,
+};
+use crate::store::local::tar::Contents;
+use crate::store::read_at::{Extent, ReadAt};
+
+/// The most bytes of an image's config that are read.
+const MAX_CONFIG_BYTES: u64 = 8 << 20;
+/// The most images of one archive.
+const MAX_IMAGES: usize = 10_000;
+/// How many links are followed to a layer.
+const MAX_LINKS: usize = 8;
+
+/// An image as `manifest.json` lists it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListedImage {
+    config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Option<Vec<Digest>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewManifest {
+    schema_version: u8,
+    media_type: &'static str,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// Reads `manifest.json`.
+pub(super) fn listed(
+    path: &str,
+    entry: &Entry,
+    limit: u64,
+) -> Result<Vec<ListedImage>, LocalError> {
+    let listed: Vec<ListedImage> = read_json(path, "manifest.json", entry, limit)?;
+    if listed.len() > MAX_IMAGES {
+        let what = format!("it lists {} images, more than {MAX_IMAGES}", listed.len());
+        return Err(malformed(path, "manifest.json", what));
+    }
+    Ok(listed)
+}
+
+/// Opens an archive without an OCI part: configs and layers, but no manifests.
+///
+/// Each image gets an OCI manifest, created from nothing but the archive's content: the config as it is,
+/// then the layers as they are, base first. The same archive gives the same digest every time; no registry
+/// has served it before.
+pub(super) fn open(
+    path: String,
+    file: Arc<dyn ReadAt>,
+    contents: &Contents,
+) -> Result<LocalImages, LocalError> {
+    let mut reader = Reader {
+        path,
+        file,
+        contents,
+        images: Vec::new(),
+        manifests: BTreeMap::new(),
+        blobs: BTreeMap::new(),
+        hashed: BTreeMap::new(),
+    };
+    let entry = reader.entry("manifest.json")?;
+    for image in listed(&reader.path, &entry, MAX_INDEX_BYTES)? {
+        reader.image(image)?;
+    }
+    let store = ExtentStore::new(reader.file, reader.blobs).with_created(reader.manifests);
+    Ok(LocalImages {
+        path: reader.path,
+        kind: ImageSource::DockerArchive,
+        images: reader.images,
+        referrers: Vec::new(),
+        record: None,
+        store: Arc::new(store),
+    })
+}
+
+/// Reads an archive's images one after the other.
+struct Reader<'a> {
+    path: String,
+    file: Arc<dyn ReadAt>,
+    contents: &'a Contents,
+    images: Vec<LocalImage>,
+    manifests: BTreeMap<Digest, Arc<[u8]>>,
+    blobs: BTreeMap<Digest, Extent>,
+    /// What layers that are compressed hash to, by their offset.
+    hashed: BTreeMap<u64, Digest>,
+}
+
+impl Reader<'_> {
+    fn image(&mut self, listed: ListedImage) -> Result<(), LocalError> {
+        let config = self.entry(&listed.config)?;
+        let bytes = read_small(&self.path, &listed.config, &config, MAX_CONFIG_BYTES)?;
+        let digest = Digest::sha256(&bytes);
+        if let Some(named) = digest_of_name(&listed.config).filter(|named| *named != digest) {
+            return Err(self.form(
+                &listed.config,
+                format!("it is named after digest {named} but has {digest} (it is corrupt)"),
+            ));
+        }
+        let diff_ids = self.diff_ids(&listed.config, &bytes)?;
+        let layers = listed.layers.unwrap_or_default();
+        if diff_ids.len() != layers.len() {
+            return Err(self.form(
+                &listed.config,
+                format!(
+                    "it has {} layers, manifest.json lists {}",
+                    diff_ids.len(),
+                    layers.len()
+                ),
+            ));
+        }
+        self.blob(&listed.config, digest, config.extent)?;
+        let layers: Result<Vec<Descriptor>, LocalError> = layers
+            .iter()
+            .zip(diff_ids)
+            .map(|(layer, diff_id)| self.layer(layer, diff_id))
+            .collect();
+        let manifest = NewManifest {
+            schema_version: 2,
+            media_type: media_type::OCI_MANIFEST,
+            config: Descriptor::of(media_type::OCI_CONFIG, &bytes),
+            layers: layers?,
+        };
+        let bytes =
+            serde_json::to_vec(&manifest).expect("a manifest has no map with other keys than text");
+        if bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(self.form("manifest.json", "an image has too many layers"));
+        }
+        self.name(listed.repo_tags.unwrap_or_default(), bytes);
+        Ok(())
+    }
+
+    /// One image for every name; one without a name where there is none.
+    fn name(&mut self, tags: Vec<String>, bytes: Vec<u8>) {
+        let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &bytes);
+        self.manifests.insert(descriptor.digest, bytes.into());
+        let mut names: Vec<LocalName> = tags
+            .into_iter()
+            .map(|tag| match tag.parse() {
+                Ok(reference) => LocalName::Full(reference),
+                Err(_) => LocalName::Other(tag),
+            })
+            .collect();
+        if names.is_empty() {
+            names.push(LocalName::Unnamed);
+        }
+        self.images.extend(names.into_iter().map(|name| LocalImage {
+            name,
+            descriptor: descriptor.clone(),
+            new_digest: true,
+        }));
+    }
+
+    fn diff_ids(&self, entry: &str, config: &[u8]) -> Result<Vec<Digest>, LocalError> {
+        let config: Config = parse_json(&self.path, entry, config)?;
+        Ok(config.rootfs.diff_ids.unwrap_or_default())
+    }
+
+    /// A layer that is not compressed has the digest that the config gives it, so it need not be read
+    /// twice: copying it checks that. One that is compressed has to be hashed.
+    fn layer(&mut self, name: &str, diff_id: Digest) -> Result<Descriptor, LocalError> {
+        let entry = self.entry(name)?;
+        let mut start = [0; 4];
+        let wanted = usize::try_from(entry.extent.size).map_or(4, |size| size.min(4));
+        let read = entry
+            .file
+            .read_exact_at(&mut start[..wanted], entry.extent.offset);
+        read.map_err(|error| self.io(name, error))?;
+        let compressed = match start {
+            [0x1f, 0x8b, ..] => Some(media_type::OCI_LAYER_GZIP),
+            [0x28, 0xb5, 0x2f, 0xfd] => Some(media_type::OCI_LAYER_ZSTD),
+            _ => None,
+        };
+        let digest = match compressed {
+            Some(_) => self.hash(name, &entry)?,
+            None => diff_id,
+        };
+        let media_type = compressed
+            .filter(|_| digest != diff_id)
+            .unwrap_or(media_type::OCI_LAYER);
+        self.blob(name, digest, entry.extent)?;
+        Ok(Descriptor::new(media_type, digest, entry.extent.size))
+    }
+
+    fn hash(&mut self, name: &str, entry: &Entry) -> Result<Digest, LocalError> {
+        if let Some(digest) = self.hashed.get(&entry.extent.offset) {
+            return Ok(*digest);
+        }
+        let reader = ExtentReader::new(Arc::clone(&entry.file), entry.extent, 0);
+        let mut reader = HashingReader::new(reader, Algorithm::Sha256);
+        let mut buffer = vec![0; BUFFER_BYTES];
+        while reader
+            .read(&mut buffer)
+            .map_err(|error| self.io(name, error))?
+            > 0
+        {}
+        let (digest, _) = reader.finish();
+        self.hashed.insert(entry.extent.offset, digest);
+        Ok(digest)
+    }
+
+    fn blob(&mut self, name: &str, digest: Digest, extent: Extent) -> Result<(), LocalError> {
+        let first = *self.blobs.entry(digest).or_insert(extent);
+        if first.size != extent.size {
+            return Err(self.form(
+                name,
+                format!(
+                    "{digest} has {} bytes here and {} elsewhere",
+                    extent.size, first.size
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Finds a file of the archive by the name that `manifest.json` gives it, through links inside the
+    /// archive: docker wrote a layer that two images share once and a link to it.
+    fn entry(&self, name: &str) -> Result<Entry, LocalError> {
+        let mut current = name.strip_prefix("./").unwrap_or(name);
+        for _ in 0..=MAX_LINKS {
+            let extent = self.contents.files.get(current).copied().or_else(|| {
+                let digest = Digest::from_blob_path(current)?;
+                self.contents.blobs.get(&digest).copied()
+            });
+            if let Some(extent) = extent {
+                return Ok(Entry {
+                    file: Arc::clone(&self.file),
+                    extent,
+                });
+            }
+            match self.contents.links.get(current) {
+                Some(target) => current = target,
+                None => break,
+            }
+        }
+        Err(LocalError::Missing {
+            path: self.path.clone(),
+            what: name.escape_debug().take(120).collect(),
+        })
+    }
+
+    fn form(&self, entry: &str, what: impl Into<String>) -> LocalError {
+        malformed(&self.path, entry, what)
+    }
+
+    fn io(&self, entry: &str, source: std::io::Error) -> LocalError {
+        LocalError::Io {
+            path: format!("{} of {}", shortened(entry), self.path),
+            source,
+        }
+    }
+}
+
+/// The digest that a config's name says: `<hex>.json` or `blobs/sha256/<hex>`.
+fn digest_of_name(name: &str) -> Option<Digest> {
+    let hex = name.strip_suffix(".json");
+    hex.and_then(|hex| format!("sha256:{hex}").parse().ok())
+        .or_else(|| Digest::from_blob_path(name))
+}
+
+/// Checks that an archive's OCI index has what its `manifest.json` names: every image under all its names,
+/// with as many layers as `manifest.json` and the config say. Readers of the one and of the other would get
+/// different images otherwise.
+pub(super) fn check_agreement(
+    images: &LocalImages,
+    listed: &[ListedImage],
+) -> Result<(), LocalError> {
+    let indexed = Indexed::read(images)?;
+    listed
+        .iter()
+        .try_for_each(|listed| indexed.check(images, listed))
+}
+
+/// The images of an OCI index, by the digest of their config.
+struct Indexed {
+    by_config: BTreeMap<Digest, Vec<(Manifest, BTreeSet<Reference>)>>,
+}
+
+impl Indexed {
+    fn read(images: &LocalImages) -> Result<Self, LocalError> {
+        let mut names: BTreeMap<Digest, (Descriptor, BTreeSet<Reference>)> = BTreeMap::new();
+        for image in images.images() {
+            let (_, known) = names
+                .entry(image.descriptor.digest)
+                .or_insert_with(|| (image.descriptor.clone(), BTreeSet::new()));
+            if let LocalName::Full(reference) = &image.name {
+                known.insert(reference.clone());
+            }
+        }
+        let mut by_config: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (descriptor, names) in names.into_values() {
+            for manifest in image_manifests(images, &descriptor)? {
+                if let Some(config) = manifest.config().map(|config| config.digest) {
+                    let known = by_config.entry(config).or_default();
+                    known.push((manifest, names.clone()));
+                }
+            }
+        }
+        Ok(Self { by_config })
+    }
+
+    fn check(&self, images: &LocalImages, listed: &ListedImage) -> Result<(), LocalError> {
+        let tags = listed.repo_tags.as_deref().unwrap_or_default();
+        let disagree = |what: String| {
+            Err(LocalError::Disagreement {
+                path: images.path().to_owned(),
+                image: shortened(tags.first().unwrap_or(&listed.config)),
+                what,
+            })
+        };
+        let Some(config) = digest_of_name(&listed.config) else {
+            return disagree(
+                "manifest.json names its config otherwise than by a digest".to_owned(),
+            );
+        };
+        let Some(found) = self.by_config.get(&config) else {
+            return disagree(format!(
+                "index.json lists no image with the config {config}"
+            ));
+        };
+        let layers = listed.layers.as_deref().unwrap_or_default().len();
+        for (manifest, _) in found {
+            let counted = manifest.layers().len();
+            let filesystems = diff_ids(images, manifest)?;
+            if counted != layers || filesystems.is_some_and(|count| count != layers) {
+                return disagree(format!(
+                    "manifest.json lists {layers} layers, the manifest {} has {counted}{}",
+                    manifest.digest(),
+                    filesystems.map_or(String::new(), |count| format!(", its config {count}"))
+                ));
+            }
+        }
+        for tag in tags {
+            let named =
+                |reference: &Reference| found.iter().any(|(_, names)| names.contains(reference));
+            if tag.parse().is_ok_and(|reference| !named(&reference)) {
+                return disagree(format!("index.json does not list it as {}", shortened(tag)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The image manifests that a descriptor of an index stands for, as far as the archive contains them.
+fn image_manifests(images: &LocalImages, root: &Descriptor) -> Result<Vec<Manifest>, LocalError> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut open = vec![root.clone()];
+    while let Some(descriptor) = open.pop() {
+        if !images.contains(&descriptor.digest)
+            || !media_type::is_manifest(&descriptor.media_type)
+            || !seen.insert(descriptor.digest)
+        {
+            continue;
+        }
+        let manifest = images.manifest(&descriptor)?;
+        open.extend(manifest.children().iter().cloned());
+        if manifest.children().is_empty() {
+            found.push(manifest);
+        }
+    }
+    Ok(found)
+}
+
+/// How many filesystem layers the config of an image names; `None` if it is not an image's config.
+fn diff_ids(images: &LocalImages, manifest: &Manifest) -> Result<Option<usize>, LocalError> {
+    let Some(config) = manifest.config() else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    images
+        .blob_at(config, 0)?
+        .take(MAX_CONFIG_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|source| LocalError::Io {
+            path: format!("{} of {}", config.digest.blob_path(), images.path()),
+            source,
+        })?;
+    let config: Option<Config> = serde_json::from_slice(&bytes).ok();
+    Ok(config.map(|config| config.rootfs.diff_ids.unwrap_or_default().len()))
+}

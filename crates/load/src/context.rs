@@ -1,0 +1,17 @@
+//! What the work is done with.
+
+use sealift_pipeline::{Budget, Cancel, Observer};
+use sealift_registry::Client;
+
+/// What the work is done with; nothing of it changes what the registry gets.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Speaks to the registry.
+    pub client: &'a Client,
+    /// How much may run at once.
+    pub budget: &'a Budget,
+    /// Watches what happens.
+    pub observer: &'a dyn Observer,
+    /// Stops the work; the same that the client has.
+    pub cancel: &'a Cancel,
+}
