@@ -98,7 +98,7 @@ const CASES: [(&str, &str, &[&str], bool); 8] = [
         &["sample-controller", "aggregator"],
         false,
     ),
-    ("sibling, stripped", "aggregator", &["apiextensions"], true),
+    ("sibling, stripped", "helm", &["apiextensions"], true),
     ("next patch", "apiextensions", &["apiextensions-old"], false),
     ("next patch", "helm", &["helm-old"], false),
     ("sibling, arm64", "gcrane-arm64", &["crane-arm64"], false),
