@@ -72,7 +72,8 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
 
     let asked = roots::asked(request, &opened, &sources, &mut failures);
     let roots = roots::read(&mut known, &asked, &mut failures);
-    let roots = roots::one_digest_a_name(roots, &mut failures);
+    let mut untagged = Vec::new();
+    let roots = roots::one_digest_a_name(request, roots, &mut untagged, &mut failures);
     descend(&mut known, &roots, &request.platforms);
     let mut images = Vec::with_capacity(roots.len());
     for root in roots {
@@ -88,6 +89,7 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     };
     let differing = elsewhere::compare(request, &images, context);
     referrers.warnings.extend(differing);
+    referrers.warnings.extend(untagged);
     let mut files = files::carried_on(&mut known, &opened);
     files.extend(files::carried(&mut known, &locals.carried));
     files::one_content_a_name(&files, &mut failures);
@@ -149,7 +151,10 @@ fn descend_from(
                 continue;
             };
             let selectors = if *completely { &[] } else { selectors };
-            let absent = |child: &Digest| known.sources.lacks(*source, child);
+            let absent = |child: &PlainDescriptor| {
+                let lacks = known.sources.lacks(*source, &child.digest);
+                lacks.then_some(Verdict::AttestationAbsent)
+            };
             let verdicts = verdicts(&node.children, selectors, &absent);
             for (child, verdict) in node.children.iter().zip(verdicts) {
                 if !matches!(verdict, Verdict::Keep | Verdict::Descend) {

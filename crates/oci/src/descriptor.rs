@@ -17,7 +17,11 @@ pub struct Descriptor {
     /// How many bytes it has.
     pub size: u64,
     /// Where else it may be found. Never fetched from; see [`crate::media_type::is_nondistributable`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::null_as_default"
+    )]
     pub urls: Vec<String>,
     /// Free annotations.
     #[serde(
@@ -61,6 +65,19 @@ impl Descriptor {
     pub fn with_annotation(mut self, key: &str, value: impl Into<String>) -> Self {
         self.annotations.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// The content, if the descriptor embeds it and size and digest are right; registries may not have it
+    /// beside (image-spec, `descriptor.md`, "Embedded Content").
+    pub fn embedded(&self) -> Option<Vec<u8>> {
+        use base64::Engine as _;
+        let data = self.data.as_deref()?;
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(data)
+            .ok()?;
+        let right = bytes.len() as u64 == self.size
+            && Digest::of(self.digest.algorithm(), &bytes) == self.digest;
+        right.then_some(bytes)
     }
 
     /// Whether it points at the attestation of one of its siblings in an index; the sibling's digest.

@@ -116,6 +116,19 @@ struct Probe {
     schema_version: Option<serde_json::Value>,
 }
 
+/// Lists of a manifest that are written as `null`, as Go writes empty ones.
+#[derive(Default, Deserialize)]
+struct Nulls {
+    #[serde(default, deserialize_with = "is_null")]
+    manifests: bool,
+    #[serde(default, deserialize_with = "is_null")]
+    layers: bool,
+}
+
+fn is_null<'de, D: serde::Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
+    Ok(Option::<serde::de::IgnoredAny>::deserialize(field)?.is_none())
+}
+
 impl Manifest {
     /// Reads a manifest whose digest nobody announced; it is computed by SHA-256.
     ///
@@ -174,8 +187,15 @@ impl Manifest {
         }
         check_json(&bytes)?;
         check_schema_version(&bytes)?;
-        let view: View = from_slice(&bytes)?;
+        let mut view: View = from_slice(&bytes)?;
         let media_type = media_type_of(&view, announced)?;
+        let nulls: Nulls = from_slice(&bytes)?;
+        if media_type::is_index(&media_type) && nulls.manifests {
+            view.manifests = Some(Vec::new());
+        }
+        if !media_type::is_index(&media_type) && nulls.layers {
+            view.layers = Some(Vec::new());
+        }
         let kind = kind_of(&view, &media_type)?;
         Ok(Self {
             bytes,
@@ -368,6 +388,36 @@ mod tests {
 
     fn parse(text: &str) -> Result<Manifest, ManifestError> {
         Manifest::parse(text.as_bytes(), None)
+    }
+
+    #[test]
+    fn null_means_an_empty_list() {
+        let index = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":null}}"#,
+            media_type::OCI_INDEX
+        );
+        let index = parse(&index).unwrap();
+        assert_eq!((index.kind(), index.children().len()), (Kind::Index, 0));
+        let text = image(r#""mediaType":"application/vnd.oci.image.manifest.v1+json","#);
+        let none = text.replace("\"layers\":[]", "\"layers\":null,\"manifests\":null");
+        assert_eq!(parse(&none).unwrap().layers().len(), 0);
+        let layer =
+            format!(r#"[{{"mediaType":"a/b","digest":"sha256:{HEX}","size":2,"urls":null}}]"#);
+        let urls = parse(&text.replace("[]", &layer)).unwrap();
+        assert!(urls.layers()[0].urls.is_empty());
+    }
+
+    #[test]
+    fn embedded_content_counts_only_where_size_and_digest_are_right() {
+        let digest: Digest = format!("sha256:{HEX}").parse().unwrap();
+        let with = |data: &str, size| Descriptor {
+            data: Some(data.to_owned()),
+            ..Descriptor::new("a/b", digest, size)
+        };
+        assert_eq!(with("e30=", 2).embedded().unwrap(), b"{}");
+        assert_eq!(with("e30=", 3).embedded(), None);
+        assert_eq!(with("W10=", 2).embedded(), None);
+        assert_eq!(with("?", 2).embedded(), None);
     }
 
     #[test]

@@ -97,6 +97,15 @@ impl Reference {
         }
     }
 
+    /// The same image without its tag; `None` where it has no other name.
+    pub fn without_tag(&self) -> Option<Self> {
+        self.digest.map(|digest| Self {
+            tag: None,
+            digest: Some(digest),
+            ..self.clone()
+        })
+    }
+
     /// The tag that the image gets where it is stored: its own, or one made of the digest for an image
     /// that is named by digest alone, since garbage collection eats what no tag holds. It does not take
     /// the form `sha256-<64 hex>`, which is the referrers' fallback tag.

@@ -11,10 +11,12 @@ use crate::contents::{
     artifact_index, index_json,
 };
 use crate::fault::Fault;
+use crate::header::{EntryKind, encode};
 use crate::reading::Reading;
 use crate::store::compact::CompactStore;
 use crate::store::content::Store;
 use crate::store::extents::ExtentStore;
+use crate::store::local::tar;
 use crate::store::read_at::{Extent, ReadAt};
 use crate::store::scan::{BundleEntries, scan};
 
@@ -38,26 +40,30 @@ pub(crate) struct BundleFile {
 }
 
 impl BundleFile {
-    /// Reads and checks everything but the blobs.
+    /// Reads and checks everything but the blobs. A compact bundle is also read from a tar that another
+    /// program wrote when it copied the artifact.
     pub(crate) fn read(file: Arc<dyn ReadAt>, reading: &Reading) -> Result<Self, Fault> {
-        let found = scan(&*file)?;
         let total = file.size().unwrap_or_default();
+        let (found, own) = match scan(&*file) {
+            Ok(found) => (found, true),
+            Err(fault) => (copied(&*file).ok_or(fault)?, false),
+        };
         let layout = needed(found.oci_layout, "oci-layout")?;
-        if read_small(&*file, "oci-layout", layout, 4096)? != OCI_LAYOUT {
+        if own && read_small(&*file, "oci-layout", layout, 4096)? != OCI_LAYOUT {
             let what = "it is not layout version 1.0.0";
             return Err(Fault::new("oci-layout", layout.offset, what));
         }
         let index = needed(found.index, "index.json")?;
         let ((contents, store), profile) = if let Some(record) = found.record {
-            (
-                read_plain(file, found.blobs, record, index)?,
-                Profile::Plain,
-            )
+            let plain = read_plain(file, found.blobs, record, index)?;
+            (plain, Profile::Plain)
         } else {
-            (
-                read_compact(file, &found, index, reading)?,
-                Profile::Compact,
-            )
+            let (part, artifact) = read_artifact(&*file, &found, index)?;
+            if own {
+                check_index(&*file, index, &artifact_index(&part, artifact.identity()))?;
+            }
+            let compact = read_compact(file, &found, &artifact, reading)?;
+            (compact, Profile::Compact)
         };
         Ok(Self {
             contents,
@@ -66,6 +72,28 @@ impl BundleFile {
             total,
         })
     }
+}
+
+/// The entries of a layout in a tar that another program wrote, if it leads to the artifact of a bundle.
+/// Digests cover all that is read of it. What begins as this program's own file has to be one to its end.
+fn copied(file: &dyn ReadAt) -> Option<BundleEntries> {
+    let first = encode("oci-layout", EntryKind::File, OCI_LAYOUT.len() as u64);
+    let mut start = vec![0; first.len()];
+    let read = file.read_exact_at(&mut start, 0);
+    if read.is_err() || start == first {
+        return None;
+    }
+    let mut contents = tar::contents(file).ok()?;
+    let found = BundleEntries {
+        oci_layout: contents.files.remove("oci-layout"),
+        index: contents.files.remove("index.json"),
+        record: None,
+        blobs: contents.blobs,
+    };
+    let index = found.index?;
+    let others = contents.files.is_empty() && contents.links.is_empty();
+    let artifact = others && read_artifact(file, &found, index).is_ok();
+    artifact.then_some(found)
 }
 
 fn read_plain(
@@ -85,7 +113,7 @@ fn read_plain(
     Ok((contents, Arc::new(store)))
 }
 
-/// The parts of `index.json` that lead to the artifact; all of it is compared afterwards.
+/// The parts of `index.json` that lead to the artifact.
 #[derive(Deserialize)]
 struct ArtifactIndex {
     manifests: [Descriptor; 1],
@@ -94,10 +122,9 @@ struct ArtifactIndex {
 fn read_compact(
     file: Arc<dyn ReadAt>,
     found: &BundleEntries,
-    index: Extent,
+    artifact: &Artifact,
     reading: &Reading,
 ) -> Result<(Contents, Arc<dyn Store>), Fault> {
-    let artifact = read_artifact(&*file, found, index)?;
     let record = found.blobs[&artifact.record.digest];
     let path = artifact.record.digest.blob_path();
     let contents = read_record(&*file, &path, record)?;
@@ -124,7 +151,7 @@ fn read_artifact(
     file: &dyn ReadAt,
     found: &BundleEntries,
     index: Extent,
-) -> Result<Artifact, Fault> {
+) -> Result<(Part, Artifact), Fault> {
     let not_ours = || {
         let what = "neither sealift.json nor a sealift artifact is in the file (is this a bundle that sealift wrote?)";
         Fault::new("index.json", index.offset, what)
@@ -144,9 +171,8 @@ fn read_artifact(
         digest: descriptor.digest,
         size: extent.size,
     };
-    check_index(file, index, &artifact_index(&own, artifact.identity()))?;
     check_parts(&artifact, &own, found)?;
-    Ok(artifact)
+    Ok((own, artifact))
 }
 
 fn check_parts(artifact: &Artifact, own: &Part, found: &BundleEntries) -> Result<(), Fault> {

@@ -10,7 +10,7 @@ mod images;
 mod layout;
 mod name;
 mod read;
-mod tar;
+pub(in crate::store) mod tar;
 
 pub use archive::open_local;
 pub use error::LocalError;

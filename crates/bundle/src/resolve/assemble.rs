@@ -263,6 +263,12 @@ impl Builder<'_, '_> {
                 named.join(", "),
             ));
         }
+        for entry in chosen.not_served() {
+            self.warnings.push(format!(
+                "{reference} is carried without the attestation {}, which its index lists and its registry does not have",
+                entry.digest
+            ));
+        }
         let original = (chosen.descriptor != root.descriptor).then(|| root.descriptor.clone());
         let recorded = root.recorded.clone();
         let (first, before) = match recorded {

@@ -128,11 +128,20 @@ fn fetch_one(sources: &Sources, spool: &Spool, wanted: &Wanted) -> Result<Node, 
     Err(first.unwrap_or_else(none))
 }
 
-/// Keeps the bytes of `manifest` for when the file is written.
+/// Keeps the bytes of `manifest` for when the file is written, and the blobs that it embeds: a registry may
+/// not have those.
 pub(crate) fn keep(spool: &Spool, manifest: &Manifest) -> Result<(), ResolveError> {
-    spool
-        .put(manifest.digest(), manifest.bytes())
-        .map_err(|error| ResolveError::Scratch(Arc::new(error)))
+    let put = |digest: &Digest, bytes: &Arc<[u8]>| {
+        let put = spool.put(digest, bytes);
+        put.map_err(|error| ResolveError::Scratch(Arc::new(error)))
+    };
+    put(manifest.digest(), manifest.bytes())?;
+    for blob in manifest.blobs() {
+        if let Some(bytes) = blob.embedded() {
+            put(&blob.digest, &bytes.into())?;
+        }
+    }
+    Ok(())
 }
 
 /// The digest agrees already; size and media type must as well, and the descriptor's type counts where

@@ -1,6 +1,6 @@
 //! What the references stand for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -177,11 +177,25 @@ fn platform_of(config: &[u8]) -> Option<Platform> {
     (!platform.os.is_empty() && !platform.architecture.is_empty()).then_some(platform)
 }
 
-/// Makes one of those that have one name, and refuses those that then stand for different images.
-pub(crate) fn one_digest_a_name(roots: Vec<Root>, failures: &mut Vec<ImageFailure>) -> Vec<Root> {
+/// Makes one of those that have one name and one digest. Where one tag is given with several digests, the
+/// reference that is named first has the tag, and the others are carried by their digests alone, which
+/// `warnings` says. Those that have no digest of their own are refused.
+pub(crate) fn one_digest_a_name(
+    request: &Request,
+    mut roots: Vec<Root>,
+    warnings: &mut Vec<String>,
+    failures: &mut Vec<ImageFailure>,
+) -> Vec<Root> {
+    let places: BTreeMap<&Reference, usize> = request.images.iter().rev().zip(0..).collect();
+    // What a tag stands for now has it before what somebody wrote beside it.
+    roots.sort_by_key(|root| {
+        let place = places.get(&root.reference).copied();
+        (root.reference.digest().is_some(), std::cmp::Reverse(place))
+    });
     let mut names: BTreeMap<(String, String), Root> = BTreeMap::new();
     let mut refused: BTreeSet<(String, String)> = BTreeSet::new();
-    for root in roots {
+    let mut open: VecDeque<Root> = roots.into();
+    while let Some(root) = open.pop_front() {
         let name = (root.reference.name(), root.reference.storage_tag());
         let Some(first) = names.get_mut(&name) else {
             names.insert(name, root);
@@ -192,6 +206,15 @@ pub(crate) fn one_digest_a_name(roots: Vec<Root>, failures: &mut Vec<ImageFailur
             if first.reference.digest().is_none() {
                 *first = root;
             }
+            continue;
+        }
+        let untagged = root.reference.without_tag();
+        if let (Some(reference), Some(tag)) = (untagged, root.reference.tag()) {
+            warnings.push(format!(
+                "{} is carried without the tag {tag}, which {} has",
+                root.reference, first.reference
+            ));
+            open.push_back(Root { reference, ..root });
             continue;
         }
         for (own, other) in [(&root, &*first), (&*first, &root)] {

@@ -26,6 +26,8 @@ pub(crate) enum Verdict {
     AttestsLeftOut,
     /// It is an attestation that the archive was saved without.
     AttestationAbsent,
+    /// It is an attestation that the registry lists and does not have.
+    AttestationNotServed,
 }
 
 impl Verdict {
@@ -34,17 +36,18 @@ impl Verdict {
         match self {
             Self::AttestsLeftOut => "attestation of a platform that is left out",
             Self::AttestationAbsent => "attestation that the archive was saved without",
+            Self::AttestationNotServed => "attestation that the registry does not have",
             _ => "not among the platforms asked for",
         }
     }
 }
 
-/// Judges every child of an index. Attestations follow the sibling that they belong to. `absent` says
-/// what an archive on disk was saved without.
+/// Judges every child of an index. Attestations follow the sibling that they belong to. `absent` says which
+/// of them are not there, and why.
 pub(crate) fn verdicts(
     children: &[Child],
     selectors: &[PlatformSelector],
-    absent: &dyn Fn(&Digest) -> bool,
+    absent: &dyn Fn(&PlainDescriptor) -> Option<Verdict>,
 ) -> Vec<Verdict> {
     let own: Vec<Verdict> = children
         .iter()
@@ -63,8 +66,7 @@ pub(crate) fn verdicts(
             Some(subject) if !kept.contains(&subject) && !selectors.is_empty() => {
                 Verdict::AttestsLeftOut
             }
-            Some(_) if absent(&child.descriptor.digest) => Verdict::AttestationAbsent,
-            Some(_) => Verdict::Keep,
+            Some(_) => absent(&child.descriptor).unwrap_or(Verdict::Keep),
             None => own,
         })
         .collect()
@@ -195,8 +197,16 @@ impl Choice<'_, '_> {
         if self.seen > MAX_MANIFESTS {
             return Err(TOO_MANY);
         }
-        let (sources, source) = (self.known.sources, self.source);
-        let absent = |child: &Digest| sources.lacks(source, child);
+        let known = &*self.known;
+        let absent = |child: &PlainDescriptor| {
+            if known.sources.lacks(self.source, &child.digest) {
+                return Some(Verdict::AttestationAbsent);
+            }
+            // Where all platforms are carried, so is the publisher's index, with all that it lists.
+            let failed = known.failed.get(child);
+            let not_served = failed.is_some_and(ResolveError::is_not_found);
+            (not_served && !self.selectors.is_empty()).then_some(Verdict::AttestationNotServed)
+        };
         let verdicts = verdicts(&children, self.selectors, &absent);
         let mut chosen = Chosen {
             descriptor: index.clone(),
@@ -260,6 +270,13 @@ fn keep_child(chosen: &mut Chosen, child: &Child, selectors: &[PlatformSelector]
 }
 
 impl Chosen {
+    /// Attestations that the registry lists and does not have.
+    pub(crate) fn not_served(&self) -> impl Iterator<Item = &PlatformEntry> {
+        let reason = Verdict::AttestationNotServed.reason();
+        let missing = self.left_out.iter().filter(move |(_, why)| *why == reason);
+        missing.map(|(entry, _)| entry)
+    }
+
     fn leave_out(&mut self, child: &Child, verdict: Verdict) {
         self.left_out.push((entry(child), verdict.reason()));
     }

@@ -51,6 +51,37 @@ fn an_index_is_carried_as_it_is_where_nothing_is_chosen() {
 }
 
 #[test]
+fn an_attestation_that_the_registry_does_not_have_is_left_out_where_platforms_are_chosen() {
+    let registry = Registry::start();
+    let image = many();
+    image.put_into(&registry, "a", Some("v1"));
+    let children = image.children();
+    let chosen_child = children
+        .iter()
+        .find(|child| child.attestation_of().is_none())
+        .unwrap();
+    let attestation = children
+        .iter()
+        .find(|child| child.attestation_of() == Some(chosen_child.digest))
+        .unwrap();
+    registry.forget_manifest("a", &attestation.digest);
+    let platform = chosen_child.platform.clone().unwrap().to_string();
+    let side = Connected::new();
+    let request = chosen(&registry, "a", &[&platform]);
+    let warnings = summary(&side, &request).warnings.join("\n");
+    let expected = format!("without the attestation {}", attestation.digest);
+    assert!(warnings.contains(&expected), "{warnings}");
+    side.build(&request).unwrap();
+    assert_eq!(side.open().record().manifests.len(), 2, "index and image");
+
+    let all = side.plan(&chosen(&registry, "a", &[]));
+    assert!(
+        all.is_err(),
+        "the publisher's index is carried whole or not at all"
+    );
+}
+
+#[test]
 fn chosen_platforms_make_a_new_index_with_their_attestations() {
     let registry = Registry::start();
     let image = many();

@@ -1,3 +1,5 @@
+use std::io::Read as _;
+
 use sealift_bundle::BundleError;
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use sealift_testkit::{Artifact, Fault, Image, ImageMaker, Layer, Registry, Route, When};
@@ -72,7 +74,7 @@ fn the_digest_decides_where_a_reference_has_a_tag_too() {
 }
 
 #[test]
-fn one_name_for_two_digests_is_refused_and_both_are_named() {
+fn one_tag_with_two_digests_is_two_images_and_what_it_stands_for_keeps_it() {
     let registry = Registry::start();
     let (old, new) = (image("old"), image("new"));
     old.put_into(&registry, "a", None);
@@ -80,14 +82,63 @@ fn one_name_for_two_digests_is_refused_and_both_are_named() {
     let tag = registry.reference("a", "v1");
     let pinned = format!("{tag}@{}", old.digest());
     let side = Connected::new();
-    let words = words(side.build(&plain(&[tag.clone(), pinned.clone()])));
-    for part in [
-        format!("{tag}: it stands for {}", new.digest()),
-        format!("{pinned}: it stands for {}", old.digest()),
-    ] {
-        assert!(words.contains(&part), "{words}");
+    let request = plain(&[pinned.clone(), tag.clone()]);
+    let plan = side.plan(&request).unwrap();
+    let warnings = plan.summary().warnings.join("\n");
+    let expected = format!("{pinned} is carried without the tag v1, which {tag} has");
+    assert!(warnings.contains(&expected), "{warnings}");
+    side.build(&request).unwrap();
+    let bundle = side.open();
+    assert_has(&bundle, &old);
+    assert_has(&bundle, &new);
+    let names = bundle.record().images.iter();
+    let names: Vec<String> = names.map(|image| image.reference.to_string()).collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.contains(&tag), "{names:?}");
+    let untagged = format!("{}@{}", tag.trim_end_matches(":v1"), old.digest());
+    assert!(names.contains(&untagged), "{names:?}");
+}
+
+#[test]
+fn the_first_of_two_digests_beside_one_tag_has_the_tag() {
+    let registry = Registry::start();
+    let (one, other) = (image("one"), image("other"));
+    one.put_into(&registry, "a", None);
+    other.put_into(&registry, "a", None);
+    let tag = registry.reference("a", "v1");
+    for (first, second) in [(&one, &other), (&other, &one)] {
+        let side = Connected::new();
+        let named = |image: &Image| format!("{tag}@{}", image.digest());
+        let plan = side.plan(&plain(&[named(first), named(second)])).unwrap();
+        let warnings = plan.summary().warnings.join("\n");
+        let expected = format!("{} is carried without the tag v1", named(second));
+        assert!(warnings.contains(&expected), "{warnings}");
     }
-    assert_eq!(side.left(), [""; 0]);
+}
+
+#[test]
+fn a_blob_that_its_manifest_embeds_is_not_asked_for() {
+    let registry = Registry::start();
+    let layer = b"content of a layer";
+    let layer_digest = registry.put_blob("a", layer);
+    let config = Digest::sha256(b"{}");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","artifactType":"a/b","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{config}","size":2,"data":"e30="}},"layers":[{{"mediaType":"a/c","digest":"{layer_digest}","size":{}}}]}}"#,
+        media_type::OCI_MANIFEST,
+        layer.len()
+    );
+    let digest = registry.put_manifest("a", media_type::OCI_MANIFEST, manifest);
+    registry.tag("a", "v1", digest);
+    let side = Connected::new();
+    side.build(&plain(&[registry.reference("a", "v1")]))
+        .unwrap();
+    let mut bytes = Vec::new();
+    side.open()
+        .blob(&config)
+        .unwrap()
+        .read_to_end(&mut bytes)
+        .unwrap();
+    assert_eq!(bytes, b"{}");
 }
 
 #[test]

@@ -23,13 +23,13 @@ const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 
 /// What a tar contains, by name.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
+pub(in crate::store) struct Contents {
     /// Regular files by name, blobs of layouts not among them.
-    pub(super) files: BTreeMap<String, Extent>,
+    pub(in crate::store) files: BTreeMap<String, Extent>,
     /// `blobs/<algorithm>/<hex>`.
-    pub(super) blobs: BTreeMap<Digest, Extent>,
+    pub(in crate::store) blobs: BTreeMap<Digest, Extent>,
     /// Links inside the archive: the name of the target, seen from the archive's root.
-    pub(super) links: BTreeMap<String, String>,
+    pub(in crate::store) links: BTreeMap<String, String>,
 }
 
 /// What records before a header say about it.
@@ -41,7 +41,7 @@ struct Extension {
 }
 
 /// Walks all headers of `file`.
-pub(super) fn contents(file: &dyn ReadAt) -> Result<Contents, Fault> {
+pub(in crate::store) fn contents(file: &dyn ReadAt) -> Result<Contents, Fault> {
     let mut walk = Walk {
         blocks: TarBlocks::new(file, ARCHIVE)?,
         position: 0,
