@@ -243,3 +243,48 @@ fn used_wrongly_it_says_so_and_tries_nothing() {
     }
     assert_eq!(shore.names(), Vec::<String>::new());
 }
+
+#[test]
+fn a_receipt_replaces_nothing_but_an_earlier_receipt() {
+    let (shore, _) = shore_with_bundle();
+    shore.write("notes.txt", "mine");
+    let destination = Registry::start();
+    let to = destination.host();
+    let before = shore.read("product.tar");
+    for (receipt, code, words) in [
+        ("product.tar", 5, "exists and is not a receipt"),
+        ("notes.txt", 5, "exists and is not a receipt"),
+        (".", 5, "exists and is not a receipt"),
+        ("none/receipt.json", 2, "there is no folder none"),
+    ] {
+        let run = shore.run(&["load", "product.tar", &to, "--receipt", receipt]);
+        assert_eq!(run.code, Some(code), "{receipt}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    assert!(destination.traffic().0.is_empty());
+    assert!(shore.read("product.tar") == before);
+    for _ in 0..2 {
+        shore.ok(&["load", "product.tar", &to, "--receipt", "receipt.json"]);
+    }
+    let there = ["images.txt", "notes.txt", "product.tar", "receipt.json"];
+    assert_eq!(shore.names(), there);
+}
+
+#[test]
+fn a_full_standard_error_is_no_panic() {
+    let (shore, _) = shore_with_bundle();
+    let run = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = shore.command(arguments);
+        command
+            .stderr(full.unwrap())
+            .output()
+            .unwrap()
+            .status
+            .code()
+    };
+    assert_eq!(run(&["verify", "product.tar"]), Some(0));
+    assert_eq!(run(&["verify", "none.tar"]), Some(1));
+    let destination = Registry::start();
+    assert_eq!(run(&["load", "product.tar", &destination.host()]), Some(0));
+}

@@ -17,6 +17,7 @@ mod signals;
 mod sources;
 mod words;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -61,9 +62,9 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-#[expect(clippy::print_stderr, reason = "this is where the program speaks")]
+/// Nobody can be told that standard error is closed.
 fn tell(failure: &Failure) {
     if !failure.is_silent() {
-        eprintln!("{failure}");
+        let _ = writeln!(std::io::stderr(), "{failure}");
     }
 }

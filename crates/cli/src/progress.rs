@@ -3,7 +3,7 @@
 mod bars;
 mod lines;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 
 use sealift_pipeline::{Event, Observer};
@@ -44,7 +44,6 @@ pub(crate) fn note(text: &str) {
 }
 
 /// One line on standard error. Nobody can be told that standard error is closed.
-#[expect(clippy::print_stderr, reason = "this is the program's voice")]
 fn say(line: &str) {
-    eprintln!("{line}");
+    let _ = writeln!(io::stderr(), "{line}");
 }

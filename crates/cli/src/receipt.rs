@@ -1,12 +1,18 @@
-//! Receipts that `load` wrote, as input of other commands.
+//! Receipts: what `load` writes, and other commands read.
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use sealift_load::Loaded;
+use sealift_load::{Loaded, Receipt};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::sources::read_input;
+
+/// What is longer is not taken for a receipt: the record that it repeats has at most half as many bytes.
+const MAX_RECEIPT_BYTES: u64 = 64 << 20;
 
 /// What the receipt at `path` says is at the destination.
 ///
@@ -16,4 +22,58 @@ pub(crate) fn read(path: &Path) -> Result<Loaded, Failure> {
     let name = path.display().to_string();
     Loaded::read(&name, &read_input(path, &name)?)
         .map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+/// Whether a receipt can be written to `path`, before anything else is done: its folder exists, and what has
+/// the name already is an earlier receipt, which may be replaced.
+pub(crate) fn check_output(path: &Path) -> Result<(), Failure> {
+    let name = path.display();
+    if !folder(path).is_dir() {
+        let message = format!("{name}: there is no folder {}", folder(path).display());
+        return Err(Failure::message(Exit::Usage, message).hint("create the folder first"));
+    }
+    let Ok(there) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    let receipt = there.is_file()
+        && there.len() <= MAX_RECEIPT_BYTES
+        && fs::read(path).is_ok_and(|bytes| Loaded::read(&name.to_string(), &bytes).is_ok());
+    if receipt {
+        return Ok(());
+    }
+    let message = format!("{name} exists and is not a receipt");
+    Err(Failure::message(Exit::Conflict, message).hint("write the receipt to another file"))
+}
+
+/// Writes a receipt as a whole or not at all.
+pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), Failure> {
+    let bytes =
+        serde_json::to_vec_pretty(receipt).map_err(|error| Failure::new(Exit::Failed, &error))?;
+    // Everything is at the destination by now.
+    replace(path, &bytes).map_err(|error| {
+        let message = format!(
+            "the load is done, but its receipt cannot be written to {}: {error}",
+            path.display()
+        );
+        Failure::message(Exit::Failed, message)
+            .hint("run the same command again with another --receipt: it sends nothing again")
+    })
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".receipt-")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    fs::File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }

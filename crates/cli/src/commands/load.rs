@@ -1,5 +1,4 @@
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
@@ -13,7 +12,7 @@ use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
-use crate::{hints, output, words};
+use crate::{hints, output, receipt, words};
 
 /// Put a bundle into a registry
 ///
@@ -74,6 +73,9 @@ pub(crate) struct LoadArgs {
 
 pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let request = request(args)?;
+    if let Some(path) = &args.receipt {
+        receipt::check_output(path)?;
+    }
     let budget = args.transport.budget();
     let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let observer = observer(args.output_args.quiet);
@@ -95,7 +97,7 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         .with_times(words::time(started), words::time(SystemTime::now()));
     drop(observer);
     if let Some(path) = &args.receipt {
-        write_receipt(path, &receipt)?;
+        receipt::write(path, &receipt)?;
     }
     tell(args, &receipt)
 }
@@ -110,21 +112,6 @@ fn request(args: &LoadArgs) -> Result<Request, Failure> {
         verify_first: args.verify_first,
         keep_going: args.keep_going,
         ..Request::new(args.destination.clone())
-    })
-}
-
-/// Everything is at the destination by now: a receipt that cannot be written is told, and printed.
-fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), Failure> {
-    let bytes =
-        serde_json::to_vec_pretty(receipt).map_err(|error| Failure::new(Exit::Failed, &error))?;
-    let written = fs::write(path, bytes);
-    written.map_err(|error| {
-        let message = format!(
-            "the load is done, but its receipt cannot be written to {}: {error}",
-            path.display()
-        );
-        Failure::message(Exit::Failed, message)
-            .hint("run the same command again with another --receipt: it sends nothing again")
     })
 }
 
