@@ -5,12 +5,12 @@ use std::fs;
 use crate::support::names;
 use sealift_testkit::{Fault, Registry, Route, When};
 
-use crate::support::{Product, Shore, shore_with_bundle};
+use crate::support::{Product, WorkDir, work_dir_with_bundle};
 
 /// Loading `file` fails with `code`, says `words`, and the registry sees no write.
-fn refused_without_a_trace(shore: &Shore, file: &str, code: i32, words: &str) {
+fn refused_without_a_trace(work_dir: &WorkDir, file: &str, code: i32, words: &str) {
     let destination = Registry::start();
-    let run = shore.run(&["load", file, &destination.host(), "--quiet"]);
+    let run = work_dir.run(&["load", file, &destination.host(), "--quiet"]);
     assert_eq!(run.code, Some(code), "{}", run.stderr);
     assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
     assert!(destination.traffic().writes().is_empty(), "{file}");
@@ -19,38 +19,38 @@ fn refused_without_a_trace(shore: &Shore, file: &str, code: i32, words: &str) {
 
 #[test]
 fn a_file_that_is_no_whole_bundle_is_refused_before_any_write() {
-    let (shore, _) = shore_with_bundle();
-    let whole = shore.read("product.tar");
-    shore.write("short.tar", &whole[..whole.len() / 2]);
-    refused_without_a_trace(&shore, "short.tar", 4, "truncated");
-    shore.write("blocks.tar", &whole[..whole.len() - 512]);
-    refused_without_a_trace(&shore, "blocks.tar", 4, "truncated");
-    shore.write("more.tar", [whole.as_slice(), b"x"].concat());
-    refused_without_a_trace(&shore, "more.tar", 4, "after the bundle's end");
-    shore.write("empty.tar", "");
-    refused_without_a_trace(&shore, "empty.tar", 4, "empty");
-    shore.write("text.tar", "hello\n".repeat(2000));
-    refused_without_a_trace(&shore, "text.tar", 4, "text.tar");
-    refused_without_a_trace(&shore, "missing.tar", 1, "missing.tar");
-    refused_without_a_trace(&shore, ".", 1, ".");
+    let (work_dir, _) = work_dir_with_bundle();
+    let whole = work_dir.read("product.tar");
+    work_dir.write("short.tar", &whole[..whole.len() / 2]);
+    refused_without_a_trace(&work_dir, "short.tar", 4, "truncated");
+    work_dir.write("blocks.tar", &whole[..whole.len() - 512]);
+    refused_without_a_trace(&work_dir, "blocks.tar", 4, "truncated");
+    work_dir.write("more.tar", [whole.as_slice(), b"x"].concat());
+    refused_without_a_trace(&work_dir, "more.tar", 4, "after the bundle's end");
+    work_dir.write("empty.tar", "");
+    refused_without_a_trace(&work_dir, "empty.tar", 4, "empty");
+    work_dir.write("text.tar", "hello\n".repeat(2000));
+    refused_without_a_trace(&work_dir, "text.tar", 4, "text.tar");
+    refused_without_a_trace(&work_dir, "missing.tar", 1, "missing.tar");
+    refused_without_a_trace(&work_dir, ".", 1, ".");
 }
 
 #[test]
 fn a_flipped_byte_is_found_named_and_nothing_gets_a_tag() {
-    let (shore, _) = shore_with_bundle();
-    let whole = shore.read("product.tar");
-    let inspection = shore.json(&["inspect", "--json", "product.tar"]);
+    let (work_dir, _) = work_dir_with_bundle();
+    let whole = work_dir.read("product.tar");
+    let inspection = work_dir.json(&["inspect", "--json", "product.tar"]);
     assert!(inspection["images"].as_array().unwrap().len() == 2);
     for part in [1, 3, 5, 7] {
         let mut damaged = whole.clone();
         let at = whole.len() * part / 8;
         damaged[at] ^= 1;
-        shore.write("damaged.tar", &damaged);
-        let verified = shore.run(&["verify", "damaged.tar"]);
+        work_dir.write("damaged.tar", &damaged);
+        let verified = work_dir.run(&["verify", "damaged.tar"]);
         assert_eq!(verified.code, Some(4), "byte {at}: {}", verified.said());
         assert!(verified.said().contains("byte "), "{}", verified.said());
         let destination = Registry::start();
-        let loaded = shore.run(&["load", "damaged.tar", &destination.host(), "--quiet"]);
+        let loaded = work_dir.run(&["load", "damaged.tar", &destination.host(), "--quiet"]);
         assert_eq!(loaded.code, Some(4), "byte {at}: {}", loaded.stderr);
         for repository in destination.repositories() {
             assert!(destination.tags(&repository).is_empty(), "byte {at}");
@@ -63,20 +63,20 @@ fn a_flipped_byte_is_found_named_and_nothing_gets_a_tag() {
             "--verify-first",
             "--quiet",
         ];
-        assert_eq!(shore.run(&checked).code, Some(4));
+        assert_eq!(work_dir.run(&checked).code, Some(4));
         assert!(first.traffic().writes().is_empty(), "byte {at}");
     }
 }
 
 #[test]
 fn a_registry_that_serves_other_bytes_than_asked_makes_no_bundle() {
-    let (shore, product, source) = (Shore::new(), Product::new(1000), Registry::start());
+    let (work_dir, product, source) = (WorkDir::new(), Product::new(1000), Registry::start());
     product.put_into(&source);
     let (repository, image) = &product.names[0];
     let digest = *image.blobs.keys().next().unwrap();
     let size = image.blobs[&digest].len();
     source.put_blob_as(repository, digest, vec![0_u8; size]);
-    let run = shore.run(&[
+    let run = work_dir.run(&[
         "bundle",
         &source.reference(repository, "v1"),
         "-o",
@@ -87,19 +87,19 @@ fn a_registry_that_serves_other_bytes_than_asked_makes_no_bundle() {
     for words in [digest.to_string(), source.host(), (*repository).to_owned()] {
         assert!(run.stderr.contains(&words), "{words} in {}", run.stderr);
     }
-    assert!(!shore.path("x.tar").exists());
+    assert!(!work_dir.path("x.tar").exists());
 }
 
 #[test]
 fn all_images_that_cannot_be_had_are_named_together() {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     Product::new(1000).put_into(&source);
     let good = source.reference("product/node", "v1");
     let missing = [
         source.reference("product/node", "v9"),
         source.reference("nowhere", "v1"),
     ];
-    let run = shore.run(&[
+    let run = work_dir.run(&[
         "bundle",
         &good,
         &missing[0],
@@ -115,15 +115,15 @@ fn all_images_that_cannot_be_had_are_named_together() {
         run.stderr
     );
     assert!(!run.stderr.contains(&format!("{good}:")), "{}", run.stderr);
-    assert_eq!(shore.names(), Vec::<String>::new());
+    assert_eq!(work_dir.names(), Vec::<String>::new());
 }
 
 #[test]
 fn an_unreachable_host_is_named_with_what_to_try() {
-    let (shore, _) = shore_with_bundle();
+    let (work_dir, _) = work_dir_with_bundle();
     // A port that was free a moment ago.
     let address = Registry::start().address();
-    let run = shore.run(&[
+    let run = work_dir.run(&[
         "load",
         "product.tar",
         &address.to_string(),
@@ -141,40 +141,40 @@ fn an_unreachable_host_is_named_with_what_to_try() {
 
 #[test]
 fn a_file_in_the_way_is_kept() {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     Product::new(1000).put_into(&source);
-    shore.write("mine.tar", "mine");
+    work_dir.write("mine.tar", "mine");
     let image = source.reference("product/node", "v1");
-    let run = shore.run(&["bundle", &image, "-o", "mine.tar", "--quiet"]);
+    let run = work_dir.run(&["bundle", &image, "-o", "mine.tar", "--quiet"]);
     assert_eq!(run.code, Some(5), "{}", run.stderr);
-    assert_eq!(shore.read("mine.tar"), b"mine");
-    shore.ok(&["bundle", &image, "-o", "mine.tar", "--force", "--quiet"]);
-    shore.ok(&["verify", "mine.tar"]);
+    assert_eq!(work_dir.read("mine.tar"), b"mine");
+    work_dir.ok(&["bundle", &image, "-o", "mine.tar", "--force", "--quiet"]);
+    work_dir.ok(&["verify", "mine.tar"]);
 }
 
 #[test]
 fn a_folder_that_cannot_be_written_to_is_said() {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     Product::new(1000).put_into(&source);
     let image = source.reference("product/node", "v1");
-    let run = shore.run(&["bundle", &image, "-o", "no/such/folder/x.tar", "--quiet"]);
+    let run = work_dir.run(&["bundle", &image, "-o", "no/such/folder/x.tar", "--quiet"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains("no/such/folder"), "{}", run.stderr);
     // /proc takes no files, whoever asks.
-    let run = shore.run(&["bundle", &image, "-o", "/proc/x.tar", "--quiet"]);
+    let run = work_dir.run(&["bundle", &image, "-o", "/proc/x.tar", "--quiet"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
 }
 
 #[test]
 fn a_full_disk_is_found_before_the_first_blob() {
     // A file system of half a megabyte; needs the right to mount one.
-    let shore = Shore::new();
-    fs::create_dir(shore.path("small")).unwrap();
+    let work_dir = WorkDir::new();
+    fs::create_dir(work_dir.path("small")).unwrap();
     let mount = |arguments: &[&str]| {
         let status = std::process::Command::new("mount").args(arguments).status();
         status.is_ok_and(|status| status.success())
     };
-    let folder = shore.path("small");
+    let folder = work_dir.path("small");
     let folder = folder.to_str().unwrap();
     if !mount(&["-t", "tmpfs", "-o", "size=512k", "tmpfs", folder]) {
         sealift_testkit::real::skipped("no file system can be mounted here");
@@ -183,8 +183,8 @@ fn a_full_disk_is_found_before_the_first_blob() {
     let source = Registry::start();
     Product::new(400_000).put_into(&source);
     let image = source.reference("product/node", "v1");
-    let run = shore.run(&["bundle", &image, "-o", "small/x.tar", "--quiet"]);
-    let left = names(&shore.path("small"));
+    let run = work_dir.run(&["bundle", &image, "-o", "small/x.tar", "--quiet"]);
+    let left = names(&work_dir.path("small"));
     let unmounted = std::process::Command::new("umount").arg(folder).status();
     assert!(unmounted.unwrap().success());
     assert_eq!(run.code, Some(1), "{}", run.stderr);
@@ -195,7 +195,7 @@ fn a_full_disk_is_found_before_the_first_blob() {
 
 #[test]
 fn a_break_while_tags_move_is_told_by_a_code_of_its_own() {
-    let (shore, product) = shore_with_bundle();
+    let (work_dir, product) = work_dir_with_bundle();
     let destination = Registry::start();
     let (repository, _) = &product.names[0];
     let when = When::new("PUT", Route::Manifest)
@@ -211,7 +211,7 @@ fn a_break_while_tags_move_is_told_by_a_code_of_its_own() {
         "0",
         "--quiet",
     ];
-    let run = shore.run(&arguments);
+    let run = work_dir.run(&arguments);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(
         run.stderr.contains(&format!("{repository}:v1")),
@@ -219,13 +219,13 @@ fn a_break_while_tags_move_is_told_by_a_code_of_its_own() {
         run.stderr
     );
     destination.clear_script();
-    shore.ok(&arguments);
+    work_dir.ok(&arguments);
     product.assert_in(&destination, "");
 }
 
 #[test]
 fn used_wrongly_it_says_so_and_tries_nothing() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for arguments in [
         ["bundle"].as_slice(),
         &["bundle", "-o", "x.tar"],
@@ -238,44 +238,44 @@ fn used_wrongly_it_says_so_and_tries_nothing() {
         &["load", "x.tar", "r.corp", "--naming", "other"],
         &["nothing"],
     ] {
-        let run = shore.run(arguments);
+        let run = work_dir.run(arguments);
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
     }
-    assert_eq!(shore.names(), Vec::<String>::new());
+    assert_eq!(work_dir.names(), Vec::<String>::new());
 }
 
 #[test]
 fn a_receipt_replaces_nothing_but_an_earlier_receipt() {
-    let (shore, _) = shore_with_bundle();
-    shore.write("notes.txt", "mine");
+    let (work_dir, _) = work_dir_with_bundle();
+    work_dir.write("notes.txt", "mine");
     let destination = Registry::start();
     let to = destination.host();
-    let before = shore.read("product.tar");
+    let before = work_dir.read("product.tar");
     for (receipt, code, words) in [
         ("product.tar", 5, "exists and is not a receipt"),
         ("notes.txt", 5, "exists and is not a receipt"),
         (".", 5, "exists and is not a receipt"),
         ("none/receipt.json", 2, "there is no folder none"),
     ] {
-        let run = shore.run(&["load", "product.tar", &to, "--receipt", receipt]);
+        let run = work_dir.run(&["load", "product.tar", &to, "--receipt", receipt]);
         assert_eq!(run.code, Some(code), "{receipt}: {}", run.stderr);
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     assert!(destination.traffic().0.is_empty());
-    assert!(shore.read("product.tar") == before);
+    assert!(work_dir.read("product.tar") == before);
     for _ in 0..2 {
-        shore.ok(&["load", "product.tar", &to, "--receipt", "receipt.json"]);
+        work_dir.ok(&["load", "product.tar", &to, "--receipt", "receipt.json"]);
     }
     let there = ["images.txt", "notes.txt", "product.tar", "receipt.json"];
-    assert_eq!(shore.names(), there);
+    assert_eq!(work_dir.names(), there);
 }
 
 #[test]
 fn a_full_standard_error_is_no_panic() {
-    let (shore, _) = shore_with_bundle();
+    let (work_dir, _) = work_dir_with_bundle();
     let run = |arguments: &[&str]| {
         let full = std::fs::File::options().write(true).open("/dev/full");
-        let mut command = shore.command(arguments);
+        let mut command = work_dir.command(arguments);
         command
             .stderr(full.unwrap())
             .output()

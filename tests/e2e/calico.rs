@@ -8,12 +8,12 @@ use sealift_oci::Digest;
 use sealift_testkit::{ImageMaker, Registry};
 use serde_json::Value;
 
-use crate::support::{Shore, names};
+use crate::support::{WorkDir, names};
 
 /// Puts an image under every name that `images` prints for `arguments`; they are empty but for their layer,
 /// and no two are the same.
-pub(crate) fn publish(shore: &Shore, source: &Registry, arguments: &[&str]) {
-    let list = shore.ok(&[&["images"], arguments].concat());
+pub(crate) fn publish(work_dir: &WorkDir, source: &Registry, arguments: &[&str]) {
+    let list = work_dir.ok(&[&["images"], arguments].concat());
     for line in list.lines() {
         let (name, tag) = line.rsplit_once(':').unwrap();
         let (_, repository) = name.split_once('/').unwrap();
@@ -23,9 +23,9 @@ pub(crate) fn publish(shore: &Shore, source: &Registry, arguments: &[&str]) {
     }
 }
 
-/// A shore with a bundle of what a default install pulls, made from a mirror that is gone.
-fn shore_with_calico(version: &str) -> Shore {
-    let (shore, source) = (Shore::new(), Registry::start());
+/// A working folder with a bundle of what a default install pulls, made from a mirror that is gone.
+fn work_dir_with_calico(version: &str) -> WorkDir {
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let product = format!("calico@{version}");
     // Some operators ask every ImageSet for an image that only Windows nodes pull.
     let with: &[&str] = if version == "v3.25.0" {
@@ -33,11 +33,15 @@ fn shore_with_calico(version: &str) -> Shore {
     } else {
         &[]
     };
-    publish(&shore, &source, &[&["--product", &product], with].concat());
+    publish(
+        &work_dir,
+        &source,
+        &[&["--product", &product], with].concat(),
+    );
     let mirror = source.host();
     let arguments = ["bundle", "--product", &product, "--product-mirror", &mirror];
-    shore.ok(&[arguments.as_slice(), with, &["-o", "calico.tar", "--quiet"]].concat());
-    shore
+    work_dir.ok(&[arguments.as_slice(), with, &["-o", "calico.tar", "--quiet"]].concat());
+    work_dir
 }
 
 /// A value of a YAML file that has it on a line of its own.
@@ -99,9 +103,9 @@ pub(crate) fn missing(
 }
 
 /// The tag of each image of a release, whether it is chosen or not.
-fn tags(shore: &Shore, version: &str) -> BTreeMap<String, String> {
+fn tags(work_dir: &WorkDir, version: &str) -> BTreeMap<String, String> {
     let product = format!("calico@{version}");
-    let json = shore.json(&["images", "--json", "--product", &product]);
+    let json = work_dir.json(&["images", "--json", "--product", &product]);
     let products = &json["products"][0];
     let all = ["images", "leftOut"].map(|list| products[list].as_array().unwrap());
     let rows = all.into_iter().flatten();
@@ -114,9 +118,9 @@ fn tags(shore: &Shore, version: &str) -> BTreeMap<String, String> {
 }
 
 /// Writes what is applied for `destination`, and plays the operator that reads it.
-fn missing_after_product(shore: &Shore, destination: &Registry) -> Vec<String> {
+fn missing_after_product(work_dir: &WorkDir, destination: &Registry) -> Vec<String> {
     let host = destination.host();
-    shore.ok(&[
+    work_dir.ok(&[
         "product",
         "calico",
         "calico.tar",
@@ -124,22 +128,22 @@ fn missing_after_product(shore: &Shore, destination: &Registry) -> Vec<String> {
         "--out-dir",
         "apply",
     ]);
-    let (installation, set) = resources(shore, "apply");
+    let (installation, set) = resources(work_dir, "apply");
     let has = |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
     missing(&installation, &set, &host, &has)
 }
 
-/// The two resources in a folder of a shore.
-fn resources(shore: &Shore, folder: &str) -> (String, String) {
-    let text = |name: &str| String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
+/// The two resources in a folder of a working folder.
+fn resources(work_dir: &WorkDir, folder: &str) -> (String, String) {
+    let text = |name: &str| String::from_utf8(work_dir.read(&format!("{folder}/{name}"))).unwrap();
     (text("installation.yaml"), text("imageset.yaml"))
 }
 
 #[test]
 fn the_destination_answers_every_reference_that_the_operator_composes() {
     for version in ["v3.20.0", "v3.25.0", "v3.28.5", "v3.30.7", "v3.32.1"] {
-        let shore = shore_with_calico(version);
-        let tags = tags(&shore, version);
+        let work_dir = work_dir_with_calico(version);
+        let tags = tags(&work_dir, version);
         for (path, flags) in [
             ("", [].as_slice()),
             ("/a/b", &[]),
@@ -148,10 +152,10 @@ fn the_destination_answers_every_reference_that_the_operator_composes() {
         ] {
             let destination = Registry::start();
             let to = format!("{}{path}", destination.host());
-            shore.ok(&[&["load", "calico.tar", &to, "--quiet"], flags].concat());
+            work_dir.ok(&[&["load", "calico.tar", &to, "--quiet"], flags].concat());
             let write = ["product", "calico", "calico.tar", &to, "--out-dir", "apply"];
-            shore.ok(&[&write, flags, &["--overwrite"]].concat());
-            let (installation, set) = resources(&shore, "apply");
+            work_dir.ok(&[&write, flags, &["--overwrite"]].concat());
+            let (installation, set) = resources(&work_dir, "apply");
             assert_eq!(field(&set, "name"), Some(format!("calico-{version}")));
             let has =
                 |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
@@ -174,7 +178,7 @@ fn the_destination_answers_every_reference_that_the_operator_composes() {
 
 #[test]
 fn an_image_that_is_left_out_is_missed() {
-    let shore = shore_with_calico("v3.32.1");
+    let work_dir = work_dir_with_calico("v3.32.1");
     let destination = Registry::start();
     let host = destination.host();
     let load = [
@@ -185,8 +189,8 @@ fn an_image_that_is_left_out_is_missed() {
         "--skip",
         "*calico/typha*",
     ];
-    shore.ok(&load);
-    let missing = missing_after_product(&shore, &destination);
+    work_dir.ok(&load);
+    let missing = missing_after_product(&work_dir, &destination);
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert!(
         missing[0].starts_with("calico/typha@sha256:"),
@@ -196,8 +200,8 @@ fn an_image_that_is_left_out_is_missed() {
 
 #[test]
 fn a_pull_secret_is_made_readable_by_its_owner_alone_and_never_printed() {
-    let shore = shore_with_calico("v3.32.1");
-    shore.write(
+    let work_dir = work_dir_with_calico("v3.32.1");
+    work_dir.write(
         "config.json",
         r#"{"auths":{"r.corp":{"auth":"bWU6Y2FuYXJ5"}}}"#,
     );
@@ -211,26 +215,26 @@ fn a_pull_secret_is_made_readable_by_its_owner_alone_and_never_printed() {
         "--credentials",
         "config.json",
     ];
-    let shown = shore.run(&[arguments.as_slice(), &["--dry-run"]].concat());
+    let shown = work_dir.run(&[arguments.as_slice(), &["--dry-run"]].concat());
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     assert!(!shown.said().contains("bWU6Y2FuYXJ5") && !shown.said().contains("canary"));
-    let written = shore.run(&[arguments.as_slice(), &["--out-dir", "apply"]].concat());
+    let written = work_dir.run(&[arguments.as_slice(), &["--out-dir", "apply"]].concat());
     assert_eq!(written.code, Some(0), "{}", written.stderr);
     assert!(!written.said().contains("bWU6"), "{}", written.said());
-    let secret = shore.path("apply/pull-secret-tigera-operator.yaml");
+    let secret = work_dir.path("apply/pull-secret-tigera-operator.yaml");
     assert_eq!(
         fs::metadata(&secret).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert!(names(&shore.path("apply")).contains(&"README.md".to_owned()));
-    assert!(names(&shore.path("apply")).contains(&"CHECKLIST.md".to_owned()));
+    assert!(names(&work_dir.path("apply")).contains(&"README.md".to_owned()));
+    assert!(names(&work_dir.path("apply")).contains(&"CHECKLIST.md".to_owned()));
 }
 
 #[test]
 fn what_cannot_work_is_said_and_nothing_is_written() {
-    let shore = shore_with_calico("v3.32.1");
-    shore.write("no-secret.json", "hello");
-    shore.write(
+    let work_dir = work_dir_with_calico("v3.32.1");
+    work_dir.write("no-secret.json", "hello");
+    work_dir.write(
         "no-spec.yaml",
         "apiVersion: operator.tigera.io/v1\nkind: Installation\n",
     );
@@ -267,12 +271,12 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
     ];
     for (arguments, words) in all {
         let write = ["product", "calico", "calico.tar", "--out-dir", "apply"];
-        let run = shore.run(&[write.as_slice(), arguments].concat());
+        let run = work_dir.run(&[write.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
-        assert!(!shore.path("apply").exists(), "{arguments:?}");
+        assert!(!work_dir.path("apply").exists(), "{arguments:?}");
     }
-    let mirror = shore.run(&["mirror", "containerd", "calico.tar", "corp"]);
+    let mirror = work_dir.run(&["mirror", "containerd", "calico.tar", "corp"]);
     assert_eq!(mirror.code, Some(2), "{}", mirror.said());
     let release = ["images", "--product", "calico@v3.32.1"];
     for (arguments, words) in [
@@ -280,11 +284,11 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (&["--product-registry", "corp"], "path on Docker Hub"),
         (&["--with=windows", "--without=windows"], "both included"),
     ] {
-        let run = shore.run(&[release.as_slice(), arguments].concat());
+        let run = work_dir.run(&[release.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
     }
-    let unknown = shore.run(&["images", "--product", "calico@v3.99.0"]);
+    let unknown = work_dir.run(&["images", "--product", "calico@v3.99.0"]);
     assert_eq!(unknown.code, Some(2));
     assert!(
         unknown.stderr.contains("--product-data"),
@@ -295,8 +299,8 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
 
 #[test]
 fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
-    let shore = shore_with_calico("v3.32.1");
-    shore.write("r.yaml", "apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata:\n  name: default\nspec: {}\n");
+    let work_dir = work_dir_with_calico("v3.32.1");
+    work_dir.write("r.yaml", "apiVersion: operator.tigera.io/v1\nkind: Installation\nmetadata:\n  name: default\nspec: {}\n");
     let write = [
         "product",
         "calico",
@@ -306,32 +310,32 @@ fn a_folder_may_be_written_again_and_what_is_of_another_run_is_said() {
         "apply",
     ];
     let given = [write.as_slice(), &["--manifest", "r.yaml"]].concat();
-    shore.ok(&given);
+    work_dir.ok(&given);
     // As a run leaves it that was interrupted.
-    fs::remove_file(shore.path("apply/README.md")).unwrap();
-    let again = shore.run(&given);
+    fs::remove_file(work_dir.path("apply/README.md")).unwrap();
+    let again = work_dir.run(&given);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert!(!again.stderr.contains("did not write"), "{}", again.stderr);
-    let whole = shore.read("apply/README.md");
-    let other = shore.run(&write);
+    let whole = work_dir.read("apply/README.md");
+    let other = work_dir.run(&write);
     assert_eq!(other.code, Some(5), "{}", other.stderr);
-    assert!(!shore.path("apply/installation.yaml").exists());
-    assert_eq!(shore.read("apply/README.md"), whole);
-    let other = shore.run(&[write.as_slice(), &["--overwrite"]].concat());
+    assert!(!work_dir.path("apply/installation.yaml").exists());
+    assert_eq!(work_dir.read("apply/README.md"), whole);
+    let other = work_dir.run(&[write.as_slice(), &["--overwrite"]].concat());
     assert_eq!(other.code, Some(0), "{}", other.stderr);
     let said = "apply contains files that this run did not write: r.yaml";
     assert!(other.stderr.contains(said), "{}", other.stderr);
-    shore.write("installation.yaml", "kind: Other\n");
-    let two = shore.run(&[write.as_slice(), &["--manifest", "installation.yaml"]].concat());
+    work_dir.write("installation.yaml", "kind: Other\n");
+    let two = work_dir.run(&[write.as_slice(), &["--manifest", "installation.yaml"]].concat());
     assert_eq!(two.code, Some(2), "{}", two.stderr);
     assert!(two.stderr.contains("two of the files"), "{}", two.stderr);
 }
 
 #[test]
 fn an_install_whose_images_are_not_all_in_the_bundle_is_refused_unless_that_is_allowed() {
-    let shore = shore_with_calico("v3.32.1");
+    let work_dir = work_dir_with_calico("v3.32.1");
     let manifest = include_str!("../fixtures/calico/02-tigera-operator.yaml");
-    shore.write("02-tigera-operator.yaml", manifest);
+    work_dir.write("02-tigera-operator.yaml", manifest);
     let write = [
         "product",
         "calico",
@@ -344,15 +348,15 @@ fn an_install_whose_images_are_not_all_in_the_bundle_is_refused_unless_that_is_a
     ];
     // The manifest names it, and OpenShift needs it whatever the manifests are.
     for install in ["openshift", "operator"] {
-        let run = shore.run(&[write.as_slice(), &["--install", install]].concat());
+        let run = work_dir.run(&[write.as_slice(), &["--install", install]].concat());
         assert_eq!(run.code, Some(2), "{}", run.stderr);
         let ctl = "quay.io/calico/ctl:v3.32.1, in 02-tigera-operator.yaml line 29, which has to be at r.corp/m/calico/ctl:v3.32.1";
         assert!(run.stderr.contains(ctl), "{}", run.stderr);
         assert!(run.stderr.contains("--allow-missing"), "{}", run.stderr);
-        assert!(!shore.path("apply").exists());
+        assert!(!work_dir.path("apply").exists());
     }
     let bare = ["product", "calico", "calico.tar", "r.corp/m", "--dry-run"];
-    let openshift = shore.run(&[bare.as_slice(), &["--install", "openshift"]].concat());
+    let openshift = work_dir.run(&[bare.as_slice(), &["--install", "openshift"]].concat());
     assert_eq!(openshift.code, Some(2), "{}", openshift.stderr);
     let words = "quay.io/calico/ctl:v3.32.1, which calico v3.32.1 on OpenShift pulls";
     assert!(openshift.stderr.contains(words), "{}", openshift.stderr);
@@ -362,7 +366,7 @@ fn an_install_whose_images_are_not_all_in_the_bundle_is_refused_unless_that_is_a
         openshift.stderr
     );
     let allowed = ["--install", "openshift", "--allow-missing"];
-    let allowed = shore.run(&[write.as_slice(), &allowed].concat());
+    let allowed = work_dir.run(&[write.as_slice(), &allowed].concat());
     assert_eq!(allowed.code, Some(0), "{}", allowed.stderr);
     let said = "warning: the bundle does not contain quay.io/calico/ctl:v3.32.1";
     assert!(allowed.stderr.contains(said), "{}", allowed.stderr);
@@ -370,7 +374,7 @@ fn an_install_whose_images_are_not_all_in_the_bundle_is_refused_unless_that_is_a
 
 #[test]
 fn a_receipt_gives_product_the_destination_and_the_names() {
-    let shore = shore_with_calico("v3.32.1");
+    let work_dir = work_dir_with_calico("v3.32.1");
     for (path, flags) in [
         ("", [].as_slice()),
         ("/a/b", &["--image-prefix", "corp-"]),
@@ -386,8 +390,8 @@ fn a_receipt_gives_product_the_destination_and_the_names() {
             "--receipt",
             "receipt.json",
         ];
-        let _ = fs::remove_file(shore.path("receipt.json"));
-        shore.ok(&[load.as_slice(), flags].concat());
+        let _ = fs::remove_file(work_dir.path("receipt.json"));
+        work_dir.ok(&[load.as_slice(), flags].concat());
         let write = [
             "product",
             "calico",
@@ -396,13 +400,13 @@ fn a_receipt_gives_product_the_destination_and_the_names() {
             "receipt.json",
         ];
         let write = [write.as_slice(), &["--out-dir", "apply", "--overwrite"]].concat();
-        shore.ok(&write);
-        let (installation, set) = resources(&shore, "apply");
+        work_dir.ok(&write);
+        let (installation, set) = resources(&work_dir, "apply");
         let has =
             |repository: &str, digest: &str| destination.manifest(repository, digest).is_some();
         let missing = missing(&installation, &set, &destination.host(), &has);
         assert_eq!(missing, Vec::<String>::new(), "{to} {flags:?}");
-        let readme = String::from_utf8(shore.read("apply/README.md")).unwrap();
+        let readme = String::from_utf8(work_dir.read("apply/README.md")).unwrap();
         let load = [&["sealift load ../calico.tar", &to], flags]
             .concat()
             .join(" ")
@@ -413,8 +417,8 @@ fn a_receipt_gives_product_the_destination_and_the_names() {
 
 #[test]
 fn the_chart_goes_into_the_folder_as_it_is() {
-    let shore = shore_with_calico("v3.32.1");
-    shore.write("tigera-operator-v3.32.1.tgz", b"\x1f\x8b chart");
+    let work_dir = work_dir_with_calico("v3.32.1");
+    work_dir.write("tigera-operator-v3.32.1.tgz", b"\x1f\x8b chart");
     let write = [
         "product",
         "calico",
@@ -424,19 +428,19 @@ fn the_chart_goes_into_the_folder_as_it_is() {
         "apply",
     ];
     let chart = ["--chart", "tigera-operator-v3.32.1.tgz"];
-    let operator = shore.run(&[write.as_slice(), &chart].concat());
+    let operator = work_dir.run(&[write.as_slice(), &chart].concat());
     assert_eq!(operator.code, Some(2), "{}", operator.stderr);
-    shore.ok(&[write.as_slice(), &chart, &["--install", "helm"]].concat());
-    let copied = shore.read("apply/tigera-operator-v3.32.1.tgz");
+    work_dir.ok(&[write.as_slice(), &chart, &["--install", "helm"]].concat());
+    let copied = work_dir.read("apply/tigera-operator-v3.32.1.tgz");
     assert_eq!(copied, b"\x1f\x8b chart");
-    let readme = String::from_utf8(shore.read("apply/README.md")).unwrap();
+    let readme = String::from_utf8(work_dir.read("apply/README.md")).unwrap();
     let command = "helm upgrade --install calico tigera-operator-v3.32.1.tgz ";
     assert!(readme.contains(command), "{readme}");
 }
 
 #[test]
 fn a_receipt_of_something_else_is_refused() {
-    let (shore, destination) = (shore_with_calico("v3.32.1"), Registry::start());
+    let (work_dir, destination) = (work_dir_with_calico("v3.32.1"), Registry::start());
     let host = destination.host();
     let load = [
         "load",
@@ -446,13 +450,13 @@ fn a_receipt_of_something_else_is_refused() {
         "--receipt",
         "receipt.json",
     ];
-    shore.ok(&[load.as_slice(), &["--map", "quay.io/calico/=net/"]].concat());
-    shore.write("not-a-receipt.json", "{}");
-    let text = String::from_utf8(shore.read("receipt.json")).unwrap();
+    work_dir.ok(&[load.as_slice(), &["--map", "quay.io/calico/=net/"]].concat());
+    work_dir.write("not-a-receipt.json", "{}");
+    let text = String::from_utf8(work_dir.read("receipt.json")).unwrap();
     let receipt: Value = serde_json::from_str(&text).unwrap();
     let own = receipt["bundle"].as_str().unwrap();
     let other = Digest::sha256(b"another bundle").to_string();
-    shore.write("other.json", text.replacen(own, &other, 1));
+    work_dir.write("other.json", text.replacen(own, &other, 1));
     for (arguments, words) in [
         (
             &["--receipt", "receipt.json"][..],
@@ -474,19 +478,19 @@ fn a_receipt_of_something_else_is_refused() {
         (&[], "REGISTRY[/PATH]"),
     ] {
         let write = ["product", "calico", "calico.tar", "--out-dir", "apply"];
-        let run = shore.run(&[write.as_slice(), arguments].concat());
+        let run = work_dir.run(&[write.as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
-        assert!(!shore.path("apply").exists());
+        assert!(!work_dir.path("apply").exists());
     }
 }
 
 #[test]
 fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() {
-    let (shore, source, destination) = (Shore::new(), Registry::start(), Registry::start());
+    let (work_dir, source, destination) = (WorkDir::new(), Registry::start(), Registry::start());
     let product = ["--product", "calico@v3.29.7"];
     let mirror = format!("{}/proxy/all", source.host());
-    let pulled = shore.ok(&[
+    let pulled = work_dir.ok(&[
         ["images"].as_slice(),
         &product,
         &["--product-mirror", &mirror],
@@ -499,27 +503,27 @@ fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() 
         let image = ImageMaker::new(repository).make();
         image.put_into(&source, repository, Some(tag));
     }
-    shore.ok(&[
+    work_dir.ok(&[
         ["bundle"].as_slice(),
         &product,
         &["--product-mirror", &mirror, "-o", "calico.tar", "--quiet"],
     ]
     .concat());
-    let inspection = shore.json(&["inspect", "--json", "calico.tar"]);
+    let inspection = work_dir.json(&["inspect", "--json", "calico.tar"]);
     let images = inspection["images"].as_array().unwrap();
     let names: Vec<&str> = images
         .iter()
         .map(|image| image["reference"].as_str().unwrap())
         .collect();
-    let own = shore.ok(&[["images"].as_slice(), &product].concat());
+    let own = work_dir.ok(&[["images"].as_slice(), &product].concat());
     assert_eq!(names, own.lines().collect::<Vec<_>>());
     let host = destination.host();
-    shore.ok(&["load", "calico.tar", &host, "--quiet"]);
-    let missing = missing_after_product(&shore, &destination);
+    work_dir.ok(&["load", "calico.tar", &host, "--quiet"]);
+    let missing = missing_after_product(&work_dir, &destination);
     assert_eq!(missing, Vec::<String>::new());
-    let docker = shore.ok(&["mirror", "docker", "calico.tar", &host]);
+    let docker = work_dir.ok(&["mirror", "docker", "calico.tar", &host]);
     assert!(docker.contains("registry-mirrors"), "{docker}");
-    let containerd = shore.ok(&["mirror", "containerd", "calico.tar", &host]);
+    let containerd = work_dir.ok(&["mirror", "containerd", "calico.tar", &host]);
     for publisher in ["quay.io", "docker.io"] {
         assert!(containerd.contains(publisher), "{containerd}");
     }

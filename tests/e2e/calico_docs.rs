@@ -1,7 +1,7 @@
-//! `docs/calico.md` as a person follows it: every command in it is run, in its order, on the shore that it
+//! `docs/calico.md` as a person follows it: every command in it is run, in its order, on the side that it
 //! is written for.
 //!
-//! The document says which shore a block is for in the words after its three ticks: `sh connected`,
+//! The document says which side a block is for in the words after its three ticks: `sh connected`,
 //! `sh isolated`, plain `sh` for both; `yaml NAME` is a file that the reader writes. The host of `REGISTRY` is
 //! the only thing that is another here, and `bundle` gets a mirror, since the registries of Calico are far.
 //! Lines for `kubectl` and `helm` are not run: the files that they name have to be there and be manifests.
@@ -15,7 +15,7 @@ use sealift_testkit::Registry;
 use sealift_testkit::real::{RealRegistry, shared_data};
 
 use crate::calico::{missing, publish};
-use crate::support::{Shore, names};
+use crate::support::{WorkDir, names};
 
 const DOCUMENT: &str = include_str!("../../docs/calico.md");
 
@@ -90,40 +90,40 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A shore of its own with the document's variables.
+/// A working folder of its own with the document's variables.
 pub(crate) struct Side {
-    pub(crate) shore: Shore,
+    pub(crate) work_dir: WorkDir,
     pub(crate) variables: BTreeMap<String, String>,
 }
 
 impl Side {
     pub(crate) fn new() -> Self {
         Self {
-            shore: Shore::new(),
+            work_dir: WorkDir::new(),
             variables: BTreeMap::new(),
         }
     }
 
     /// Runs a line as a shell would, `sealift` being the program under test.
     pub(crate) fn run(&self, line: &str) {
-        let bin = self.shore.path(".bin");
+        let bin = self.work_dir.path(".bin");
         if !bin.exists() {
             fs::create_dir(&bin).unwrap();
             let program = env!("CARGO_BIN_EXE_sealift");
             std::os::unix::fs::symlink(program, bin.join("sealift")).unwrap();
         }
-        self.run_in(self.shore.folder(), line);
+        self.run_in(self.work_dir.folder(), line);
     }
 
     fn run_in(&self, folder: &Path, line: &str) {
-        let path = format!("{}:/usr/bin:/bin", self.shore.path(".bin").display());
+        let path = format!("{}:/usr/bin:/bin", self.work_dir.path(".bin").display());
         let output = Command::new("/bin/sh")
             .args(["-euc", line])
             .current_dir(folder)
             .env_clear()
             .envs(&self.variables)
             .env("PATH", path)
-            .env("HOME", self.shore.folder())
+            .env("HOME", self.work_dir.folder())
             .env("TMPDIR", std::env::temp_dir())
             .stdin(Stdio::null())
             .output()
@@ -164,7 +164,7 @@ impl Reader<'_> {
                 ["sh"] => self.both(&block.text),
                 ["sh", "connected"] => self.connected(&block.text),
                 ["sh", "isolated"] => self.isolated(&block.text),
-                ["yaml", name] => self.connected.shore.write(name, &block.text),
+                ["yaml", name] => self.connected.work_dir.write(name, &block.text),
                 other => panic!("nobody knows what to do with a block of {other:?}"),
             }
         }
@@ -201,10 +201,10 @@ impl Reader<'_> {
 
     /// Nothing but bundles gets over.
     fn carry(&self) {
-        for name in self.connected.shore.names() {
+        for name in self.connected.work_dir.names() {
             if has_extension(&name, "tar") {
-                let bundle = self.connected.shore.read(&name);
-                self.isolated.shore.write(&name, bundle);
+                let bundle = self.connected.work_dir.read(&name);
+                self.isolated.work_dir.write(&name, bundle);
             }
         }
     }
@@ -217,7 +217,7 @@ impl Reader<'_> {
                     self.count.run += 1;
                 }
                 Some("kubectl" | "helm") => {
-                    named_files_are_manifests(self.isolated.shore.folder(), &line);
+                    named_files_are_manifests(self.isolated.work_dir.folder(), &line);
                     self.count.others += 1;
                 }
                 _ => panic!("nobody knows how to run: {line}"),
@@ -258,12 +258,12 @@ fn named_files_are_manifests(folder: &Path, line: &str) {
     }
 }
 
-/// The `image:` values of all files in a folder of a shore.
-fn images(shore: &Shore, folder: &str) -> Vec<String> {
-    let files = names(&shore.path(folder)).into_iter();
+/// The `image:` values of all files in a folder of a working folder.
+fn images(work_dir: &WorkDir, folder: &str) -> Vec<String> {
+    let files = names(&work_dir.path(folder)).into_iter();
     let mut images = Vec::new();
     for name in files.filter(|name| has_extension(name, "yaml") && name != "imageset.yaml") {
-        let text = String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
+        let text = String::from_utf8(work_dir.read(&format!("{folder}/{name}"))).unwrap();
         for line in text.lines() {
             let Some((before, value)) = line.split_once("image: ") else {
                 continue;
@@ -292,7 +292,7 @@ fn split<'n>(host: &str, name: &'n str) -> (&'n str, &'n str) {
 }
 
 /// Asks the registry for everything that the folders of the isolated side name.
-fn what_was_written_is_there(shore: &Shore, host: &str, has: &dyn Fn(&str, &str) -> bool) {
+fn what_was_written_is_there(work_dir: &WorkDir, host: &str, has: &dyn Fn(&str, &str) -> bool) {
     for (folder, installation) in [
         ("apply", "custom-resources.yaml"),
         ("apply-path", "installation.yaml"),
@@ -300,11 +300,12 @@ fn what_was_written_is_there(shore: &Shore, host: &str, has: &dyn Fn(&str, &str)
         ("apply-prefix", "installation.yaml"),
         ("apply-secret", "installation.yaml"),
     ] {
-        let text = |name: &str| String::from_utf8(shore.read(&format!("{folder}/{name}"))).unwrap();
+        let text =
+            |name: &str| String::from_utf8(work_dir.read(&format!("{folder}/{name}"))).unwrap();
         let missing = missing(&text(installation), &text("imageset.yaml"), host, has);
         assert_eq!(missing, Vec::<String>::new(), "{folder}");
     }
-    assert!(!shore.path("apply/installation.yaml").exists());
+    assert!(!work_dir.path("apply/installation.yaml").exists());
     for (folder, count) in [
         ("apply", 1),
         ("apply-path", 1),
@@ -316,7 +317,7 @@ fn what_was_written_is_there(shore: &Shore, host: &str, has: &dyn Fn(&str, &str)
         ("apply-manifests-secret", 3),
         ("apply-pinned", 4),
     ] {
-        let images = images(shore, folder);
+        let images = images(work_dir, folder);
         assert!(images.len() >= count, "{folder}: {images:?}");
         for image in images {
             let (repository, selector) = split(host, &image);
@@ -328,11 +329,14 @@ fn what_was_written_is_there(shore: &Shore, host: &str, has: &dyn Fn(&str, &str)
 /// Runs the README that the program wrote into a folder, which needs nothing but the folder and, for `OpenShift`,
 /// the installer's directory.
 fn the_folders_own_readme_works(side: &Side, folder: &str) {
-    let readme = String::from_utf8(side.shore.read(&format!("{folder}/README.md"))).unwrap();
-    let place = side.shore.path(folder);
+    let readme = String::from_utf8(side.work_dir.read(&format!("{folder}/README.md"))).unwrap();
+    let place = side.work_dir.path(folder);
     let installer = readme.contains("openshift-install");
     if installer {
-        copy(&side.shore.path("manifests/ocp"), &place.join("manifests"));
+        copy(
+            &side.work_dir.path("manifests/ocp"),
+            &place.join("manifests"),
+        );
     }
     let commands: Vec<&str> = readme
         .lines()
@@ -352,7 +356,7 @@ fn the_folders_own_readme_works(side: &Side, folder: &str) {
 }
 
 /// Follows the document with the manifests that `write` puts onto the connected side.
-fn follow(host: &str, write: &dyn Fn(&Shore), has: &dyn Fn(&str, &str) -> bool) {
+fn follow(host: &str, write: &dyn Fn(&WorkDir), has: &dyn Fn(&str, &str) -> bool) {
     let source = Registry::start();
     let mirror = source.host();
     let mut reader = Reader {
@@ -363,18 +367,18 @@ fn follow(host: &str, write: &dyn Fn(&Shore), has: &dyn Fn(&str, &str) -> bool) 
         count: Count::default(),
     };
     publish(
-        &reader.connected.shore,
+        &reader.connected.work_dir,
         &source,
         &["--product", "calico@v3.32.1", "--with", "openshift"],
     );
-    write(&reader.connected.shore);
+    write(&reader.connected.work_dir);
     let auths = format!(r#"{{"auths":{{"{host}":{{"auth":"bWU6Y2FuYXJ5"}}}}}}"#);
-    reader.isolated.shore.write("config.json", auths);
+    reader.isolated.work_dir.write("config.json", auths);
     reader.follow();
     assert!(reader.count.run >= 25, "{:?}", reader.count);
     assert!(reader.count.others >= 10, "{:?}", reader.count);
     assert_eq!(reader.count.variables, 2);
-    what_was_written_is_there(&reader.isolated.shore, host, has);
+    what_was_written_is_there(&reader.isolated.work_dir, host, has);
     for folder in [
         "apply",
         "apply-flat",
@@ -389,10 +393,10 @@ fn follow(host: &str, write: &dyn Fn(&Shore), has: &dyn Fn(&str, &str) -> bool) 
 #[test]
 fn every_command_of_the_document_runs_and_leaves_what_kubectl_needs() {
     let destination = Registry::start();
-    let write = |shore: &Shore| {
-        fs::create_dir_all(shore.path("manifests/ocp")).unwrap();
+    let write = |work_dir: &WorkDir| {
+        fs::create_dir_all(work_dir.path("manifests/ocp")).unwrap();
         for (name, text) in FIXTURES {
-            shore.write(name, text);
+            work_dir.write(name, text);
         }
     };
     let has =
@@ -406,7 +410,7 @@ fn the_document_holds_for_the_releases_own_manifests_and_a_real_registry() {
         return;
     };
     let from = shared.join("data/calico/manifests/v3.32.1");
-    let write = |shore: &Shore| copy(&from, &shore.path("manifests"));
+    let write = |work_dir: &WorkDir| copy(&from, &work_dir.path("manifests"));
     // What it stores says what it answers, and takes nobody's word for it.
     let stored = registry.storage().join("docker/registry/v2/repositories");
     let has = |repository: &str, selector: &str| {

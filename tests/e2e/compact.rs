@@ -5,15 +5,15 @@ use std::fs;
 use sealift_testkit::real::{RealRegistry, Skopeo};
 use sealift_testkit::{Registry, Route};
 
-use crate::support::{Product, Shore, identity};
+use crate::support::{Product, WorkDir, identity};
 
 /// A plain bundle `plain.tar` and a compact bundle `compact.tar` of the same product.
-fn both() -> (Shore, Product, Registry) {
-    let (shore, product, source) = (Shore::new(), Product::new(60_000), Registry::start());
+fn both() -> (WorkDir, Product, Registry) {
+    let (work_dir, product, source) = (WorkDir::new(), Product::new(60_000), Registry::start());
     product.put_into(&source);
-    shore.write("images.txt", product.list(&source));
-    let plain = shore.ok(&["bundle", "-f", "images.txt", "-o", "plain.tar"]);
-    let compact = shore.ok(&[
+    work_dir.write("images.txt", product.list(&source));
+    let plain = work_dir.ok(&["bundle", "-f", "images.txt", "-o", "plain.tar"]);
+    let compact = work_dir.ok(&[
         "bundle",
         "-f",
         "images.txt",
@@ -23,94 +23,97 @@ fn both() -> (Shore, Product, Registry) {
         "compact",
     ]);
     assert_eq!(identity(&plain), identity(&compact));
-    (shore, product, source)
+    (work_dir, product, source)
 }
 
 #[test]
 fn both_profiles_have_one_identity_and_load_the_same() {
-    let (shore, product, _) = both();
+    let (work_dir, product, _) = both();
     let named = ["compact.tar", "images.txt", "plain.tar"];
-    assert_eq!(shore.names(), named, "nothing else is left");
-    let expected = identity(&shore.ok(&["inspect", "plain.tar"]));
+    assert_eq!(work_dir.names(), named, "nothing else is left");
+    let expected = identity(&work_dir.ok(&["inspect", "plain.tar"]));
     for arguments in [
         &["inspect", "compact.tar"][..],
         &["verify", "compact.tar"],
         &["verify", "compact.tar", "--deep"],
     ] {
-        assert_eq!(identity(&shore.ok(arguments)), expected);
+        assert_eq!(identity(&work_dir.ok(arguments)), expected);
     }
     let destination = Registry::start();
-    shore.ok(&["load", "compact.tar", &destination.host()]);
+    work_dir.ok(&["load", "compact.tar", &destination.host()]);
     product.assert_in(&destination, "");
     destination.clear_traffic();
-    shore.ok(&["load", "plain.tar", &destination.host()]);
+    work_dir.ok(&["load", "plain.tar", &destination.host()]);
     assert!(destination.traffic().writes().is_empty());
 }
 
 #[test]
 fn exporting_and_making_compact_again_give_the_same_files() {
-    let (shore, _, _) = both();
-    shore.ok(&["export", "compact.tar", "-o", "exported.tar"]);
-    assert!(shore.read("exported.tar") == shore.read("plain.tar"));
-    shore.ok(&["compact", "plain.tar", "-o", "again.tar"]);
-    assert!(shore.read("again.tar") == shore.read("compact.tar"));
-    let piped = shore
+    let (work_dir, _, _) = both();
+    work_dir.ok(&["export", "compact.tar", "-o", "exported.tar"]);
+    assert!(work_dir.read("exported.tar") == work_dir.read("plain.tar"));
+    work_dir.ok(&["compact", "plain.tar", "-o", "again.tar"]);
+    assert!(work_dir.read("again.tar") == work_dir.read("compact.tar"));
+    let piped = work_dir
         .command(&["export", "compact.tar", "-o", "-", "--quiet"])
         .output()
         .unwrap();
     assert!(piped.status.success());
-    assert!(piped.stdout == shore.read("plain.tar"));
+    assert!(piped.stdout == work_dir.read("plain.tar"));
 }
 
 #[test]
 fn images_of_a_compact_bundle_are_bundled_again_without_their_registry() {
-    let (shore, _, source) = both();
+    let (work_dir, _, source) = both();
     source.clear_traffic();
-    shore.ok(&["bundle", "--from", "compact.tar", "-o", "again.tar"]);
+    work_dir.ok(&["bundle", "--from", "compact.tar", "-o", "again.tar"]);
     assert!(source.traffic().0.is_empty());
     let destination = Registry::start();
-    shore.ok(&["load", "again.tar", &destination.host()]);
+    work_dir.ok(&["load", "again.tar", &destination.host()]);
     assert!(destination.traffic().count("PUT", Route::Manifest) > 0);
 }
 
 #[test]
 fn a_damaged_compact_bundle_is_found_and_nothing_of_it_is_published() {
-    let (shore, _, _) = both();
-    let mut bytes = shore.read("compact.tar");
+    let (work_dir, _, _) = both();
+    let mut bytes = work_dir.read("compact.tar");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    shore.write("damaged.tar", bytes);
-    let verified = shore.run(&["verify", "damaged.tar"]);
+    work_dir.write("damaged.tar", bytes);
+    let verified = work_dir.run(&["verify", "damaged.tar"]);
     assert_eq!(verified.code, Some(4), "{}", verified.stderr);
     let destination = Registry::start();
-    let loaded = shore.run(&["load", "damaged.tar", &destination.host()]);
+    let loaded = work_dir.run(&["load", "damaged.tar", &destination.host()]);
     assert_eq!(loaded.code, Some(4), "{}", loaded.stderr);
-    let exported = shore.run(&["export", "damaged.tar", "-o", "exported.tar"]);
+    let exported = work_dir.run(&["export", "damaged.tar", "-o", "exported.tar"]);
     assert_eq!(exported.code, Some(4), "{}", exported.stderr);
-    assert!(!shore.path("exported.tar").exists());
+    assert!(!work_dir.path("exported.tar").exists());
 }
 
 /// A compact bundle is an ordinary artifact: any tool takes it through a registry and back.
 #[test]
 fn skopeo_takes_a_compact_bundle_through_real_registries_and_back() {
     let Some(skopeo) = Skopeo::find() else { return };
-    let (shore, _, _) = both();
-    let expected = identity(&shore.ok(&["inspect", "plain.tar"]));
+    let (work_dir, _, _) = both();
+    let expected = identity(&work_dir.ok(&["inspect", "plain.tar"]));
     for (number, registry) in [RealRegistry::distribution2(), RealRegistry::distribution3()]
         .into_iter()
         .enumerate()
     {
         let Some(registry) = registry else { continue };
         let there = format!("docker://{}/carried:v1", registry.host());
-        let from = format!("oci-archive:{}", shore.path("compact.tar").display());
+        let from = format!("oci-archive:{}", work_dir.path("compact.tar").display());
         skopeo.copy(&from, &there);
         let name = format!("back-{number}.tar");
-        let back = format!("oci-archive:{}", shore.path(&name).display());
+        let back = format!("oci-archive:{}", work_dir.path(&name).display());
         skopeo.copy(&there, &back);
-        assert_eq!(identity(&shore.ok(&["verify", &name, "--deep"])), expected);
+        assert_eq!(
+            identity(&work_dir.ok(&["verify", &name, "--deep"])),
+            expected
+        );
         let exported = format!("exported-{number}.tar");
-        shore.ok(&["export", &name, "-o", &exported]);
-        assert!(shore.read(&exported) == shore.read("plain.tar"));
-        fs::remove_file(shore.path(&name)).unwrap();
+        work_dir.ok(&["export", &name, "-o", &exported]);
+        assert!(work_dir.read(&exported) == work_dir.read("plain.tar"));
+        fs::remove_file(work_dir.path(&name)).unwrap();
     }
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 use sealift_testkit::real::{Podman, RealRegistry, Skopeo, require, run_ok};
 use sealift_testkit::{ImageMaker, Layer, Registry};
 
-use crate::support::{Shore, shore_with_bundle};
+use crate::support::{WorkDir, work_dir_with_bundle};
 
 /// skopeo and podman find nothing but OCI's media types in a layout; an image in Docker's schema 2 they
 /// get from `sealift serve`.
 #[test]
 fn skopeo_copies_every_oci_image_out_of_a_bundle() {
     let Some(skopeo) = Skopeo::find() else { return };
-    let (shore, product) = shore_with_bundle();
-    let inspection = shore.json(&["inspect", "--json", "product.tar"]);
+    let (work_dir, product) = work_dir_with_bundle();
+    let inspection = work_dir.json(&["inspect", "--json", "product.tar"]);
     let mut copied = 0;
     for image in inspection["images"].as_array().unwrap() {
         if !image["mediaType"].as_str().unwrap().contains(".oci.") {
@@ -23,7 +23,7 @@ fn skopeo_copies_every_oci_image_out_of_a_bundle() {
         let reference = image["reference"].as_str().unwrap();
         let name = format!(
             "oci-archive:{}:{reference}",
-            shore.path("product.tar").display()
+            work_dir.path("product.tar").display()
         );
         let destination = Registry::start();
         skopeo.copy(&name, &format!("docker://{}/copied:v1", destination.host()));
@@ -46,16 +46,16 @@ fn skopeo_copies_every_oci_image_out_of_a_bundle() {
 #[test]
 fn podman_pulls_an_image_out_of_a_bundle() {
     let Some(podman) = Podman::find() else { return };
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let image = ImageMaker::new("app")
         .layer(Layer::gzip("app", 5000))
         .make();
     image.put_into(&source, "app", Some("v1"));
     let reference = source.reference("app", "v1");
-    shore.ok(&["bundle", &reference, "-o", "app.tar", "--quiet"]);
+    work_dir.ok(&["bundle", &reference, "-o", "app.tar", "--quiet"]);
     let archive = format!(
         "oci-archive:{}:{reference}",
-        shore.path("app.tar").display()
+        work_dir.path("app.tar").display()
     );
     podman.run_ok(&["pull", "--quiet", &archive]);
     let images = podman.run_ok(&["images", "--noheading", "--digests"]);
@@ -67,21 +67,21 @@ fn a_real_registry_serves_what_was_loaded_with_the_same_digests() {
     let Some(skopeo) = Skopeo::find() else { return };
     for registry in [RealRegistry::distribution2(), RealRegistry::distribution3()] {
         let Some(registry) = registry else { continue };
-        let (shore, product) = shore_with_bundle();
+        let (work_dir, product) = work_dir_with_bundle();
         let to = format!("{}/mirror", registry.host());
-        shore.ok(&["load", "product.tar", &to, "--quiet"]);
+        work_dir.ok(&["load", "product.tar", &to, "--quiet"]);
         for (repository, image) in &product.names {
             let name = format!("docker://{to}/{repository}:v1");
             let made = image.manifest(&image.digest()).unwrap();
             assert_eq!(skopeo.raw_manifest(&name), &made.bytes[..], "{repository}");
             // Every blob of every platform is there and right: skopeo checks each.
-            let copy = shore.path("copy");
+            let copy = work_dir.path("copy");
             skopeo.copy(&name, &format!("dir:{}", copy.display()));
             fs::remove_dir_all(copy).unwrap();
         }
         // Nothing is sent twice: a second load writes nothing into the storage.
         let before = listing(&registry.storage());
-        shore.ok(&["load", "product.tar", &to, "--quiet"]);
+        work_dir.ok(&["load", "product.tar", &to, "--quiet"]);
         assert_eq!(listing(&registry.storage()), before);
     }
 }
@@ -99,14 +99,18 @@ fn listing(folder: &Path) -> Vec<String> {
 }
 
 /// An OCI layout that umoci makes, with one layer of its own gzip.
-fn by_umoci(shore: &Shore) -> Option<String> {
+fn by_umoci(work_dir: &WorkDir) -> Option<String> {
     let umoci = require("umoci")?;
-    let layout = shore.path("umoci");
+    let layout = work_dir.path("umoci");
     let layout = layout.to_str().unwrap();
     run_ok(&umoci, &["init", "--layout", layout]);
     run_ok(&umoci, &["new", "--image", &format!("{layout}:made")]);
-    fs::write(shore.path("hello.txt"), "hello from umoci\n".repeat(1000)).unwrap();
-    let file = shore.path("hello.txt");
+    fs::write(
+        work_dir.path("hello.txt"),
+        "hello from umoci\n".repeat(1000),
+    )
+    .unwrap();
+    let file = work_dir.path("hello.txt");
     let image = format!("{layout}:made");
     run_ok(
         &umoci,
@@ -123,18 +127,18 @@ fn by_umoci(shore: &Shore) -> Option<String> {
 
 #[test]
 fn a_layout_that_umoci_wrote_arrives_with_its_digest() {
-    let (shore, Some(skopeo)) = (Shore::new(), Skopeo::find()) else {
+    let (work_dir, Some(skopeo)) = (WorkDir::new(), Skopeo::find()) else {
         return;
     };
-    let Some(layout) = by_umoci(&shore) else {
+    let Some(layout) = by_umoci(&work_dir) else {
         return;
     };
     let from = format!("{layout}=made.example/umoci/app");
-    shore.ok(&["bundle", "--from", &from, "-o", "umoci.tar", "--quiet"]);
+    work_dir.ok(&["bundle", "--from", &from, "-o", "umoci.tar", "--quiet"]);
     let Some(registry) = RealRegistry::distribution2() else {
         return;
     };
-    shore.ok(&["load", "umoci.tar", &registry.host(), "--quiet"]);
+    work_dir.ok(&["load", "umoci.tar", &registry.host(), "--quiet"]);
     let there = skopeo.raw_manifest(&format!("docker://{}/umoci/app:made", registry.host()));
     let here = skopeo.raw_manifest(&format!("oci:{layout}:made"));
     assert!(there == here);
@@ -142,7 +146,8 @@ fn a_layout_that_umoci_wrote_arrives_with_its_digest() {
 
 #[test]
 fn what_buildah_commits_and_skopeo_converts_passes_through() {
-    let (shore, Some(skopeo), Some(buildah)) = (Shore::new(), Skopeo::find(), require("buildah"))
+    let (work_dir, Some(skopeo), Some(buildah)) =
+        (WorkDir::new(), Skopeo::find(), require("buildah"))
     else {
         return;
     };
@@ -161,14 +166,14 @@ fn what_buildah_commits_and_skopeo_converts_passes_through() {
         let output = std::process::Command::new(&buildah)
             .args(storage)
             .args(arguments)
-            .current_dir(shore.folder())
+            .current_dir(work_dir.folder())
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "buildah {arguments:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    shore.write("app", "an application\n".repeat(3000));
+    work_dir.write("app", "an application\n".repeat(3000));
     let container = run(&["from", "scratch"]);
     run(&["copy", &container, "app", "/app"]);
     let mut names = Vec::new();
@@ -205,9 +210,9 @@ fn what_buildah_commits_and_skopeo_converts_passes_through() {
         names.push(to);
     }
     let images: Vec<&str> = names.iter().map(String::as_str).collect();
-    shore.ok(&[&["bundle", "-o", "made.tar", "--quiet"], images.as_slice()].concat());
+    work_dir.ok(&[&["bundle", "-o", "made.tar", "--quiet"], images.as_slice()].concat());
     let to = format!("{}/arrived", registry.host());
-    shore.ok(&["load", "made.tar", &to, "--naming", "flat", "--quiet"]);
+    work_dir.ok(&["load", "made.tar", &to, "--naming", "flat", "--quiet"]);
     for name in &names {
         let arrived = name.replacen("/made", "/arrived/made", 1);
         let there = skopeo.raw_manifest(&format!("docker://{arrived}"));
@@ -224,12 +229,12 @@ fn helm_pulls_a_chart_that_was_carried() {
     let Some(registry) = RealRegistry::distribution2() else {
         return;
     };
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let helm = |arguments: &[&str]| {
         let output = std::process::Command::new(&helm)
             .args(arguments)
-            .current_dir(shore.folder())
-            .env("HOME", shore.folder())
+            .current_dir(work_dir.folder())
+            .env("HOME", work_dir.folder())
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -238,14 +243,14 @@ fn helm_pulls_a_chart_that_was_carried() {
     helm(&["create", "app"]);
     helm(&["package", "app", "--version", "1.2.3+build.4"]);
     let package = "app-1.2.3+build.4.tgz";
-    shore.ok(&["bundle", "--carry", package, "-o", "chart.tar", "--quiet"]);
-    shore.ok(&[
+    work_dir.ok(&["bundle", "--carry", package, "-o", "chart.tar", "--quiet"]);
+    work_dir.ok(&[
         "load",
         "chart.tar",
         &format!("{}/charts", registry.host()),
         "--quiet",
     ]);
-    fs::create_dir(shore.path("pulled")).unwrap();
+    fs::create_dir(work_dir.path("pulled")).unwrap();
     let name = format!("oci://{}/charts/app", registry.host());
     helm(&[
         "pull",
@@ -256,5 +261,5 @@ fn helm_pulls_a_chart_that_was_carried() {
         "-d",
         "pulled",
     ]);
-    assert!(shore.read(&format!("pulled/{package}")) == shore.read(package));
+    assert!(work_dir.read(&format!("pulled/{package}")) == work_dir.read(package));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sealift_testkit::Fault;
 use sealift_testkit::{Profile, Registry, Route, When};
 
-use crate::support::{Product, Shore, shore_with_bundle};
+use crate::support::{Product, WorkDir, work_dir_with_bundle};
 
 /// How many moments are tried; `cargo xtask crash` tries thousands.
 const MOMENTS: u64 = 12;
@@ -21,7 +21,7 @@ fn moment(round: u64) -> Duration {
 fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
     let (product, source) = (Product::new(400_000), Registry::start());
     product.put_into(&source);
-    let whole = Shore::new();
+    let whole = WorkDir::new();
     whole.write("images.txt", product.list(&source));
     whole.ok(&["bundle", "-f", "images.txt", "-o", "product.tar", "--quiet"]);
     let expected = whole.read("product.tar");
@@ -31,8 +31,8 @@ fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
         Fault::Delay(Duration::from_millis(40)),
     );
     for round in 0..MOMENTS {
-        let shore = Shore::new();
-        shore.write("images.txt", product.list(&source));
+        let work_dir = WorkDir::new();
+        work_dir.write("images.txt", product.list(&source));
         source.clear_traffic();
         let arguments = [
             "bundle",
@@ -43,14 +43,14 @@ fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
             "--connections",
             "2",
         ];
-        let mut child = shore.spawn(&arguments);
+        let mut child = work_dir.spawn(&arguments);
         thread::sleep(moment(round));
         child.kill().unwrap();
         child.wait().unwrap();
-        shore.ok(&arguments);
-        assert!(shore.read("product.tar") == expected, "round {round}");
+        work_dir.ok(&arguments);
+        assert!(work_dir.read("product.tar") == expected, "round {round}");
         assert_eq!(
-            shore.names(),
+            work_dir.names(),
             ["images.txt", "product.tar"],
             "round {round}"
         );
@@ -66,7 +66,7 @@ fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
 
 #[test]
 fn a_load_that_is_killed_goes_on_and_sends_no_whole_blob_again() {
-    let (shore, product) = shore_with_bundle();
+    let (work_dir, product) = work_dir_with_bundle();
     for round in 0..MOMENTS {
         let destination = Registry::with_profile(Profile::Distribution3);
         destination.script(
@@ -75,14 +75,14 @@ fn a_load_that_is_killed_goes_on_and_sends_no_whole_blob_again() {
         );
         let host = destination.host();
         let arguments = ["load", "product.tar", &host, "--connections", "2"];
-        let mut child = shore.spawn(&arguments);
+        let mut child = work_dir.spawn(&arguments);
         thread::sleep(moment(round));
         child.kill().unwrap();
         child.wait().unwrap();
         // What the registry still works on is neither there nor absent: only what it has counts.
         let before = destination.traffic().uploads();
         destination.clear_traffic();
-        shore.ok(&arguments);
+        work_dir.ok(&arguments);
         product.assert_in(&destination, "");
         let after = destination.traffic().uploads();
         let again = before.keys().find(|digest| after.contains_key(digest));
@@ -92,11 +92,11 @@ fn a_load_that_is_killed_goes_on_and_sends_no_whole_blob_again() {
 
 #[test]
 fn a_terminated_build_says_how_to_go_on_and_leaves_no_bundle() {
-    let (product, source, shore) = (Product::new(100_000), Registry::start(), Shore::new());
+    let (product, source, work_dir) = (Product::new(100_000), Registry::start(), WorkDir::new());
     product.put_into(&source);
     source.script(When::new("GET", Route::Blob).always(), Fault::Stall);
     let image = source.reference("product/node", "v1");
-    let child = shore
+    let child = work_dir
         .command(&["bundle", &image, "-o", "product.tar"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
@@ -114,5 +114,5 @@ fn a_terminated_build_says_how_to_go_on_and_leaves_no_bundle() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("goes on where it stopped"), "{stderr}");
-    assert!(!shore.path("product.tar").exists());
+    assert!(!work_dir.path("product.tar").exists());
 }

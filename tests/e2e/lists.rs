@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sealift_testkit::real::shared_data;
 
-use crate::support::Shore;
+use crate::support::WorkDir;
 
 /// How many references the published lists have, by their origin's own count.
 const COUNTS: [(&str, usize); 15] = [
@@ -29,10 +29,10 @@ const COUNTS: [(&str, usize); 15] = [
 #[test]
 fn published_lists_have_as_many_references_as_their_publishers_count() {
     let Some(shared) = shared_data() else { return };
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for (list, count) in COUNTS {
         let path = shared.join("data/image-lists").join(list);
-        let said = shore.json(&["images", "--json", "-f", path.to_str().unwrap()]);
+        let said = work_dir.json(&["images", "--json", "-f", path.to_str().unwrap()]);
         let places: usize = said["images"]
             .as_array()
             .unwrap()
@@ -45,13 +45,13 @@ fn published_lists_have_as_many_references_as_their_publishers_count() {
 
 #[test]
 fn references_are_printed_sorted_and_once() {
-    let shore = Shore::new();
-    shore.write("a.txt", "# two\nquay.io/b/b:1\n\nquay.io/a/a:1\n");
-    shore.write(
+    let work_dir = WorkDir::new();
+    work_dir.write("a.txt", "# two\nquay.io/b/b:1\n\nquay.io/a/a:1\n");
+    work_dir.write(
         "b.yaml",
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - image: nginx\n",
     );
-    let said = shore.ok(&["images", "-f", "a.txt", "-f", "b.yaml", "quay.io/a/a:1"]);
+    let said = work_dir.ok(&["images", "-f", "a.txt", "-f", "b.yaml", "quay.io/a/a:1"]);
     assert_eq!(
         said,
         "docker.io/library/nginx:latest\nquay.io/a/a:1\nquay.io/b/b:1\n"
@@ -60,7 +60,7 @@ fn references_are_printed_sorted_and_once() {
 
 #[test]
 fn standard_input_is_a_file_named_minus() {
-    let run = Shore::new().run_with_input(&["images", "-f", "-"], b"quay.io/a/a:1\n");
+    let run = WorkDir::new().run_with_input(&["images", "-f", "-"], b"quay.io/a/a:1\n");
     assert_eq!(
         (run.code, run.stdout.as_str()),
         (Some(0), "quay.io/a/a:1\n")
@@ -69,13 +69,13 @@ fn standard_input_is_a_file_named_minus() {
 
 #[test]
 fn what_is_no_list_is_refused_with_its_place() {
-    let shore = Shore::new();
-    shore.write("bad.txt", "quay.io/a/a:1\nhttps://quay.io/b\n");
-    let run = shore.run(&["images", "-f", "bad.txt"]);
+    let work_dir = WorkDir::new();
+    work_dir.write("bad.txt", "quay.io/a/a:1\nhttps://quay.io/b\n");
+    let run = work_dir.run(&["images", "-f", "bad.txt"]);
     assert_eq!(run.code, Some(2));
     assert!(run.stderr.contains("bad.txt:2:1"), "{}", run.stderr);
     assert!(run.stdout.is_empty());
-    let missing = shore.run(&["images", "-f", "nowhere.txt"]);
+    let missing = work_dir.run(&["images", "-f", "nowhere.txt"]);
     assert_eq!(missing.code, Some(2));
     assert!(missing.stderr.contains("nowhere.txt"), "{}", missing.stderr);
 }
@@ -83,11 +83,11 @@ fn what_is_no_list_is_refused_with_its_place() {
 #[test]
 fn every_manifest_of_calico_gives_its_images() {
     let Some(shared) = shared_data() else { return };
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for version in fs::read_dir(shared.join("data/calico/manifests")).unwrap() {
         let operator = version.unwrap().path().join("tigera-operator.yaml");
         if operator.is_file() {
-            let said = shore.ok(&["images", "-f", text(&operator)]);
+            let said = work_dir.ok(&["images", "-f", text(&operator)]);
             assert!(said.starts_with("quay.io/tigera/operator:v"), "{said}");
             assert_eq!(said.lines().count(), 1, "{said}");
         }
@@ -96,13 +96,13 @@ fn every_manifest_of_calico_gives_its_images() {
 
 #[test]
 fn a_file_without_images_is_named_with_what_it_was_recognized_as() {
-    let shore = Shore::new();
-    shore.write(
+    let work_dir = WorkDir::new();
+    work_dir.write(
         "ns.yaml",
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
     );
-    shore.write("empty.txt", "");
-    let run = shore.run(&["images", "-f", "ns.yaml", "-f", "empty.txt", "--strict"]);
+    work_dir.write("empty.txt", "");
+    let run = work_dir.run(&["images", "-f", "ns.yaml", "-f", "empty.txt", "--strict"]);
     assert_eq!(
         (run.code, run.stdout.as_str()),
         (Some(0), ""),
@@ -113,13 +113,13 @@ fn a_file_without_images_is_named_with_what_it_was_recognized_as() {
         run.stderr,
         "ns.yaml: no images (recognized as Kubernetes manifests)\nempty.txt: no images (recognized as a list of references)\n"
     );
-    let json = shore.json(&["images", "--json", "-f", "ns.yaml"]);
+    let json = work_dir.json(&["images", "--json", "-f", "ns.yaml"]);
     assert_eq!(json["files"][0]["form"], "manifests");
 }
 
 #[test]
 fn what_is_not_understood_is_a_warning_and_with_strict_an_error() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let undecided = "image: {repository: quay.io/t, name: a, tag: v1}\n";
     let incomplete = "a: {image: quay.io/t/a}\nb: {image: 'quay.io/t/b:v1'}\n";
     for (text, at) in [
@@ -134,8 +134,8 @@ fn what_is_not_understood_is_a_warning_and_with_strict_an_error() {
             "f.yaml:1:1: no image found, and the form",
         ),
     ] {
-        shore.write("f.yaml", text);
-        let lenient = shore.run(&["images", "-f", "f.yaml"]);
+        work_dir.write("f.yaml", text);
+        let lenient = work_dir.run(&["images", "-f", "f.yaml"]);
         assert_eq!(lenient.code, Some(0), "{text}");
         assert!(
             lenient.stderr.contains(&format!("warning: {at}")),
@@ -147,27 +147,27 @@ fn what_is_not_understood_is_a_warning_and_with_strict_an_error() {
             &["rewrite", "f.yaml", "--to", "r.corp", "--strict"],
             &["bundle", "-f", "f.yaml", "--strict", "-o", "x.tar"],
         ] {
-            shore.write("f.yaml", text);
+            work_dir.write("f.yaml", text);
             // A name without a tag can be rewritten.
             let incomplete = arguments[0] == "rewrite" && text == incomplete;
-            let run = shore.run(arguments);
+            let run = work_dir.run(arguments);
             let code = if incomplete { 0 } else { 2 };
             assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.stderr);
             assert!(incomplete || run.stderr.contains(at), "{}", run.stderr);
             assert!(run.stdout.is_empty() || incomplete);
         }
-        assert!(!shore.path("x.tar").exists());
+        assert!(!work_dir.path("x.tar").exists());
     }
 }
 
 #[test]
 fn a_file_whose_images_all_lack_a_tag_is_refused_unless_that_is_allowed() {
-    let shore = Shore::new();
-    shore.write(
+    let work_dir = WorkDir::new();
+    work_dir.write(
         "values.yaml",
         "a: {image: {repository: quay.io/t/a, tag: ''}}\nb: {image: {repository: quay.io/t/b}}\n",
     );
-    let refused = shore.run(&["images", "-f", "values.yaml"]);
+    let refused = work_dir.run(&["images", "-f", "values.yaml"]);
     assert_eq!(refused.code, Some(2));
     assert!(
         refused
@@ -176,26 +176,26 @@ fn a_file_whose_images_all_lack_a_tag_is_refused_unless_that_is_allowed() {
         "{}",
         refused.stderr
     );
-    let allowed = shore.run(&["images", "-f", "values.yaml", "--allow-incomplete"]);
+    let allowed = work_dir.run(&["images", "-f", "values.yaml", "--allow-incomplete"]);
     assert_eq!((allowed.code, allowed.stdout.as_str()), (Some(0), ""));
     assert_eq!(allowed.stderr.matches("no tag specified").count(), 2);
 }
 
 #[test]
 fn one_tag_with_two_digests_is_two_references() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let lines = ["1", "2"].map(|digit| format!("quay.io/t/a:v1@sha256:{}\n", digit.repeat(64)));
-    shore.write("l.txt", lines.concat());
-    assert_eq!(shore.ok(&["images", "-f", "l.txt"]), lines.concat());
+    work_dir.write("l.txt", lines.concat());
+    assert_eq!(work_dir.ok(&["images", "-f", "l.txt"]), lines.concat());
 }
 
 #[test]
 fn a_list_in_utf_16_is_read() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let text = "\u{feff}docker.io/a/b:v1\r\nquay.io/x/y:v2\r\n";
     let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    fs::write(shore.path("images.txt"), bytes).unwrap();
-    let printed = shore.ok(&["images", "-f", "images.txt"]);
+    fs::write(work_dir.path("images.txt"), bytes).unwrap();
+    let printed = work_dir.ok(&["images", "-f", "images.txt"]);
     assert_eq!(printed, "docker.io/a/b:v1\nquay.io/x/y:v2\n");
 }
 

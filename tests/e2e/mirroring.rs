@@ -4,18 +4,18 @@ use std::fs;
 
 use sealift_testkit::{ImageMaker, Registry};
 
-use crate::support::{Shore, names};
+use crate::support::{WorkDir, names};
 
 /// A folder with `b.tar`, a bundle of two images from one registry.
-fn with_bundle() -> (Shore, String) {
-    let (shore, source) = (Shore::new(), Registry::start());
+fn with_bundle() -> (WorkDir, String) {
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     for repository in ["calico/node", "calico/cni"] {
         let image = ImageMaker::new(repository).make();
         image.put_into(&source, repository, Some("v1"));
     }
     let host = source.host();
     let image = |name: &str| format!("{host}/calico/{name}:v1");
-    shore.ok(&[
+    work_dir.ok(&[
         "bundle",
         &image("node"),
         &image("cni"),
@@ -23,12 +23,12 @@ fn with_bundle() -> (Shore, String) {
         "b.tar",
         "--quiet",
     ]);
-    (shore, host)
+    (work_dir, host)
 }
 
 #[test]
 fn the_files_are_below_the_folder_as_the_runtime_reads_them() {
-    let (shore, host) = with_bundle();
+    let (work_dir, host) = with_bundle();
     let policy = ["--policy-key", "/etc/pki/k.pub"];
     let hosts = format!("{host}/hosts.toml");
     for (format, flags, expected) in [
@@ -58,7 +58,7 @@ fn the_files_are_below_the_folder_as_the_runtime_reads_them() {
             "--out-dir",
             &out,
         ];
-        let said = shore.ok(&[write.as_slice(), flags].concat());
+        let said = work_dir.ok(&[write.as_slice(), flags].concat());
         let written: Vec<&str> = said.lines().collect();
         let expected: Vec<String> = expected
             .iter()
@@ -66,23 +66,23 @@ fn the_files_are_below_the_folder_as_the_runtime_reads_them() {
             .collect();
         assert_eq!(written, expected);
         for path in expected {
-            let text = fs::read_to_string(shore.path(&path)).unwrap();
+            let text = fs::read_to_string(work_dir.path(&path)).unwrap();
             assert!(text.contains("r.corp:5000"), "{path}: {text}");
         }
     }
-    assert_eq!(names(&shore.path("containerd.d")), [host]);
+    assert_eq!(names(&work_dir.path("containerd.d")), [host]);
 }
 
 #[test]
 fn printed_files_are_those_that_would_be_written() {
-    let (shore, host) = with_bundle();
+    let (work_dir, host) = with_bundle();
     for (format, file) in [
         ("containerd", format!("# {host}/hosts.toml\n")),
         ("registries-conf", "# registries.conf\n".to_owned()),
         ("k3s", "# registries.yaml\n".to_owned()),
         ("openshift", "# image-tag-mirror-set.yaml\n".to_owned()),
     ] {
-        let said = shore.ok(&["mirror", format, "b.tar", "r.corp:5000/m"]);
+        let said = work_dir.ok(&["mirror", format, "b.tar", "r.corp:5000/m"]);
         assert!(said.contains("r.corp:5000"), "{format}: {said}");
         assert!(said.contains(&file), "{format}: {said}");
     }
@@ -90,9 +90,9 @@ fn printed_files_are_those_that_would_be_written() {
 
 #[test]
 fn plain_http_names_the_registry_and_loopback_needs_no_flag() {
-    let (shore, _) = with_bundle();
+    let (work_dir, _) = with_bundle();
     let mirror = |arguments: &[&str]| {
-        shore.run(&[["mirror", "containerd", "b.tar"].as_slice(), arguments].concat())
+        work_dir.run(&[["mirror", "containerd", "b.tar"].as_slice(), arguments].concat())
     };
     for (arguments, scheme) in [
         (&["r.corp:5000/m"][..], "https"),
@@ -112,27 +112,27 @@ fn plain_http_names_the_registry_and_loopback_needs_no_flag() {
 
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_written() {
-    let (shore, _) = with_bundle();
-    shore.write("file", "");
+    let (work_dir, _) = with_bundle();
+    work_dir.write("file", "");
     for (arguments, words) in [
         (&["r.corp/m", "--naming", "flat"][..], "keep"),
         (&["corp"], "path on Docker Hub"),
         (&["r.corp", "--out-dir", "file"], "file is not a folder"),
     ] {
-        let run = shore.run(&[["mirror", "k3s", "b.tar"].as_slice(), arguments].concat());
+        let run = work_dir.run(&[["mirror", "k3s", "b.tar"].as_slice(), arguments].concat());
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
     }
-    let docker = shore.run(&["mirror", "docker", "b.tar", "r.corp"]);
+    let docker = work_dir.run(&["mirror", "docker", "b.tar", "r.corp"]);
     assert_eq!(docker.code, Some(2), "{}", docker.said());
     assert!(docker.stderr.contains("docker.io"), "{}", docker.stderr);
 }
 
 #[test]
 fn a_policy_that_nobody_reads_is_reported() {
-    let (shore, _) = with_bundle();
+    let (work_dir, _) = with_bundle();
     let key = ["--policy-key", "/k.pub"];
-    let run = shore.run(&[["mirror", "k3s", "b.tar", "r.corp"].as_slice(), &key].concat());
+    let run = work_dir.run(&[["mirror", "k3s", "b.tar", "r.corp"].as_slice(), &key].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
         run.stderr.contains("k3s does not check signatures"),

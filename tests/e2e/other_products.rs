@@ -7,7 +7,7 @@ use sealift_testkit::{Image, ImageMaker, Registry, real::shared_data};
 use serde_json::Value;
 
 use crate::calico::publish;
-use crate::support::Shore;
+use crate::support::WorkDir;
 
 /// Arguments that choose a product's images, the list that upstream publishes of them, and their number.
 const LISTS: &[(&[&str], &str, usize)] = &[
@@ -56,14 +56,14 @@ const LISTS: &[(&[&str], &str, usize)] = &[
     (&["argo-cd@v2.13.9"], "argo-cd/v2.13.9/images.txt", 3),
 ];
 
-/// A shore with the bundle of `product`, `p.tar`, made from a mirror that is gone.
-fn shore_with(product: &[&str]) -> Shore {
-    let (shore, source) = (Shore::new(), Registry::start());
-    publish(&shore, &source, &[&["--product"], product].concat());
+/// A working folder with the bundle of `product`, `p.tar`, made from a mirror that is gone.
+fn work_dir_with(product: &[&str]) -> WorkDir {
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
+    publish(&work_dir, &source, &[&["--product"], product].concat());
     let mirror = source.host();
     let from = ["--product-mirror", &mirror, "-o", "p.tar", "--quiet"];
-    shore.ok(&[["bundle", "--product"].as_slice(), product, &from].concat());
-    shore
+    work_dir.ok(&[["bundle", "--product"].as_slice(), product, &from].concat());
+    work_dir
 }
 
 /// Whether `registry` answers for a reference to it.
@@ -82,11 +82,11 @@ fn shared(path: &str) -> Option<String> {
 #[test]
 fn the_images_of_a_release_are_those_of_the_published_list() {
     let Some(shared) = shared_data() else { return };
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for (product, list, count) in LISTS {
         let list = shared.join("data/image-lists").join(list);
-        let published = shore.ok(&["images", "-f", list.to_str().unwrap()]);
-        let ours = shore.ok(&[["images", "--product"].as_slice(), product].concat());
+        let published = work_dir.ok(&["images", "-f", list.to_str().unwrap()]);
+        let ours = work_dir.ok(&[["images", "--product"].as_slice(), product].concat());
         assert_eq!(ours.lines().count(), *count, "{product:?}");
         assert_eq!(ours, published, "{product:?}");
     }
@@ -94,7 +94,7 @@ fn the_images_of_a_release_are_those_of_the_published_list() {
 
 #[test]
 fn every_product_tells_its_images_as_json_with_what_was_left_out() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for (product, images, left_out) in [
         ("kubeadm@1.36", 7, &[][..]),
         ("k3s@1.35", 8, &[]),
@@ -104,7 +104,7 @@ fn every_product_tells_its_images_as_json_with_what_was_left_out() {
         ("cilium@1.19", 3, &["hubble", "aws", "spire", "ztunnel"]),
         ("istio@1.30", 2, &["cni", "ambient"]),
     ] {
-        let said = shore.json(&["images", "--json", "--product", product]);
+        let said = work_dir.json(&["images", "--json", "--product", product]);
         let release = &said["products"][0];
         let name = product.split('@').next().unwrap();
         assert!(release["product"].as_str().unwrap().starts_with(name));
@@ -132,7 +132,7 @@ fn every_product_tells_its_images_as_json_with_what_was_left_out() {
 
 #[test]
 fn a_product_or_a_release_that_is_not_known_is_refused_with_those_that_are() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let products = "calico, kubeadm, k3s, rke2, cert-manager, argo-cd, cilium, istio";
     for (product, known) in [
         ("kubeadmin@v1.36.5", products),
@@ -145,28 +145,28 @@ fn a_product_or_a_release_that_is_not_known_is_refused_with_those_that_are() {
         ("istio@1.30.99", "1.30.3"),
     ] {
         for command in [&["images"][..], &["bundle", "--dry-run"]] {
-            let run = shore.run(&[command, &["--product", product]].concat());
+            let run = work_dir.run(&[command, &["--product", product]].concat());
             assert_eq!(run.code, Some(2), "{product}: {}", run.said());
             assert!(run.stderr.contains(known), "{product}: {}", run.stderr);
             assert_eq!(run.stdout, "", "{product}");
         }
     }
-    let run = shore.run(&["images", "--product", "rke2@1.36", "--with", "weave"]);
+    let run = work_dir.run(&["images", "--product", "rke2@1.36", "--with", "weave"]);
     assert_eq!(run.code, Some(2));
     assert!(
         run.stderr.contains("canal, calico, cilium"),
         "{}",
         run.stderr
     );
-    assert_eq!(shore.names(), Vec::<String>::new());
+    assert_eq!(work_dir.names(), Vec::<String>::new());
 }
 
 #[test]
 fn kubeadm_finds_its_images_below_its_image_repository() {
-    let shore = shore_with(&["kubeadm@v1.26.0"]);
+    let work_dir = work_dir_with(&["kubeadm@v1.26.0"]);
     let destination = Registry::start();
     let to = format!("{}/subpath", destination.host());
-    shore.ok(&["load", "p.tar", &to, "--naming", "flat", "--quiet"]);
+    work_dir.ok(&["load", "p.tar", &to, "--naming", "flat", "--quiet"]);
     for (name, tag) in [
         ("kube-apiserver", "v1.26.0"),
         ("kube-controller-manager", "v1.26.0"),
@@ -187,10 +187,10 @@ fn kubeadm_finds_its_images_below_its_image_repository() {
 #[test]
 fn k3s_and_rke2_find_their_images_in_the_system_default_registry() {
     for product in [&["k3s@1.35"][..], &["rke2@1.36", "--with", "calico"]] {
-        let shore = shore_with(product);
+        let work_dir = work_dir_with(product);
         let destination = Registry::start();
-        shore.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
-        let list = shore.ok(&[["images", "--product"].as_slice(), product].concat());
+        work_dir.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
+        let list = work_dir.ok(&[["images", "--product"].as_slice(), product].concat());
         for line in list.lines() {
             // The setting takes Docker Hub's place in front of the name.
             let there = line.replace("docker.io", &destination.host());
@@ -217,13 +217,13 @@ spec:
 
 #[test]
 fn certmanagers_solver_is_carried_and_its_argument_rewritten() {
-    let shore = shore_with(&["cert-manager@v1.21.1"]);
+    let work_dir = work_dir_with(&["cert-manager@v1.21.1"]);
     let destination = Registry::start();
     let to = format!("{}/m", destination.host());
-    shore.ok(&["load", "p.tar", &to, "--quiet"]);
-    shore.write("controller.yaml", CONTROLLER);
-    shore.ok(&["rewrite", "controller.yaml", "--to", &to]);
-    let text = String::from_utf8(shore.read("controller.yaml")).unwrap();
+    work_dir.ok(&["load", "p.tar", &to, "--quiet"]);
+    work_dir.write("controller.yaml", CONTROLLER);
+    work_dir.ok(&["rewrite", "controller.yaml", "--to", &to]);
+    let text = String::from_utf8(work_dir.read("controller.yaml")).unwrap();
     assert_eq!(text, CONTROLLER.replace("quay.io", &to));
     let solver = text.split("--acme-http01-solver-image=").nth(1).unwrap();
     assert!(answers(&destination, solver.trim()), "{solver}");
@@ -231,9 +231,9 @@ fn certmanagers_solver_is_carried_and_its_argument_rewritten() {
     let Some(values) = shared("cert-manager/v1.21.1/values.yaml") else {
         return;
     };
-    shore.write("values.yaml", &values);
-    shore.ok(&["rewrite", "values.yaml", "--to", &to]);
-    let said = shore.json(&[
+    work_dir.write("values.yaml", &values);
+    work_dir.ok(&["rewrite", "values.yaml", "--to", &to]);
+    let said = work_dir.json(&[
         "images",
         "-f",
         "values.yaml",
@@ -242,7 +242,7 @@ fn certmanagers_solver_is_carried_and_its_argument_rewritten() {
     ]);
     let places = said["incomplete"].as_array().unwrap();
     assert_eq!(places.len(), 5, "{places:?}");
-    let text = String::from_utf8(shore.read("values.yaml")).unwrap();
+    let text = String::from_utf8(work_dir.read("values.yaml")).unwrap();
     let value = |key: &str| {
         let mut found = text.lines().filter_map(|line| line.strip_prefix(key));
         found.next().unwrap().trim().trim_matches('"').to_owned()
@@ -262,10 +262,10 @@ fn certmanagers_solver_is_carried_and_its_argument_rewritten() {
 
 #[test]
 fn istios_charts_find_their_images_by_the_rewritten_hub() {
-    let shore = shore_with(&["istio@1.30.3", "--with", "ambient"]);
+    let work_dir = work_dir_with(&["istio@1.30.3", "--with", "ambient"]);
     let destination = Registry::start();
     let to = format!("{}/m", destination.host());
-    shore.ok(&["load", "p.tar", &to, "--quiet"]);
+    work_dir.ok(&["load", "p.tar", &to, "--quiet"]);
     let mut found = Vec::new();
     for chart in ["istio-control/istio-discovery", "istio-cni", "ztunnel"] {
         let path = format!("istio/1.30.3/manifests/charts/{chart}/values.yaml");
@@ -278,12 +278,12 @@ fn istios_charts_find_their_images_by_the_rewritten_hub() {
             )
             .replace("tag: latest", "tag: 1.30.3");
         assert_ne!(released, values);
-        shore.write("values.yaml", &released);
-        shore.ok(&["rewrite", "values.yaml", "--to", &to]);
-        let text = String::from_utf8(shore.read("values.yaml")).unwrap();
+        work_dir.write("values.yaml", &released);
+        work_dir.ok(&["rewrite", "values.yaml", "--to", &to]);
+        let text = String::from_utf8(work_dir.read("values.yaml")).unwrap();
         let expected = released.replace("hub: registry.istio.io", &format!("hub: {to}"));
         assert_eq!(text, expected, "{chart}");
-        let list = shore.ok(&["images", "-f", "values.yaml"]);
+        let list = work_dir.ok(&["images", "-f", "values.yaml"]);
         found.extend(list.lines().map(str::to_owned));
     }
     assert_eq!(found.len(), 4, "{found:?}");
@@ -306,7 +306,7 @@ fn cilium_data(images: &[(&str, &Image)]) -> String {
 
 #[test]
 fn ciliums_tag_and_digest_are_both_asked_for_and_both_carried() {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let agent = ImageMaker::new("agent").make();
     let operator = ImageMaker::new("operator").make();
     let images = [
@@ -316,7 +316,7 @@ fn ciliums_tag_and_digest_are_both_asked_for_and_both_carried() {
     for (repository, image) in images {
         image.put_into(&source, repository, Some("v1.99.0"));
     }
-    shore.write("data.yaml", cilium_data(&images));
+    work_dir.write("data.yaml", cilium_data(&images));
     let host = source.host();
     let arguments = [
         "bundle",
@@ -328,71 +328,71 @@ fn ciliums_tag_and_digest_are_both_asked_for_and_both_carried() {
         &host,
         "--quiet",
     ];
-    let plan = shore.json(&[&arguments[..], &["--dry-run", "--json"]].concat());
+    let plan = work_dir.json(&[&arguments[..], &["--dry-run", "--json"]].concat());
     assert!(plan.to_string().contains(&agent.digest().to_string()));
-    shore.ok(&[&arguments[..], &["-o", "p.tar"]].concat());
+    work_dir.ok(&[&arguments[..], &["-o", "p.tar"]].concat());
     let destination = Registry::start();
-    shore.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
+    work_dir.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
     for (repository, image) in images {
         image.assert_in(&destination, repository, Some("v1.99.0"));
     }
     // A tag that moves changes nothing, and where the digest is gone there is no release.
     let moved = ImageMaker::new("moved").make();
     moved.put_into(&source, "cilium/cilium", Some("v1.99.0"));
-    shore.ok(&[&arguments[..], &["-o", "again.tar"]].concat());
-    assert_eq!(shore.read("again.tar"), shore.read("p.tar"));
+    work_dir.ok(&[&arguments[..], &["-o", "again.tar"]].concat());
+    assert_eq!(work_dir.read("again.tar"), work_dir.read("p.tar"));
     source.forget_manifest("cilium/cilium", &agent.digest());
-    let run = shore.run(&[&arguments[..], &["-o", "third.tar"]].concat());
+    let run = work_dir.run(&[&arguments[..], &["-o", "third.tar"]].concat());
     assert_ne!(run.code, Some(0));
     let digest = agent.digest().to_string();
     assert!(run.stderr.contains("cilium/cilium") && run.stderr.contains(&digest));
-    assert!(!shore.path("third.tar").exists());
+    assert!(!work_dir.path("third.tar").exists());
 }
 
 #[test]
 fn where_platforms_were_chosen_the_new_digest_is_put_into_ciliums_values() {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let agent = ImageMaker::new("agent").platforms(&["linux/amd64", "linux/arm64"]);
     let agent = agent.make();
     agent.put_into(&source, "cilium/cilium", Some("v1.99.0"));
-    shore.write("data.yaml", cilium_data(&[("cilium/cilium", &agent)]));
+    work_dir.write("data.yaml", cilium_data(&[("cilium/cilium", &agent)]));
     let old = agent.digest().to_string();
     let values = |repository: &str, digest: &str| {
         format!(
             "image:\n  override: ~\n  repository: \"{repository}\"\n  tag: \"v1.99.0\"\n  # of the index\n  digest: \"{digest}\"\n  useDigest: true\n"
         )
     };
-    shore.write("values.yaml", values("quay.io/cilium/cilium", &old));
+    work_dir.write("values.yaml", values("quay.io/cilium/cilium", &old));
     let host = source.host();
     let product = ["--product", "cilium@1.99", "--product-data", "data.yaml"];
     let from = ["--product-mirror", &host, "--platform", "linux/arm64"];
     let to = ["-o", "p.tar", "--quiet"];
-    shore.ok(&[&["bundle"], &product[..], &from, &to].concat());
+    work_dir.ok(&[&["bundle"], &product[..], &from, &to].concat());
     let destination = Registry::start();
-    shore.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
+    work_dir.ok(&["load", "p.tar", &destination.host(), "--quiet"]);
     let new = destination.tagged("cilium/cilium", "v1.99.0").unwrap();
     assert_ne!(new.to_string(), old);
     let to = ["--to", &destination.host(), "--pin", "p.tar"];
-    shore.ok(&[&["rewrite", "values.yaml"], &to[..]].concat());
+    work_dir.ok(&[&["rewrite", "values.yaml"], &to[..]].concat());
     let repository = format!("{}/cilium/cilium", destination.host());
     let expected = values(&repository, &new.to_string());
     assert_eq!(
-        String::from_utf8(shore.read("values.yaml")).unwrap(),
+        String::from_utf8(work_dir.read("values.yaml")).unwrap(),
         expected
     );
 }
 
 #[test]
 fn a_release_that_the_program_does_not_know_comes_from_a_file() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     let list = "docker.io/rancher/klipper-lb:v0.4.17\ndocker.io/rancher/mirrored-pause:3.10.2\n";
     let images: Vec<&str> = list.lines().collect();
     let images = images.join(", ");
-    shore.write(
+    work_dir.write(
         "k3s.yaml",
         format!("product: k3s\nreleases:\n  - version: v1.36.4+k3s1\n    images: [{images}]\n"),
     );
-    let said = shore.ok(&[
+    let said = work_dir.ok(&[
         "images",
         "--product",
         "k3s@1.36",
@@ -400,11 +400,11 @@ fn a_release_that_the_program_does_not_know_comes_from_a_file() {
         "k3s.yaml",
     ]);
     assert_eq!(said, list);
-    shore.write(
+    work_dir.write(
         "broken.yaml",
         "product: k3s\nreleases:\n- {version: v1.36.4+k3s1}\n",
     );
-    let run = shore.run(&[
+    let run = work_dir.run(&[
         "images",
         "--product",
         "k3s@1.36",
@@ -419,8 +419,8 @@ fn a_release_that_the_program_does_not_know_comes_from_a_file() {
 fn the_readme_of_the_data_files_names_every_product() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../products/data/README.md");
     let readme = fs::read_to_string(readme).unwrap();
-    let shore = Shore::new();
-    let known = shore.json(&["product", "list", "--json"]);
+    let work_dir = WorkDir::new();
+    let known = work_dir.json(&["product", "list", "--json"]);
     let known = known.as_array().unwrap();
     assert!(known.len() >= 8, "{known:?}");
     for product in known {
@@ -431,8 +431,8 @@ fn the_readme_of_the_data_files_names_every_product() {
 
 #[test]
 fn ciliums_references_keep_tag_and_digest_in_json() {
-    let shore = Shore::new();
-    let said: Value = shore.json(&["images", "--json", "--product", "cilium@v1.20.0"]);
+    let work_dir = WorkDir::new();
+    let said: Value = work_dir.json(&["images", "--json", "--product", "cilium@v1.20.0"]);
     for image in said["images"].as_array().unwrap() {
         let reference = image["reference"].as_str().unwrap();
         let (name, digest) = reference.split_once('@').unwrap();

@@ -1,4 +1,4 @@
-//! `docs/products.md` as a person follows it: every command in it is run on the shore that it is written for.
+//! `docs/products.md` as a person follows it: every command in it is run on the side that it is written for.
 //!
 //! As in Calico's document, the host of `REGISTRY` is another here, and `bundle` gets a mirror.
 
@@ -57,16 +57,16 @@ fn connected(side: &Side, mirror: &Registry, line: &str) -> usize {
     }
     let mut words = line.split_whitespace();
     let product = words.find(|word| *word == "--product").and(words.next());
-    publish(&side.shore, mirror, &["--product", product.unwrap()]);
+    publish(&side.work_dir, mirror, &["--product", product.unwrap()]);
     side.run(&format!("{line} --product-mirror {}", mirror.host()));
     1
 }
 
 /// Nothing but bundles gets over.
 fn carry(from: &Side, to: &Side) {
-    let names = from.shore.names().into_iter();
+    let names = from.work_dir.names().into_iter();
     for name in names.filter(|name| has_extension(name, "tar")) {
-        to.shore.write(&name, from.shore.read(&name));
+        to.work_dir.write(&name, from.work_dir.read(&name));
     }
 }
 
@@ -75,7 +75,7 @@ fn every_command_of_the_document_runs_and_what_it_rewrote_is_in_the_registry() {
     let (mirror, destination) = (Registry::start(), Registry::start());
     let (mut out, mut inside) = (Side::new(), Side::new());
     for (name, text, _) in CARRIED {
-        out.shore.write(name, text);
+        out.work_dir.write(name, text);
     }
     let mut bundles = 0;
     for block in blocks(DOCUMENT) {
@@ -100,8 +100,8 @@ fn every_command_of_the_document_runs_and_what_it_rewrote_is_in_the_registry() {
     }
     assert_eq!(bundles, 6);
     for (name, before, count) in CARRIED {
-        assert_ne!(inside.shore.read(name), before.as_bytes(), "{name}");
-        let list = inside.shore.ok(&["images", "-f", name]);
+        assert_ne!(inside.work_dir.read(name), before.as_bytes(), "{name}");
+        let list = inside.work_dir.ok(&["images", "-f", name]);
         assert_eq!(list.lines().count(), count, "{list}");
         for image in list.lines() {
             let below = image.strip_prefix(&format!("{}/mirror/", destination.host()));
@@ -114,7 +114,7 @@ fn every_command_of_the_document_runs_and_what_it_rewrote_is_in_the_registry() {
         }
     }
     assert!(destination.tagged("k8s/coredns", "v1.14.2").is_some());
-    let registries = inside.shore.path("rke2/registries.yaml");
+    let registries = inside.work_dir.path("rke2/registries.yaml");
     let registries = fs::read_to_string(registries).unwrap();
     assert!(registries.contains(&destination.host()), "{registries}");
 }

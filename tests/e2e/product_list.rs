@@ -1,11 +1,11 @@
 //! `product list`, and suggestions for names that are misspelled.
 
-use crate::support::Shore;
+use crate::support::WorkDir;
 
 #[test]
 fn every_product_is_listed_with_its_features_and_what_each_adds() {
-    let shore = Shore::new();
-    let all = shore.ok(&["product", "list"]);
+    let work_dir = WorkDir::new();
+    let all = work_dir.ok(&["product", "list"]);
     for words in [
         "calico: Calico (open source), ",
         "  * default ",
@@ -15,7 +15,7 @@ fn every_product_is_listed_with_its_features_and_what_each_adds() {
     ] {
         assert!(all.contains(words), "{words:?} in {all}");
     }
-    let json = shore.json(&["product", "list", "--json"]);
+    let json = work_dir.json(&["product", "list", "--json"]);
     let names: Vec<&str> = json
         .as_array()
         .unwrap()
@@ -28,12 +28,12 @@ fn every_product_is_listed_with_its_features_and_what_each_adds() {
 
 #[test]
 fn one_product_is_listed_with_the_images_of_the_release_that_is_named() {
-    let shore = Shore::new();
-    let newest = shore.ok(&["product", "list", "calico"]);
+    let work_dir = WorkDir::new();
+    let newest = work_dir.ok(&["product", "list", "calico"]);
     assert!(newest.contains("quay.io/calico/node:v3.32.1"), "{newest}");
-    let older = shore.ok(&["product", "list", "calico@3.29"]);
+    let older = work_dir.ok(&["product", "list", "calico@3.29"]);
     assert!(older.contains("docker.io/calico/node:v3.29.7"), "{older}");
-    let json = shore.json(&["product", "list", "cilium@v1.19.6", "--json"]);
+    let json = work_dir.json(&["product", "list", "cilium@v1.19.6", "--json"]);
     assert_eq!(json[0]["release"], "v1.19.6");
     let features = json[0]["features"].as_array().unwrap();
     let hubble = features.iter().find(|feature| feature["name"] == "hubble");
@@ -43,7 +43,7 @@ fn one_product_is_listed_with_the_images_of_the_release_that_is_named() {
 
 #[test]
 fn a_misspelled_name_has_a_suggestion() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     for (arguments, words) in [
         (
             &["images", "--product", "calcio@3.32"][..],
@@ -67,7 +67,7 @@ fn a_misspelled_name_has_a_suggestion() {
         (&["product", "list", "calico@3.99"], "--product-data"),
         (&["product", "lst"], "'list'"),
     ] {
-        let run = shore.run(arguments);
+        let run = work_dir.run(arguments);
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
         assert!(run.stderr.contains(words), "{words:?} in {}", run.stderr);
         assert_eq!(run.stdout, "");

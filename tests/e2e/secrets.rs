@@ -2,7 +2,7 @@
 
 use sealift_testkit::{Bearer, Registry};
 
-use crate::support::{Product, Shore};
+use crate::support::{Product, WorkDir};
 
 const CANARY: &str = "canary-4f1d";
 
@@ -14,14 +14,14 @@ fn guarded() -> Registry {
 
 #[test]
 fn a_password_appears_in_no_output_journal_receipt_or_bundle() {
-    let (shore, product, source, destination) =
-        (Shore::new(), Product::new(20_000), guarded(), guarded());
+    let (work_dir, product, source, destination) =
+        (WorkDir::new(), Product::new(20_000), guarded(), guarded());
     product.put_into(&source);
-    shore.write("images.txt", product.list(&source));
+    work_dir.write("images.txt", product.list(&source));
     let login = ["--username", "me", "--password-stdin"];
     let run = |arguments: &[&str]| {
         let arguments = [arguments, &login].concat();
-        let run = shore.run_with_input(&arguments, CANARY.as_bytes());
+        let run = work_dir.run_with_input(&arguments, CANARY.as_bytes());
         assert_eq!(run.code, Some(0), "{arguments:?}\n{}", run.stderr);
         assert!(!run.said().contains(CANARY), "{arguments:?}");
     };
@@ -34,8 +34,8 @@ fn a_password_appears_in_no_output_journal_receipt_or_bundle() {
         "receipt.json",
     ]);
     product.assert_in(&destination, "");
-    for name in shore.names() {
-        let content = shore.read(&name);
+    for name in work_dir.names() {
+        let content = work_dir.read(&name);
         let found = content
             .windows(CANARY.len())
             .any(|part| part == CANARY.as_bytes());
@@ -45,21 +45,21 @@ fn a_password_appears_in_no_output_journal_receipt_or_bundle() {
 
 #[test]
 fn a_refused_password_is_not_repeated() {
-    let (shore, source) = (Shore::new(), guarded());
+    let (work_dir, source) = (WorkDir::new(), guarded());
     Product::new(1000).put_into(&source);
     let image = source.reference("product/node", "v1");
     let login = ["--username", "me", "--password-stdin"];
     let arguments = [["bundle", &image, "-o", "x.tar"].as_slice(), &login].concat();
-    let run = shore.run_with_input(&arguments, b"wrong-canary");
+    let run = work_dir.run_with_input(&arguments, b"wrong-canary");
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(!run.said().contains("wrong-canary"));
-    assert_eq!(shore.names(), Vec::<String>::new());
+    assert_eq!(work_dir.names(), Vec::<String>::new());
 }
 
 #[test]
 fn a_password_for_one_registry_is_not_shown_to_another() {
-    let (shore, product, own, other) = (
-        Shore::new(),
+    let (work_dir, product, own, other) = (
+        WorkDir::new(),
         Product::new(1000),
         guarded(),
         Registry::start(),
@@ -76,11 +76,11 @@ fn a_password_for_one_registry_is_not_shown_to_another() {
         &login,
     ]
     .concat();
-    let refused = shore.run_with_input(&arguments, CANARY.as_bytes());
+    let refused = work_dir.run_with_input(&arguments, CANARY.as_bytes());
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     let host = own.host();
     let named = [arguments.as_slice(), &["--login-host", &host]].concat();
-    let done = shore.run_with_input(&named, CANARY.as_bytes());
+    let done = work_dir.run_with_input(&named, CANARY.as_bytes());
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(other.traffic().authorized().is_empty());
 }
@@ -88,19 +88,19 @@ fn a_password_for_one_registry_is_not_shown_to_another() {
 #[test]
 fn credentials_come_from_the_files_of_docker_and_podman() {
     use base64::Engine as _;
-    let (shore, product, source) = (Shore::new(), Product::new(1000), guarded());
+    let (work_dir, product, source) = (WorkDir::new(), Product::new(1000), guarded());
     product.put_into(&source);
     let auth = base64::engine::general_purpose::STANDARD.encode(format!("me:{CANARY}"));
     let file = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, source.host());
     let image = source.reference("product/node", "v1");
     for place in [".docker/config.json", ".config/containers/auth.json"] {
-        std::fs::create_dir_all(shore.path(place).parent().unwrap()).unwrap();
-        shore.write(place, &file);
-        shore.ok(&["bundle", &image, "-o", "x.tar", "--force", "--quiet"]);
-        std::fs::remove_file(shore.path(place)).unwrap();
+        std::fs::create_dir_all(work_dir.path(place).parent().unwrap()).unwrap();
+        work_dir.write(place, &file);
+        work_dir.ok(&["bundle", &image, "-o", "x.tar", "--force", "--quiet"]);
+        std::fs::remove_file(work_dir.path(place)).unwrap();
     }
-    shore.write("auth.json", &file);
-    shore.ok(&[
+    work_dir.write("auth.json", &file);
+    work_dir.ok(&[
         "bundle",
         &image,
         "-o",
@@ -113,9 +113,9 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
 
 #[test]
 fn a_password_in_a_destination_is_not_repeated() {
-    let shore = Shore::new();
+    let work_dir = WorkDir::new();
     // Other arguments have the sign as well, and are told what is wrong with them.
-    let product = shore.run(&["images", "--product", "calico@latest"]);
+    let product = work_dir.run(&["images", "--product", "calico@latest"]);
     assert!(
         product.stderr.contains("'calico@latest'"),
         "{}",
@@ -135,7 +135,7 @@ fn a_password_in_a_destination_is_not_repeated() {
                 destination,
             ],
         ] {
-            let run = shore.run(arguments);
+            let run = work_dir.run(arguments);
             assert_eq!(run.code, Some(2), "{}", run.stderr);
             assert!(!run.said().contains(CANARY), "{}", run.said());
         }

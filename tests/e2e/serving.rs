@@ -9,7 +9,7 @@ use sealift_testkit::real::{Podman, Skopeo};
 use sealift_testkit::{Artifact, Image, ImageMaker, Layer, Registry, cosign};
 use serde_json::Value;
 
-use crate::support::Shore;
+use crate::support::WorkDir;
 
 /// A served bundle; the server ends with the value.
 struct Served {
@@ -17,7 +17,7 @@ struct Served {
     host: String,
     image: Image,
     sbom: Image,
-    shore: Shore,
+    work_dir: WorkDir,
 }
 
 impl Drop for Served {
@@ -46,7 +46,7 @@ impl Answer {
 }
 
 fn served() -> Served {
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let image = ImageMaker::new("app")
         .platforms(&["linux/amd64", "linux/arm64"])
         .layer(Layer::gzip("app", 700_000))
@@ -66,12 +66,12 @@ fn served() -> Served {
         source.reference("team/app", "v1"),
         source.reference("team/other", "v2"),
     ];
-    shore.ok(&["bundle", &images[0], &images[1], "-o", "app.tar", "--quiet"]);
-    serve(shore, image, sbom)
+    work_dir.ok(&["bundle", &images[0], &images[1], "-o", "app.tar", "--quiet"]);
+    serve(work_dir, image, sbom)
 }
 
-fn serve(shore: Shore, image: Image, sbom: Image) -> Served {
-    let mut server = shore
+fn serve(work_dir: WorkDir, image: Image, sbom: Image) -> Served {
+    let mut server = work_dir
         .command(&["serve", "app.tar", "--listen", "127.0.0.1:0", "--quiet"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -93,7 +93,7 @@ fn serve(shore: Shore, image: Image, sbom: Image) -> Served {
         host,
         image,
         sbom,
-        shore,
+        work_dir,
     }
 }
 
@@ -312,17 +312,20 @@ fn referrers_are_listed_and_filtered() {
 #[test]
 fn a_damaged_blob_is_never_served_to_its_end() {
     let Served {
-        shore, image, sbom, ..
+        work_dir,
+        image,
+        sbom,
+        ..
     } = &served();
     let layer = image.blobs.iter().max_by_key(|(_, bytes)| bytes.len());
     let (digest, bytes) = layer.unwrap();
-    let mut damaged = shore.read("app.tar");
+    let mut damaged = work_dir.read("app.tar");
     let at = damaged
         .windows(64)
         .position(|part| part == &bytes[1000..1064])
         .unwrap();
     damaged[at] ^= 1;
-    let other = Shore::new();
+    let other = WorkDir::new();
     other.write("app.tar", &damaged);
     let served = serve(other, image.clone(), sbom.clone());
     let path = format!("/v2/team/app/blobs/{digest}");
@@ -350,8 +353,8 @@ fn skopeo_podman_and_sealift_pull_from_it() {
     ]);
     let image = format!("{}/team/app:v1", served.host);
     let again = ["bundle", &image, "-o", "again.tar", "--quiet"];
-    served.shore.ok(&again);
-    let inspection = served.shore.json(&["inspect", "--json", "again.tar"]);
+    served.work_dir.ok(&again);
+    let inspection = served.work_dir.json(&["inspect", "--json", "again.tar"]);
     let image = &inspection["images"][0];
     assert_eq!(image["digest"], served.image.digest().to_string());
     assert_eq!(image["referrers"].as_array().unwrap().len(), 2);

@@ -4,7 +4,7 @@ use sealift_testkit::real::{RealRegistry, Skopeo};
 use sealift_testkit::{ImageMaker, Registry, cosign};
 
 use crate::calico::publish;
-use crate::support::Shore;
+use crate::support::WorkDir;
 
 /// What skopeo says where a signature is demanded and it finds none.
 const NONE: &str = "A signature was required, but no signature exists";
@@ -14,9 +14,9 @@ fn nodes_find_signatures_by_the_new_name_and_by_the_publishers_and_refuse_what_h
     let (Some(skopeo), Some(registry)) = (Skopeo::find(), RealRegistry::distribution2()) else {
         return;
     };
-    let (shore, source) = (Shore::new(), Registry::start());
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
     let product = ["--product", "calico@v3.32.1"];
-    publish(&shore, &source, &product);
+    publish(&work_dir, &source, &product);
     let node = ImageMaker::new("calico/node").make();
     let mut signed = node.clone().with(cosign(&node.root, "sig"));
     for child in node.children() {
@@ -25,12 +25,12 @@ fn nodes_find_signatures_by_the_new_name_and_by_the_publishers_and_refuse_what_h
     signed.put_into(&source, "calico/node", Some("v3.32.1"));
     let mirror = source.host();
     let out = ["--product-mirror", &mirror, "-o", "calico.tar", "--quiet"];
-    shore.ok(&[["bundle"].as_slice(), &product, &out].concat());
+    work_dir.ok(&[["bundle"].as_slice(), &product, &out].concat());
     let to = format!("{}/m", registry.host());
-    shore.ok(&["load", "calico.tar", &to, "--quiet"]);
-    shore.write("key.pub", KEY);
-    let key = shore.path("key.pub");
-    shore.ok(&[
+    work_dir.ok(&["load", "calico.tar", &to, "--quiet"]);
+    work_dir.write("key.pub", KEY);
+    let key = work_dir.path("key.pub");
+    work_dir.ok(&[
         "mirror",
         "registries-conf",
         "calico.tar",
@@ -42,7 +42,7 @@ fn nodes_find_signatures_by_the_new_name_and_by_the_publishers_and_refuse_what_h
         "--out-dir",
         "nodes",
     ]);
-    let file = |name: &str| shore.path("nodes").join(name).display().to_string();
+    let file = |name: &str| work_dir.path("nodes").join(name).display().to_string();
     let pull = |image: &str| {
         let output = skopeo.run(&[
             "--registries.d",
@@ -56,7 +56,7 @@ fn nodes_find_signatures_by_the_new_name_and_by_the_publishers_and_refuse_what_h
             "amd64",
             "--src-tls-verify=false",
             &format!("docker://{image}"),
-            &format!("dir:{}", shore.path("pulled").display()),
+            &format!("dir:{}", work_dir.path("pulled").display()),
         ]);
         assert!(
             !output.status.success(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder to work in; nothing of the user's configuration is seen from it.
-pub(crate) struct Shore {
+pub(crate) struct WorkDir {
     folder: TempDir,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-impl Shore {
+impl WorkDir {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -184,12 +184,12 @@ impl Product {
 }
 
 /// A folder with the product's bundle in it, `product.tar`, made from a registry that is gone.
-pub(crate) fn shore_with_bundle() -> (Shore, Product) {
-    let (shore, product, source) = (Shore::new(), Product::new(40_000), Registry::start());
+pub(crate) fn work_dir_with_bundle() -> (WorkDir, Product) {
+    let (work_dir, product, source) = (WorkDir::new(), Product::new(40_000), Registry::start());
     product.put_into(&source);
-    shore.write("images.txt", product.list(&source));
-    shore.ok(&["bundle", "-f", "images.txt", "-o", "product.tar", "--quiet"]);
-    (shore, product)
+    work_dir.write("images.txt", product.list(&source));
+    work_dir.ok(&["bundle", "-f", "images.txt", "-o", "product.tar", "--quiet"]);
+    (work_dir, product)
 }
 
 /// The last word of the line that names the identity.

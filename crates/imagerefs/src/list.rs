@@ -27,7 +27,7 @@ pub(crate) fn is_list(text: &Text<'_>) -> bool {
 /// Reads a list. Work and memory are linear in the text.
 ///
 /// # Errors
-/// At the first line that is no reference: what is not understood would be missing on the other shore.
+/// At the first line that is no reference: what is not understood would be missing inside the isolated network.
 pub(crate) fn scan(text: &Text<'_>) -> Result<Findings, FindError> {
     let mut found = Findings::new(InputKind::List);
     let mut at = 0;

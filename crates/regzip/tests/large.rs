@@ -18,7 +18,7 @@ use support::{Random, binary, encoder, go_writer, new_go_writer, program, text};
 /// Just beyond the last position that fits in 32 bits.
 const LEN: u64 = (4 << 30) + (24 << 20) + 12_345;
 /// Half of an island.
-const SHORE: u64 = 150_000;
+const MARGIN: u64 = 150_000;
 
 /// Zeros with islands around the places where positions of 30, 31 and 32 bits end.
 #[derive(Clone)]
@@ -30,19 +30,19 @@ struct Sparse {
 impl Sparse {
     fn new() -> Self {
         let island = |middle: u64, seed: u64| {
-            let half = usize::try_from(SHORE).unwrap();
+            let half = usize::try_from(MARGIN).unwrap();
             let mut bytes = binary(half, seed);
             bytes.extend(text(half / 2, seed));
             // What follows the middle repeats what came before it.
             bytes.splice(half..half, bytes[half - 30_000..].to_vec());
             bytes.extend(Random(seed).bytes(2 * half));
             bytes.truncate(2 * half);
-            (middle - SHORE..middle + SHORE, bytes)
+            (middle - MARGIN..middle + MARGIN, bytes)
         };
         let gigabyte = 1u64 << 30;
         // The encoders with tables of positions start them anew shortly before 2 GiB.
         let middles = [
-            SHORE,
+            MARGIN,
             gigabyte,
             2 * gigabyte - 200_000,
             2 * gigabyte + 200_000,
