@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use sealift_oci::{Descriptor, Manifest, media_type};
 use sealift_registry::{
@@ -177,11 +178,11 @@ fn damaged_content_reaches_no_real_registry() {
     }
 }
 
-/// A run of its own, without retries, that keeps its upload sessions in `store`.
-fn run(address: SocketAddr, store: &Arc<Store>) -> Repository {
+/// A run of its own that keeps its upload sessions in `store`.
+fn run(address: SocketAddr, store: &Arc<Store>, retries: u32) -> Repository {
     let client = Client::new(ClientOptions {
         retry: RetryPolicy {
-            retries: 0,
+            retries,
             ..RetryPolicy::default()
         },
         ..options()
@@ -197,9 +198,12 @@ fn run(address: SocketAddr, store: &Arc<Store>) -> Repository {
 fn sent_in_two_runs(registry: &RealRegistry, blob: &Blob, broken_after: u64) -> u64 {
     let store = Arc::<Store>::default();
     let line = Line::to(registry.address(), &[broken_after]);
-    assert!(run(line.address, &store).push_blob(blob, &[]).is_err());
+    let first = run(line.address, &store, 0);
+    assert!(first.push_blob(blob, &[]).is_err());
     assert_eq!(store.all().len(), 1);
-    let pushed = run(line.address, &store).push_blob(blob, &[]).unwrap();
+    // The registry may still be storing what the broken request sent; until then it refuses what follows.
+    thread::sleep(Duration::from_secs(1));
+    let pushed = run(line.address, &store, 3).push_blob(blob, &[]).unwrap();
     assert_eq!(pushed, Pushed::Sent);
     assert_eq!(store.all(), []);
     assert_eq!(content(&at(registry.address(), "a/b"), blob), blob.bytes());
