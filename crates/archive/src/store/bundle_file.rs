@@ -44,12 +44,22 @@ impl BundleFile {
     /// program wrote when it copied the artifact.
     pub(crate) fn read(file: Arc<dyn ReadAt>, reading: &Reading) -> Result<Self, Fault> {
         let total = file.size().unwrap_or_default();
-        let (found, own) = match scan(&*file) {
-            Ok(found) => (found, true),
-            Err(fault) => (copied(&*file).ok_or(fault)?, false),
+        let found = match scan(&*file) {
+            Ok(found) => found,
+            Err(fault) => {
+                let (found, artifact) = copied(&*file).ok_or(fault)?;
+                needed(found.oci_layout, "oci-layout")?;
+                let (contents, store) = read_compact(file, &found, &artifact, reading)?;
+                return Ok(Self {
+                    contents,
+                    store,
+                    profile: Profile::Compact,
+                    total,
+                });
+            }
         };
         let layout = needed(found.oci_layout, "oci-layout")?;
-        if own && read_small(&*file, "oci-layout", layout, 4096)? != OCI_LAYOUT {
+        if read_small(&*file, "oci-layout", layout, 4096)? != OCI_LAYOUT {
             let what = "it is not layout version 1.0.0";
             return Err(Fault::new("oci-layout", layout.offset, what));
         }
@@ -59,9 +69,7 @@ impl BundleFile {
             (plain, Profile::Plain)
         } else {
             let (part, artifact) = read_artifact(&*file, &found, index)?;
-            if own {
-                check_index(&*file, index, &artifact_index(&part, artifact.identity()))?;
-            }
+            check_index(&*file, index, &artifact_index(&part, artifact.identity()))?;
             let compact = read_compact(file, &found, &artifact, reading)?;
             (compact, Profile::Compact)
         };
@@ -74,9 +82,9 @@ impl BundleFile {
     }
 }
 
-/// The entries of a layout in a tar that another program wrote, if it leads to the artifact of a bundle.
+/// The entries of a layout in a tar that another program wrote, and the artifact of a bundle that it leads to.
 /// Digests cover all that is read of it. What begins as this program's own file has to be one to its end.
-fn copied(file: &dyn ReadAt) -> Option<BundleEntries> {
+fn copied(file: &dyn ReadAt) -> Option<(BundleEntries, Artifact)> {
     let first = encode("oci-layout", EntryKind::File, OCI_LAYOUT.len() as u64);
     let mut start = vec![0; first.len()];
     let read = file.read_exact_at(&mut start, 0);
@@ -90,10 +98,11 @@ fn copied(file: &dyn ReadAt) -> Option<BundleEntries> {
         record: None,
         blobs: contents.blobs,
     };
-    let index = found.index?;
-    let others = contents.files.is_empty() && contents.links.is_empty();
-    let artifact = others && read_artifact(file, &found, index).is_ok();
-    artifact.then_some(found)
+    if !contents.files.is_empty() || !contents.links.is_empty() {
+        return None;
+    }
+    let (_, artifact) = read_artifact(file, &found, found.index?).ok()?;
+    Some((found, artifact))
 }
 
 fn read_plain(

@@ -8,10 +8,7 @@ use sealift_oci::Digest;
 use crate::fault::Fault;
 use crate::header::{BLOCK, Claim, EntryKind, encode, padded, read};
 use crate::store::read_at::{Extent, ReadAt};
-use crate::store::tar_blocks::{TarBlocks, shown};
-
-/// No bundle has more entries.
-const MAX_ENTRIES: usize = 500_000;
+use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks, shown};
 
 /// What a bundle's file contains: the three files that describe it, and where every blob is.
 #[derive(Debug, Default)]

@@ -4,6 +4,9 @@ use crate::fault::Fault;
 use crate::header::BLOCK;
 use crate::store::read_at::ReadAt;
 
+/// The most entries that are looked at; no bundle has more.
+pub(super) const MAX_ENTRIES: usize = 500_000;
+
 /// A tar, block by block.
 pub(super) struct TarBlocks<'a> {
     file: &'a dyn ReadAt,

@@ -188,13 +188,19 @@ fn is_hidden(file: &File, length: u64) -> io::Result<bool> {
     Ok(start.iter().all(|byte| *byte == 0))
 }
 
-impl Target for FileTarget {
-    fn path(&self) -> &Path {
-        &self.partial
+impl ReadAt for FileTarget {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        ReadAt::read_at(&self.file, buffer, offset)
     }
 
     fn size(&self) -> io::Result<u64> {
         self.length()
+    }
+}
+
+impl Target for FileTarget {
+    fn path(&self) -> &Path {
+        &self.partial
     }
 
     fn written(&self) -> &BTreeMap<Digest, Written> {
@@ -235,10 +241,6 @@ impl Target for FileTarget {
         self.disk
             .write_all_at(&self.file, &vec![0; length], offset)?;
         Ok(length)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        ReadAt::read_at(&self.file, buffer, offset)
     }
 
     fn reader(&self) -> io::Result<Arc<dyn ReadAt>> {

@@ -29,19 +29,13 @@ pub struct Published {
     pub bytes: u64,
 }
 
-/// Bytes that become a bundle, written at any offset by many threads. Nothing takes them for a bundle
-/// before [`Target::publish`].
+/// Bytes that become a bundle, written at any offset by many threads, and read back, those of an earlier run
+/// included. Nothing takes them for a bundle before [`Target::publish`].
 ///
 /// Dropping a target leaves what was written for the next run.
-pub trait Target: Send + Sync {
+pub trait Target: ReadAt {
     /// What messages call it.
     fn path(&self) -> &Path;
-
-    /// How many bytes there are, those of an earlier run included.
-    ///
-    /// # Errors
-    /// If the target cannot be asked.
-    fn size(&self) -> io::Result<u64>;
 
     /// What an earlier run wrote of the same plan, by blob. Empty if this is the first run.
     fn written(&self) -> &BTreeMap<Digest, Written>;
@@ -63,12 +57,6 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// If the target cannot be written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
-
-    /// Reads back into `buffer` what was written at `offset`, and returns how many bytes.
-    ///
-    /// # Errors
-    /// If the target cannot be read.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// What was written, for readers that are independent of the target.
     ///
@@ -100,25 +88,6 @@ pub trait Target: Send + Sync {
                 Ok(written) => {
                     bytes = &bytes[written..];
                     offset += written as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Fills all of `buffer` from `offset` on.
-    ///
-    /// # Errors
-    /// If the target ends before that or cannot be read.
-    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !buffer.is_empty() {
-            match self.read_at(buffer, offset) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    buffer = &mut buffer[read..];
-                    offset += read as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -12,10 +12,8 @@ use tar::{EntryType, Header};
 use crate::fault::Fault;
 use crate::header::{BLOCK, padded};
 use crate::store::read_at::{Extent, ReadAt};
-use crate::store::tar_blocks::{TarBlocks, shown};
+use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks, shown};
 
-/// The most entries that are looked at.
-const MAX_ENTRIES: usize = 500_000;
 /// The most bytes that all kept names may have together: they are in memory.
 const MAX_NAME_BYTES: usize = 64 << 20;
 /// The most bytes of one long name or set of PAX records.
