@@ -1,39 +1,24 @@
 //! What a bundle promises, on a small one.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use sealift_archive::{
     BlobEntry, BlobState, Bundle, Contents, FileTarget, ImageEntry, ImageSource, Layout,
-    MemoryStore, OutputFile, PlainDescriptor, PlainStream, PlainWriter, Record, WriteError, verify,
+    MemoryStore, OutputFile, PlainDescriptor, PlainWriter, WriteError,
 };
 use sealift_oci::{Algorithm, Descriptor, Digest, media_type};
-use sealift_pipeline::{Budget, Cancel, NoObserver, run_parallel};
-
-/// What bundles are opened with.
-fn reading() -> sealift_archive::Reading {
-    sealift_archive::Reading {
-        budget: sealift_pipeline::Budget::new(1, 2),
-        scratch: std::env::temp_dir(),
-        cancel: sealift_pipeline::Cancel::new(),
-    }
-}
-
-struct Content {
-    record: Record,
-    blobs: BTreeMap<Digest, Vec<u8>>,
-}
+use sealift_pipeline::{Budget, Cancel, run_parallel};
+use support::{Content, faults, reading, verified};
 
 /// Two images that share a base; one layer has a SHA-512 digest, one is empty.
 fn content() -> Content {
     let base = b"base layer ".repeat(100);
-    let mut content = Content {
-        record: Record::empty(),
-        blobs: BTreeMap::new(),
-    };
+    let mut content = Content::empty();
     for name in ["a", "b"] {
         let config = format!("{{\"name\":\"{name}\"}}").into_bytes();
         let own = format!("own layer of {name}").repeat(60).into_bytes();
@@ -92,16 +77,6 @@ fn content() -> Content {
     content
 }
 
-fn streamed(content: &Content) -> Vec<u8> {
-    let mut writer = PlainStream::new(Vec::new(), content.layout());
-    while let Some(digest) = writer.next_blob().unwrap() {
-        writer
-            .write_blob(&mut content.blobs[&digest].as_slice(), |_| {})
-            .unwrap();
-    }
-    writer.finish().unwrap()
-}
-
 fn output(path: &Path) -> OutputFile {
     OutputFile {
         path: path.to_owned(),
@@ -130,32 +105,10 @@ fn open(bytes: Vec<u8>) -> Result<Bundle, String> {
     Bundle::from_reader(Arc::new(bytes), "test.tar", &reading()).map_err(|error| error.to_string())
 }
 
-/// What is wrong with `bytes`, found by opening or by reading all.
-fn faults(bytes: Vec<u8>) -> Vec<String> {
-    match open(bytes) {
-        Err(fault) => vec![fault],
-        Ok(bundle) => {
-            let report = verify(
-                &bundle,
-                true,
-                &Budget::new(1, 2),
-                &Cancel::new(),
-                &NoObserver,
-            )
-            .unwrap();
-            report
-                .problems
-                .iter()
-                .map(|problem| format!("{problem:?}"))
-                .collect()
-        }
-    }
-}
-
 #[test]
 fn a_bundle_opens_and_gives_back_what_was_put_in() {
     let content = content();
-    let bundle = open(streamed(&content)).unwrap();
+    let bundle = open(content.bytes()).unwrap();
     assert_eq!(
         bundle.identity(),
         content.record.clone().canonical().identity()
@@ -165,7 +118,7 @@ fn a_bundle_opens_and_gives_back_what_was_put_in() {
         std::io::Read::read_to_end(&mut bundle.blob(digest).unwrap(), &mut read).unwrap();
         assert_eq!(&read, bytes);
     }
-    assert!(faults(streamed(&content)).is_empty());
+    assert!(faults(content.bytes()).is_empty());
 }
 
 #[test]
@@ -179,7 +132,7 @@ fn a_file_and_a_stream_get_the_same_bytes() {
     }
     let published = writer.publish().unwrap();
     let bytes = fs::read(&path).unwrap();
-    assert!(bytes == streamed(&content));
+    assert!(bytes == content.bytes());
     assert_eq!(published.bytes, bytes.len() as u64);
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
@@ -211,7 +164,7 @@ fn an_interrupted_writer_keeps_what_is_complete() {
         second.put(digest, bytes).unwrap();
     }
     second.publish().unwrap();
-    assert!(fs::read(&path).unwrap() == streamed(&content));
+    assert!(fs::read(&path).unwrap() == content.bytes());
 }
 
 #[test]
@@ -273,7 +226,7 @@ fn other_bytes_than_promised_are_refused_while_writing() {
 
 #[test]
 fn every_flipped_bit_is_found() {
-    let bytes = streamed(&content());
+    let bytes = content().bytes();
     let offsets: Vec<usize> = (0..bytes.len()).collect();
     let results = run_parallel(4, &offsets, &Cancel::new(), |offset| {
         let mut damaged = bytes.clone();
@@ -290,7 +243,7 @@ fn every_flipped_bit_is_found() {
 
 #[test]
 fn every_truncation_and_every_continuation_is_found() {
-    let bytes = streamed(&content());
+    let bytes = content().bytes();
     for length in (0..bytes.len()).step_by(256) {
         assert!(open(bytes[..length].to_vec()).is_err(), "{length} bytes");
     }
@@ -302,18 +255,11 @@ fn every_truncation_and_every_continuation_is_found() {
 #[test]
 fn a_damaged_blob_is_reported_with_its_place_and_the_images_that_need_it() {
     let content = content();
-    let mut bytes = streamed(&content);
+    let mut bytes = content.bytes();
     let base = Digest::sha256(&b"base layer ".repeat(100));
     let extent = content.layout().extent(&base).unwrap();
     bytes[usize::try_from(extent.offset).unwrap() + 5] ^= 1;
-    let report = verify(
-        &open(bytes).unwrap(),
-        true,
-        &Budget::new(1, 2),
-        &Cancel::new(),
-        &NoObserver,
-    )
-    .unwrap();
+    let report = verified(&open(bytes).unwrap(), true);
     assert_eq!(report.problems.len(), 1);
     assert_eq!(
         (report.problems[0].entry.clone(), report.problems[0].offset),
@@ -355,7 +301,7 @@ fn other_tars_are_no_bundles() {
 #[test]
 fn an_inspection_tells_own_and_shared_bytes() {
     let content = content();
-    let bundle = Bundle::from_reader(Arc::new(streamed(&content)), "bundle", &reading()).unwrap();
+    let bundle = Bundle::from_reader(Arc::new(content.bytes()), "bundle", &reading()).unwrap();
     let inspection = sealift_archive::inspect(&bundle);
     assert_eq!(
         inspection.identity,
@@ -375,14 +321,7 @@ fn a_bundle_in_memory_is_checked_as_one_in_a_file_is() {
     let content = content();
     let store: MemoryStore = content.blobs.clone().into_iter().collect();
     let bundle = Bundle::from_store(content.contents(), Arc::new(store.clone()), "memory").unwrap();
-    let report = verify(
-        &bundle,
-        true,
-        &Budget::new(1, 2),
-        &Cancel::new(),
-        &NoObserver,
-    )
-    .unwrap();
+    let report = verified(&bundle, true);
     assert_eq!(
         (report.blobs, report.problems.len()),
         (bundle.blob_count(), 0)
@@ -395,13 +334,6 @@ fn a_bundle_in_memory_is_checked_as_one_in_a_file_is() {
     let mut damaged = store;
     damaged.insert(layer, "x".repeat(1100).into_bytes());
     let bundle = Bundle::from_store(content.contents(), Arc::new(damaged), "memory").unwrap();
-    let report = verify(
-        &bundle,
-        true,
-        &Budget::new(1, 2),
-        &Cancel::new(),
-        &NoObserver,
-    )
-    .unwrap();
+    let report = verified(&bundle, true);
     assert_eq!(report.problems[0].needed_by.len(), 2);
 }

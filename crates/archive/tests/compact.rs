@@ -13,11 +13,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sealift_archive::{
     Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget, OutputFile, Profile,
-    Work, compact_plan, open_local, stream_plain, verify, write_compact, write_plain,
+    Work, compact_plan, open_local, stream_plain, write_compact, write_plain,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
-use support::{Content, Random, image_entry, reading, rich};
+use support::{Content, Random, image_entry, reading, rich, verified};
 use tempfile::TempDir;
 
 /// Content that repeats itself in part, as programs do.
@@ -134,14 +134,7 @@ fn open(bytes: Vec<u8>) -> Result<Bundle, String> {
 }
 
 fn problems(bundle: &Bundle, deep: bool) -> usize {
-    let report = verify(
-        bundle,
-        deep,
-        &Budget::new(1, 2),
-        &Cancel::new(),
-        &NoObserver,
-    )
-    .unwrap();
+    let report = verified(bundle, deep);
     assert_eq!(report.rebuilt, deep);
     report.problems.len()
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use sealift_archive::{
     BlobEntry, Bundle, CarriedFile, CarryOptions, Contents, Discovery, ImageEntry, ImageSource,
-    Layout, PlainDescriptor, PlainStream, PlatformEntry, Record, ReferrerEntry, carry, verify,
+    Layout, PlainDescriptor, PlainStream, PlatformEntry, Record, ReferrerEntry, VerifyReport,
+    carry, verify,
 };
 use sealift_oci::{Algorithm, Descriptor, Digest, Platform, media_type};
 use sealift_pipeline::{Budget, Cancel, NoObserver};
@@ -85,18 +86,17 @@ pub(crate) fn faults(bytes: Vec<u8>) -> Vec<String> {
     match Bundle::from_reader(Arc::new(bytes), "test.tar", &reading()) {
         Err(error) => vec![error.to_string()],
         Ok(bundle) => {
-            let report = verify(
-                &bundle,
-                true,
-                &Budget::new(1, 1),
-                &Cancel::new(),
-                &NoObserver,
-            )
-            .unwrap();
-            let problems = report.problems.iter();
+            let problems = verified(&bundle, true).problems;
+            let problems = problems.iter();
             problems.map(|problem| format!("{problem:?}")).collect()
         }
     }
+}
+
+/// What reading all of `bundle` finds.
+pub(crate) fn verified(bundle: &Bundle, deep: bool) -> VerifyReport {
+    let budget = Budget::new(1, 2);
+    verify(bundle, deep, &budget, &Cancel::new(), &NoObserver).unwrap()
 }
 
 pub(crate) fn plain(media_type: &str, bytes: &[u8]) -> PlainDescriptor {
