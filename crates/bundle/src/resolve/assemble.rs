@@ -333,7 +333,7 @@ impl Builder<'_, '_> {
 
 fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {
     let left_out = images.iter().map(|(root, chosen)| {
-        let list = chosen.left_out.iter().map(|(entry, reason)| {
+        let list = chosen.left_out.iter().map(|(entry, verdict)| {
             let platform = names(std::slice::from_ref(entry));
             LeftOut {
                 platform: platform
@@ -341,7 +341,7 @@ fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {
                     .next()
                     .unwrap_or_else(|| "none".to_owned()),
                 digest: entry.digest,
-                reason: (*reason).to_owned(),
+                reason: verdict.reason().to_owned(),
             }
         });
         (root.reference.to_string(), list.collect())

@@ -186,11 +186,15 @@ pub(crate) fn one_digest_a_name(
     warnings: &mut Vec<String>,
     failures: &mut Vec<ImageFailure>,
 ) -> Vec<Root> {
-    let places: BTreeMap<&Reference, usize> = request.images.iter().rev().zip(0..).collect();
+    let mut places: BTreeMap<&Reference, usize> = BTreeMap::new();
+    for (place, reference) in request.images.iter().enumerate() {
+        places.entry(reference).or_insert(place);
+    }
     // What a tag stands for now has it before what somebody wrote beside it.
     roots.sort_by_key(|root| {
         let place = places.get(&root.reference).copied();
-        (root.reference.digest().is_some(), std::cmp::Reverse(place))
+        let pinned = root.reference.digest().is_some();
+        (pinned, place.unwrap_or(usize::MAX))
     });
     let mut names: BTreeMap<(String, String), Root> = BTreeMap::new();
     let mut refused: BTreeSet<(String, String)> = BTreeSet::new();

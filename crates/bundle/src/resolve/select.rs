@@ -32,7 +32,7 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// Why something is left out, in words.
-    fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::AttestsLeftOut => "attestation of a platform that is left out",
             Self::AttestationAbsent => "attestation that the archive was saved without",
@@ -88,7 +88,7 @@ fn own_verdict(child: &Child, selectors: &[PlatformSelector]) -> Verdict {
 pub(crate) struct Chosen {
     pub(crate) descriptor: PlainDescriptor,
     pub(crate) platforms: Vec<PlatformEntry>,
-    pub(crate) left_out: Vec<(PlatformEntry, &'static str)>,
+    pub(crate) left_out: Vec<(PlatformEntry, Verdict)>,
     /// Which selectors found something.
     matched: BTreeSet<usize>,
 }
@@ -272,13 +272,14 @@ fn keep_child(chosen: &mut Chosen, child: &Child, selectors: &[PlatformSelector]
 impl Chosen {
     /// Attestations that the registry lists and does not have.
     pub(crate) fn not_served(&self) -> impl Iterator<Item = &PlatformEntry> {
-        let reason = Verdict::AttestationNotServed.reason();
-        let missing = self.left_out.iter().filter(move |(_, why)| *why == reason);
-        missing.map(|(entry, _)| entry)
+        let missing = self.left_out.iter();
+        missing
+            .filter(|(_, verdict)| *verdict == Verdict::AttestationNotServed)
+            .map(|(entry, _)| entry)
     }
 
     fn leave_out(&mut self, child: &Child, verdict: Verdict) {
-        self.left_out.push((entry(child), verdict.reason()));
+        self.left_out.push((entry(child), verdict));
     }
 
     /// Takes in what was chosen from an index below.
