@@ -110,19 +110,16 @@ struct View {
     annotations: BTreeMap<String, String>,
 }
 
+/// What the view of a manifest depends on.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Probe {
     schema_version: Option<serde_json::Value>,
-}
-
-/// Lists of a manifest that are written as `null`, as Go writes empty ones.
-#[derive(Default, Deserialize)]
-struct Nulls {
-    #[serde(default, deserialize_with = "is_null")]
-    manifests: bool,
-    #[serde(default, deserialize_with = "is_null")]
-    layers: bool,
+    /// Whether the list is written as `null`, as Go writes an empty one.
+    #[serde(default, rename = "manifests", deserialize_with = "is_null")]
+    null_manifests: bool,
+    #[serde(default, rename = "layers", deserialize_with = "is_null")]
+    null_layers: bool,
 }
 
 fn is_null<'de, D: serde::Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
@@ -186,15 +183,17 @@ impl Manifest {
             });
         }
         check_json(&bytes)?;
-        check_schema_version(&bytes)?;
+        let probe: Probe = from_slice(&bytes)?;
+        check_schema_version(probe.schema_version.as_ref())?;
         let mut view: View = from_slice(&bytes)?;
         let media_type = media_type_of(&view, announced)?;
-        let nulls: Nulls = from_slice(&bytes)?;
-        if media_type::is_index(&media_type) && nulls.manifests {
-            view.manifests = Some(Vec::new());
-        }
-        if !media_type::is_index(&media_type) && nulls.layers {
-            view.layers = Some(Vec::new());
+        let (list, null) = if media_type::is_index(&media_type) {
+            (&mut view.manifests, probe.null_manifests)
+        } else {
+            (&mut view.layers, probe.null_layers)
+        };
+        if null {
+            *list = Some(Vec::new());
         }
         let kind = kind_of(&view, &media_type)?;
         Ok(Self {
@@ -291,17 +290,12 @@ fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestErro
     })
 }
 
-fn check_schema_version(bytes: &[u8]) -> Result<(), ManifestError> {
-    let probe: Probe = from_slice(bytes)?;
-    match probe
-        .schema_version
-        .as_ref()
-        .and_then(serde_json::Value::as_u64)
-    {
+fn check_schema_version(version: Option<&serde_json::Value>) -> Result<(), ManifestError> {
+    match version.and_then(serde_json::Value::as_u64) {
         Some(2) => Ok(()),
         Some(1) => Err(ManifestError::Schema1),
         // The withdrawn artifact manifest has no schemaVersion; its type is checked later.
-        None if probe.schema_version.is_none() => Ok(()),
+        None if version.is_none() => Ok(()),
         _ => Err(ManifestError::Form {
             reason: "schemaVersion is not 2".to_owned(),
         }),
