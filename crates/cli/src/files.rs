@@ -55,9 +55,8 @@ pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failur
     // All are written under other names first: what can fail mostly fails before any name is taken.
     let mut written = Vec::with_capacity(files.len());
     for file in files {
-        if let Some(folder) = folder(&file.path) {
-            fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
-        }
+        let folder = folder(&file.path);
+        fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
         if file.path.is_dir() {
             let message = format!("{} is a folder", file.path.display());
             return Err(Failure::message(Exit::Failed, message));
@@ -85,7 +84,7 @@ fn in_the_way(file: &NewFile) -> bool {
 
 /// The file, whole and on the disk, under a name that it does not keep.
 fn temporary(file: &NewFile) -> io::Result<NamedTempFile> {
-    let mut temporary = NamedTempFile::new_in(folder(&file.path).unwrap_or(Path::new(".")))?;
+    let mut temporary = NamedTempFile::new_in(folder(&file.path))?;
     temporary.write_all(&file.bytes)?;
     if let Some((user, group)) = file.owner {
         // Only root may give files away.
@@ -98,9 +97,12 @@ fn temporary(file: &NewFile) -> io::Result<NamedTempFile> {
     Ok(temporary)
 }
 
-fn folder(path: &Path) -> Option<&Path> {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
+/// The folder that a file is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    let named = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {

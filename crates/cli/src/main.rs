@@ -17,7 +17,6 @@ mod signals;
 mod sources;
 mod words;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -62,9 +61,8 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Nobody can be told that standard error is closed.
 fn tell(failure: &Failure) {
     if !failure.is_silent() {
-        let _ = writeln!(std::io::stderr(), "{failure}");
+        progress::say(&failure.to_string());
     }
 }

@@ -44,6 +44,6 @@ pub(crate) fn note(text: &str) {
 }
 
 /// One line on standard error. Nobody can be told that standard error is closed.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -9,6 +9,7 @@ use sealift_load::{Loaded, Receipt};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::folder;
 use crate::sources::read_input;
 
 /// What is longer is not taken for a receipt: the record that it repeats has at most half as many bytes.
@@ -69,11 +70,4 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     fs::File::open(folder(path))?.sync_all()
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
 }

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::folder;
 
 /// The paths of `files` below the folder that all of them share: `a/x` and `a/b/y` become `x` and `b/y`.
 pub(super) fn below_common_folder(files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
@@ -73,10 +74,7 @@ fn resolved(path: &Path) -> Result<Vec<OsString>, Failure> {
     let name = path
         .file_name()
         .ok_or_else(|| cannot(&"it does not end in a file's name"))?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(|e| cannot(&e))?;
+    let folder = fs::canonicalize(folder(path)).map_err(|e| cannot(&e))?;
     let mut parts = plain(&folder).unwrap_or_default();
     parts.push(name.to_owned());
     Ok(parts)
