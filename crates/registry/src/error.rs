@@ -265,16 +265,6 @@ impl RegistryError {
         matches!(self.kind, ErrorKind::NotFound(_))
     }
 
-    /// Whether the registry does not allow this: login required, credentials rejected, or access denied.
-    pub fn is_denied(&self) -> bool {
-        matches!(
-            self.kind,
-            ErrorKind::LoginRequired(_)
-                | ErrorKind::CredentialsRejected(_)
-                | ErrorKind::Forbidden { .. }
-        )
-    }
-
     /// Whether there was no complete response, so that other requests to the host would fail as well.
     pub fn is_unreachable(&self) -> bool {
         matches!(

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::trust::HostTrust;
-use super::verify::{Anyone, TrustedOnly};
+use super::verify::Verifier;
 
 /// The system's certificates, read when the first host needs them.
 pub(super) type SystemCertificates = Arc<OnceLock<Vec<CertificateDer<'static>>>>;
@@ -45,12 +45,12 @@ impl TlsConnector {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
             .dangerous();
-        let builder = if self.trust.insecure {
-            builder.with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        let verifier = if self.trust.insecure {
+            Verifier::insecure(provider)
         } else {
-            let verifier = TrustedOnly::new(self.trusted(), provider);
-            builder.with_custom_certificate_verifier(Arc::new(verifier))
+            Verifier::trusting(self.trusted(), provider)
         };
+        let builder = builder.with_custom_certificate_verifier(Arc::new(verifier));
         match &self.trust.client {
             Some(client) => {
                 builder.with_client_auth_cert(client.chain.clone(), client.key.clone_key())

@@ -9,37 +9,62 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+/// Checks that the other end has its certificate's key, and that the certificate is one to accept.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    accepted: Accepted,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Which certificates are accepted.
+#[derive(Debug)]
+enum Accepted {
+    Trusted(Trusted),
+    All,
+}
+
 /// Accepts a chain that ends at a trusted certificate, as webpki does, and in addition the trusted certificate
 /// itself where it is authority and server at once: what `openssl req -x509` makes, and what docker, skopeo
 /// and curl accept.
 #[derive(Debug)]
-pub(super) struct TrustedOnly {
+struct Trusted {
     /// `None` if nothing at all is trusted.
     webpki: Option<Arc<WebPkiServerVerifier>>,
-    trusted: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
+    certificates: Vec<CertificateDer<'static>>,
 }
 
-impl TrustedOnly {
+impl Verifier {
     /// Trusts these certificates; those that cannot be read are no use to anyone and are left out.
-    pub(super) fn new(
-        trusted: Vec<CertificateDer<'static>>,
+    pub(super) fn trusting(
+        certificates: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
     ) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(trusted.iter().cloned());
+        roots.add_parsable_certificates(certificates.iter().cloned());
         let webpki =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-        Self {
+        let trusted = Trusted {
             webpki: webpki.build().ok(),
-            trusted,
+            certificates,
+        };
+        Self {
+            accepted: Accepted::Trusted(trusted),
+            provider,
+        }
+    }
+
+    /// Accepts every certificate: for hosts that the user called insecure. That the other end has its key is
+    /// still checked, which costs nothing and finds broken servers.
+    pub(super) fn insecure(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            accepted: Accepted::All,
             provider,
         }
     }
 }
 
-impl ServerCertVerifier for TrustedOnly {
-    fn verify_server_cert(
+impl Trusted {
+    fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -54,7 +79,7 @@ impl ServerCertVerifier for TrustedOnly {
             webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match result {
             Err(error) if is_authority_itself(&error) => {
-                if !self.trusted.contains(end_entity) {
+                if !self.certificates.contains(end_entity) {
                     return Err(CertificateError::UnknownIssuer.into());
                 }
                 // webpki looks at the time before it looks for this: the certificate is valid now.
@@ -63,6 +88,24 @@ impl ServerCertVerifier for TrustedOnly {
                 Ok(ServerCertVerified::assertion())
             }
             result => result,
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match &self.accepted {
+            Accepted::All => Ok(ServerCertVerified::assertion()),
+            Accepted::Trusted(trusted) => {
+                trusted.verify(end_entity, intermediates, server_name, ocsp_response, now)
+            }
         }
     }
 
@@ -98,54 +141,4 @@ fn is_authority_itself(error: &Error) -> bool {
         return false;
     };
     other.0.downcast_ref::<webpki::Error>() == Some(&webpki::Error::CaUsedAsEndEntity)
-}
-
-/// Accepts every certificate: for hosts that the user called insecure. That the other end has the
-/// certificate's key is still checked, which costs nothing and finds broken servers.
-#[derive(Debug)]
-pub(super) struct Anyone(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -5,28 +5,9 @@ use sealift_registry::{ClientOptions, ErrorKind, Keychain, Pushed, SparseIndex};
 use sealift_testkit::{Behaviour, Fault, Location, Mounts, Profile, Registry, Route, When};
 
 use crate::credentials::password;
-use crate::support::{Blob, heard, options, repository, repository_with};
-
-const LARGE: usize = 6 << 20;
-
-fn patch() -> When {
-    When::new("PATCH", Route::Session)
-}
-
-fn put() -> When {
-    When::new("PUT", Route::Session)
-}
-
-/// Sends a large blob, which arrives once whatever happens on the way.
-fn gets_through(registry: &Registry) -> Blob {
-    let blob = Blob::filled("large", LARGE);
-    let pushed = repository(registry, "a/b").push_blob(&blob, &[]).unwrap();
-    assert_eq!(pushed, Pushed::Sent);
-    assert_eq!(registry.blob("a/b", &blob.digest()).unwrap(), blob.bytes());
-    assert_eq!(registry.outstanding_faults(), 0);
-    assert_eq!(registry.open_sessions(), 0);
-    blob
-}
+use crate::support::{
+    Blob, LARGE, gets_through, heard, options, patch, put, repository, repository_with,
+};
 
 /// Sends two large blobs; how many requests with content were refused for each.
 fn refusals(registry: &Registry) -> [usize; 2] {

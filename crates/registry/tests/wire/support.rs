@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sealift_oci::{Descriptor, Digest};
 use sealift_pipeline::{Event, Observer, VerifyingReader};
-use sealift_registry::{BlobSource, Client, ClientOptions, Repository, RetryPolicy};
-use sealift_testkit::{Registry, filler};
+use sealift_registry::{BlobSource, Client, ClientOptions, Pushed, Repository, RetryPolicy};
+use sealift_testkit::{Registry, Route, When, filler};
 
 /// What no output may contain.
 pub(crate) const CANARY: &str = "canary-in-the-coal-mine";
@@ -122,4 +122,26 @@ pub(crate) fn heard() -> (Arc<Heard>, ClientOptions) {
             ..options()
         },
     )
+}
+
+/// More than one part of an upload.
+pub(crate) const LARGE: usize = 6 << 20;
+
+pub(crate) fn patch() -> When {
+    When::new("PATCH", Route::Session)
+}
+
+pub(crate) fn put() -> When {
+    When::new("PUT", Route::Session)
+}
+
+/// Sends a large blob, which arrives once whatever happens on the way.
+pub(crate) fn gets_through(registry: &Registry) -> Blob {
+    let blob = Blob::filled("large", LARGE);
+    let pushed = repository(registry, "a/b").push_blob(&blob, &[]).unwrap();
+    assert_eq!(pushed, Pushed::Sent);
+    assert_eq!(registry.blob("a/b", &blob.digest()).unwrap(), blob.bytes());
+    assert_eq!(registry.outstanding_faults(), 0);
+    assert_eq!(registry.open_sessions(), 0);
+    blob
 }

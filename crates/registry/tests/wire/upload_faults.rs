@@ -3,32 +3,13 @@
 use std::time::Duration;
 
 use sealift_pipeline::Cancel;
-use sealift_registry::{ClientOptions, ErrorKind, Keychain, Pushed};
+use sealift_registry::{ClientOptions, ErrorKind, Keychain};
 use sealift_testkit::{Bearer, Fault, Gate, Location, Profile, Registry, Response, Route, When};
 
 use crate::credentials::password;
-use crate::support::{Blob, heard, options, repository, repository_with};
-
-const LARGE: usize = 6 << 20;
-
-fn patch() -> When {
-    When::new("PATCH", Route::Session)
-}
-
-fn put() -> When {
-    When::new("PUT", Route::Session)
-}
-
-/// Sends a large blob, which arrives once whatever happens on the way.
-fn gets_through(registry: &Registry) -> Blob {
-    let blob = Blob::filled("large", LARGE);
-    let pushed = repository(registry, "a/b").push_blob(&blob, &[]).unwrap();
-    assert_eq!(pushed, Pushed::Sent);
-    assert_eq!(registry.blob("a/b", &blob.digest()).unwrap(), blob.bytes());
-    assert_eq!(registry.outstanding_faults(), 0);
-    assert_eq!(registry.open_sessions(), 0);
-    blob
-}
+use crate::support::{
+    Blob, LARGE, gets_through, heard, options, patch, put, repository, repository_with,
+};
 
 #[test]
 fn a_broken_upload_goes_on_where_the_registry_says() {
