@@ -8,15 +8,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::parallel::Worklist;
 use crate::{Cancel, JobError, cores};
 
-/// The memory that work on content may use where nothing else was chosen, in bytes.
-const DEFAULT_MEMORY: u64 = 1 << 30;
+/// The memory that work on content may use, in bytes.
+const MEMORY: u64 = 1 << 30;
 
 /// What a run may use. Clones share one pool.
 #[derive(Clone, Debug)]
 pub struct Budget {
     connections: usize,
     threads: usize,
-    memory: u64,
     pool: Arc<OnceLock<Option<Arc<ThreadPool>>>>,
 }
 
@@ -33,16 +32,7 @@ impl Budget {
         Self {
             connections: connections.max(1),
             threads: threads.max(1),
-            memory: DEFAULT_MEMORY,
             pool: Arc::default(),
-        }
-    }
-
-    /// The same with `bytes` of memory for work on content.
-    pub fn with_memory(self, bytes: u64) -> Self {
-        Self {
-            memory: bytes,
-            ..self
         }
     }
 
@@ -58,7 +48,7 @@ impl Budget {
 
     /// How many bytes of memory work on content may use.
     pub fn memory(&self) -> u64 {
-        self.memory
+        MEMORY
     }
 
     /// Runs `work` with rayon's parallel iterators and scopes on this budget's pool. The pool is started
