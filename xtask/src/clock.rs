@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 /// `/proc` counts in hundredths of a second.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Processor time of this process and of its children that have ended.
 #[derive(Clone, Copy)]

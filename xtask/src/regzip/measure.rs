@@ -1,8 +1,7 @@
-//! Processor time, of this process and of the programs that it ran: less disturbed by what else the machine does
-//! than wall-clock time.
+//! How fast analysis and rebuild are, as a ratio to the encoder's own processor time.
 
 use std::error::Error;
-use std::fs::{self, File};
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +10,7 @@ use regzip::{Options, Recipe, Workers};
 
 use super::corpus::{Content, Corpus};
 use super::encoders::Setting;
-
-/// `/proc` counts in hundredths of a second.
-const TICK: Duration = Duration::from_millis(10);
+use crate::clock::{TICK, Times};
 
 /// How many times as fast as the encoder itself, on one core.
 #[derive(Clone, Copy)]
@@ -126,38 +123,15 @@ fn command(setting: &Setting, content: &Content) -> Result<Command, Box<dyn Erro
 }
 
 fn own(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
-    between(0, work)
+    Ok(during(work)?.own)
 }
 
 fn children(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
-    between(1, work)
+    Ok(during(work)?.children)
 }
 
-fn between(
-    which: usize,
-    work: impl FnOnce() -> Result<(), Box<dyn Error>>,
-) -> Result<Duration, Box<dyn Error>> {
-    let before = times()?[which];
+fn during(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Times, Box<dyn Error>> {
+    let before = Times::now()?;
     work()?;
-    Ok(times()?[which].saturating_sub(before))
-}
-
-/// Time at work, of this process and of its children that have ended.
-fn times() -> Result<[Duration; 2], Box<dyn Error>> {
-    let text = fs::read_to_string("/proc/self/stat")?;
-    // The name of the program may hold anything; what follows its parenthesis are numbers.
-    let (_, fields) = text.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
-    let fields: Vec<u32> = fields
-        .split_whitespace()
-        .skip(11)
-        .take(4)
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
-    let [user, system, children_user, children_system] = fields[..] else {
-        return Err("/proc/self/stat is too short".into());
-    };
-    Ok([
-        TICK * (user + system),
-        TICK * (children_user + children_system),
-    ])
+    before.since()
 }
