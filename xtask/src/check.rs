@@ -14,12 +14,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("regzip", &[]),
     ("relate", &[]),
     ("sealift-imagerefs", &["sealift-oci"]),
-    ("sealift-products", &["sealift-oci"]),
+    ("sealift-yaml", &[]),
+    ("sealift-products", &["sealift-oci", "sealift-yaml"]),
     ("sealift-testkit", &["sealift-oci"]),
     ("sealift-pipeline", &["sealift-oci"]),
     (
         "sealift-archive",
-        &["sealift-pack", "sealift-pipeline", "sealift-oci"],
+        &[
+            "sealift-pack",
+            "sealift-pipeline",
+            "sealift-oci",
+            "sealift-yaml",
+        ],
     ),
     ("sealift-registry", &["sealift-pipeline", "sealift-oci"]),
     (

@@ -12,7 +12,6 @@ mod folder;
 mod name;
 mod unpack;
 mod write;
-mod yaml;
 
 pub use carry::{CarriedBlob, CarriedFile, CarryError, CarryOptions, carry};
 pub use extract::{

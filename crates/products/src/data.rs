@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::tag::floating;
 use crate::version::Version;
-use crate::yaml::{YamlError, read_yaml_one};
+use sealift_yaml::YamlError;
 
 /// The feature of everything that a default install pulls.
 pub(crate) const DEFAULT: &str = "default";
@@ -258,7 +258,7 @@ struct RawRow {
 
 /// Reads a data file's fields; [`release`] checks their meaning.
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<RawFile, DataError> {
-    let value: Value = read_yaml_one(name, bytes)?;
+    let value: Value = sealift_yaml::document(name, bytes)?;
     serde_json::from_value(value).map_err(|error| DataError::Shape {
         name: name.to_owned(),
         reason: error.to_string(),

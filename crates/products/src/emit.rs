@@ -134,7 +134,7 @@ pub(crate) fn text(value: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::yaml::read_yaml_one;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -154,7 +154,7 @@ mod tests {
         ]);
         let text = document(&node);
         assert_eq!(
-            read_yaml_one("f", text.as_bytes()).unwrap(),
+            sealift_yaml::document("f", text.as_bytes()).unwrap(),
             json!({"a": "v1", "b": [{"c": "x: y", "d": "true"}, "1.5"], "e": {"f": []}, "g": [["on"]]})
         );
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
         #[test]
         fn any_text_reads_back(value in ".{0,20}") {
             let text = document(&map([("k", value.as_str().into())]));
-            prop_assert_eq!(read_yaml_one("f", text.as_bytes()).unwrap(), json!({"k": value}));
+            prop_assert_eq!(sealift_yaml::document("f", text.as_bytes()).unwrap(), json!({"k": value}));
         }
     }
 }

@@ -21,7 +21,6 @@ mod spec;
 mod suggest;
 mod tag;
 mod version;
-mod yaml;
 
 pub mod calico;
 pub mod import;
@@ -35,4 +34,3 @@ pub use select::{ProductImage, ProductImages, RegistryChoice, SelectError, Selec
 pub use spec::{ProductSpec, SpecError};
 pub use tag::floating;
 pub use version::Version;
-pub use yaml::{YamlError, YamlFault, read_yaml, read_yaml_one};

@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
-use super::yaml::document;
+use sealift_yaml::{Scalars, document_with};
 
 /// How far into the opened package `Chart.yaml` is looked for; `helm package` writes it first.
 const MAX_OPENED_BYTES: u64 = 64 << 20;
@@ -78,15 +78,16 @@ fn chart_yaml(package: impl Read) -> Option<String> {
 }
 
 fn parse(text: &str) -> Result<Chart, String> {
-    let Value::Object(fields) = document(text)? else {
-        return Err("it is no mapping".to_owned());
+    let document = document_with("Chart.yaml", text.as_bytes(), Scalars::Text);
+    let Value::Object(fields) = document.map_err(|error| error.fault.to_string())? else {
+        return Err("not a mapping".to_owned());
     };
     let text_of = |key: &str| match fields.get(key) {
         Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
         _ => None,
     };
-    let name = text_of("name").ok_or("it has no name")?;
-    let version = text_of("version").ok_or("it has no version")?;
+    let name = text_of("name").ok_or("no name")?;
+    let version = text_of("version").ok_or("no version")?;
     let description = text_of("description");
     let metadata: Map<String, Value> = FIELDS
         .iter()

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use super::pull_secret::{API_SERVER_NAMESPACE, OPERATOR_NAMESPACE};
-use crate::yaml::read_yaml;
 
 /// The API group of the operator's resources.
 const GROUP: &str = "operator.tigera.io";
@@ -35,7 +34,7 @@ impl Manifest {
             name: name.to_owned(),
             ..Self::default()
         };
-        for document in read_yaml(name, bytes).unwrap_or_default() {
+        for document in sealift_yaml::documents(name, bytes).unwrap_or_default() {
             manifest.add(&document);
         }
         manifest

@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use super::collector::{Collector, Import, ImportError, field};
-use crate::yaml::read_yaml_one;
 
 /// Values of the chart `tigera-operator`: the operator and, for `OpenShift`'s init container, calicoctl.
 ///
 /// # Errors
 /// If they are not such values.
 pub fn tigera_operator_values(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let text = |path: &str| text(&value, path);
     let missing = |path: &str| {
         field(
@@ -60,7 +59,7 @@ pub fn cert_manager_values(
     bytes: &[u8],
     app_version: &str,
 ) -> Result<Import, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let mut collector = Collector::new(name);
     for pointer in CERT_MANAGER {
         let field_name = pointer.trim_start_matches('/').replace('/', ".");

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::chart::text;
 use super::collector::{Collector, Import, ImportError, field};
-use crate::yaml::read_yaml_one;
 
 /// The operator's image is one of several, by cloud; the chart appends the word to the repository.
 const OPERATORS: &[&str] = &["generic", "aws", "azure", "alibabacloud"];
@@ -14,7 +13,7 @@ const OPERATORS: &[&str] = &["generic", "aws", "azure", "alibabacloud"];
 /// # Errors
 /// If they are not such values, or an image has neither tag nor digest.
 pub fn cilium_values(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     if !value.get("image").is_some_and(Value::is_object) {
         return Err(field(name, "image", "a mapping with repository and tag"));
     }

@@ -5,7 +5,7 @@ use sealift_oci::{Reference, ReferenceError};
 use crate::data::Refused;
 use crate::tag::floating;
 use crate::version::Version;
-use crate::yaml::{YamlError, find_placeholder};
+use sealift_yaml::{YamlError, find_placeholder};
 
 /// The content of one text about one release.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

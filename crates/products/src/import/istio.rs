@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::chart::text;
 use super::collector::{Collector, Import, ImportError, field};
-use crate::yaml::read_yaml_one;
 
 /// Hub and tag of the charts in the source tree, which upstream replaces for a release.
 const DEVELOPMENT: &[&str] = &[
@@ -19,7 +18,7 @@ const DEVELOPMENT: &[&str] = &[
 /// # Errors
 /// If they are not such values, or a name is missing.
 pub fn istio_values(name: &str, bytes: &[u8], hub: &str, tag: &str) -> Result<Import, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let inner = value
         .get("_internal_defaults_do_not_set")
         .or_else(|| value.get("defaults"));

@@ -4,7 +4,6 @@ use sealift_oci::Reference;
 use serde_json::Value;
 
 use super::collector::{Collector, Import, ImportError, field};
-use crate::yaml::read_yaml_one;
 
 /// One reference on each line; blank lines and `#` comments are skipped. k3s, RKE2, kubeadm, cert-manager and
 /// others publish such lists.
@@ -41,7 +40,7 @@ pub fn manifest_references<'t>(
 /// # Errors
 /// If it is not such a file.
 pub fn release_metadata(name: &str, bytes: &[u8]) -> Result<Import, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let images = value
         .get("images")
         .and_then(Value::as_array)

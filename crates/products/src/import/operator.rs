@@ -7,7 +7,6 @@ use super::collector::{Collector, Import, ImportError, field, refuse_template};
 use super::lists::is_enterprise;
 use super::versions::component_image;
 use crate::version::Version;
-use crate::yaml::read_yaml_one;
 
 /// A printed list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +78,7 @@ pub fn print_images(name: &str, bytes: &[u8]) -> Result<Printed, ImportError> {
 /// If it is not such a file.
 pub fn calico_versions(name: &str, bytes: &[u8], registry: &str) -> Result<Import, ImportError> {
     refuse_template(name, bytes)?;
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let components = value
         .get("components")
         .and_then(Value::as_object)

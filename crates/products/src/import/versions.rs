@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::collector::{Collector, Import, ImportError, field, refuse_template};
-use crate::yaml::read_yaml_one;
 
 /// The image behind a component's key; keys are not image names, and they changed over the years.
 pub(crate) fn component_image(key: &str) -> Option<&'static str> {
@@ -97,7 +96,7 @@ pub fn releases_json(
 /// # Errors
 /// If it is not such a file.
 pub fn page_names_yml(name: &str, bytes: &[u8]) -> Result<PageNames, ImportError> {
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let names = value
         .pointer("/defaults/0/values/imageNames")
         .and_then(Value::as_object);
@@ -134,7 +133,7 @@ fn releases(
     expected: &'static str,
 ) -> Result<Vec<Import>, ImportError> {
     refuse_template(name, bytes)?;
-    let value = read_yaml_one(name, bytes)?;
+    let value = sealift_yaml::document(name, bytes)?;
     let entries = value.as_array().filter(|entries| !entries.is_empty());
     let entries = entries.ok_or_else(|| field(name, "(top)", "a list of releases"))?;
     let releases = entries

@@ -7,7 +7,7 @@ use sealift_products::calico::{
     ApplyFiles, ApplyRequest, CalicoError, Install, InstallationKind, Manifest, PullSecret, Target,
     apply_files,
 };
-use sealift_products::{OutputFile, ProductImage, read_yaml_one};
+use sealift_products::{OutputFile, ProductImage};
 use serde_json::Value;
 
 use crate::shared::{built_in, images, release};
@@ -97,5 +97,5 @@ pub(crate) fn text<'f>(made: &'f ApplyFiles, name: &str) -> &'f str {
 }
 
 pub(crate) fn value(made: &ApplyFiles, name: &str) -> Value {
-    read_yaml_one(name, &file(made, name).bytes).unwrap()
+    sealift_yaml::document(name, &file(made, name).bytes).unwrap()
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use sealift_products::import::{MergeError, Part, data_file, gather, image_list};
-use sealift_products::{Catalogue, ImageRow, Release, Selection, read_yaml_one};
+use sealift_products::{Catalogue, ImageRow, Release, Selection};
 
 use crate::shared::{catalogue, images, references, release, upstream};
 
@@ -32,7 +32,7 @@ fn every_data_file_is_compiled_in() {
     let files = paths(&folder, "");
     assert!(files.len() >= 21, "{files:?}");
     for file in files {
-        let value = read_yaml_one(&file, &fs::read(folder.join(&file)).unwrap()).unwrap();
+        let value = sealift_yaml::document(&file, &fs::read(folder.join(&file)).unwrap()).unwrap();
         let name = value["product"].as_str().unwrap();
         let product = catalogue.product(name);
         let product = product.unwrap_or_else(|| panic!("{file} is not in built_in.rs"));

@@ -2,7 +2,6 @@
 
 use sealift_oci::NamingRule;
 use sealift_products::calico::{HelmEra, PullSecret, Target, helm_values};
-use sealift_products::read_yaml_one;
 use serde_json::Value;
 
 use crate::schema::schema;
@@ -23,7 +22,7 @@ fn values(version: &str, target: &Target, secret: &PullSecret) -> (Value, Vec<St
     )
     .unwrap();
     (
-        read_yaml_one("values.yaml", &made.file.bytes).unwrap(),
+        sealift_yaml::document("values.yaml", &made.file.bytes).unwrap(),
         made.arguments,
     )
 }
@@ -46,7 +45,7 @@ fn every_key_is_one_that_the_chart_has() {
         let Some(chart) = upstream(&format!("calico/charts/{version}/values.yaml")) else {
             return;
         };
-        let chart = read_yaml_one("values.yaml", &chart).unwrap();
+        let chart = sealift_yaml::document("values.yaml", &chart).unwrap();
         let Some(definition) = schema(crds, "Installation") else {
             return;
         };

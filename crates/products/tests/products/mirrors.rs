@@ -6,7 +6,6 @@ use sealift_products::mirror::{
     MirrorFiles, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_files,
     rules,
 };
-use sealift_products::read_yaml_one;
 use serde_json::Value;
 
 use crate::shared::{catalogue, images};
@@ -155,7 +154,8 @@ fn podman_and_cri_o_find_every_image() {
 fn k3s_finds_every_image() {
     each(MirrorFormat::K3s, |all, made, destination, rule| {
         let file =
-            read_yaml_one("registries.yaml", text(made, "registries.yaml").as_bytes()).unwrap();
+            sealift_yaml::document("registries.yaml", text(made, "registries.yaml").as_bytes())
+                .unwrap();
         for image in all {
             let mirror = &file["mirrors"][image.registry()];
             let endpoint = mirror["endpoint"][0]
@@ -197,7 +197,7 @@ fn openshift_finds_every_image_by_tag_and_by_digest() {
                 "imageTagMirrors",
             ),
         ] {
-            let set = read_yaml_one(name, text(made, name).as_bytes()).unwrap();
+            let set = sealift_yaml::document(name, text(made, name).as_bytes()).unwrap();
             assert_eq!(set["apiVersion"], "config.openshift.io/v1");
             assert_eq!(set["kind"], kind);
             let mirrors = set["spec"][field].as_array().unwrap();
@@ -341,7 +341,7 @@ fn a_policy_holds_for_each_name_at_the_destination_and_for_the_one_that_was_sign
         };
         let files = policy_files(&request, &key).unwrap();
         let policy: Value = serde_json::from_slice(&files[0].bytes).unwrap();
-        let lookup = read_yaml_one("lookup", &files[1].bytes).unwrap();
+        let lookup = sealift_yaml::document("lookup", &files[1].bytes).unwrap();
         let registry = &lookup["docker"]["registry.corp:5000"];
         assert_eq!(registry["use-sigstore-attachments"], true);
         assert!(policy["default"].is_array());

@@ -10,7 +10,7 @@ use sealift_oci::{Digest, NamingRule, Reference};
 use sealift_products::calico::{
     ApplyRequest, Install, InstallationKind, PullSecret, Target, apply_files,
 };
-use sealift_products::{ProductImage, Release, read_yaml_one};
+use sealift_products::{ProductImage, Release};
 use serde_json::Value;
 
 use crate::shared::{catalogue, images, release};
@@ -276,7 +276,7 @@ fn missing(
     let made = apply_files(&request).unwrap();
     let file = |name: &str| {
         let file = made.files.iter().find(|file| file.name == name)?;
-        Some(read_yaml_one(name, &file.bytes).unwrap())
+        Some(sealift_yaml::document(name, &file.bytes).unwrap())
     };
     let installation = file("installation.yaml").unwrap();
     let set = file("imageset.yaml");

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sealift_products::OutputFile;
 use sealift_products::calico::{Install, InstallationKind, PullSecret};
-use sealift_products::{OutputFile, read_yaml_one};
 use serde_json::Value;
 
 use crate::case::{Case, from_file, made, value};
@@ -17,7 +17,7 @@ fn the_pull_secret_is_in_the_namespace_where_the_operator_looks() {
     .unwrap();
     let secrets: Vec<&OutputFile> = made.files.iter().filter(|file| file.secret).collect();
     assert_eq!(secrets.len(), 1);
-    let secret = read_yaml_one("s", &secrets[0].bytes).unwrap();
+    let secret = sealift_yaml::document("s", &secrets[0].bytes).unwrap();
     assert_eq!(secret["metadata"]["namespace"], "tigera-operator");
     assert_eq!(secret["type"], "kubernetes.io/dockerconfigjson");
     assert!(secret["data"][".dockerconfigjson"].is_string());

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use sealift_products::import::{
     Import, ImportError, cert_manager_values, cilium_values, istio_values,
 };
-use sealift_products::read_yaml_one;
 use serde_json::Value;
 
 use crate::shared::upstream;
@@ -92,7 +91,7 @@ fn missed(
     bytes: &[u8],
     read: impl Fn(&str, &[u8]) -> Result<Import, ImportError>,
 ) -> Vec<String> {
-    let value = read_yaml_one(name, bytes).unwrap();
+    let value = sealift_yaml::document(name, bytes).unwrap();
     let whole = set(&read(name, bytes).unwrap()).len();
     let mut all = Vec::new();
     pointers(&value, "", &mut all);
@@ -145,7 +144,7 @@ fn a_field_that_certmanagers_images_need_is_missed_by_name() {
     ] {
         let name = format!("image-lists/cert-manager/{version}/values.yaml");
         let Some(bytes) = upstream(&name) else { return };
-        let value = read_yaml_one(&name, &bytes).unwrap();
+        let value = sealift_yaml::document(&name, &bytes).unwrap();
         let read = |name: &str, bytes: &[u8]| cert_manager_values(name, bytes, version);
         for place in [
             "image",

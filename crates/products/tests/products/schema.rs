@@ -1,7 +1,6 @@
 //! As much of a structural schema as Kubernetes uses to refuse a resource: types, required and unknown
 //! fields, enumerations, patterns of the simplest kind.
 
-use sealift_products::read_yaml;
 use serde_json::Value;
 
 use crate::shared::upstream;
@@ -9,7 +8,7 @@ use crate::shared::upstream;
 /// The schema of a kind in one of upstream's manifests.
 pub(crate) fn schema(path: &str, kind: &str) -> Option<Value> {
     let bytes = upstream(path)?;
-    let documents = read_yaml(path, &bytes).unwrap();
+    let documents = sealift_yaml::documents(path, &bytes).unwrap();
     let definition = documents.iter().find(|document| {
         document["kind"] == "CustomResourceDefinition"
             && document["spec"]["names"]["kind"] == kind

@@ -1,4 +1,8 @@
-//! YAML as JSON values, with bounds: what every file format here is read through.
+//! YAML texts as JSON values, within bounds; JSON is YAML too.
+//!
+//! A repeated key, a key that is not a scalar and an unrendered template are errors. Anchors and aliases are
+//! resolved, and count as often as they are used. Positions are not kept: where a text is edited in place, the
+//! crate `imagerefs` reads it with spans.
 
 use std::collections::HashMap;
 
@@ -69,17 +73,60 @@ pub enum YamlFault {
     },
 }
 
-/// All documents of a YAML text; JSON is YAML.
+/// What plain scalars become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scalars {
+    /// What YAML 1.2's core schema says: numbers, truth values, null or text. Integers outside of 64 bits are text.
+    #[default]
+    Typed,
+    /// Text as it is written, so that `1.10` keeps its zero; only null is null. For files whose reader knows
+    /// the type of each field.
+    Text,
+}
+
+/// All documents of a YAML text that are not null.
 ///
 /// # Errors
 /// If it is not YAML, repeats a key or exceeds the bounds.
-pub fn read_yaml(name: &str, bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
+pub fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
+    read(name, bytes, Scalars::Typed)
+}
+
+/// The one document of a YAML text.
+///
+/// # Errors
+/// As [`documents`], and if there is not exactly one document.
+pub fn document(name: &str, bytes: &[u8]) -> Result<Value, YamlError> {
+    document_with(name, bytes, Scalars::Typed)
+}
+
+/// As [`document`], and the caller chooses what plain scalars become.
+///
+/// # Errors
+/// As [`document`].
+pub fn document_with(name: &str, bytes: &[u8], scalars: Scalars) -> Result<Value, YamlError> {
+    let mut documents = read(name, bytes, scalars)?;
+    match (documents.pop(), documents.len()) {
+        (Some(document), 0) => Ok(document),
+        (last, others) => Err(YamlError {
+            name: name.to_owned(),
+            fault: YamlFault::Count {
+                count: others + usize::from(last.is_some()),
+            },
+        }),
+    }
+}
+
+fn read(name: &str, bytes: &[u8], scalars: Scalars) -> Result<Vec<Value>, YamlError> {
     let error = |fault| YamlError {
         name: name.to_owned(),
         fault,
     };
     let text = std::str::from_utf8(bytes).map_err(|_| error(YamlFault::Encoding))?;
-    let mut builder = Builder::default();
+    let mut builder = Builder {
+        scalars,
+        ..Builder::default()
+    };
     let mut documents = Vec::new();
     for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event.map_err(|fault| error(syntax(text, &fault)))?;
@@ -90,23 +137,6 @@ pub fn read_yaml(name: &str, bytes: &[u8]) -> Result<Vec<Value>, YamlError> {
         }
     }
     Ok(documents)
-}
-
-/// The one document of a YAML text.
-///
-/// # Errors
-/// As [`read_yaml`], and if there is not exactly one document.
-pub fn read_yaml_one(name: &str, bytes: &[u8]) -> Result<Value, YamlError> {
-    let mut documents = read_yaml(name, bytes)?;
-    match (documents.pop(), documents.len()) {
-        (Some(document), 0) => Ok(document),
-        (last, others) => Err(YamlError {
-            name: name.to_owned(),
-            fault: YamlFault::Count {
-                count: others + usize::from(last.is_some()),
-            },
-        }),
-    }
 }
 
 /// A template is the usual reason for a text that is not YAML, and the more helpful one.
@@ -131,7 +161,7 @@ fn as_template(text: &str, fault: YamlFault) -> YamlFault {
 }
 
 /// The first placeholder of Helm, Jekyll or Docusaurus in a text, and its line.
-pub(crate) fn find_placeholder(text: &str) -> Option<(&'static str, usize)> {
+pub fn find_placeholder(text: &str) -> Option<(&'static str, usize)> {
     text.lines().enumerate().find_map(|(line, content)| {
         let found = ["{{", "{%", "$["].into_iter().find(|p| content.contains(p));
         found.map(|placeholder| (placeholder, line + 1))
@@ -149,6 +179,7 @@ struct Builder {
     anchors: HashMap<usize, (Value, usize)>,
     root: Option<Value>,
     values: usize,
+    scalars: Scalars,
 }
 
 impl Builder {
@@ -169,10 +200,10 @@ impl Builder {
                 self.count(1)?;
                 let plain =
                     style == ScalarStyle::Plain && tag.is_none_or(|tag| !tag.is_yaml_core_schema());
-                let value = if plain {
-                    resolve(&text)
-                } else {
-                    Value::String(text.into_owned())
+                let value = match self.scalars {
+                    Scalars::Typed if plain => resolve(&text),
+                    Scalars::Text if plain && is_null(&text) => Value::Null,
+                    _ => Value::String(text.into_owned()),
                 };
                 self.finish(value, anchor, line)?;
             }
@@ -255,10 +286,16 @@ fn key_text(value: Value) -> Option<String> {
     }
 }
 
+fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
 /// A plain scalar under YAML 1.2's core schema.
 fn resolve(text: &str) -> Value {
+    if is_null(text) {
+        return Value::Null;
+    }
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),
         "false" | "False" | "FALSE" => return Value::Bool(false),
         _ => {}
@@ -289,7 +326,7 @@ mod tests {
     #[test]
     fn documents_become_values() {
         let text = b"a: v1\nb: [1, 'x', ~, true]\n--- # next\nc: &x {d: 1.5}\ne: *x\n---\n";
-        let documents = read_yaml("f", text).unwrap();
+        let documents = documents("f", text).unwrap();
         assert_eq!(
             documents,
             [
@@ -301,29 +338,44 @@ mod tests {
 
     #[test]
     fn json_is_yaml() {
-        let value = read_yaml_one("f", br#"[{"title": "v3.30.7", "n": 1}]"#).unwrap();
+        let value = document("f", br#"[{"title": "v3.30.7", "n": 1}]"#).unwrap();
         assert_eq!(value, json!([{"title": "v3.30.7", "n": 1}]));
     }
 
     #[test]
+    fn scalars_as_text_keep_how_they_are_written() {
+        let text = b"a: 1.10\nb: [x, 'null', ~, true]\nc:\n  d: |\n    two\n    lines\n";
+        let value = document_with("f", text, Scalars::Text).unwrap();
+        assert_eq!(
+            value,
+            json!({"a": "1.10", "b": ["x", "null", null, "true"], "c": {"d": "two\nlines\n"}})
+        );
+    }
+
+    #[test]
+    fn an_empty_text_or_two_documents_are_not_one_document() {
+        for (text, count) in [("", 0), ("~", 0), ("a: 1\n---\nb: 2\n", 2)] {
+            let error = document("f", text.as_bytes()).unwrap_err();
+            assert_eq!(error.fault, YamlFault::Count { count }, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_repeated_key_is_refused() {
-        let error = read_yaml("f", b"a: 1\na: 2\n").unwrap_err();
+        let error = documents("f", b"a: 1\na: 2\n").unwrap_err();
         assert!(error.to_string().contains("\"a\" appears twice"), "{error}");
     }
 
     #[test]
     fn a_template_is_called_one() {
-        let error = read_yaml(
-            "f",
-            b"a: 1\nimage: {{ .Values.image }}:{{ .Values.tag }}\n{{ end }}",
-        )
-        .unwrap_err();
+        let text = b"a: 1\nimage: {{ .Values.image }}:{{ .Values.tag }}\n{{ end }}";
+        let error = documents("f", text).unwrap_err();
         assert!(
             error.to_string().contains("template with {{ in line 2"),
             "{error}"
         );
         assert!(
-            read_yaml("f", b"{% for x in y %}\n- a: }\n")
+            documents("f", b"{% for x in y %}\n- a: }\n")
                 .unwrap_err()
                 .to_string()
                 .contains("{%")
@@ -339,17 +391,17 @@ mod tests {
             let _ = writeln!(text, "a{level}: &a{level} [{items}]");
         }
         assert_eq!(
-            read_yaml("f", text.as_bytes()).unwrap_err().fault,
+            documents("f", text.as_bytes()).unwrap_err().fault,
             YamlFault::TooLarge
         );
         let deep = "[".repeat(10_000);
-        assert!(read_yaml("f", deep.as_bytes()).is_err());
+        assert!(documents("f", deep.as_bytes()).is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_gives_values_or_an_error(text in "[ \\n:a&*\\[\\]{}'\"|>!#-]{0,60}") {
-            let _ = read_yaml("f", text.as_bytes());
+            let _ = documents("f", text.as_bytes());
         }
     }
 }
