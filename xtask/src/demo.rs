@@ -2,7 +2,7 @@
 
 mod calico;
 mod content;
-mod proof;
+pub(crate) mod proof;
 
 use std::error::Error;
 use std::fs;

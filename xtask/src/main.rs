@@ -11,6 +11,7 @@ mod fuzz_packs;
 mod ingest;
 mod regzip;
 mod relate;
+mod trial;
 mod wire;
 mod workspace;
 
@@ -44,6 +45,8 @@ enum Command {
     Ingest(ingest::IngestCommand),
     /// Hold the crate regzip against the encoders themselves
     Regzip(regzip::RegzipArguments),
+    /// Try the program hard: killed, cut off, lied to
+    Trial(trial::TrialArguments),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::FuzzPacks(arguments) => fuzz_packs::run(&arguments),
         Command::Ingest(command) => ingest::run(&command),
         Command::Regzip(arguments) => regzip::run(&arguments),
+        Command::Trial(arguments) => trial::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
