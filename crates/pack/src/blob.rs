@@ -143,7 +143,7 @@ impl Plain {
     fn object(&self, number: usize) -> Current {
         let (object, region) = self.pack.object(number);
         match &object.map {
-            None => Current::Bytes(region.reader()),
+            None => Current::Bytes(self.pack.content(number).reader()),
             Some(map) => {
                 let reader = region.reader();
                 let reader = CloseReader::with_workers(map.clone(), reader, &self.workers);

@@ -11,7 +11,8 @@ use crate::arrange::arrange;
 use crate::compress::{RawStream, StoredStream, compress_all};
 use crate::error::{Error, Result};
 use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, StreamKind, Wrapping};
-use crate::open::{Content, Opened, open};
+use crate::leaning::{Leaning, Numbered};
+use crate::open::{Content, Inside, Opened, open};
 use crate::options::{Limits, Options};
 use crate::plan::PackPlan;
 use crate::read::{MAX_INDEX, Pack};
@@ -19,12 +20,16 @@ use crate::relating::{Difference, relate_all};
 use crate::report::{Reason, Report, Step, StreamReport};
 use crate::source::Source;
 use crate::spool::{Chain, Spool};
-use crate::storage::{ReadAt, Scratch};
+use crate::storage::{ReadAt, Region, Scratch};
 
 /// A finished pack on scratch space.
 pub struct Built {
     bytes: Arc<Chain>,
     report: Report,
+    /// The base of each base blob, by its position in the plan, and where the content of each base object is in a
+    /// new blob.
+    bases: Vec<usize>,
+    stand_ins: Vec<Option<Region>>,
 }
 
 impl Built {
@@ -67,14 +72,16 @@ impl Built {
 const PIECE: u64 = 1 << 20;
 
 /// Builds a pack, on the threads of the rayon pool that it is called in, and rebuilds every blob from it
-/// with the reader that will be used later. Blobs that do not come back are left out and reported.
+/// with the reader that will be used later. Blobs that do not come back are left out and reported. Bytes of the plan's
+/// bases come from `bases`, which is not asked for those without; see [`Report::assumed`] for what that means.
 ///
 /// # Errors
 ///
-/// Fails if the source or the scratch space does, or if the build is cancelled; [`Error::Limit`] if there are
+/// Fails if a source or the scratch space does, or if the build is cancelled; [`Error::Limit`] if there are
 /// so many files (some millions) that the index would be too long: a smaller [`Options::pack_limit`] helps.
 pub fn build(
     source: &dyn Source,
+    bases: &dyn Source,
     plan: &PackPlan,
     scratch: &Arc<dyn Scratch>,
     options: &Options,
@@ -83,7 +90,7 @@ pub fn build(
     let mut left_out = Vec::new();
     loop {
         let mut built = build_once(source, &plan, scratch, options)?;
-        let failed = prove(&built, scratch, options)?;
+        let failed = prove(&built, bases, &plan, scratch, options)?;
         if failed.is_empty() {
             built.report.left_out = left_out;
             return Ok(built);
@@ -94,15 +101,32 @@ pub fn build(
     }
 }
 
-/// Rebuilds every blob; the digests of those that are not what they should be.
-fn prove(built: &Built, scratch: &Arc<dyn Scratch>, options: &Options) -> Result<BTreeSet<Digest>> {
-    options.watcher.begin(Step::Prove, built.report.blobs);
+/// Rebuilds every blob; the digests of those that are not what they should be. Base blobs without bytes are replaced
+/// by bytes of the new blobs that are equal by the base's summary.
+fn prove(
+    built: &Built,
+    bases: &dyn Source,
+    plan: &PackPlan,
+    scratch: &Arc<dyn Scratch>,
+    options: &Options,
+) -> Result<BTreeSet<Digest>> {
     let limits = Limits {
         scratch: u64::MAX,
         ..Limits::default()
     };
     let pack = Pack::open(built.content(), &limits)?;
     let decoded = pack.decode(scratch, &options.cancel)?;
+    let with_bytes = |&number: &usize| plan.bases[built.bases[number]].has_bytes();
+    let (read, assumed): (Vec<_>, Vec<_>) = (0..built.bases.len()).partition(with_bytes);
+    let sizes = read.iter().map(|&number| built.bases[number]);
+    let sizes = sizes.map(|base| plan.bases[base].blob().size).sum();
+    options.watcher.begin(Step::ReadBases, sizes);
+    decoded.read_bases_of(&read, bases, &options.cancel)?;
+    options.watcher.advance(Step::ReadBases, sizes);
+    for number in assumed {
+        decoded.assume_base(number, &|object| built.stand_ins[object].clone())?;
+    }
+    options.watcher.begin(Step::Prove, built.report.blobs);
     decoded.check_all(&options.cancel, &|bytes| {
         options.watcher.advance(Step::Prove, bytes);
     })
@@ -124,7 +148,21 @@ fn build_once(
     let differences = relate_all(&contents, &spool, options)?;
     let raw = raw_streams(&contents, &differences, &opened);
     let streams = compress_all(raw, &spool, options)?;
-    let index = index(plan, &opened, &order, &contents, &differences, &streams);
+    let mut leaning = Leaning::default();
+    for (copy, bytes) in &opened.copies {
+        leaning.add(copy.base, vec![copy.range], None, Some(bytes.clone()));
+    }
+    let numbered = leaning.number(&plan.bases, &vec![true; opened.copies.len()]);
+    let index = index(
+        plan,
+        &opened,
+        &order,
+        &contents,
+        &differences,
+        &numbered,
+        &streams,
+    );
+    let version = index.version();
     let index = index.to_bytes();
     if index.len() as u64 > MAX_INDEX {
         return Err(Error::Limit {
@@ -133,12 +171,15 @@ fn build_once(
             limit: MAX_INDEX,
         });
     }
-    let bytes = assemble(&index, &streams, &spool).map_err(Error::Scratch)?;
+    let bytes = assemble(&index, version, &streams, &spool).map_err(Error::Scratch)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();
+    report_bases(&mut report, plan, &numbered);
     Ok(Built {
         bytes: Arc::new(bytes),
         report,
+        bases: numbered.bases,
+        stand_ins: numbered.stand_ins,
     })
 }
 
@@ -178,8 +219,10 @@ fn index(
     order: &[usize],
     contents: &[&Content],
     differences: &[Option<Difference>],
+    numbered: &Numbered,
     streams: &[StoredStream],
 ) -> Index {
+    let bases = numbered.objects.len();
     let position = |kind| {
         let found = streams.binary_search_by_key(&kind, |stream| stream.entry.kind);
         found.expect("every kind that has bytes has a stream")
@@ -193,7 +236,7 @@ fn index(
             },
             Some(difference) => Body::Related(Related {
                 codec: (difference.codec.id, difference.codec.version),
-                bases: difference.bases.clone(),
+                bases: difference.bases.iter().map(|base| bases + base).collect(),
                 parts: difference
                     .streams
                     .iter()
@@ -219,18 +262,25 @@ fn index(
                     None => Wrapping::None,
                     Some(recipe) => Wrapping::Gzip(recipe.clone()),
                 },
+                structure: None,
                 pieces: layer
                     .pieces
                     .iter()
-                    .map(|&(structure, content)| Piece {
+                    .map(|&(structure, inside)| Piece {
                         structure,
-                        object: content.map(|number| places[number]),
+                        object: match inside {
+                            Inside::Own(number) => Some(bases + places[number]),
+                            Inside::Copied(number) => Some(numbered.number(number)),
+                            Inside::End => None,
+                        },
                     })
                     .collect(),
             }
         });
+    let own = contents.iter().zip(differences).map(object);
     Index {
-        objects: contents.iter().zip(differences).map(object).collect(),
+        base_blobs: numbered.blobs.clone(),
+        objects: numbered.objects.iter().cloned().chain(own).collect(),
         blobs: blobs.collect(),
     }
 }
@@ -239,9 +289,15 @@ fn index(
 const INDEX_LEVEL: i32 = 19;
 
 /// Puts head, index and streams in a row.
-fn assemble(raw: &[u8], streams: &[StoredStream], spool: &Spool) -> io::Result<Chain> {
+fn assemble(
+    raw: &[u8],
+    version: u32,
+    streams: &[StoredStream],
+    spool: &Spool,
+) -> io::Result<Chain> {
     let stored = zstd::bulk::compress(raw, INDEX_LEVEL)?;
     let head = Head {
+        version,
         index_stored: stored.len() as u64,
         index_raw: raw.len() as u64,
         index_digest: Sha256::digest(&stored).into(),
@@ -277,9 +333,14 @@ fn report(
             .map(|surveyed| surveyed.blob().size)
             .sum(),
         opened: all
-            .map(|&(structure, number)| {
-                structure + number.map_or(0, |number| bytes(&opened.contents[number]))
-            })
+            .map(|&(structure, inside)| structure + bytes_inside(opened, inside))
+            .sum(),
+        from_bases: opened
+            .layers
+            .iter()
+            .flat_map(|layer| &layer.pieces)
+            .filter(|(_, inside)| matches!(inside, Inside::Copied(_)))
+            .map(|&(_, inside)| bytes_inside(opened, inside))
             .sum(),
         distinct: contents.iter().map(|content| bytes(content)).sum(),
         related: related.map(|(content, _)| bytes(content)).sum(),
@@ -287,6 +348,24 @@ fn report(
         streams: streams.iter().map(stream_report).collect(),
         ..Report::default()
     }
+}
+
+fn bytes_inside(opened: &Opened, inside: Inside) -> u64 {
+    match inside {
+        Inside::Own(number) => opened.contents[number].bytes.len(),
+        Inside::Copied(number) => opened.copies[number].0.range.len,
+        Inside::End => 0,
+    }
+}
+
+fn report_bases(report: &mut Report, plan: &PackPlan, numbered: &Numbered) {
+    let bases = numbered.bases.iter().map(|&base| &plan.bases[base]);
+    report.assumed = bases
+        .clone()
+        .filter(|base| !base.has_bytes())
+        .map(|base| base.blob().digest)
+        .collect();
+    report.base_blobs = bases.map(|base| base.blob().digest).collect();
 }
 
 /// So many streams that stay compressed are listed.

@@ -21,8 +21,10 @@ pub struct BlobCost {
     pub own: u64,
     /// Stored bytes of objects that other blobs use too.
     pub shared: u64,
-    /// Blobs that contain the bases of its differences, the most opened bytes first.
+    /// Blobs of the pack that contain the bases of its differences, the most opened bytes first.
     pub related_to: Vec<Digest>,
+    /// Blobs from outside that it needs, sorted.
+    pub base_blobs: Vec<Digest>,
 }
 
 impl Pack {
@@ -50,15 +52,14 @@ impl Pack {
             own: 0,
             shared: 0,
             related_to: Vec::new(),
+            base_blobs: self.base_digests(number),
         };
         let mut related: BTreeMap<usize, u64> = BTreeMap::new();
-        let objects: BTreeSet<usize> = blob
-            .pieces
-            .iter()
-            .filter_map(|piece| piece.object)
-            .collect();
+        let objects: BTreeSet<usize> = blob.objects().collect();
         for object in objects {
-            cost.opened += self.index.objects[object].len;
+            if Some(object) != blob.structure {
+                cost.opened += self.index.objects[object].len;
+            }
             match owners[object].len() {
                 0 | 1 => cost.own += costs[object],
                 _ => cost.shared += costs[object],
@@ -77,16 +78,20 @@ impl Pack {
         cost
     }
 
+    fn base_digests(&self, blob: usize) -> Vec<Digest> {
+        let bases = self.bases_of(blob).into_iter();
+        bases
+            .map(|base| self.index.base_blobs[base].digest)
+            .collect()
+    }
+
     /// The blobs in the order in which they are best read: those first that need the least decoding.
     pub fn reading_order(&self) -> Vec<Digest> {
         let mut order: Vec<(u64, Digest)> = self
             .index
             .blobs
             .iter()
-            .map(|blob| {
-                let objects = blob.pieces.iter().filter_map(|piece| piece.object);
-                (self.decoding(objects), blob.digest)
-            })
+            .map(|blob| (self.decoding(blob.objects()), blob.digest))
             .collect();
         order.sort_unstable();
         order.into_iter().map(|(_, digest)| digest).collect()
@@ -109,7 +114,7 @@ impl Pack {
 
     pub(crate) fn bases(&self, object: usize) -> &[usize] {
         match &self.index.objects[object].body {
-            Body::Plain { .. } => &[],
+            Body::Plain { .. } | Body::Base(_) => &[],
             Body::Related(related) => &related.bases,
         }
     }
@@ -118,7 +123,7 @@ impl Pack {
     fn owners(&self) -> Vec<Vec<usize>> {
         let mut owners = vec![Vec::new(); self.index.objects.len()];
         for (number, blob) in self.index.blobs.iter().enumerate() {
-            for object in blob.pieces.iter().filter_map(|piece| piece.object) {
+            for object in blob.objects() {
                 if owners[object].last() != Some(&number) {
                     owners[object].push(number);
                 }
@@ -129,6 +134,7 @@ impl Pack {
 
     fn cost(&self, object: &Object) -> u64 {
         match &object.body {
+            Body::Base(_) => 0,
             Body::Plain { stream } => self.share(*stream, object.len),
             Body::Related(related) => {
                 let shares = related

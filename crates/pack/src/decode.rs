@@ -12,6 +12,7 @@ use sealift_pipeline::Cancel;
 
 use crate::blob::BlobContent;
 use crate::error::{Error, Part, Result, damaged};
+use crate::fetch::Bases;
 use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
 use crate::gate::Gate;
 use crate::read::{Checked, DECODING, Pack};
@@ -22,8 +23,10 @@ use crate::storage::{Region, Scratch, Storage};
 pub struct DecodedPack {
     pack: Pack,
     storage: Arc<dyn Storage>,
-    /// Where each object is, or will be when it was decoded.
+    /// Where the expansion of each object is, or will be when it was decoded or its base blob was read.
     objects: Vec<Region>,
+    /// What is read from base blobs.
+    pub(crate) bases: Bases,
     /// Objects that are stored as differences, by their numbers.
     related: BTreeMap<usize, Pending>,
     /// Where each blob's structure is.
@@ -39,8 +42,9 @@ struct Pending {
     state: Mutex<State>,
 }
 
+/// How far something is that is done once, when it is first needed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Waiting,
     Done,
     Failed,
@@ -79,10 +83,11 @@ impl Pack {
             .collect();
         results.into_iter().collect::<Result<()>>()?;
         let mut layout = Layout::new(&streams);
-        let mut objects = Vec::with_capacity(self.index.objects.len());
+        let (bases, mut objects) = Bases::new(&self, &mut place);
         let mut related = BTreeMap::new();
         for (number, object) in self.index.objects.iter().enumerate() {
             match &object.body {
+                Body::Base(_) => {}
                 Body::Plain { stream } => objects.push(layout.take(*stream, object.len)),
                 Body::Related(body) => {
                     objects.push(place(object.len));
@@ -90,11 +95,14 @@ impl Pack {
                 }
             }
         }
-        let structure = layout.structure(&self);
+        let structure = layout.structure(&self, |number| {
+            bases.content(number).unwrap_or(&objects[number]).clone()
+        });
         Ok(Arc::new(DecodedPack {
             pack: self,
             storage,
             objects,
+            bases,
             related,
             structure,
             gate: Gate::new(DECODING),
@@ -145,17 +153,18 @@ impl<'a> Layout<'a> {
         })
     }
 
-    fn structure(&mut self, pack: &Pack) -> Vec<Region> {
+    fn structure(&mut self, pack: &Pack, object: impl Fn(usize) -> Region) -> Vec<Region> {
         let streams = &pack.head.streams;
         let stream = streams
             .iter()
             .position(|stream| stream.kind == StreamKind::Structure);
         let blobs = pack.index.blobs.iter();
-        let lengths = blobs.map(|blob| blob.structure_len().unwrap_or(0));
-        match stream {
-            Some(stream) => lengths.map(|len| self.take(stream, len)).collect(),
-            None => lengths.map(|_| Region::empty()).collect(),
-        }
+        let places = blobs.map(|blob| match (blob.structure, stream) {
+            (Some(number), _) => object(number),
+            (None, Some(stream)) => self.take(stream, blob.structure_len().unwrap_or(0)),
+            (None, None) => Region::empty(),
+        });
+        places.collect()
     }
 }
 
@@ -244,8 +253,8 @@ impl DecodedPack {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the pack does not contain the blob, [`Error::Damaged`] and its like if it
-    /// cannot be rebuilt.
+    /// [`Error::NotFound`] if the pack does not contain the blob, [`Error::BaseMissing`] if it needs a base blob
+    /// that [`DecodedPack::read_bases`] has not read, [`Error::Damaged`] and its like if it cannot be rebuilt.
     pub fn open(
         self: &Arc<Self>,
         digest: &Digest,
@@ -253,13 +262,17 @@ impl DecodedPack {
         workers: &Workers,
     ) -> Result<BlobContent> {
         let number = self.pack.number(digest)?;
+        let missing = self.pack.bases_of(number);
+        if let Some(base) = missing.into_iter().find(|&base| !self.bases.is_read(base)) {
+            return Err(Error::BaseMissing(self.pack.index.base_blobs[base].digest));
+        }
         self.decode_objects(self.entry(number))?;
         let content = BlobContent::new(self.clone(), number, from, workers);
         content.map_err(|error| failed(*digest, error))
     }
 
     /// Rebuilds every blob and compares its digest, on the threads of the rayon pool that it is called in.
-    /// `advance` is told of rebuilt bytes.
+    /// `advance` is told of rebuilt bytes. Base blobs must have been read.
     ///
     /// # Errors
     ///
@@ -329,6 +342,15 @@ impl DecodedPack {
         &self.structure[number]
     }
 
+    /// Where the content of an object is that has no map.
+    pub(crate) fn content(&self, number: usize) -> &Region {
+        self.bases.content(number).unwrap_or(&self.objects[number])
+    }
+
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
     pub(crate) fn object(&self, number: usize) -> (&Object, &Region) {
         (&self.pack.index.objects[number], &self.objects[number])
     }
@@ -336,11 +358,7 @@ impl DecodedPack {
     /// Decodes what a blob needs and is not decoded yet, bases first.
     fn decode_objects(&self, entry: &BlobEntry) -> Result<()> {
         let mut needed = BTreeSet::new();
-        let mut open: Vec<usize> = entry
-            .pieces
-            .iter()
-            .filter_map(|piece| piece.object)
-            .collect();
+        let mut open: Vec<usize> = entry.objects().collect();
         while let Some(number) = open.pop() {
             if self.is_waiting(number) && needed.insert(number) {
                 open.extend(self.pack.bases(number));

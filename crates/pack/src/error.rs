@@ -56,6 +56,28 @@ pub enum Error {
         /// Bytes that are allowed.
         limit: u64,
     },
+    /// The bytes are not the summary of a blob.
+    #[error("the summary of a base blob is damaged: {0}")]
+    Summary(&'static str),
+    /// The pack needs a base blob that was not read.
+    #[error("the pack needs base blob {0}, which is missing")]
+    BaseMissing(Digest),
+    /// What the source of base blobs gave is not the blob.
+    #[error("base blob {digest} has other content: its digest is {actual}")]
+    BaseChanged {
+        /// The digest in the index.
+        digest: Digest,
+        /// The digest of what was read.
+        actual: Digest,
+    },
+    /// A base blob that was read has another length.
+    #[error("base blob {digest} is not {size} bytes long")]
+    BaseSize {
+        /// The blob.
+        digest: Digest,
+        /// The length that the pack states, in bytes.
+        size: u64,
+    },
     /// The pack does not contain this blob.
     #[error("the pack does not contain {0}")]
     NotFound(Digest),
@@ -89,6 +111,8 @@ pub enum Part {
     Object(usize),
     /// A blob.
     Blob(Digest),
+    /// What the pack says of a base blob.
+    BaseBlob(Digest),
 }
 
 impl std::fmt::Display for Part {
@@ -99,6 +123,7 @@ impl std::fmt::Display for Part {
             Self::Stream(number) => write!(f, "stream {number}"),
             Self::Object(number) => write!(f, "object {number}"),
             Self::Blob(digest) => write!(f, "blob {digest}"),
+            Self::BaseBlob(digest) => write!(f, "the entry of base blob {digest}"),
         }
     }
 }

@@ -20,15 +20,19 @@
 //! from a [`Scratch`], packs are read from a [`ReadAt`]. `docs/format-packs.md` describes the format.
 
 mod arrange;
+mod bases;
 mod blob;
 mod build;
 mod class;
 mod compress;
+mod copies;
 mod cost;
 mod decode;
 mod error;
+mod fetch;
 mod format;
 mod gate;
+mod leaning;
 mod open;
 mod options;
 mod plan;
@@ -39,14 +43,17 @@ mod sketch;
 mod source;
 mod spool;
 mod storage;
+mod summary;
 mod survey;
 mod tar;
 
+pub use bases::{Base, NoBases, summarize};
 pub use blob::BlobContent;
 pub use build::{Built, build};
 pub use cost::BlobCost;
 pub use decode::DecodedPack;
 pub use error::{Error, Part, Result};
+pub use fetch::Needed;
 pub use options::{Account, Effort, Limits, Options};
 pub use plan::{PackPlan, Plan, plan};
 pub use read::Pack;
@@ -54,4 +61,5 @@ pub use regzip::Workers;
 pub use report::{KeptStream, NoWatcher, Reason, Report, Step, StreamReport, Watcher};
 pub use source::{Blob, Source};
 pub use storage::{MemoryScratch, ReadAt, Scratch, Storage};
+pub use summary::Summary;
 pub use survey::{Survey, Surveyed, survey};

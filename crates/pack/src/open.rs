@@ -4,13 +4,15 @@
 mod layer;
 mod nested;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use regzip::nested::Map;
 
+use crate::bases::Nearness;
 use crate::class::Class;
+use crate::copies::{self, Copy, Cut, What};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::plan::PackPlan;
@@ -21,12 +23,15 @@ use crate::spool::Spool;
 use crate::storage::{Region, Scratch};
 
 use layer::{Layer, open_layer};
+pub(crate) use nested::MIN_SKETCHED;
 use nested::open_nested;
 
 /// Everything that goes into a pack, opened, on scratch space.
 pub(crate) struct Opened {
-    /// The different contents, in the order in which they were met.
+    /// The different contents that are the pack's own, in the order in which they were met.
     pub(crate) contents: Vec<Content>,
+    /// The different parts of bases that blobs contain, sorted, and where these bytes are in a blob.
+    pub(crate) copies: Vec<(Copy, Region)>,
     /// The blobs of the plan, in its order.
     pub(crate) layers: Vec<OpenedLayer>,
     /// Streams that stay compressed.
@@ -50,10 +55,21 @@ pub(crate) struct Content {
 
 /// A blob as structure and contents.
 pub(crate) struct OpenedLayer {
-    /// The bytes between files, in order.
+    /// The bytes between files that are the pack's own, in order.
     pub(crate) structure: Vec<Region>,
-    /// How many bytes of structure come before which content.
-    pub(crate) pieces: Vec<(u64, Option<usize>)>,
+    /// How many bytes of structure come before what.
+    pub(crate) pieces: Vec<(u64, Inside)>,
+}
+
+/// A part of a blob that is not structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inside {
+    /// A content of the pack, by its number.
+    Own(usize),
+    /// A part of a base, by its number.
+    Copied(usize),
+    /// The end of the blob.
+    End,
 }
 
 /// Opens the blobs of a plan.
@@ -76,7 +92,9 @@ pub(crate) fn open(
             Ok(layer)
         })
         .collect::<Result<_>>()?;
-    let (files, layers) = distinct(layers);
+    let nearness = Nearness::of(plan.blobs(), &plan.bases);
+    let cuts = copies::find(plan.blobs(), &plan.bases, &nearness);
+    let (files, copies, layers) = distinct(plan, layers, &cuts);
     let opened: Vec<(Content, Vec<KeptStream>)> = files
         .into_par_iter()
         .with_max_len(1)
@@ -88,6 +106,7 @@ pub(crate) fn open(
     let (contents, kept): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
     Ok(Opened {
         contents,
+        copies,
         layers,
         kept: kept.into_iter().flatten().collect(),
     })
@@ -99,28 +118,65 @@ pub(crate) struct File {
     pub(crate) bytes: Region,
 }
 
-/// The different files, and the layers in terms of them.
-fn distinct(layers: Vec<Layer>) -> (Vec<File>, Vec<OpenedLayer>) {
+/// The different files and the different parts of bases, and the layers in terms of them.
+fn distinct(
+    plan: &PackPlan,
+    layers: Vec<Layer>,
+    cuts: &[Vec<Cut>],
+) -> (Vec<File>, Vec<(Copy, Region)>, Vec<OpenedLayer>) {
+    let copies = distinct_copies(&layers, cuts);
     let mut files = Vec::new();
     let mut known: HashMap<[u8; 32], usize> = HashMap::new();
-    let layers = layers.into_iter().map(|layer| {
-        let pieces = layer.pieces.into_iter().map(|piece| {
-            let number = piece.file.map(|file| {
-                *known.entry(file.digest).or_insert_with(|| {
-                    files.push(File {
-                        name: file.name,
-                        bytes: file.bytes,
+    let mut opened = Vec::with_capacity(layers.len());
+    for ((surveyed, layer), cuts) in plan.blobs().iter().zip(layers).zip(cuts) {
+        let entries = &surveyed.summary.entries;
+        let mut names = layer.names.into_iter();
+        let mut passed = 0;
+        let mut pieces = Vec::with_capacity(cuts.len());
+        for cut in cuts {
+            let inside = match cut.what {
+                What::End => Inside::End,
+                What::Copy(copy) => {
+                    let number = copies.binary_search_by_key(&copy, |(copy, _)| *copy);
+                    Inside::Copied(number.unwrap_or(0))
+                }
+                What::File(entry) => {
+                    let name = names.nth(entry - passed).unwrap_or_default();
+                    passed = entry + 1;
+                    let file = entries[entry].file.as_ref();
+                    let (digest, len) = file.map_or(([0; 32], 0), |file| (file.digest, file.len));
+                    let number = known.entry(digest).or_insert_with(|| {
+                        files.push(File {
+                            name,
+                            bytes: layer.content.part(cut.at, len),
+                        });
+                        files.len() - 1
                     });
-                    files.len() - 1
-                })
-            });
-            (piece.structure, number)
-        });
-        OpenedLayer {
-            pieces: pieces.collect(),
-            structure: layer.structure,
+                    Inside::Own(*number)
+                }
+            };
+            pieces.push((cut.structure, inside));
         }
-    });
-    let layers = layers.collect();
-    (files, layers)
+        let structure = cuts.iter().filter(|cut| cut.structure > 0);
+        let structure =
+            structure.map(|cut| layer.content.part(cut.at - cut.structure, cut.structure));
+        opened.push(OpenedLayer {
+            structure: structure.collect(),
+            pieces,
+        });
+    }
+    (files, copies, opened)
+}
+
+fn distinct_copies(layers: &[Layer], cuts: &[Vec<Cut>]) -> Vec<(Copy, Region)> {
+    let mut copies: BTreeMap<Copy, Region> = BTreeMap::new();
+    for (layer, cuts) in layers.iter().zip(cuts) {
+        for cut in cuts {
+            if let What::Copy(copy) = cut.what {
+                let bytes = || layer.content.part(cut.at, copy.range.len);
+                copies.entry(copy).or_insert_with(bytes);
+            }
+        }
+    }
+    copies.into_iter().collect()
 }

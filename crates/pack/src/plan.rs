@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sealift_oci::Digest;
 
+use crate::bases::{Base, choose};
 use crate::options::{Account, Options};
 use crate::report::Reason;
 use crate::sketch::Likeness;
@@ -22,6 +23,7 @@ pub struct Plan {
 #[derive(Clone, Debug, Default)]
 pub struct PackPlan {
     pub(crate) blobs: Vec<Surveyed>,
+    pub(crate) bases: Vec<Base>,
 }
 
 impl PackPlan {
@@ -30,18 +32,27 @@ impl PackPlan {
         &self.blobs
     }
 
+    /// Blobs from outside that the blobs may lean on, sorted by digest. Those that turn out to be of no use are not
+    /// needed by the pack.
+    pub fn bases(&self) -> &[Base] {
+        &self.bases
+    }
+
     /// Bytes with the gzip streams opened.
     pub fn opened(&self) -> u64 {
         self.blobs.iter().map(Surveyed::opened).sum()
     }
 
     /// What the build of this pack needs. Streams inside of files are opened too, which is known only
-    /// afterwards: the scratch space is a bound from experience, twice the opened bytes and a half.
+    /// afterwards: the scratch space is a bound from experience, twice the opened bytes and a half. Of bases with
+    /// bytes, what is used is kept twice: for the build and for the proof.
     pub fn account(&self, options: &Options) -> Account {
-        let opened = self.opened();
+        let bases = self.bases.iter().filter(|base| base.has_bytes());
+        let bases = bases.map(|base| base.summary().opened().saturating_mul(5) / 2);
+        let opened = self.opened().saturating_mul(5) / 2;
         Account {
             memory: options.memory,
-            scratch: opened.saturating_mul(5) / 2,
+            scratch: bases.fold(opened, u64::saturating_add),
         }
     }
 }
@@ -50,8 +61,9 @@ impl PackPlan {
 const LEAST: usize = 4;
 
 /// Clusters blobs into packs of limited opened size: blobs that share content go together as far as
-/// they fit. The plan depends on the blobs and on the limit, not on their order.
-pub fn plan(survey: Survey, options: &Options) -> Plan {
+/// they fit. Each pack gets the bases that have most in common with its blobs, up to the same limit of opened bytes.
+/// The plan depends on the blobs, the bases and the limit, not on their order.
+pub fn plan(survey: Survey, bases: &[Base], options: &Options) -> Plan {
     let limit = options.pack_limit;
     let (mut blobs, large): (Vec<_>, Vec<_>) = survey
         .packable
@@ -68,11 +80,13 @@ pub fn plan(survey: Survey, options: &Options) -> Plan {
     kept.dedup_by_key(|&mut (digest, _)| digest);
     let clusters = Clusters::of(&blobs, limit);
     let packs = fill(clusters.groups(), limit, |number| blobs[number].opened());
-    let pack = |numbers: Vec<usize>| PackPlan {
-        blobs: numbers
-            .into_iter()
-            .map(|number| blobs[number].clone())
-            .collect(),
+    let pack = |numbers: Vec<usize>| {
+        let members = numbers.into_iter().map(|number| blobs[number].clone());
+        let members: Vec<Surveyed> = members.collect();
+        PackPlan {
+            bases: choose(&members, bases, limit),
+            blobs: members,
+        }
     };
     Plan {
         packs: packs.into_iter().map(pack).collect(),
@@ -137,14 +151,17 @@ fn edges(blobs: &[Surveyed]) -> Vec<(u64, usize, usize)> {
     let mut likeness = Likeness::default();
     let mut edges = Vec::new();
     for (number, surveyed) in blobs.iter().enumerate() {
-        for (shared, other) in likeness.shared(&surveyed.sketch) {
+        for (shared, other) in likeness.shared(&surveyed.summary.sketch) {
             let other = other as usize;
             if shared >= LEAST {
                 let smaller = surveyed.opened().min(blobs[other].opened());
                 edges.push((smaller.saturating_mul(shared as u64), other, number));
             }
         }
-        likeness.add(u32::try_from(number).unwrap_or(u32::MAX), &surveyed.sketch);
+        likeness.add(
+            u32::try_from(number).unwrap_or(u32::MAX),
+            &surveyed.summary.sketch,
+        );
     }
     edges.sort_unstable_by(|a, b| b.cmp(a));
     edges

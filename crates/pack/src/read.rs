@@ -136,7 +136,8 @@ impl Pack {
     }
 
     /// What reading needs: memory for the largest window or, later, for decoders of differences, for the
-    /// index and for what rebuilds blobs; scratch space for all streams and all related objects.
+    /// index and for what rebuilds blobs; scratch space for all streams, all related objects, and the parts of base
+    /// blobs.
     pub fn account(&self) -> Account {
         let window = self.head.streams.iter().map(|stream| stream.window).max();
         let window = window.filter(|&bits| bits > 0).map_or(0, |bits| 1 << bits);
@@ -149,8 +150,21 @@ impl Pack {
                 .head
                 .raw_len()
                 .unwrap_or(u64::MAX)
-                .saturating_add(self.related()),
+                .saturating_add(self.related())
+                .saturating_add(self.base_bytes()),
         }
+    }
+
+    /// Bytes that are kept of base blobs: contents of objects, and expansions that are not the content.
+    fn base_bytes(&self) -> u64 {
+        let bases = self.index.objects.iter().map(|object| match &object.body {
+            Body::Base(base) if base.outline.is_some() => {
+                base.content_len().saturating_add(object.len)
+            }
+            Body::Base(base) => base.content_len(),
+            _ => 0,
+        });
+        bases.fold(0, u64::saturating_add)
     }
 
     /// Bytes of the objects that are stored as differences.
@@ -240,7 +254,7 @@ fn read_index(head: &Head, stored: &Region) -> Result<Index> {
     if raw.len() != capacity {
         return Err(damaged(Part::Index, "it is not as long as the head says"));
     }
-    Index::from_bytes(&raw, &head.streams)
+    Index::from_bytes(&raw, &head.streams, head.version)
 }
 
 /// The stored bytes of a stream, hashed while they are read.

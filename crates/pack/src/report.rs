@@ -8,12 +8,16 @@ use sealift_oci::Digest;
 pub enum Step {
     /// Finding the encoder of each blob; counted in bytes of blobs.
     Analyse,
+    /// Looking into base blobs; counted in bytes of blobs.
+    Summarize,
     /// Opening blobs and the streams inside; counted in opened bytes.
     Open,
     /// Storing objects as differences; counted in opened bytes.
     Relate,
     /// Compressing streams; counted in raw bytes.
     Compress,
+    /// Reading base blobs; counted in their bytes.
+    ReadBases,
     /// Rebuilding every blob from the pack; counted in bytes of blobs.
     Prove,
 }
@@ -93,8 +97,15 @@ pub struct Report {
     pub distinct: u64,
     /// Bytes of the objects that are stored as differences, of those.
     pub related: u64,
+    /// Bytes of the blobs, opened, that are taken from base blobs as they are; not counted in `distinct`.
+    pub from_bases: u64,
     /// Bytes of the pack.
     pub stored: u64,
+    /// The base blobs that the pack needs, sorted by digest.
+    pub base_blobs: Vec<Digest>,
+    /// Those of them whose bytes were absent. For blobs that need them, the proof shows that they are rebuilt if the
+    /// base blobs contain what their summaries say, which nothing was compared with.
+    pub assumed: Vec<Digest>,
     /// Streams in blobs that stay compressed, the longest first; at most 1,000 are listed.
     pub kept_streams: Vec<KeptStream>,
     /// Blobs that did not come back from the pack, which were left out of it.

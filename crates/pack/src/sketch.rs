@@ -66,6 +66,12 @@ impl Sketch {
         }
     }
 
+    /// A sketch with these samples; `None` if no content has them.
+    pub(crate) fn from_samples(samples: Vec<u64>) -> Option<Self> {
+        let sorted = samples.windows(2).all(|pair| pair[0] < pair[1]);
+        (sorted && samples.len() <= SAMPLES).then_some(Self { samples })
+    }
+
     pub(crate) fn samples(&self) -> &[u64] {
         &self.samples
     }

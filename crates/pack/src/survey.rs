@@ -1,6 +1,6 @@
 //! A first look at every blob: how it can be rebuilt, how large it is opened, and what it is like.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -11,8 +11,8 @@ use crate::class::is_dense;
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::report::{Reason, Step};
-use crate::sketch::{Sketch, Sketcher};
 use crate::source::{Blob, BlobReader, Source, source_error};
+use crate::summary::{Summarizer, Summary};
 
 /// A blob that can be stored opened.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Surveyed {
     pub(crate) blob: Blob,
     /// How to make its gzip stream again; `None` if it is not compressed.
     pub(crate) recipe: Option<Arc<Recipe>>,
-    pub(crate) sketch: Sketch,
+    pub(crate) summary: Arc<Summary>,
 }
 
 impl Surveyed {
@@ -82,7 +82,7 @@ enum Look {
 
 /// The start of a zstd frame (RFC 8878).
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+pub(crate) const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 fn look(source: &dyn Source, blob: Blob) -> Result<Look> {
     let mut reader = BlobReader::new(source, blob);
@@ -105,8 +105,9 @@ fn look_at_plain(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<Look> {
     }
     let blob = reader.blob();
     reader.restart()?;
-    let sketch = Sketch::of(reader).map_err(|error| source_error(blob, error))?;
-    Ok(packable(blob, None, sketch))
+    let mut summarizer = Summarizer::new(None);
+    io::copy(reader, &mut summarizer).map_err(|error| source_error(blob, error))?;
+    Ok(packable(blob, None, summarizer.finish(false)))
 }
 
 fn look_at_gzip(reader: &mut BlobReader<'_>) -> Result<Look> {
@@ -119,37 +120,24 @@ fn look_at_gzip(reader: &mut BlobReader<'_>) -> Result<Look> {
         _ => return Ok(Look::Kept(Reason::NotProved)),
     };
     reader.restart()?;
-    let mut sketcher = Sketcher::default();
-    let opened = regzip::open(&recipe, reader, Feed(&mut sketcher));
+    let mut summarizer = Summarizer::new(None);
+    let opened = regzip::open(&recipe, reader, &mut summarizer);
     opened.map_err(|error| from_source(blob, error))?;
-    Ok(packable(blob, Some(Arc::new(recipe)), sketcher.finish()))
+    let summary = summarizer.finish(true);
+    Ok(packable(blob, Some(Arc::new(recipe)), summary))
 }
 
-fn packable(blob: Blob, recipe: Option<Arc<Recipe>>, sketch: Sketch) -> Look {
+fn packable(blob: Blob, recipe: Option<Arc<Recipe>>, summary: Summary) -> Look {
     Look::Packable(Box::new(Surveyed {
         blob,
         recipe,
-        sketch,
+        summary: Arc::new(summary),
     }))
 }
 
 /// An error of regzip while it reads from the source.
 pub(crate) fn from_source(blob: Blob, error: regzip::Error) -> Error {
     source_error(blob, io::Error::from(error))
-}
-
-/// Hashes what is written.
-struct Feed<'a>(&'a mut Sketcher);
-
-impl Write for Feed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Bytes of the start of a blob that say whether it compresses.

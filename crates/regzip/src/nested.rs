@@ -25,6 +25,7 @@ mod find;
 mod map;
 mod open;
 mod options;
+mod outline;
 mod png;
 mod scan;
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use close::{CloseReader, close};
 pub use map::{Map, Stream};
 pub use open::{Kept, Opened, open};
 pub use options::{Options, Storage};
+pub use outline::Outline;

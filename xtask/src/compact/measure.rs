@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher, build,
-    plan, survey,
+    Blob, Effort, Limits, NoBases, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher,
+    build, plan, survey,
 };
 
 use super::sets::Set;
@@ -58,14 +58,14 @@ fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, B
     options.threads = threads;
     options.watcher = stopwatch.clone();
     let (times, clock) = (Times::now()?, Instant::now());
-    let plan = plan(survey(&files, &files.blobs(), &options)?, &options);
+    let plan = plan(survey(&files, &files.blobs(), &options)?, &[], &options);
     for (digest, reason) in &plan.kept {
         println!("kept {digest}: {reason}");
     }
     let [pack] = plan.packs.as_slice() else {
         return Err(format!("{} packs instead of one", plan.packs.len()).into());
     };
-    let built = build(&files, pack, &scratch, &options)?;
+    let built = build(&files, &NoBases, pack, &scratch, &options)?;
     let (spent, clock, steps) = (times.since()?.own, clock.elapsed(), stopwatch.steps());
     let times = Times::now()?;
     let pack = Pack::open(built.content(), &Limits::default())?;

@@ -227,7 +227,7 @@ impl<'a> Builder<'a> {
             .work
             .budget
             .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))?;
-        Ok(sealift_pack::plan(surveyed, &self.options))
+        Ok(sealift_pack::plan(surveyed, &[], &self.options))
     }
 
     /// Writes everything before the packs: the record and the manifests.
@@ -323,10 +323,15 @@ impl<'a> Builder<'a> {
         plan: &PackPlan,
         tar: &mut TarWriter<W>,
     ) -> Result<Packed, ConvertError> {
-        let built = self
-            .work
-            .budget
-            .install(|| sealift_pack::build(&self.source(), plan, &self.scratch, &self.options))?;
+        let built = self.work.budget.install(|| {
+            sealift_pack::build(
+                &self.source(),
+                &sealift_pack::NoBases,
+                plan,
+                &self.scratch,
+                &self.options,
+            )
+        })?;
         let left_out: Vec<Digest> = built
             .report()
             .left_out

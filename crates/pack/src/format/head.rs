@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Part, Result, damaged};
 
 const MAGIC: [u8; 8] = *b"SEALPACK";
-const VERSION: u32 = 1;
+/// Versions that are read: packs that are complete in themselves, and packs with bases.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
 /// Bytes before the table of streams.
 const FIXED: usize = 64;
 /// Bytes of one row of that table.
@@ -19,6 +20,8 @@ const MAX_WINDOW: u8 = 27;
 /// Where the index and the streams lie, and their digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// The version of the format: 1, or 2 if the pack has bases.
+    pub(crate) version: u32,
     /// Stored and decompressed length of the index, in bytes.
     pub(crate) index_stored: u64,
     pub(crate) index_raw: u64,
@@ -102,7 +105,7 @@ impl Head {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(head_len(self.streams.len()));
         out.extend(MAGIC);
-        out.extend(VERSION.to_le_bytes());
+        out.extend(self.version.to_le_bytes());
         let count = u32::try_from(self.streams.len()).unwrap_or(u32::MAX);
         out.extend(count.to_le_bytes());
         out.extend(self.index_stored.to_le_bytes());
@@ -122,7 +125,7 @@ impl Head {
             return Err(damaged(Part::Head, "it does not start like a pack"));
         }
         let version = u32_at(start, 8)?;
-        if version != VERSION {
+        if !VERSIONS.contains(&version) {
             return Err(unsupported("format version", u64::from(version)));
         }
         let count = u32_at(start, 12)? as usize;
@@ -147,6 +150,7 @@ impl Head {
         }
         let rows = covered[FIXED..].chunks_exact(ROW);
         let head = Self {
+            version: u32_at(covered, 8)?,
             index_stored: u64_at(covered, 16)?,
             index_raw: u64_at(covered, 24)?,
             index_digest: digest_at(covered, 32)?,
@@ -261,6 +265,7 @@ mod tests {
             digest: [7; DIGEST],
         };
         Head {
+            version: 1,
             index_stored: 40,
             index_raw: 90,
             index_digest: [1; DIGEST],

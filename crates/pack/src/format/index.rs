@@ -8,7 +8,8 @@ use sealift_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Part, Result, damaged};
 
-use super::fields::{Fields, put, put_bytes, wrong};
+use super::bases::{BaseBlob, BaseObject, get_bases, put_bases};
+use super::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
 use super::head::{StreamEntry, StreamKind};
 
 const RELATED: u8 = 1;
@@ -17,6 +18,9 @@ const NESTED: u8 = 2;
 /// What is in a pack.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Index {
+    /// Blobs from outside that the pack needs, sorted by digest.
+    pub(crate) base_blobs: Vec<BaseBlob>,
+    /// Objects whose bytes are in base blobs, in the order of these, then the pack's own.
     pub(crate) objects: Vec<Object>,
     /// Sorted by digest.
     pub(crate) blobs: Vec<BlobEntry>,
@@ -42,6 +46,8 @@ pub(crate) enum Body {
     },
     /// In streams of a codec, which needs earlier objects.
     Related(Related),
+    /// In a base blob.
+    Base(BaseObject),
 }
 
 /// What a codec needs to decode an object.
@@ -61,6 +67,8 @@ pub(crate) struct BlobEntry {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     pub(crate) wrapping: Wrapping,
+    /// The object that contains the bytes between files; `None` if they are in the structure stream.
+    pub(crate) structure: Option<usize>,
     pub(crate) pieces: Vec<Piece>,
 }
 
@@ -76,7 +84,7 @@ pub(crate) enum Wrapping {
 /// Bytes between files, and the file after them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// So many bytes of the structure stream.
+    /// So many bytes of the structure.
     pub(crate) structure: u64,
     /// Then this object, with its streams closed; `None` only at the end of a blob.
     pub(crate) object: Option<usize>,
@@ -85,7 +93,19 @@ pub(crate) struct Piece {
 impl Object {
     /// Bytes in the blob's content.
     pub(crate) fn content_len(&self) -> u64 {
-        self.map.as_ref().map_or(self.len, |map| map.content_len())
+        match &self.body {
+            Body::Base(base) => base.content_len(),
+            _ => self.map.as_ref().map_or(self.len, |map| map.content_len()),
+        }
+    }
+
+    /// An object of a base blob.
+    pub(crate) fn of_base(base: BaseObject) -> Self {
+        Self {
+            len: base.expanded_len(),
+            map: None,
+            body: Body::Base(base),
+        }
     }
 }
 
@@ -98,7 +118,13 @@ impl BlobEntry {
         }
     }
 
-    /// Bytes of the structure stream.
+    /// The objects that it is made of.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = usize> + '_ {
+        let pieces = self.pieces.iter().filter_map(|piece| piece.object);
+        self.structure.into_iter().chain(pieces)
+    }
+
+    /// Bytes of the structure.
     pub(crate) fn structure_len(&self) -> Option<u64> {
         let add = |sum: u64, piece: &Piece| sum.checked_add(piece.structure);
         self.pieces.iter().try_fold(0, add)
@@ -106,31 +132,45 @@ impl BlobEntry {
 }
 
 impl Index {
+    /// The version of the format that this index needs.
+    pub(crate) fn version(&self) -> u32 {
+        if self.base_blobs.is_empty() { 1 } else { 2 }
+    }
+
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        put(&mut out, self.objects.len() as u64);
-        for (number, object) in self.objects.iter().enumerate() {
+        let mut bases = 0;
+        if self.version() == 2 {
+            bases = put_bases(&self.base_blobs, &self.objects, &mut out);
+        }
+        put(&mut out, (self.objects.len() - bases) as u64);
+        for (number, object) in self.objects.iter().enumerate().skip(bases) {
             object.put(number, &mut out);
         }
         put(&mut out, self.blobs.len() as u64);
         for blob in &self.blobs {
-            blob.put(&mut out);
+            blob.put(self.version(), &mut out);
         }
         out
     }
 
     /// Reads an index and checks it against the streams; what it accepts contradicts nothing.
-    pub(crate) fn from_bytes(bytes: &[u8], streams: &[StreamEntry]) -> Result<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8], streams: &[StreamEntry], version: u32) -> Result<Self> {
         let mut fields = Fields::new(bytes);
+        let (base_blobs, mut objects) = match version {
+            1 => (Vec::new(), Vec::new()),
+            _ => get_bases(&mut fields)?,
+        };
+        let bases = objects.len();
         let count = fields.count(3)?;
-        let mut objects = Vec::with_capacity(count);
-        for number in 0..count {
+        objects.reserve(count);
+        for number in bases..bases + count {
             objects.push(Object::get(number, &mut fields)?);
         }
         let count = fields.count(36)?;
         let mut blobs: Vec<BlobEntry> = Vec::with_capacity(count);
         for _ in 0..count {
-            let blob = BlobEntry::get(&mut fields)?;
+            let blob = BlobEntry::get(version, &mut fields)?;
             if blobs.last().is_some_and(|last| last.digest >= blob.digest) {
                 return Err(wrong("blobs are not sorted by digest"));
             }
@@ -139,7 +179,11 @@ impl Index {
         if fields.remaining() != 0 {
             return Err(wrong("bytes follow its end"));
         }
-        let index = Self { objects, blobs };
+        let index = Self {
+            base_blobs,
+            objects,
+            blobs,
+        };
         index.check(streams)?;
         Ok(index)
     }
@@ -150,13 +194,41 @@ impl Index {
             match &object.body {
                 Body::Plain { stream } => used.plain(*stream, object.len)?,
                 Body::Related(related) => related.check(number, object.len, &mut used)?,
+                Body::Base(_) => {}
             }
         }
         for blob in &self.blobs {
             blob.check(&self.objects)?;
-            used.structure(blob.structure_len().ok_or(wrong("impossible lengths"))?)?;
+            let structure = blob.structure_len().ok_or(wrong("impossible lengths"))?;
+            if blob.structure.is_none() {
+                used.structure(structure)?;
+            }
         }
+        self.check_bases_are_used()?;
         used.finish()
+    }
+
+    fn check_bases_are_used(&self) -> Result<()> {
+        let is_base = |object: &Object| matches!(object.body, Body::Base(_));
+        let count = self.objects.iter().take_while(|o| is_base(o)).count();
+        let mut used = vec![false; count];
+        let mut mark = |number: usize| {
+            if let Some(used) = used.get_mut(number) {
+                *used = true;
+            }
+        };
+        for object in &self.objects {
+            if let Body::Related(related) = &object.body {
+                related.bases.iter().copied().for_each(&mut mark);
+            }
+        }
+        for blob in &self.blobs {
+            blob.objects().for_each(&mut mark);
+        }
+        match used.iter().position(|used| !used) {
+            Some(number) => Err(damaged(Part::Object(number), "nothing uses it")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -235,6 +307,8 @@ impl Object {
         match &self.body {
             Body::Plain { stream } => put(out, *stream as u64),
             Body::Related(related) => related.put(number, out),
+            // It is written with its base blob.
+            Body::Base(_) => {}
         }
     }
 
@@ -328,12 +402,8 @@ impl Related {
 }
 
 impl BlobEntry {
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(match self.digest.algorithm() {
-            Algorithm::Sha256 => 1,
-            Algorithm::Sha512 => 2,
-        });
-        out.extend(self.digest.as_bytes());
+    fn put(&self, version: u32, out: &mut Vec<u8>) {
+        put_digest(&self.digest, out);
         put(out, self.size);
         match &self.wrapping {
             Wrapping::None => out.push(0),
@@ -342,15 +412,19 @@ impl BlobEntry {
                 put_bytes(out, &recipe.to_bytes());
             }
         }
+        if version > 1 {
+            put(out, self.structure.map_or(0, |object| object as u64 + 1));
+        }
         put(out, self.pieces.len() as u64);
+        let mut names = Names::new(version);
         for piece in &self.pieces {
             put(out, piece.structure);
-            put(out, piece.object.map_or(0, |object| object as u64 + 1));
+            put(out, names.put(piece.object));
         }
     }
 
-    fn get(fields: &mut Fields<'_>) -> Result<Self> {
-        let digest = digest(fields)?;
+    fn get(version: u32, fields: &mut Fields<'_>) -> Result<Self> {
+        let digest = get_digest(fields)?;
         let size = fields.number()?;
         let wrapping = match fields.byte()? {
             0 => Wrapping::None,
@@ -366,21 +440,24 @@ impl BlobEntry {
                 });
             }
         };
+        let structure = match version {
+            1 => None,
+            _ => number_or_none(fields.number()?),
+        };
         let count = fields.count(2)?;
         let mut pieces = Vec::with_capacity(count);
+        let mut names = Names::new(version);
         for _ in 0..count {
             pieces.push(Piece {
                 structure: fields.number()?,
-                object: match fields.number()? {
-                    0 => None,
-                    number => Some(usize::try_from(number - 1).unwrap_or(usize::MAX)),
-                },
+                object: names.get(fields.number()?),
             });
         }
         Ok(Self {
             digest,
             size,
             wrapping,
+            structure,
             pieces,
         })
     }
@@ -391,6 +468,13 @@ impl BlobEntry {
             && recipe.stream_len() != self.size
         {
             return Err(damaged(part, "its recipe makes another length"));
+        }
+        if let Some(number) = self.structure {
+            let object = objects.get(number).ok_or(damaged(part, "no such object"))?;
+            let len = self.structure_len();
+            if object.map.is_some() || len == Some(0) || len != Some(object.content_len()) {
+                return Err(damaged(part, "its structure has another length"));
+            }
         }
         let mut len = 0u64;
         for (position, piece) in self.pieces.iter().enumerate() {
@@ -411,7 +495,60 @@ impl BlobEntry {
     }
 }
 
-fn digest(fields: &mut Fields<'_>) -> Result<Digest> {
+fn number_or_none(number: u64) -> Option<usize> {
+    let object = number.checked_sub(1)?;
+    Some(usize::try_from(object).unwrap_or(usize::MAX))
+}
+
+/// How pieces name objects: 0 is none. Version 1 counts from the first object, version 2 from the object that
+/// follows the one of the piece before, so that what is in a row takes equal bytes.
+struct Names {
+    relative: bool,
+    expected: usize,
+}
+
+impl Names {
+    fn new(version: u32) -> Self {
+        Self {
+            relative: version > 1,
+            expected: 0,
+        }
+    }
+
+    fn put(&mut self, object: Option<usize>) -> u64 {
+        let Some(object) = object else { return 0 };
+        let expected = std::mem::replace(&mut self.expected, object + 1);
+        if self.relative {
+            zigzag(object as u64, expected as u64) + 1
+        } else {
+            object as u64 + 1
+        }
+    }
+
+    /// A number that no object has becomes one that is too large.
+    fn get(&mut self, number: u64) -> Option<usize> {
+        let number = number.checked_sub(1)?;
+        let object = if self.relative {
+            unzigzag(number, self.expected as u64)
+        } else {
+            Some(number)
+        };
+        let object = object.and_then(|object| usize::try_from(object).ok());
+        let object = object.unwrap_or(usize::MAX);
+        self.expected = object.saturating_add(1);
+        Some(object)
+    }
+}
+
+pub(super) fn put_digest(digest: &Digest, out: &mut Vec<u8>) {
+    out.push(match digest.algorithm() {
+        Algorithm::Sha256 => 1,
+        Algorithm::Sha512 => 2,
+    });
+    out.extend(digest.as_bytes());
+}
+
+pub(super) fn get_digest(fields: &mut Fields<'_>) -> Result<Digest> {
     let size = |_| wrong("a digest ends early");
     match fields.byte()? {
         1 => Ok(Digest::Sha256(fields.take(32)?.try_into().map_err(size)?)),

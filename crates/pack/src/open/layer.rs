@@ -1,8 +1,6 @@
-//! One blob onto scratch space, cut into files.
+//! One blob onto scratch space, with the names of its files.
 
 use std::io::{self, Write};
-
-use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::source::{BlobReader, Source, source_error};
@@ -13,24 +11,13 @@ use crate::tar::{Part, Splitter};
 
 /// A blob on scratch space.
 pub(super) struct Layer {
-    pub(super) structure: Vec<Region>,
-    pub(super) pieces: Vec<Piece>,
+    /// Its content.
+    pub(super) content: Region,
+    /// The names of its files that are not empty, in order.
+    pub(super) names: Vec<String>,
 }
 
-/// Bytes of structure, and the file after them.
-pub(super) struct Piece {
-    pub(super) structure: u64,
-    pub(super) file: Option<Found>,
-}
-
-/// A file, and the digest by which equal ones are found.
-pub(super) struct Found {
-    pub(super) name: String,
-    pub(super) digest: [u8; 32],
-    pub(super) bytes: Region,
-}
-
-/// Writes a blob's content to scratch space and cuts it.
+/// Writes a blob's content to scratch space.
 pub(super) fn open_layer(source: &dyn Source, surveyed: &Surveyed, spool: &Spool) -> Result<Layer> {
     let blob = surveyed.blob();
     let content = spool.reserve(surveyed.opened());
@@ -47,101 +34,43 @@ pub(super) fn open_layer(source: &dyn Source, surveyed: &Surveyed, spool: &Spool
         Some(error) => Err(Error::Scratch(error)),
         None => copied,
     };
-    if copied? != content.len() {
+    let complete = copied? == content.len();
+    let names = cutter.finish();
+    if !complete || names.len() != surveyed.summary.files() {
         let error = io::Error::new(
             io::ErrorKind::InvalidData,
             "not the content of the first look",
         );
         return Err(source_error(blob, error));
     }
-    Ok(cutter.finish(&content))
+    Ok(Layer { content, names })
 }
 
-/// Writes content and notes where its parts are.
+/// Writes content and notes the names of files.
 struct Cutter<'a> {
     spool: &'a Spool,
     content: &'a Region,
     at: u64,
-    splitter: Option<Splitter>,
-    parts: Parts,
+    splitter: Splitter,
+    names: Names,
     failed: Option<io::Error>,
 }
 
-/// What the splitter reported so far, as offsets in the content.
+/// The names of files of which at least one byte was met.
 #[derive(Default)]
-struct Parts {
-    at: u64,
-    /// Where the structure before the current file starts.
-    structure: u64,
-    pieces: Vec<Range>,
-    current: Option<Current>,
+struct Names {
+    met: Vec<String>,
+    next: Option<String>,
 }
 
-/// A file that is being read.
-struct Current {
-    name: String,
-    start: u64,
-    hasher: Sha256,
-}
-
-/// A piece by offsets.
-struct Range {
-    structure: std::ops::Range<u64>,
-    file: Option<(String, [u8; 32], std::ops::Range<u64>)>,
-}
-
-impl Parts {
-    fn take(&mut self, part: &Part<'_>) {
+impl Names {
+    fn take(&mut self, part: Part<'_>) {
         match part {
-            Part::Structure(bytes) => {
-                self.end_file();
-                self.at += bytes.len() as u64;
-            }
-            Part::File { name } => {
-                self.end_file();
-                self.current = Some(Current {
-                    name: name.clone(),
-                    start: self.at,
-                    hasher: Sha256::new(),
-                });
-            }
-            Part::Data(bytes) => {
-                if let Some(current) = &mut self.current {
-                    current.hasher.update(bytes);
-                }
-                self.at += bytes.len() as u64;
-            }
+            Part::Structure(_) => self.next = None,
+            Part::File { name } => self.next = Some(name),
+            Part::Data([]) => {}
+            Part::Data(_) => self.met.extend(self.next.take()),
         }
-    }
-
-    fn end_file(&mut self) {
-        let Some(current) = self
-            .current
-            .take()
-            .filter(|current| current.start < self.at)
-        else {
-            return;
-        };
-        self.pieces.push(Range {
-            structure: self.structure..current.start,
-            file: Some((
-                current.name,
-                current.hasher.finalize().into(),
-                current.start..self.at,
-            )),
-        });
-        self.structure = self.at;
-    }
-
-    fn finish(mut self) -> Vec<Range> {
-        self.end_file();
-        if self.structure < self.at {
-            self.pieces.push(Range {
-                structure: self.structure..self.at,
-                file: None,
-            });
-        }
-        self.pieces
     }
 }
 
@@ -151,34 +80,15 @@ impl<'a> Cutter<'a> {
             spool,
             content,
             at: 0,
-            splitter: Some(Splitter::new()),
-            parts: Parts::default(),
+            splitter: Splitter::new(),
+            names: Names::default(),
             failed: None,
         }
     }
 
-    fn finish(mut self, content: &Region) -> Layer {
-        if let Some(splitter) = self.splitter.take() {
-            splitter.finish(&mut |part| self.parts.take(&part));
-        }
-        let region =
-            |range: &std::ops::Range<u64>| content.part(range.start, range.end - range.start);
-        let ranges = self.parts.finish();
-        let structure = ranges.iter().map(|range| region(&range.structure));
-        Layer {
-            structure: structure.filter(|region| region.len() > 0).collect(),
-            pieces: ranges
-                .iter()
-                .map(|range| Piece {
-                    structure: range.structure.end - range.structure.start,
-                    file: range.file.as_ref().map(|(name, digest, bytes)| Found {
-                        name: name.clone(),
-                        digest: *digest,
-                        bytes: region(bytes),
-                    }),
-                })
-                .collect(),
-        }
+    fn finish(mut self) -> Vec<String> {
+        self.splitter.finish(&mut |part| self.names.take(part));
+        self.names.met
     }
 }
 
@@ -197,9 +107,7 @@ impl Write for Cutter<'_> {
             return Err(kind.into());
         }
         self.at += bytes.len() as u64;
-        if let Some(splitter) = &mut self.splitter {
-            splitter.push(bytes, &mut |part| self.parts.take(&part));
-        }
+        self.splitter.push(bytes, &mut |part| self.names.take(part));
         Ok(bytes.len())
     }
 

@@ -1,5 +1,6 @@
 //! What the crate promises, tried on layers that are made for it.
 
+mod bases;
 mod hostile;
 mod planning;
 mod reseal;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sealift_oci::Digest;
-use sealift_pack::{Options, Reason, build};
+use sealift_pack::{NoBases, Options, Reason, build};
 
 use crate::support::{
     Blobs, build_one, bytes_of, decode, gzip, noise, plan_of, read, scratch, tar, text,
@@ -45,7 +45,7 @@ fn blobs_that_are_alike_share_a_pack() {
             members.contains(&digests[0]) == members.contains(&digests[2]),
             "{members:?}"
         );
-        let built = build(&blobs, pack, &scratch(), &options).unwrap();
+        let built = build(&blobs, &NoBases, pack, &scratch(), &options).unwrap();
         let decoded = decode(bytes_of(&built)).unwrap();
         for digest in members {
             assert!(read(&decoded, &digest, 0) == blobs.bytes(&digest));
@@ -59,7 +59,7 @@ fn the_order_and_repetition_of_blobs_do_not_matter() {
     let options = limited(500_000);
     let digests = |list: &[sealift_pack::Blob]| -> Vec<Vec<Digest>> {
         let survey = sealift_pack::survey(&blobs, list, &options).unwrap();
-        let packs = sealift_pack::plan(survey, &options).packs.into_iter();
+        let packs = sealift_pack::plan(survey, &[], &options).packs.into_iter();
         packs
             .map(|pack| pack.blobs().iter().map(|blob| blob.blob().digest).collect())
             .collect()
@@ -118,7 +118,7 @@ fn a_cancelled_build_ends_with_that_error() {
     let options = Options::default();
     let plan = plan_of(&blobs, &options);
     options.cancel.cancel();
-    let built = build(&blobs, &plan.packs[0], &scratch(), &options);
+    let built = build(&blobs, &NoBases, &plan.packs[0], &scratch(), &options);
     assert!(matches!(built, Err(sealift_pack::Error::Cancelled(_))));
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use regzip::{Compressor, Go};
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Built, DecodedPack, Limits, MemoryScratch, Options, Pack, Plan, Scratch, Source, Workers,
-    build, plan, survey,
+    Blob, Built, DecodedPack, Limits, MemoryScratch, NoBases, Options, Pack, Plan, Scratch, Source,
+    Workers, build, plan, survey,
 };
 use sealift_pipeline::Cancel;
 
@@ -52,7 +52,7 @@ pub(crate) fn scratch() -> Arc<dyn Scratch> {
 }
 
 pub(crate) fn plan_of(blobs: &Blobs, options: &Options) -> Plan {
-    plan(survey(blobs, &blobs.list(), options).unwrap(), options)
+    plan(survey(blobs, &blobs.list(), options).unwrap(), &[], options)
 }
 
 /// The only pack of the blobs, which nothing is kept out of.
@@ -60,7 +60,7 @@ pub(crate) fn build_one(blobs: &Blobs, options: &Options) -> Built {
     let plan = plan_of(blobs, options);
     assert_eq!(plan.kept, [], "kept out of the pack");
     assert_eq!(plan.packs.len(), 1);
-    build(blobs, &plan.packs[0], &scratch(), options).unwrap()
+    build(blobs, &NoBases, &plan.packs[0], &scratch(), options).unwrap()
 }
 
 pub(crate) fn bytes_of(built: &Built) -> Vec<u8> {

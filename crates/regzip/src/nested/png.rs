@@ -1,6 +1,6 @@
 //! How PNG cuts a zlib stream into chunks: length, `IDAT`, bytes, CRC-32, and again.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use crate::error::{Error, Result};
 use crate::varint::{self, Fields};
@@ -213,5 +213,89 @@ impl Framer {
     /// Empty chunks after the last byte.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         self.ready(out);
+    }
+}
+
+/// The bytes of a stream that lies in chunks, without their frames.
+pub(super) struct Unframer<'a> {
+    chunks: Chunks,
+    source: &'a mut dyn BufRead,
+    run: usize,
+    started: u64,
+    /// Bytes of the current chunk that were not given out.
+    left: u64,
+    open: bool,
+}
+
+impl<'a> Unframer<'a> {
+    pub(super) fn new(chunks: Chunks, source: &'a mut dyn BufRead) -> Self {
+        Self {
+            chunks,
+            source,
+            run: 0,
+            started: 0,
+            left: 0,
+            open: false,
+        }
+    }
+
+    /// Goes on to the next chunk that has bytes; false when all are done.
+    fn ready(&mut self) -> io::Result<bool> {
+        while self.left == 0 {
+            if self.open {
+                self.pass(4)?;
+                self.open = false;
+            }
+            let Some(&(len, count)) = self.chunks.runs.get(self.run) else {
+                return Ok(false);
+            };
+            if self.started == count {
+                self.run += 1;
+                self.started = 0;
+                continue;
+            }
+            self.pass(8)?;
+            self.started += 1;
+            self.left = u64::from(len);
+            self.open = true;
+        }
+        Ok(true)
+    }
+
+    fn pass(&mut self, len: u64) -> io::Result<()> {
+        let passed = io::copy(&mut self.source.take(len), &mut io::sink())?;
+        if passed == len {
+            return Ok(());
+        }
+        Err(Error::BadStream("chunks end early").into())
+    }
+
+    /// Passes the end of the last chunk and empty ones after it.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.ready().map(drop)
+    }
+}
+
+impl Read for Unframer<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Unframer<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if !self.ready()? {
+            return Ok(&[]);
+        }
+        let bytes = self.source.fill_buf()?;
+        let len = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        Ok(&bytes[..len])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        self.source.consume(count);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 
 use proptest::prelude::*;
 
-use super::{CloseReader, Map, Options, close, open};
+use super::{CloseReader, Map, Options, Outline, close, open};
 use crate::rebuild::workers;
 use crate::wrapper::{Sums, Wrapper};
 use crate::{Encoder, Go, Strategy, Zlib};
@@ -124,6 +124,13 @@ fn there_and_back(content: &[u8], options: &Options<'_>) -> (Map, Vec<u8>) {
         .read_to_end(&mut again)
         .unwrap();
     assert!(again == content, "differs as a reader");
+    let outline = Outline::from_bytes(&map.outline().to_bytes()).unwrap();
+    assert_eq!(outline, map.outline());
+    assert_eq!(outline.content_len(), content.len() as u64);
+    let mut again = Vec::new();
+    let written = outline.expand(&mut &*content, &mut again).unwrap();
+    assert_eq!(written, outline.expanded_len());
+    assert!(again == expanded, "the outline expands to something else");
     (map, expanded)
 }
 
@@ -278,6 +285,21 @@ fn a_wrong_expansion_is_an_error() {
 
 /// Beginnings of streams at every position, none of which ends.
 #[test]
+fn content_that_an_outline_was_not_made_from_is_an_error() {
+    let content = [&text(500, 1), png(&text(9000, 2), 1000, true).as_slice()].concat();
+    let (map, _) = there_and_back(&content, &Options::default());
+    let outline = map.outline();
+    let expand = |mut content: &[u8]| outline.expand(&mut content, &mut std::io::sink());
+    assert!(expand(&content[..content.len() - 1]).is_err());
+    assert!(expand(&content[1..]).is_err());
+    for at in [600, 900, 1400] {
+        let mut changed = content.clone();
+        changed[at..at + 40].fill(0xff);
+        assert!(expand(&changed).is_err(), "{at}");
+    }
+}
+
+#[test]
 fn many_false_beginnings_take_bounded_time() {
     let stored = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0, 0xff, 0xff, 0, 0];
     let content = stored.repeat(200_000);
@@ -315,6 +337,22 @@ proptest! {
             let mut again = Vec::new();
             if close(&map, expanded.as_slice(), &mut again, &workers(2)).is_ok() {
                 prop_assert_eq!(again, content);
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_outline(at in 0usize..200, value: u8) {
+        let content = [text(50, 1), png(&gzip(&text(900, 2)), 100, false), text(50, 3)].concat();
+        let (map, _) = there_and_back(&content, &Options::default());
+        let mut bytes = map.outline().to_bytes();
+        let at = at % bytes.len();
+        bytes[at] = value;
+        if let Ok(outline) = Outline::from_bytes(&bytes) {
+            prop_assert_eq!(outline.to_bytes(), bytes);
+            let mut expanded = Vec::new();
+            if outline.expand(&mut content.as_slice(), &mut expanded).is_ok() {
+                prop_assert_eq!(expanded.len() as u64, outline.expanded_len());
             }
         }
     }
