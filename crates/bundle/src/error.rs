@@ -9,18 +9,18 @@ use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::{Cancelled, Mismatch};
 use sealift_registry::RegistryError;
 
-/// Why a bundle was not made.
+/// Why a bundle was not written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// Images, referrers or files that cannot be carried; all of them, nothing was written.
-    #[error("{}", listed("cannot be carried", .0))]
+    /// All images, referrers and files that cannot be bundled. Nothing was written.
+    #[error("{}", listed(["image or file", "images or files"], "bundled", .0))]
     Unresolved(Vec<ImageFailure>),
-    /// Blobs that could not be had; all of them. What was fetched is kept for the next run.
-    #[error("{}", listed("could not be fetched", .0))]
+    /// All blobs that could not be fetched. What was fetched is kept for the next run.
+    #[error("{}", listed(["blob", "blobs"], "fetched", .0))]
     Unfetched(Vec<BlobFailure>),
     /// The request names nothing.
-    #[error("nothing to carry (expected at least one image or file)")]
+    #[error("nothing to bundle (expected at least one image or file)")]
     Empty,
     /// The contents break a rule of bundles.
     #[error(transparent)]
@@ -51,7 +51,7 @@ pub enum BundleError {
     Cancelled(#[from] Cancelled),
 }
 
-/// What cannot be carried, and why.
+/// What cannot be bundled, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {error}")]
 pub struct ImageFailure {
@@ -62,7 +62,7 @@ pub struct ImageFailure {
     pub error: ResolveError,
 }
 
-/// Why one image cannot be carried.
+/// Why one image cannot be bundled.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
@@ -75,8 +75,8 @@ pub enum ResolveError {
     /// A file cannot be carried.
     #[error(transparent)]
     Carry(Arc<CarryError>),
-    /// A file is another than it was when the plan was made.
-    #[error("{path} has changed meanwhile (run the command again)")]
+    /// A file changed after the plan was made.
+    #[error("{path} changed after the plan was made")]
     Changed {
         /// The file.
         path: String,
@@ -84,14 +84,14 @@ pub enum ResolveError {
     /// Two files would be written out under one name.
     #[error("another file is carried under this name (give one of them another name)")]
     TwoFiles,
-    /// A tag was asked of a place that has only digests.
-    #[error("{place} is no registry")]
+    /// A tag was requested from a source that has only digests.
+    #[error("{place} is not a registry")]
     Nameless {
         /// The place.
         place: String,
     },
-    /// A path that is no text cannot be written down in a plan.
-    #[error("the path is not UTF-8 (rename it)")]
+    /// A plan contains paths as text, which this one is not.
+    #[error("the path is not UTF-8")]
     PathNotText,
     /// A manifest is not what its descriptor says.
     #[error("{pointer}, but {error}")]
@@ -101,7 +101,7 @@ pub enum ResolveError {
         /// What is wrong.
         error: Box<ManifestError>,
     },
-    /// An index lists something that is no manifest.
+    /// An index lists something that is not a manifest.
     #[error("{pointer} of type {media_type:?} (expected images, indexes or artifacts)")]
     NotAManifest {
         /// Who lists it.
@@ -111,7 +111,7 @@ pub enum ResolveError {
     },
     /// Two references give one name to two images.
     #[error(
-        "it stands for {own}, but {other} stands for {other_digest} (expected one digest a name; leave one of the two out)"
+        "it stands for {own}, but {other} stands for {other_digest} (expected one digest for each name)"
     )]
     TwoDigests {
         /// What this reference stands for.
@@ -121,17 +121,17 @@ pub enum ResolveError {
         /// What that one stands for.
         other_digest: Box<Digest>,
     },
-    /// None of the platforms that were asked for.
-    #[error("it is not there for {}; it is there for {}", .wanted.join(", "), .there.join(", "))]
+    /// None of the requested platforms.
+    #[error("it has no image for {} (available: {})", .wanted.join(", "), .there.join(", "))]
     Platform {
-        /// What was asked for.
+        /// What was requested.
         wanted: Vec<String>,
         /// What there is.
         there: Vec<String>,
     },
     /// Two manifests disagree about a blob.
     #[error(
-        "it says that blob {digest} has {own} bytes, {other} says {theirs} (one of the two lies)"
+        "blob {digest} has {own} bytes according to it, but {theirs} bytes according to {other}"
     )]
     TwoSizes {
         /// The blob.
@@ -153,11 +153,11 @@ pub enum ResolveError {
         /// What it is.
         is: String,
     },
-    /// The config, which says what a single image runs on, could not be had.
+    /// The config, which names the platform of a single image, could not be fetched.
     #[error("its config: {0}")]
     Config(Arc<FetchError>),
-    /// What belongs to it could not be asked for.
-    #[error("its signatures and other referrers cannot be asked for: {0}")]
+    /// Its referrers could not be listed.
+    #[error("its signatures and other referrers cannot be listed: {0}")]
     Referrers(Box<ResolveError>),
     /// More, or deeper, than any honest image.
     #[error("{what} (expected no more than {limit})")]
@@ -167,8 +167,8 @@ pub enum ResolveError {
         /// The limit.
         limit: usize,
     },
-    /// What was kept of it while resolving cannot be read again.
-    #[error("what was kept of it cannot be read: {0}")]
+    /// A manifest that was spooled while resolving cannot be read again.
+    #[error("its manifest cannot be read from scratch space: {0}")]
     Scratch(Arc<io::Error>),
     /// It was asked to stop.
     #[error(transparent)]
@@ -190,7 +190,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// A blob that could not be had.
+/// A blob that could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[error("blob {digest} ({size} bytes) of {}: {error}", named(.needed_by))]
 pub struct BlobFailure {
@@ -205,11 +205,11 @@ pub struct BlobFailure {
     pub error: FetchError,
 }
 
-/// Why one blob could not be had.
+/// Why one blob could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The registry does not give it.
+    /// The registry does not send it.
     #[error(transparent)]
     Registry(Arc<RegistryError>),
     /// Images on disk do not have it, or not as their index says.
@@ -218,8 +218,8 @@ pub enum FetchError {
     /// A file cannot be carried.
     #[error(transparent)]
     Carry(Arc<CarryError>),
-    /// A file is another than it was when the plan was made.
-    #[error("{path} has changed meanwhile (run the command again)")]
+    /// A file changed after the plan was made.
+    #[error("{path} changed after the plan was made")]
     Changed {
         /// The file.
         path: String,
@@ -246,30 +246,30 @@ pub enum FetchError {
         /// The last fault.
         source: io::Error,
     },
-    /// What came is something else.
-    #[error("{host} sent something else: {mismatch}")]
+    /// What came is not the blob.
+    #[error("{host} sent other content: {mismatch}")]
     Mismatch {
         /// The host, or the local source.
         host: String,
         /// What is different.
         mismatch: Mismatch,
     },
-    /// A host that failed is not asked for the rest.
-    #[error("not tried, since {host} failed before")]
+    /// A host that failed is not used for the rest.
+    #[error("not attempted, since {host} failed before")]
     HostFailed {
         /// The host.
         host: String,
     },
     /// The registry does not have it, and its manifest says that it is kept elsewhere.
     #[error(
-        "{host} does not have it; its manifest names other places for it, which are never fetched from"
+        "{host} does not have it; its manifest lists other URLs for it, which are never fetched from"
     )]
     Elsewhere {
         /// The host.
         host: String,
     },
-    /// The plan names no place for it.
-    #[error("the plan does not say where it is")]
+    /// The plan has no origin for it.
+    #[error("the plan has no origin for it")]
     NoOrigin,
     /// It was asked to stop.
     #[error(transparent)]
@@ -288,34 +288,39 @@ impl BundleError {
         matches!(self, Self::Cancelled(_))
     }
 
-    /// The errors of registries that are among the causes.
-    pub fn registry_errors(&self) -> impl Iterator<Item = &RegistryError> {
-        let (unresolved, unfetched): (&[ImageFailure], &[BlobFailure]) = match self {
-            Self::Unresolved(failures) => (failures, &[]),
-            Self::Unfetched(failures) => (&[], failures),
-            _ => (&[], &[]),
+    /// The causes, if images could not be resolved.
+    pub fn resolve_errors(&self) -> impl Iterator<Item = &ResolveError> {
+        let failures: &[ImageFailure] = match self {
+            Self::Unresolved(failures) => failures,
+            _ => &[],
         };
-        let unresolved = unresolved.iter().filter_map(|it| it.error.registry_error());
-        let unfetched = unfetched.iter().filter_map(|it| it.error.registry_error());
-        unresolved.chain(unfetched)
+        failures.iter().map(|failure| &failure.error)
     }
 
-    /// What a person can try, each thing once.
-    pub fn hints(&self) -> Vec<String> {
-        let mut hints: Vec<String> = match self {
-            Self::Unresolved(failures) => failures
-                .iter()
-                .filter_map(|failure| failure.error.hint())
-                .collect(),
-            Self::Unfetched(failures) => failures
-                .iter()
-                .filter_map(|failure| failure.error.hint())
-                .collect(),
-            _ => Vec::new(),
+    /// The causes, if blobs could not be fetched; configs that resolving needs are among them.
+    pub fn fetch_errors(&self) -> impl Iterator<Item = &FetchError> {
+        let failures: &[BlobFailure] = match self {
+            Self::Unfetched(failures) => failures,
+            _ => &[],
         };
-        hints.sort_unstable();
-        hints.dedup();
-        hints
+        let configs = self.resolve_errors().filter_map(|error| match error {
+            ResolveError::Config(error) => Some(&**error),
+            _ => None,
+        });
+        failures.iter().map(|failure| &failure.error).chain(configs)
+    }
+
+    /// The errors of registries that are among the causes.
+    pub fn registry_errors(&self) -> impl Iterator<Item = &RegistryError> {
+        let resolve = self.resolve_errors().filter_map(|error| match error {
+            ResolveError::Registry(error) => Some(error.as_ref()),
+            _ => None,
+        });
+        let fetch = self.fetch_errors().filter_map(|error| match error {
+            FetchError::Registry(error) => Some(error.as_ref()),
+            _ => None,
+        });
+        resolve.chain(fetch)
     }
 }
 
@@ -336,29 +341,6 @@ impl ResolveError {
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_not_found())
     }
-
-    /// The error of the registry, if it is one that the image itself needs.
-    fn registry_error(&self) -> Option<&RegistryError> {
-        match self {
-            Self::Registry(error) => Some(error),
-            Self::Config(error) => error.registry_error(),
-            _ => None,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Config(error) => error.hint(),
-            Self::Referrers(_) => {
-                Some("--no-referrers skips signatures and other referrers".to_owned())
-            }
-            Self::Platform { .. } => Some(
-                "ask for a platform that is there, or leave --platform out to carry all of them"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
-    }
 }
 
 impl FetchError {
@@ -370,33 +352,13 @@ impl FetchError {
             _ => false,
         }
     }
-
-    fn registry_error(&self) -> Option<&RegistryError> {
-        match self {
-            Self::Registry(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Broken { .. } | Self::HostFailed { .. } => {
-                Some("run the same command again, it goes on where it stopped".to_owned())
-            }
-            Self::Mismatch { host, .. } => Some(format!(
-                "{host}, or a cache before it, is damaged: tell whoever runs it, or fetch from another registry"
-            )),
-            _ => None,
-        }
-    }
 }
 
 /// All failures, one a line.
-fn listed(what: &str, failures: &[impl fmt::Display]) -> String {
-    let mut text = match failures.len() {
-        1 => format!("1 {what}:"),
-        many => format!("{many} {what}:"),
-    };
+fn listed(noun: [&str; 2], verb: &str, failures: &[impl fmt::Display]) -> String {
+    let count = failures.len();
+    let noun = noun[usize::from(count != 1)];
+    let mut text = format!("{count} {noun} could not be {verb}:");
     for failure in failures {
         text.push_str("\n  ");
         text.push_str(&failure.to_string());
@@ -408,7 +370,7 @@ fn listed(what: &str, failures: &[impl fmt::Display]) -> String {
 fn named(names: &[String]) -> String {
     const SHOWN: usize = 3;
     match names.len() {
-        0 => "nothing that is known".to_owned(),
+        0 => "an unknown image".to_owned(),
         many if many <= SHOWN => names.join(", "),
         many => format!("{} and {} more", names[..SHOWN].join(", "), many - SHOWN),
     }

@@ -1,4 +1,4 @@
-//! What a command that did not succeed tells: the error, what to try, and the exit code.
+//! A command that did not succeed: the error, what to try, and the exit code.
 
 use std::error::Error;
 use std::fmt;
@@ -35,12 +35,12 @@ impl Failure {
         }
     }
 
-    /// A failure that needs no words.
+    /// A failure that prints nothing.
     pub(crate) fn silent(exit: Exit) -> Self {
         Self::message(exit, "")
     }
 
-    /// Whether there is something to say.
+    /// Whether nothing is printed.
     pub(crate) fn is_silent(&self) -> bool {
         self.message.is_empty()
     }
@@ -76,7 +76,7 @@ impl From<&OpenError> for Failure {
 
 impl From<Cancelled> for Failure {
     fn from(cancelled: Cancelled) -> Self {
-        Self::new(Exit::Interrupted, &cancelled).hint("the same command goes on where it stopped")
+        Self::new(Exit::Interrupted, &cancelled).hint("run the same command again: it resumes")
     }
 }
 

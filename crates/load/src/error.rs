@@ -7,7 +7,7 @@ use sealift_registry::{RegistryError, SpecCode};
 
 use crate::receipt::Moved;
 
-/// Why a load was not planned or not done. Where nothing else is said, no tag was touched.
+/// Why a load was not planned or not done. Unless the variant says otherwise, no tag was touched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -15,20 +15,20 @@ pub enum LoadError {
     #[error(transparent)]
     Names(#[from] DestinationNameError),
     /// A pattern fits nothing.
-    #[error("nothing in the bundle is called {pattern:?} (see sealift inspect for what there is)")]
+    #[error("nothing in the bundle matches {pattern:?}")]
     NoMatch {
         /// The pattern.
         pattern: String,
     },
     /// Layers that neither the bundle nor the registry has. Nothing was written.
     #[error(
-        "neither the bundle nor the registry has {} (nothing is fetched from elsewhere; push these layers to the registry first, --skip the images, or bundle them again without the platforms that need such layers)",
+        "neither the bundle nor the registry has {} (nothing is fetched from elsewhere)",
         list(.0)
     )]
     Foreign(Vec<ForeignLayer>),
     /// The publisher's index was asked for, but the bundle does not have it.
     #[error(
-        "the publisher's index of {} is not in the bundle (bundle it with all platforms, or load without --sparse)",
+        "the publisher's index of {} is not in the bundle",
         .0.join(", ")
     )]
     NoOriginal(Vec<String>),
@@ -50,7 +50,7 @@ pub enum LoadError {
     },
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
-        "the destination has something else under {} (say --overwrite to move these tags, or --skip the images)",
+        "the destination has something else under {}",
         list(.0)
     )]
     Conflicts(Vec<TagConflict>),
@@ -71,7 +71,7 @@ pub enum LoadError {
     },
     /// The registry does not take an index of which some children are missing.
     #[error(
-        "{name}: the registry does not take an index with {bundled} of its {listed} children: {source} (load without --sparse, or let the registry accept such indexes)"
+        "{name}: the registry does not take an index with {bundled} of its {listed} children: {source}"
     )]
     SparseRefused {
         /// The image.
@@ -94,7 +94,7 @@ pub enum LoadError {
     /// Some tags moved and some did not.
     #[error("{0}")]
     TagsPartlyMoved(Box<PartlyMoved>),
-    /// It was asked to stop. The same command goes on where it stopped.
+    /// It was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
@@ -114,7 +114,7 @@ impl fmt::Display for PartlyMoved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} of {} tags moved, then: {} (run the same command again to move the rest)",
+            "{} of {} tags moved, then: {}",
             self.moved.len(),
             self.moved.len() + self.not_moved.len(),
             self.cause
@@ -208,21 +208,6 @@ impl LoadError {
             Self::Cancelled(Cancelled)
         } else {
             Self::Registry(error)
-        }
-    }
-
-    /// What a person can try, where the error itself does not say it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Bundle { .. } | Self::Damaged { .. } => Some(
-                "copy the bundle again from where it was whole; sealift verify names everything that is damaged; --keep-going loads the images that are not"
-                    .to_owned(),
-            ),
-            Self::TagsPartlyMoved(partly) => partly.cause.hint(),
-            Self::Cancelled(_) => {
-                Some("the same command goes on where it stopped".to_owned())
-            }
-            _ => None,
         }
     }
 }

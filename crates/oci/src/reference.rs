@@ -31,9 +31,7 @@ pub enum ReferenceError {
         reason: &'static str,
     },
     /// A URL with a user and a password in it; its text is not repeated.
-    #[error(
-        "an image reference carries credentials (expected REGISTRY/REPOSITORY:TAG; log in or use --username instead)"
-    )]
+    #[error("an image reference contains credentials (expected REGISTRY/REPOSITORY:TAG)")]
     Credentials,
     /// Its digest is malformed or of an algorithm that cannot be verified.
     #[error("{text:?} is not an image reference: {source}")]

@@ -236,7 +236,7 @@ fn what_cannot_be_opened_is_listed_with_the_rest() {
         missing.as_str(),
         "no-layout",
         "no-file",
-        "3 cannot be carried",
+        "3 images or files could not be bundled",
     ] {
         assert!(words.contains(part), "{words}");
     }

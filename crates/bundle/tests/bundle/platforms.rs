@@ -222,7 +222,7 @@ fn a_single_image_for_another_platform_is_an_error() {
     assert!(summary.warnings[0].contains("linux/arm64"));
     let wrong = chosen(&registry, "a", &["linux/arm64"]);
     let words = words(Connected::new().plan(&wrong));
-    assert!(words.contains("it is there for linux/amd64"), "{words}");
+    assert!(words.contains("available: linux/amd64"), "{words}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use sealift_archive::{Discovery, ReferrerEntry};
+use sealift_bundle::ResolveError;
 use sealift_oci::{Descriptor, Digest};
 use sealift_testkit::{
     Artifact, Fault, Image, Profile, Registry, Route, When, cosign, cosign_tag, fallback_index,
@@ -229,8 +230,11 @@ fn a_registry_that_does_not_answer_about_referrers_fails_the_image_by_name() {
     );
     let name = registry.reference("a", "v1");
     let result = Connected::new().plan(&request(std::slice::from_ref(&name)));
-    let hints = result.as_ref().unwrap_err().hints();
-    assert!(!hints.is_empty());
+    let error = result.as_ref().unwrap_err();
+    assert!(matches!(
+        error.resolve_errors().next(),
+        Some(ResolveError::Referrers(_))
+    ));
     let words = words(result);
     assert!(
         words.contains(&name) && words.contains("signatures"),

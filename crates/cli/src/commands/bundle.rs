@@ -426,11 +426,8 @@ impl From<BundleError> for Failure {
             BundleError::Fetched(error) => return error.into(),
             _ => Exit::Failed,
         };
-        let mut hints = error.hints();
-        hints.extend(error.registry_errors().filter_map(hints::registry));
-        hints.sort_unstable();
-        hints.dedup();
-        hints.into_iter().fold(Self::new(exit, &error), Self::hint)
+        let hints = hints::bundle::hints(&error).into_iter();
+        hints.fold(Self::new(exit, &error), Self::hint)
     }
 }
 

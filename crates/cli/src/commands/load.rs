@@ -237,14 +237,11 @@ impl From<LoadError> for Failure {
             }
             _ => Exit::Failed,
         };
-        let hint = match &error {
-            LoadError::Registry(error) => hints::registry(error),
-            LoadError::Manifest { source, .. } => hints::registry(source),
-            LoadError::TagsPartlyMoved(partly) => Some(tag_list(partly)),
-            _ => None,
-        };
-        let failure = Self::new(exit, &error);
-        match hint {
+        let mut failure = Self::new(exit, &error);
+        if let LoadError::TagsPartlyMoved(partly) = &error {
+            failure = failure.hint(tag_list(partly));
+        }
+        match hints::load::hint(&error) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }

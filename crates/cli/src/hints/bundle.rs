@@ -1,0 +1,69 @@
+//! What to try after a bundle could not be built.
+
+use sealift_bundle::{BundleError, FetchError, ResolveError};
+
+use super::registry;
+
+/// What to try, each thing once.
+pub(crate) fn hints(error: &BundleError) -> Vec<String> {
+    let resolve = error.resolve_errors().filter_map(resolve);
+    let fetch = error.fetch_errors().filter_map(fetch);
+    let registries = error.registry_errors().filter_map(registry::hint);
+    let mut hints: Vec<String> = resolve.chain(fetch).chain(registries).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    hints
+}
+
+fn resolve(error: &ResolveError) -> Option<String> {
+    Some(match error {
+        ResolveError::Referrers(_) => {
+            "--no-referrers skips signatures and other referrers".to_owned()
+        }
+        ResolveError::Platform { .. } => {
+            "select an available platform, or omit --platform to include all of them".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn fetch(error: &FetchError) -> Option<String> {
+    Some(match error {
+        FetchError::Broken { .. } | FetchError::HostFailed { .. } => {
+            "run the same command again: it resumes".to_owned()
+        }
+        FetchError::Changed { .. } => "run the same command again".to_owned(),
+        FetchError::Mismatch { host, .. } => format!(
+            "{host}, or a cache in front of it, is corrupt: report it to its operator, or fetch from another registry"
+        ),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_platform_has_a_hint_that_names_the_flag() {
+        let error = ResolveError::Platform {
+            wanted: vec!["windows/amd64".to_owned()],
+            there: vec!["linux/amd64".to_owned()],
+        };
+        assert!(resolve(&error).expect("a hint").contains("omit --platform"));
+    }
+
+    #[test]
+    fn a_connection_that_broke_has_a_hint_to_run_the_command_again() {
+        let error = FetchError::HostFailed {
+            host: "r.corp".to_owned(),
+        };
+        assert!(fetch(&error).expect("a hint").contains("resumes"));
+    }
+
+    #[test]
+    fn what_explains_itself_has_no_hint() {
+        assert_eq!(fetch(&FetchError::NoOrigin), None);
+        assert!(hints(&BundleError::Empty).is_empty());
+    }
+}

@@ -1,0 +1,50 @@
+//! What to try after a bundle could not be loaded.
+
+use sealift_load::LoadError;
+
+use super::registry;
+
+/// What to try, if there is anything that is not obvious.
+pub(crate) fn hint(error: &LoadError) -> Option<String> {
+    Some(match error {
+        LoadError::Registry(error) => return registry::hint(error),
+        LoadError::Manifest { source, .. } => return registry::hint(source),
+        LoadError::Bundle { .. } | LoadError::Damaged { .. } => {
+            "copy the bundle again from an intact copy; sealift verify lists everything that is corrupt; --keep-going loads the images that are intact".to_owned()
+        }
+        LoadError::NoMatch { .. } => "sealift inspect lists the names in the bundle".to_owned(),
+        LoadError::Foreign(_) => "push these layers to the registry first, skip the images with --skip, or bundle them without the platforms that need such layers".to_owned(),
+        LoadError::NoOriginal(_) => {
+            "bundle all platforms, or load without --sparse".to_owned()
+        }
+        LoadError::SparseRefused { .. } => {
+            "load without --sparse, or configure the registry to accept an index whose children are missing".to_owned()
+        }
+        LoadError::Conflicts(_) => {
+            "use --overwrite to move these tags, or --skip to skip the images".to_owned()
+        }
+        LoadError::TagsPartlyMoved(partly) => {
+            return hint(&partly.cause)
+                .or_else(|| Some("run the same command again to move the rest".to_owned()));
+        }
+        LoadError::Cancelled(_) => "run the same command again: it resumes".to_owned(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_that_a_flag_avoids_names_the_flag() {
+        for (error, flag) in [
+            (LoadError::Conflicts(Vec::new()), "--overwrite"),
+            (LoadError::Foreign(Vec::new()), "--skip"),
+            (LoadError::NoOriginal(Vec::new()), "--sparse"),
+        ] {
+            let words = error.to_string();
+            assert!(hint(&error).expect(&words).contains(flag), "{words}");
+        }
+    }
+}
