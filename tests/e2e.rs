@@ -11,6 +11,8 @@ mod calico;
 mod calico_docs;
 #[path = "e2e/calico_sets.rs"]
 mod calico_sets;
+#[path = "e2e/checking.rs"]
+mod checking;
 #[path = "e2e/compact.rs"]
 mod compact;
 #[path = "e2e/crossing.rs"]

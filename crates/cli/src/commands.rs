@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod bundle;
+mod check;
 mod compact;
 mod export;
 mod extract;
@@ -22,12 +23,13 @@ use crate::failure::Failure;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Images(images::ImagesArgs),
-    Bundle(bundle::BundleArgs),
+    Bundle(Box<bundle::BundleArgs>),
     Verify(verify::VerifyArgs),
     Compact(compact::CompactArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
     Load(load::LoadArgs),
+    Check(check::CheckArgs),
     Extract(extract::ExtractArgs),
     Serve(serve::ServeArgs),
     Rewrite(rewrite::RewriteArgs),
@@ -45,6 +47,7 @@ impl Command {
             Self::Export(args) => export::run(&args, cancel),
             Self::Inspect(args) => inspect::run(&args),
             Self::Load(args) => load::run(&args, cancel),
+            Self::Check(args) => check::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),
             Self::Serve(args) => serve::run(&args, cancel),
             Self::Rewrite(args) => rewrite::run(&args),

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     /// The destination has something else under a name that would be written, or two images would get
     /// one name; nothing was written.
     Conflict = 5,
+    /// `check` found something missing or different at the registry.
+    Different = 6,
     /// Stopped by Ctrl-C or a signal; the same command goes on where it stopped.
     Interrupted = 130,
 }
@@ -38,4 +40,5 @@ Exit codes:
     4  the bundle or archive is damaged or malformed
     5  conflict at the destination (a tag points elsewhere, two images would get one name, a file is
        in the way); nothing was written
+    6  `check` found something missing or different in the registry
   130  interrupted; the same command goes on where it stopped";

@@ -1,7 +1,7 @@
 //! Receipts: what `load` writes, and other commands read.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -23,6 +23,24 @@ pub(crate) fn read(path: &Path) -> Result<Loaded, Failure> {
     let name = path.display().to_string();
     Loaded::read(&name, &read_input(path, &name)?)
         .map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+/// Whether the file at `path` is a receipt: those are JSON objects, and no bundle begins like one.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn is_receipt(path: &Path) -> Result<bool, Failure> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let mut first = [0; 64];
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut first));
+    let read = read.map_err(|error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Failure::message(Exit::Failed, message)
+    })?;
+    let mut bytes = first[..read].iter();
+    Ok(bytes.find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
 }
 
 /// Whether a receipt can be written to `path`, before anything else is done: its folder exists, and what has

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sealift_archive::Record;
 use sealift_imagerefs::{Pins, Relocation, Rewrite, plan_pull_secret, plan_rewrite, unified_diff};
+use sealift_load::Loaded;
 use sealift_oci::{Destination, Naming};
 use serde::Serialize;
 
@@ -94,6 +95,15 @@ pub(crate) fn pins(
         pins.insert(&reference, image.descriptor.digest, original);
     }
     Ok(pins)
+}
+
+/// The digests that a receipt says the images have at the destination.
+pub(crate) fn pins_of_receipt(loaded: &Loaded) -> Pins {
+    let mut pins = Pins::new();
+    for image in loaded.images.values() {
+        pins.insert(&image.name, image.digest, image.original);
+    }
+    pins
 }
 
 /// Reads and rewrites one file; nothing is written.

@@ -4,9 +4,12 @@
 //! written. [`execute`] does what the plan says: blobs, then manifests by digest, children first, then
 //! a look at what the registry stored, then all tags together. What it did is a [`Receipt`].
 //!
+//! [`check`] asks at a later date whether all of it is still there and equal.
+//!
 //! A damaged bundle changes nothing that a client of the registry can see: blobs without a manifest and
 //! manifests without a tag are not found by name, and the same command goes on from them.
 
+mod check;
 mod context;
 mod error;
 mod execute;
@@ -17,6 +20,9 @@ mod receipt;
 mod request;
 mod select;
 
+pub use check::{
+    CheckReport, CheckTotals, CheckedObject, Difference, Expected, ExpectedName, Problem, check,
+};
 pub use context::Context;
 pub use error::{ForeignLayer, LoadError, PartlyMoved, TagConflict};
 pub use execute::execute;

@@ -24,6 +24,8 @@ pub struct LoadedImage {
     pub name: Reference,
     /// The digest of its manifest or index there.
     pub digest: Digest,
+    /// The publisher's index, where `digest` is a new one with a choice of its platforms.
+    pub original: Option<Digest>,
 }
 
 /// Why a file is not a receipt.
@@ -32,6 +34,15 @@ pub struct LoadedImage {
 pub struct ReceiptError {
     name: String,
     reason: String,
+}
+
+impl ReceiptError {
+    pub(crate) fn new(name: &str, reason: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,6 +58,8 @@ struct RawName {
     source: String,
     destination: String,
     digest: Digest,
+    #[serde(default)]
+    original: Option<Digest>,
 }
 
 impl Loaded {
@@ -55,10 +68,7 @@ impl Loaded {
     /// # Errors
     /// If it is not a receipt.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let error = |reason: String| ReceiptError {
-            name: name.to_owned(),
-            reason,
-        };
+        let error = |reason: String| ReceiptError::new(name, reason);
         let raw: RawReceipt =
             serde_json::from_slice(bytes).map_err(|fault| error(fault.to_string()))?;
         let destination = raw.destination.parse();
@@ -71,6 +81,7 @@ impl Loaded {
             let loaded = LoadedImage {
                 name: reference(&image.destination)?,
                 digest: image.digest,
+                original: image.original,
             };
             images.insert(reference(&image.source)?, loaded);
         }

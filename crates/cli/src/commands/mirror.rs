@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sealift_archive::Bundle;
-use sealift_oci::{Destination, Reference};
+use sealift_oci::{Destination, Naming, Reference};
 use sealift_products::OutputFile;
 use sealift_products::mirror::{
     MirrorError, MirrorFormat, MirrorRequest, PolicyKey, SignatureKind, mirror_files, policy_files,
@@ -15,7 +15,7 @@ use crate::args::NamingArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, check_folder, write_all};
-use crate::{output, progress};
+use crate::{output, progress, receipt};
 
 /// Print registry mirror configuration for container runtimes (an alternative to rewriting)
 ///
@@ -26,15 +26,24 @@ use crate::{output, progress};
 Examples:
     sealift mirror containerd calico.tar registry.corp:5000 --out-dir certs.d
     sealift mirror k3s calico.tar registry.corp:5000/mirror --naming host
+    sealift mirror k3s --receipt receipt.json
     sealift mirror registries-conf calico.tar registry.corp:5000 --policy-key /etc/pki/calico.pub")]
 pub(crate) struct MirrorArgs {
     /// containerd, registries-conf (CRI-O, podman), k3s (and RKE2), openshift or docker
     format: MirrorFormat,
     /// The bundle
-    bundle: PathBuf,
+    #[arg(required_unless_present = "receipt")]
+    bundle: Option<PathBuf>,
     /// The registry, and the path below which the bundle was loaded
-    #[arg(value_name = "REGISTRY[/PATH]")]
-    destination: Destination,
+    #[arg(value_name = "REGISTRY[/PATH]", required_unless_present = "receipt")]
+    destination: Option<Destination>,
+    /// Read images, destination and names from the receipt that load wrote
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["bundle", "destination", "naming", "map", "image_prefix"]
+    )]
+    receipt: Option<PathBuf>,
     /// Use plain HTTP with this registry; loopback addresses need no flag (repeatable)
     #[arg(long, value_name = "HOST")]
     plain_http: Vec<String>,
@@ -67,20 +76,13 @@ enum PolicyKind {
 }
 
 pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
-    let plain_http = plain_http(args)?;
     check_folder(args.out_dir.as_deref())?;
-    let bundle = Bundle::open(&args.bundle, &crate::args::metadata_reading())?;
-    let images: Vec<Reference> = bundle
-        .record()
-        .images
-        .iter()
-        .map(|image| image.reference.clone())
-        .collect();
+    let mirrored = mirrored(args)?;
     let request = MirrorRequest {
-        images: &images,
-        destination: &args.destination,
-        naming: &args.naming.naming()?,
-        plain_http,
+        images: &mirrored.images,
+        destination: &mirrored.destination,
+        naming: &mirrored.naming,
+        plain_http: plain_http(args, mirrored.destination.registry())?,
     };
     let mut mirror = mirror_files(args.format, &request)?;
     if let Some(path) = &args.policy_key {
@@ -94,9 +96,38 @@ pub(crate) fn run(args: &MirrorArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What is mirrored, and where it is.
+struct Mirrored {
+    images: Vec<Reference>,
+    destination: Destination,
+    naming: Naming,
+}
+
+fn mirrored(args: &MirrorArgs) -> Result<Mirrored, Failure> {
+    if let Some(path) = &args.receipt {
+        let loaded = receipt::read(path)?;
+        let naming = loaded.names();
+        return Ok(Mirrored {
+            naming: naming.map_err(|error| Failure::new(Exit::Usage, &error))?,
+            images: loaded.images.into_keys().collect(),
+            destination: loaded.destination,
+        });
+    }
+    let (Some(bundle), Some(destination)) = (&args.bundle, &args.destination) else {
+        // clap demands both, or a receipt.
+        return Err(Failure::message(Exit::Usage, "no bundle was given"));
+    };
+    let bundle = Bundle::open(bundle, &crate::args::metadata_reading())?;
+    let images = bundle.record().images.iter();
+    Ok(Mirrored {
+        images: images.map(|image| image.reference.clone()).collect(),
+        destination: destination.clone(),
+        naming: args.naming.naming()?,
+    })
+}
+
 /// Whether the destination is reached over plain HTTP.
-fn plain_http(args: &MirrorArgs) -> Result<bool, Failure> {
-    let registry = args.destination.registry();
+fn plain_http(args: &MirrorArgs, registry: &str) -> Result<bool, Failure> {
     let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
     let named = |given: &String| given == registry || given.eq_ignore_ascii_case(host);
     if let Some(other) = args.plain_http.iter().find(|given| !named(given)) {

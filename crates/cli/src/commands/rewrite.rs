@@ -14,7 +14,7 @@ use crate::args::{NamingArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, write_all};
-use crate::rewriting::{Rewriting, Rewritten, pins, rewrite};
+use crate::rewriting::{Rewriting, Rewritten, pins, pins_of_receipt, rewrite};
 use crate::{output, progress, receipt, words};
 
 /// Point manifests, values files and image lists at a registry
@@ -28,7 +28,7 @@ Examples:
     sealift rewrite tigera-operator.yaml --to registry.corp:5000/mirror --dry-run
     sealift rewrite manifests/*.yaml --to registry.corp:5000/mirror --out-dir rewritten
     sealift rewrite values.yaml --to registry.corp:5000 --pin calico.tar
-    sealift rewrite values.yaml --receipt receipt.json
+    sealift rewrite values.yaml --receipt receipt.json --pin receipt.json
     helm template app | sealift rewrite - --to registry.corp:5000")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -54,8 +54,8 @@ pub(crate) struct RewriteArgs {
     receipt: Option<PathBuf>,
     #[command(flatten)]
     naming: NamingArgs,
-    /// Add the digests of this bundle's images; fail if a reference gets none
-    #[arg(long, value_name = "BUNDLE")]
+    /// Add the digests of the images in this bundle or receipt; fail if a reference gets none
+    #[arg(long, value_name = "BUNDLE|RECEIPT")]
     pin: Option<PathBuf>,
     /// With --pin: skip references that get no digest, with a warning
     #[arg(long, requires = "pin")]
@@ -89,6 +89,7 @@ pub(crate) fn run(args: &RewriteArgs) -> Result<Exit, Failure> {
         refuse_beside_input(args)?;
     }
     let pins = match &args.pin {
+        Some(path) if receipt::is_receipt(path)? => Some(pins_of_receipt(&receipt::read(path)?)),
         Some(bundle) => Some(pins(
             Bundle::open(bundle, &crate::args::metadata_reading())?.record(),
             &to,

@@ -358,10 +358,20 @@ fn names(
                     None => format!("{place}@{digest}"),
                 },
                 digest,
+                original: original(bundle, placement.of, digest),
                 site,
             })
         })
         .collect()
+}
+
+/// The publisher's digest of an image that is carried under another.
+fn original(bundle: &Bundle, of: RecordEntry, digest: Digest) -> Option<Digest> {
+    let RecordEntry::Image(n) = of else {
+        return None;
+    };
+    let original = bundle.record().images[n].original.as_ref()?.digest;
+    (original != digest).then_some(original)
 }
 
 fn referrers(graph: &Loaded, sites: &[PlannedManifest]) -> Vec<PlannedReferrers> {

@@ -69,6 +69,9 @@ pub struct PlannedName {
     pub destination: String,
     /// The manifest that it stands for.
     pub digest: Digest,
+    /// The publisher's index, where `digest` is a new one with a choice of its platforms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<Digest>,
     /// The manifest's position in [`Plan::manifests`].
     #[serde(skip)]
     pub(crate) site: usize,

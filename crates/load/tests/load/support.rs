@@ -174,7 +174,7 @@ pub(crate) fn run_with(
     })
 }
 
-fn with<T>(connections: usize, work: impl FnOnce(&Context<'_>) -> T) -> T {
+pub(crate) fn with<T>(connections: usize, work: impl FnOnce(&Context<'_>) -> T) -> T {
     work(&Context {
         client: &client(),
         budget: &Budget::new(connections, 2),
