@@ -25,6 +25,8 @@ mod interrupted;
 mod lists;
 #[path = "e2e/mirroring.rs"]
 mod mirroring;
+#[path = "e2e/mirrors.rs"]
+mod mirrors;
 #[path = "e2e/other_products.rs"]
 mod other_products;
 #[path = "e2e/product_docs.rs"]

@@ -69,6 +69,9 @@ pub enum ResolveError {
     /// A registry did not give what was asked for.
     #[error(transparent)]
     Registry(#[from] Arc<RegistryError>),
+    /// None of several registries gave what was asked for.
+    #[error("{}", tried(.0))]
+    Nowhere(Vec<(String, ResolveError)>),
     /// Images on disk cannot be read.
     #[error(transparent)]
     Local(Arc<LocalError>),
@@ -173,6 +176,20 @@ pub enum ResolveError {
     /// It was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+fn tried(places: &[(String, ResolveError)]) -> String {
+    let each = places.iter().map(|(place, error)| {
+        let error = error.to_string();
+        // A registry's error names the registry.
+        let host = place.split('/').next().unwrap_or(place);
+        if error.contains(host) {
+            error
+        } else {
+            format!("{place}: {error}")
+        }
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// Who names what: an index its child, a subject its referrer.
@@ -294,7 +311,11 @@ impl BundleError {
             Self::Unresolved(failures) => failures,
             _ => &[],
         };
-        failures.iter().map(|failure| &failure.error)
+        let errors = failures.iter().map(|failure| &failure.error);
+        errors.flat_map(|error| match error {
+            ResolveError::Nowhere(tried) => tried.iter().map(|(_, error)| error).collect(),
+            error => vec![error],
+        })
     }
 
     /// The causes, if blobs could not be fetched; configs that resolving needs are among them.
@@ -332,9 +353,15 @@ impl ResolveError {
             Self::Carry(error) => matches!(**error, CarryError::Cancelled(_)),
             Self::Config(error) => error.is_cancelled(),
             Self::Referrers(error) => error.is_cancelled(),
+            Self::Nowhere(tried) => tried.iter().any(|(_, error)| error.is_cancelled()),
             Self::Cancelled(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether a registry did not respond at all.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_unreachable())
     }
 
     /// Whether the registry says that it has no such thing.

@@ -9,6 +9,7 @@
 mod context;
 mod error;
 mod execute;
+mod mirrors;
 mod plan;
 mod request;
 mod resolve;
@@ -20,6 +21,7 @@ pub use context::Context;
 pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
 pub use execute::compact::fetched;
 pub use execute::{Output, Report, execute};
+pub use mirrors::{BlockedError, MirrorRule, MirrorRuleError, Mirrors, RegistriesConfError};
 pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 pub use request::{FileRequest, LocalRequest, Request};
 pub use resolve::resolve;

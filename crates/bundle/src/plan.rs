@@ -56,6 +56,8 @@ pub(crate) struct Planned {
     pub(crate) left_out: BTreeMap<String, Vec<LeftOut>>,
     /// By reference: what refers to the original of a new index.
     pub(crate) not_covered: BTreeMap<String, Vec<String>>,
+    /// By reference: the mirror's repository that the image is pulled from.
+    pub(crate) pulled_from: BTreeMap<String, String>,
     pub(crate) warnings: Vec<String>,
 }
 

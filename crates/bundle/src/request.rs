@@ -9,9 +9,9 @@ use serde::Serialize;
 pub struct Request {
     /// Images by name, from the registries that the names say.
     pub images: Vec<Reference>,
-    /// Where images are taken from that are not taken from where their names say: a mirror's own name for
-    /// each. The bundle has them under the names in `images`.
-    pub mirrors: BTreeMap<Reference, Reference>,
+    /// Where images are pulled from that are not pulled from where their names say: their names there, in the
+    /// order in which they are tried. The bundle contains them under the names in `images`.
+    pub mirrors: BTreeMap<Reference, Vec<Reference>>,
     /// The same images in other registries, by their names in `images`: their digests are compared, and the
     /// plan warns of those that differ. Images that are pulled from a mirror have none.
     pub elsewhere: BTreeMap<Reference, Vec<Reference>>,
@@ -58,7 +58,7 @@ pub struct FileRequest {
 struct Canonical {
     images: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    mirrors: Vec<(String, String)>,
+    mirrors: Vec<(String, Vec<String>)>,
     local: Vec<(String, Option<String>)>,
     files: Vec<(String, Option<String>)>,
     platforms: Vec<String>,
@@ -67,9 +67,10 @@ struct Canonical {
 }
 
 impl Request {
-    /// The name to ask a registry for to get `image`.
-    pub(crate) fn pulled_from<'r>(&'r self, image: &'r Reference) -> &'r Reference {
-        self.mirrors.get(image).unwrap_or(image)
+    /// The names that registries are asked for to get `image`, in order.
+    pub fn pulled_from<'r>(&'r self, image: &'r Reference) -> &'r [Reference] {
+        let own = std::slice::from_ref(image);
+        self.mirrors.get(image).map_or(own, Vec::as_slice)
     }
 
     /// The digest of what is asked for. Order and repetition do not count; two requests with one digest
@@ -77,11 +78,10 @@ impl Request {
     pub fn digest(&self) -> Digest {
         let canonical = Canonical {
             images: sorted(self.images.iter().map(Reference::to_string)),
-            mirrors: sorted(
-                self.mirrors
-                    .iter()
-                    .map(|(image, mirror)| (image.to_string(), mirror.to_string())),
-            ),
+            mirrors: sorted(self.mirrors.iter().map(|(image, names)| {
+                let names = names.iter().map(Reference::to_string);
+                (image.to_string(), names.collect())
+            })),
             local: sorted(self.local.iter().map(|local| {
                 (
                     format!("{}", local.path.display()),

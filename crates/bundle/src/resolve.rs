@@ -71,8 +71,8 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     let mut known = Known::new(*context, &sources, &spool);
 
     let asked = roots::asked(request, &opened, &sources, &mut failures);
-    let roots = roots::read(&mut known, &asked, &mut failures);
     let mut untagged = Vec::new();
+    let roots = roots::read(&mut known, &asked, &mut untagged, &mut failures);
     let roots = roots::one_digest_a_name(request, roots, &mut untagged, &mut failures);
     descend(&mut known, &roots, &request.platforms);
     let mut images = Vec::with_capacity(roots.len());
@@ -112,7 +112,7 @@ fn places(request: &Request, opened: &[local::Opened], locals: &Locals) -> Vec<S
     let registries = request
         .images
         .iter()
-        .map(|image| Source::of(request.pulled_from(image)));
+        .flat_map(|image| request.pulled_from(image).iter().map(Source::of));
     let archives = opened.iter().map(|one| one.place.clone());
     let carried = locals.carried.keys().cloned();
     let named: BTreeSet<Source> = registries.chain(archives).chain(carried).collect();

@@ -101,6 +101,12 @@ impl TransportArgs {
     pub(crate) fn budget(&self) -> Budget {
         Budget::new(usize::from(self.connections), cores())
     }
+
+    /// The same where the certificates of `hosts` are not verified either.
+    pub(crate) fn with_insecure(mut self, hosts: &[String]) -> Self {
+        self.insecure.extend_from_slice(hosts);
+        self
+    }
 }
 
 /// How images are named at the destination.

@@ -3,13 +3,15 @@
 use std::env;
 use std::path::PathBuf;
 
-/// What the environment says about credentials and proxies.
+/// What the environment says about credentials, mirrors and proxies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// Folders and files where credentials may be, first wins.
     pub(crate) auth_files: Vec<PathBuf>,
     /// Folders with a `certs.d` layout, first wins.
     pub(crate) certificate_folders: Vec<PathBuf>,
+    /// The `registries.conf` that podman's tools would be told to read.
+    pub(crate) registries_conf: Option<PathBuf>,
     /// The proxy for `https` registries.
     pub(crate) https_proxy: Option<String>,
     /// The proxy for `http` registries.
@@ -29,6 +31,7 @@ impl Environment {
         Self {
             auth_files: auth_files(&get),
             certificate_folders: certificate_folders(&get),
+            registries_conf: get("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
             https_proxy: both("HTTPS_PROXY", "https_proxy"),
             // HTTP_PROXY in upper case is not read: a web server sets it from a request's header.
             http_proxy: get("http_proxy"),

@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 mod files;
 mod hints;
+mod mirrors;
 mod output;
 mod products;
 mod progress;

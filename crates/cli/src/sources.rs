@@ -55,10 +55,10 @@ impl Sources {
     }
 
     /// A mirror's name for each image of a product that is pulled from one.
-    pub(crate) fn mirrors(&self) -> BTreeMap<Reference, Reference> {
+    pub(crate) fn mirrors(&self) -> BTreeMap<Reference, Vec<Reference>> {
         let mirrors = self.products.iter().flat_map(Chosen::mirrors);
         mirrors
-            .map(|(image, mirror)| (image.clone(), mirror.clone()))
+            .map(|(image, mirror)| (image.clone(), vec![mirror.clone()]))
             .collect()
     }
 

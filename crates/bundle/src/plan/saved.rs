@@ -16,7 +16,7 @@ use crate::sources::{Locals, Source, carry_file};
 use crate::spool::Spool;
 
 /// The name and version of the form; a plan of another version is not taken up.
-const FORMAT: &str = "sealift.plan/2";
+const FORMAT: &str = "sealift.plan/3";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,6 +30,7 @@ struct Saved {
     made: BTreeMap<Digest, String>,
     left_out: BTreeMap<String, Vec<LeftOut>>,
     not_covered: BTreeMap<String, Vec<String>>,
+    pulled_from: BTreeMap<String, String>,
     warnings: Vec<String>,
 }
 
@@ -47,6 +48,7 @@ impl Plan {
             made: planned.made.clone(),
             left_out: planned.left_out.clone(),
             not_covered: planned.not_covered.clone(),
+            pulled_from: planned.pulled_from.clone(),
             warnings: planned.warnings.clone(),
         };
         serde_json::to_string(&saved).expect("digests and text are the only keys")
@@ -85,6 +87,7 @@ impl Plan {
                 made: saved.made,
                 left_out: saved.left_out,
                 not_covered: saved.not_covered,
+                pulled_from: saved.pulled_from,
                 warnings: saved.warnings,
             },
             request: saved.request,

@@ -40,6 +40,9 @@ pub struct PlannedImage {
     pub reference: Reference,
     /// The digest that the name stands for in the bundle.
     pub digest: Digest,
+    /// The mirror's repository that it is pulled from, if that is not where its name says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled_from: Option<String>,
     /// Its platforms; empty where it names none.
     pub platforms: Vec<String>,
     /// What the publisher's index has and the bundle will not have.
@@ -157,6 +160,7 @@ fn planned_image(
     let platforms = image.platforms.iter();
     PlannedImage {
         digest: image.descriptor.digest,
+        pulled_from: planned.pulled_from.get(&name).cloned(),
         platforms: platforms
             .filter_map(|entry| Some(entry.platform.as_ref()?.to_string()))
             .collect(),

@@ -17,7 +17,7 @@ use crate::resolve::limits::{MAX_MANIFESTS, TOO_DEEP, TOO_MANY};
 use crate::resolve::referrers::{Referrers, Subject};
 use crate::resolve::select::{Chosen, names};
 use crate::resolve::{Images, Root, failure};
-use crate::sources::{Locals, SourceId};
+use crate::sources::{Locals, Source, SourceId};
 use crate::spool::Spool;
 
 /// What assembling begins with.
@@ -326,9 +326,21 @@ impl Builder<'_, '_> {
             made,
             left_out: reasons(images),
             not_covered,
+            pulled_from: pulled_from(images, self.known),
             warnings,
         })
     }
+}
+
+/// The repositories of images that are not pulled from where their names say.
+fn pulled_from(images: &Images, known: &Known<'_>) -> BTreeMap<String, String> {
+    let elsewhere = images.iter().filter_map(|(root, _)| {
+        let source = known.sources.source(root.source);
+        let is_mirror =
+            matches!(source, Source::Registry { .. }) && *source != Source::of(&root.reference);
+        is_mirror.then(|| (root.reference.to_string(), source.name()))
+    });
+    elsewhere.collect()
 }
 
 fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealift_archive::{BlobRef, ImageEntry, ImageSource, Node, PlainDescriptor};
 use sealift_oci::{Digest, Kind, Manifest, Platform, Reference};
@@ -19,9 +19,9 @@ use crate::spool::Spool;
 /// An image to ask for.
 pub(crate) struct Asked {
     reference: Reference,
-    source: SourceId,
+    /// Where it can be, in the order in which the sources are tried.
+    places: Vec<(SourceId, What)>,
     kind: ImageSource,
-    what: What,
     new_digest: bool,
     recorded: Option<ImageEntry>,
 }
@@ -46,16 +46,20 @@ pub(crate) fn asked(
     let mut asked: Vec<Asked> = references
         .into_iter()
         .filter_map(|reference| {
-            let pulled = request.pulled_from(reference);
-            let selector = match (pulled.digest(), pulled.tag()) {
-                (Some(digest), _) => digest.to_string(),
-                (None, tag) => tag.unwrap_or("latest").to_owned(),
-            };
-            Some(Asked {
+            let places = request.pulled_from(reference).iter();
+            let places = places.filter_map(|pulled| {
+                let selector = match (pulled.digest(), pulled.tag()) {
+                    (Some(digest), _) => digest.to_string(),
+                    (None, tag) => tag.unwrap_or("latest").to_owned(),
+                };
+                let source = sources.id(&Source::of(pulled))?;
+                Some((source, What::Selector(selector)))
+            });
+            let places: Vec<(SourceId, What)> = places.collect();
+            (!places.is_empty()).then(|| Asked {
                 reference: reference.clone(),
-                source: sources.id(&Source::of(pulled))?,
+                places,
                 kind: ImageSource::Registry,
-                what: What::Selector(selector),
                 new_digest: false,
                 recorded: None,
             })
@@ -71,9 +75,11 @@ pub(crate) fn asked(
                 Ok(reference) => asked.push(Asked {
                     recorded: recorded.get(&reference).cloned(),
                     reference,
-                    source,
+                    places: vec![(
+                        source,
+                        What::Described(PlainDescriptor::from(&image.descriptor)),
+                    )],
                     kind: one.images.kind(),
-                    what: What::Described(PlainDescriptor::from(&image.descriptor)),
                     new_digest: image.new_digest,
                 }),
                 Err(error) => {
@@ -85,24 +91,36 @@ pub(crate) fn asked(
     asked
 }
 
-/// Reads the manifest of each.
+/// Reads the manifest of each, from the first source that has it; where that is not the first that was
+/// requested, a warning says so.
 pub(crate) fn read(
     known: &mut Known<'_>,
     asked: &[Asked],
+    warnings: &mut Vec<String>,
     failures: &mut Vec<ImageFailure>,
 ) -> Vec<Root> {
     let context = known.context;
     let (sources, spool) = (known.sources, known.spool);
+    let unreachable = Mutex::default();
     let results = run_parallel(readers(&context), asked, context.cancel, |asked| {
-        read_one(sources, spool, asked)
+        read_first(sources, spool, asked, &unreachable)
     });
     let mut roots = Vec::with_capacity(asked.len());
     for (asked, result) in asked.iter().zip(results) {
         let error = match result {
-            Ok((node, platform)) => {
+            Ok(Found {
+                node,
+                platform,
+                source,
+                before,
+            }) => {
+                warnings.extend(before.map(|before| {
+                    let there = sources.source(source).name();
+                    format!("{} is pulled from {there}: {before}", asked.reference)
+                }));
                 let root = Root {
                     reference: asked.reference.clone(),
-                    source: asked.source,
+                    source,
                     kind: asked.kind,
                     descriptor: node.descriptor.clone(),
                     platform,
@@ -125,14 +143,72 @@ pub(crate) fn read(
     roots
 }
 
-fn read_one(
+/// A manifest that was read, and where.
+struct Found {
+    node: Node,
+    platform: Option<Platform>,
+    source: SourceId,
+    /// Why the sources before this one were passed over.
+    before: Option<String>,
+}
+
+/// Tries one source after the other. A registry that does not respond at all is not asked for other images
+/// if those can also be had elsewhere.
+fn read_first(
     sources: &Sources,
     spool: &Spool,
     asked: &Asked,
+    unreachable: &Mutex<BTreeSet<String>>,
+) -> Result<Found, ResolveError> {
+    let silent = || unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tried: Vec<(String, ResolveError)> = Vec::new();
+    let mut skipped = Vec::new();
+    for (number, (source, what)) in asked.places.iter().enumerate() {
+        let place = sources.source(*source);
+        let is_last = number + 1 == asked.places.len();
+        if !is_last && silent().contains(place.host()) {
+            skipped.push(format!("{} does not respond", place.host()));
+            continue;
+        }
+        match read_one(sources, spool, *source, what) {
+            Ok((node, platform)) => {
+                let tried = tried.iter().map(|(_, error)| error.to_string());
+                let before: Vec<String> = skipped.into_iter().chain(tried).collect();
+                return Ok(Found {
+                    node,
+                    platform,
+                    source: *source,
+                    before: (!before.is_empty()).then(|| before.join("; ")),
+                });
+            }
+            Err(error) if error.is_cancelled() => return Err(error),
+            Err(error) => {
+                if error.is_unreachable() {
+                    silent().insert(place.host().to_owned());
+                }
+                tried.push((place.name(), error));
+            }
+        }
+    }
+    match (tried.len(), tried.pop()) {
+        (1, Some((_, error))) => Err(error),
+        (_, Some(last)) => {
+            tried.push(last);
+            Err(ResolveError::Nowhere(tried))
+        }
+        (_, None) => Err(ResolveError::Nowhere(tried)),
+    }
+}
+
+fn read_one(
+    sources: &Sources,
+    spool: &Spool,
+    source: SourceId,
+    what: &What,
 ) -> Result<(Node, Option<Platform>), ResolveError> {
-    let manifest: Manifest = match &asked.what {
-        What::Selector(selector) => sources.named_manifest(asked.source, selector)?,
-        What::Described(descriptor) => sources.manifest(asked.source, descriptor)?,
+    let manifest: Manifest = match what {
+        What::Selector(selector) => sources.named_manifest(source, selector)?,
+        What::Described(descriptor) => sources.manifest(source, descriptor)?,
     };
     keep(spool, &manifest)?;
     let node = Node::of(&manifest);
@@ -140,7 +216,7 @@ fn read_one(
         .then(|| node.image_config().cloned())
         .flatten();
     let platform = match config {
-        Some(config) => platform_of(&read_config(sources, spool, asked.source, &config)?),
+        Some(config) => platform_of(&read_config(sources, spool, source, &config)?),
         None => None,
     };
     Ok((node, platform))

@@ -4,6 +4,7 @@
 mod faults;
 mod interruptions;
 mod local;
+mod mirrors;
 mod platforms;
 mod real;
 mod referrers;

@@ -277,7 +277,7 @@ fn an_image_that_a_mirror_gives_keeps_its_publishers_name_and_its_signatures() {
     let mut asked = request(std::slice::from_ref(&publisher));
     let own = asked.digest();
     let there = mirror.reference("deep/proxy/vendor/app", "v1");
-    let pair = (publisher.parse().unwrap(), there.parse().unwrap());
+    let pair = (publisher.parse().unwrap(), vec![there.parse().unwrap()]);
     asked.mirrors = [pair].into();
     assert_ne!(asked.digest(), own);
     let side = Connected::new();

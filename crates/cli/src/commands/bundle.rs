@@ -9,7 +9,7 @@ use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, Output, Plan, PlannedImage, Report,
     Request, Status, execute, fetched, resolve, resume, status,
 };
-use sealift_oci::PlatformSelector;
+use sealift_oci::{PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use crate::client::client;
 use crate::commands::compact::{PackingArgs, compact_words, write_failure};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::mirrors::MirrorArgs;
 use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
@@ -35,6 +36,7 @@ Examples:
     sealift bundle --product calico@v3.32.1 --platform linux/amd64,linux/arm64 -o calico.tar
     sealift bundle -f k3s-images.txt --platform linux/amd64 -o k3s.tar
     kubectl kustomize . | sealift bundle -f - --carry ./manifests -o app.tar
+    sealift bundle -f images.txt --mirror docker.io=mirror.corp:5000/hub -o app.tar
     sealift bundle -f images.txt --dry-run")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -80,6 +82,8 @@ pub(crate) struct BundleArgs {
     dry_run: bool,
     #[command(flatten)]
     output_args: OutputArgs,
+    #[command(flatten)]
+    mirrors: MirrorArgs,
     #[command(flatten)]
     transport: TransportArgs,
 }
@@ -138,10 +142,13 @@ struct DryRun<'a> {
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     check(args)?;
     let found = sources::read(&args.sources)?;
-    let request = request(args, &found);
+    let mirrors = args.mirrors.mirrors()?;
+    let mut request = request(args, &found);
+    mirrors.apply(&mut request)?;
     let registries = registries(&request);
     let observer = observer(args.output_args.quiet);
-    let client = client(&args.transport, &registries, observer.clone(), cancel)?;
+    let transport = args.transport.clone().with_insecure(&mirrors.insecure);
+    let client = client(&transport, &registries, observer.clone(), cancel)?;
     let budget = args.transport.budget();
     let scratch = args.state_dir.clone().unwrap_or_else(env::temp_dir);
     let context = Context {
@@ -224,7 +231,8 @@ fn registries(request: &Request) -> Vec<&str> {
     let asked = request
         .images
         .iter()
-        .map(|image| request.mirrors.get(image).unwrap_or(image).registry());
+        .flat_map(|image| request.pulled_from(image))
+        .map(Reference::registry);
     let once: BTreeSet<&str> = asked.collect();
     once.into_iter().collect()
 }
@@ -361,6 +369,9 @@ fn image_words(image: &PlannedImage) -> Vec<String> {
         image.digest,
         words::bytes(image.bytes)
     )];
+    if let Some(place) = &image.pulled_from {
+        lines.push(format!("    pulled from {place}"));
+    }
     if image.new_digest {
         lines.push("    its source has no manifest: this digest is new".to_owned());
     }

@@ -98,7 +98,8 @@ pub(crate) fn run(args: &ImagesArgs) -> Result<Exit, Failure> {
     }
     let mirrors = found.mirrors();
     for reference in found.references() {
-        let pulled = mirrors.get(&reference).unwrap_or(&reference);
+        let pulled = mirrors.get(&reference).and_then(|names| names.first());
+        let pulled = pulled.unwrap_or(&reference);
         output::line(&pulled.to_string())?;
     }
     Ok(Exit::Done)
