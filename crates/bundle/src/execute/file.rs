@@ -218,8 +218,9 @@ fn fetch_all(
     }
 }
 
-/// Fetches one blob into its place. Where the digest is wrong in the end, the blob is begun anew: without
-/// the part that an earlier run left, or without the place that it came from.
+/// Fetches one blob into its place. If it turns out not to be what its digest says, it is begun again: without
+/// the part that an earlier run left, in one piece if it was put together from parts, and otherwise without the
+/// source that it came from.
 fn fetch_one(
     fetcher: &Fetcher<'_>,
     writer: &PlainWriter,
@@ -229,27 +230,41 @@ fn fetch_one(
 ) -> Result<(), Stop> {
     let mut except = BTreeSet::new();
     let mut resume = true;
+    let mut begun_again = false;
     let mut first: Option<FetchError> = None;
     loop {
         let mut blob = writer.blob(digest, resume)?;
         let there = blob.position();
         if resume {
             progress.begin(there);
+        } else {
+            progress.begin_again(there);
         }
-        let last = match fetcher.fill(digest, item, &except, &mut blob, progress) {
-            Ok(last) => last,
+        resume = false;
+        let wrong = match fetcher.fill(digest, item, &except, &mut blob, progress) {
+            Ok(last) => match blob.finish() {
+                Ok(()) => return Ok(()),
+                Err(WriteError::Mismatch(mismatch)) => (last, mismatch),
+                Err(error) => return Err(error.into()),
+            },
+            // A part that does not fit shows in the length as well as in the digest.
+            Err(Stop::Blob(FetchError::Mismatch { .. }))
+                if progress.is_joined() && !begun_again =>
+            {
+                begun_again = true;
+                continue;
+            }
             Err(Stop::Blob(error)) => return Err(Stop::Blob(first.unwrap_or(error))),
             Err(stop) => return Err(stop),
         };
-        let mismatch = match blob.finish() {
-            Ok(()) => return Ok(()),
-            Err(WriteError::Mismatch(mismatch)) => mismatch,
-            Err(error) => return Err(error.into()),
-        };
-        resume = false;
         if there > 0 {
             continue;
         }
+        if progress.is_joined() && !begun_again {
+            begun_again = true;
+            continue;
+        }
+        let (last, mismatch) = wrong;
         let Some(last) = last.or_else(|| item.sources.first().copied()) else {
             return Err(Stop::Blob(FetchError::NoOrigin));
         };

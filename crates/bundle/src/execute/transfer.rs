@@ -1,6 +1,7 @@
 //! One blob, from wherever it can be had, as often as it takes.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,9 @@ use crate::sources::{Content, SourceId, Sources};
 
 /// A connection that brought fewer bytes before it broke has brought nothing.
 const PROGRESS: u64 = 64 << 10;
+/// How often in a row a blob is requested again after a response that is not one of a blob, or did not come in
+/// time. Few times: each may have cost minutes, and the client has repeated the request before.
+const RETRIES_OF_A_BAD_RESPONSE: u32 = 2;
 
 /// Takes content in order.
 pub(crate) trait Sink: Write {
@@ -178,22 +182,32 @@ impl<'a> Fetcher<'a> {
         sink: &mut dyn Sink,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let mut failures = 0;
+        let (mut failures, mut bad) = (0, 0);
+        let retries = self.context.client.retry().retries;
         loop {
             self.check(source)?;
             let before = sink.position();
-            let content = match self.sources.blob(source, digest, item.size, before) {
+            // After a bad response to a range, the blob is requested from its beginning.
+            let from = if bad == 0 { before } else { 0 };
+            let content = match self.sources.blob(source, digest, item.size, from) {
                 Ok(content) => content,
+                Err(error)
+                    if is_bad_response(&error)
+                        && bad < RETRIES_OF_A_BAD_RESPONSE
+                        && failures < retries =>
+                {
+                    bad += 1;
+                    failures += 1;
+                    self.wait(source, digest, failures, &error)?;
+                    continue;
+                }
                 Err(error) => {
-                    return Err(missing(
-                        error,
-                        &self.sources,
-                        source,
-                        (digest, item),
-                        before,
-                    ));
+                    let blob = (digest, item);
+                    return Err(missing(error, &self.sources, source, blob, before));
                 }
             };
+            bad = 0;
+            progress.joined |= before > progress.begun;
             let fault = match self.pour(content, digest, item, sink, progress) {
                 Ok(()) => return Ok(()),
                 Err(Broken::Stop(stop)) => return Err(stop),
@@ -208,7 +222,7 @@ impl<'a> Fetcher<'a> {
             let short = mismatch_of(&fault).is_some() && failures > 1 && at == before;
             if short
                 || matches!(mismatch_of(&fault), Some(Mismatch::Long { .. }))
-                || failures > self.context.client.retry().retries
+                || failures > retries
             {
                 return Err(self.sources.broken(source, at, failures, fault).into());
             }
@@ -310,7 +324,7 @@ impl<'a> Fetcher<'a> {
         source: SourceId,
         digest: &Digest,
         failures: u32,
-        fault: &io::Error,
+        fault: &dyn fmt::Display,
     ) -> Result<(), Stop> {
         let client = self.context.client;
         let wait = match failures {
@@ -334,6 +348,10 @@ pub(crate) struct Progress {
     buffer: Vec<u8>,
     /// The most bytes of the blob that were there at any time.
     high: u64,
+    /// How many bytes of it were there at the beginning.
+    begun: u64,
+    /// Whether more than one response was joined since.
+    joined: bool,
 }
 
 impl Progress {
@@ -341,12 +359,25 @@ impl Progress {
         Self {
             buffer: vec![0; sealift_pipeline::BUFFER_BYTES],
             high: 0,
+            begun: 0,
+            joined: false,
         }
     }
 
     /// Begins another blob, of which `there` bytes are there.
     pub(crate) fn begin(&mut self, there: u64) {
         self.high = there;
+        self.begin_again(there);
+    }
+
+    /// Begins the same blob again, from `there`.
+    pub(crate) fn begin_again(&mut self, there: u64) {
+        (self.begun, self.joined) = (there, false);
+    }
+
+    /// Whether the blob was put together from parts, of which one may have been of something else.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.joined || self.begun > 0
     }
 }
 
@@ -379,6 +410,16 @@ fn ended(digest: &Digest, item: &Item, position: u64) -> Result<(), Broken> {
         }
         .into(),
     ))
+}
+
+/// Whether a request for a blob had a response that is not one, or none in time: another request may have more
+/// luck.
+fn is_bad_response(error: &FetchError) -> bool {
+    matches!(
+        error,
+        FetchError::Registry(error)
+            if matches!(error.kind, ErrorKind::Stalled(_) | ErrorKind::Protocol(_))
+    )
 }
 
 /// What it means that the request itself was refused.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sealift_bundle::{BundleError, FetchError};
 use sealift_oci::Digest;
 use sealift_testkit::{Fault, Image, ImageMaker, Layer, Registry, Route, When};
@@ -59,6 +61,90 @@ fn a_registry_without_ranges_is_read_again_from_the_front() {
     };
     assert!(streamed == side.bytes());
     assert_eq!(registry.outstanding_faults(), 0);
+}
+
+/// An image with one large layer, what the layer is, and its size.
+fn with_large_layer(registry: &Registry) -> (Image, Digest, u64) {
+    let image = ImageMaker::new("a")
+        .single()
+        .layer(Layer::gzip("a", 1 << 20))
+        .make();
+    image.put_into(registry, "a", Some("v1"));
+    let (layer, size) = largest(&image);
+    (image, layer, size)
+}
+
+#[test]
+fn a_blob_whose_parts_do_not_fit_is_begun_again() {
+    let registry = Registry::start();
+    let (image, layer, size) = with_large_layer(&registry);
+    let blob = || When::new("GET", Route::Blob).reference(layer);
+    let rest = usize::try_from(size - size / 3).unwrap();
+    let range = |text: Option<String>| Fault::Header("Content-Range".to_owned(), text);
+    let wrong: Vec<Fault> = vec![
+        // The bytes of another place.
+        Fault::Body(vec![7; rest]),
+        Fault::Body(vec![7; rest - 1]),
+        Fault::Body(vec![7; rest + 1]),
+        Fault::FlipByte(5),
+        // The header of another place.
+        range(None),
+        range(Some(format!("bytes 0-{}/{size}", rest - 1))),
+        range(Some(format!("bytes 1-{}/{size}", size - 1))),
+    ];
+    for fault in wrong {
+        registry.clear_script();
+        registry.script(blob().with_range(false), Fault::CutResponse(size / 3));
+        registry.script(blob().with_range(true), fault.clone());
+        let side = Connected::new();
+        side.build(&plain(&[registry.reference("a", "v1")]))
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_has(&side.open(), &image);
+        assert_eq!(registry.outstanding_faults(), 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_response_that_is_not_one_of_a_blob_is_one_more_retry() {
+    let registry = Registry::start();
+    let (image, layer, size) = with_large_layer(&registry);
+    let blob = || When::new("GET", Route::Blob).reference(layer);
+    for skip in [0, 1] {
+        registry.clear_script();
+        registry.script(blob().skip(2 * skip), Fault::Status(206));
+        registry.script(blob().skip(skip), Fault::CutResponse(size / 3));
+        registry.script(blob().skip(3), Fault::Status(206));
+        let side = Connected::new();
+        side.build(&plain(&[registry.reference("a", "v1")]))
+            .unwrap();
+        assert_has(&side.open(), &image);
+    }
+    registry.clear_script();
+    registry.script(blob().always(), Fault::Status(206));
+    let side = Connected::new();
+    let words = words(side.build(&plain(&[registry.reference("a", "v1")])));
+    assert!(words.contains("status 206"), "{words}");
+    assert!(words.contains(&layer.to_string()), "{words}");
+}
+
+#[test]
+fn a_blob_that_stands_still_is_requested_again() {
+    let registry = Registry::start();
+    let (image, layer, size) = with_large_layer(&registry);
+    let blob = || When::new("GET", Route::Blob).reference(layer);
+    registry.script(blob(), Fault::CutResponse(size / 3));
+    // More often than the client repeats a request that stands still.
+    registry.script(blob().times(3), Fault::Stall);
+    let mut side = Connected::new();
+    side.idle_timeout = Some(Duration::from_millis(300));
+    side.build(&plain(&[registry.reference("a", "v1")]))
+        .unwrap();
+    assert_has(&side.open(), &image);
+    registry.script(blob().always(), Fault::Stall);
+    let mut side = Connected::new();
+    side.idle_timeout = Some(Duration::from_millis(100));
+    let words = words(side.build(&plain(&[registry.reference("a", "v1")])));
+    assert!(words.contains(&layer.to_string()), "{words}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Connected {
     pub(crate) connections: usize,
     pub(crate) cancel: Cancel,
     pub(crate) observer: Arc<dyn Observer>,
+    /// How long a connection may stand still, if not as long as usual.
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 impl Connected {
@@ -33,6 +35,7 @@ impl Connected {
             connections,
             cancel: Cancel::new(),
             observer: Arc::new(NoObserver),
+            idle_timeout: None,
         }
     }
 
@@ -64,7 +67,9 @@ impl Connected {
     }
 
     pub(crate) fn with<T>(&self, work: impl FnOnce(&Context<'_>) -> T) -> T {
+        let usual = ClientOptions::default();
         let client = Client::new(ClientOptions {
+            idle_timeout: self.idle_timeout.unwrap_or(usual.idle_timeout),
             retry: RetryPolicy {
                 retries: 3,
                 base: Duration::from_millis(1),
@@ -73,7 +78,7 @@ impl Connected {
             },
             cancel: self.cancel.clone(),
             connections: self.connections,
-            ..ClientOptions::default()
+            ..usual
         });
         work(&Context {
             client: &client,
