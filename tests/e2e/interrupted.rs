@@ -1,12 +1,12 @@
-//! Killed at any moment, the same command goes on.
+//! Killed or cut off at any moment, the same command resumes.
 
 use std::thread;
 use std::time::Duration;
 
-use sealift_testkit::Fault;
-use sealift_testkit::{Profile, Registry, Route, When};
+use sealift_oci::Digest;
+use sealift_testkit::{Fault, ImageMaker, Layer, Profile, Registry, Route, When};
 
-use crate::support::{Product, WorkDir, work_dir_with_bundle};
+use crate::support::{Product, WorkDir, names, work_dir_with_bundle};
 
 /// How many moments are tried; `cargo xtask crash` tries thousands.
 const MOMENTS: u64 = 12;
@@ -115,4 +115,69 @@ fn a_terminated_build_says_how_to_go_on_and_leaves_no_bundle() {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("it resumes"), "{stderr}");
     assert!(!work_dir.path("product.tar").exists());
+}
+
+#[test]
+fn a_load_resumes_inside_a_blob_in_the_next_run() {
+    let (work_dir, layer, size) = work_dir_with_large_layer();
+    let destination = Registry::with_profile(Profile::Distribution3);
+    let patch = || When::new("PATCH", Route::Session);
+    let cut = size * 6 / 10;
+    destination.script(patch(), Fault::CutRequest(cut));
+    let host = destination.host();
+    let arguments = ["load", "large.tar", &host, "--retries", "0"];
+    let run = work_dir.run(&arguments);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(
+        work_dir.names(),
+        ["images.txt", "large.tar", "large.tar.uploads"]
+    );
+    destination.clear_traffic();
+    work_dir.ok(&arguments);
+    let sent = destination.traffic().bytes_uploaded();
+    assert!(sent < size - cut + (1 << 20), "{sent} of {size} were sent");
+    assert!(destination.has_blob("large", &layer));
+    assert_eq!(work_dir.names(), ["images.txt", "large.tar"]);
+}
+
+#[test]
+fn what_an_interrupted_load_notes_is_kept_where_it_was_told() {
+    let (work_dir, layer, size) = work_dir_with_large_layer();
+    std::fs::create_dir(work_dir.path("state")).unwrap();
+    let destination = Registry::with_profile(Profile::Distribution3);
+    destination.script(
+        When::new("PATCH", Route::Session),
+        Fault::CutRequest(size / 2),
+    );
+    let host = destination.host();
+    let arguments = ["load", "large.tar", &host, "--retries", "0", "--state-dir"];
+    let with = |folder| [&arguments[..], &[folder]].concat();
+    assert_eq!(work_dir.run(&with("absent")).code, Some(2));
+    assert!(destination.traffic().0.is_empty());
+    assert_eq!(work_dir.run(&with("state")).code, Some(1));
+    assert_eq!(names(&work_dir.path("state")), ["large.tar.uploads"]);
+    assert_eq!(work_dir.names(), ["images.txt", "large.tar", "state"]);
+    // What the registry forgot is sent again.
+    destination.forget_sessions();
+    work_dir.ok(&with("state"));
+    assert!(destination.has_blob("large", &layer));
+    assert_eq!(names(&work_dir.path("state")), [""; 0]);
+}
+
+/// A folder with the bundle of an image, the image's large layer, and the size of that.
+fn work_dir_with_large_layer() -> (WorkDir, Digest, u64) {
+    let (work_dir, source) = (WorkDir::new(), Registry::start());
+    let image = ImageMaker::new("large")
+        .single()
+        .layer(Layer::gzip("large", 8 << 20))
+        .make();
+    image.put_into(&source, "large", Some("v1"));
+    work_dir.write("images.txt", source.reference("large", "v1"));
+    work_dir.ok(&["bundle", "-f", "images.txt", "-o", "large.tar", "--quiet"]);
+    let sizes = image.blobs.iter();
+    let (layer, size) = sizes
+        .map(|(digest, bytes)| (*digest, bytes.len() as u64))
+        .max_by_key(|(_, size)| *size)
+        .unwrap();
+    (work_dir, layer, size)
 }

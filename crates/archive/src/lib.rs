@@ -54,6 +54,6 @@ pub use store::local::{LocalError, LocalImage, LocalImages, LocalName, LocalRefe
 pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
 pub use target::{
     FileSystem, FileTarget, Interrupted, OrderedFile, OutputFile, Published, Target, WriteError,
-    Written,
+    Written, open_locked, remove_own,
 };
 pub use verify::{CorruptBlob, VerifyReport, verify};

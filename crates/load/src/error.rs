@@ -54,6 +54,10 @@ pub enum LoadError {
         list(.0)
     )]
     Conflicts(Vec<TagConflict>),
+    /// Tags were set by another client since the plan was made, and may not be moved from there. No tag was
+    /// touched, unless this is the cause of [`LoadError::TagsPartlyMoved`].
+    #[error("another client changed {} during this load", list(.0))]
+    Overtaken(Vec<TagConflict>),
     /// The registry did not do what was asked of it.
     #[error(transparent)]
     Registry(#[from] RegistryError),

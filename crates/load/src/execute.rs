@@ -5,6 +5,7 @@ mod failures;
 mod manifests;
 mod queue;
 mod source;
+mod standing;
 mod tags;
 
 use std::sync::Mutex;

@@ -19,6 +19,7 @@ mod plan;
 mod receipt;
 mod request;
 mod select;
+mod sessions;
 
 pub use check::{
     CheckReport, CheckTotals, CheckedObject, Difference, Expected, ExpectedName, Problem, check,
@@ -35,3 +36,4 @@ pub use receipt::{
     Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };
 pub use request::Request;
+pub use sessions::SessionFile;

@@ -6,6 +6,7 @@ mod value;
 
 pub(crate) use ask::Registry;
 pub use build::plan;
+pub(crate) use build::stands_for;
 pub use value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
     PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,

@@ -217,7 +217,7 @@ impl Target for FileTarget {
             .and_then(|()| self.allocate(bytes));
         if reserved.is_err() {
             // A partial file with nothing in it is of no use to anyone.
-            let _ = lock::remove(&self.file, &self.partial);
+            let _ = lock::remove_own(&self.file, &self.partial);
         }
         reserved
     }

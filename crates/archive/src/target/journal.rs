@@ -156,7 +156,7 @@ impl Journal {
             .file
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        lock::remove(&file, &self.path).map_err(WriteError::io("remove", &self.path))
+        lock::remove_own(&file, &self.path).map_err(WriteError::io("remove", &self.path))
     }
 }
 

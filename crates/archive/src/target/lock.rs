@@ -18,7 +18,7 @@ const MAX_TRIES: usize = 16;
 /// # Errors
 /// [`WriteError::NotRegular`] for a link, a device, a pipe or a file with a second name, and
 /// [`WriteError::Locked`] if another process holds it.
-pub(super) fn open_locked(path: &Path) -> Result<File, WriteError> {
+pub fn open_locked(path: &Path) -> Result<File, WriteError> {
     for _ in 0..MAX_TRIES {
         let file = open(path)?;
         match file.try_lock() {
@@ -79,8 +79,11 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Removes the file at `path` if it is `file`.
-pub(super) fn remove(file: &File, path: &Path) -> io::Result<()> {
+/// Removes the file at `path` if it is `file`, which was opened by [`open_locked`].
+///
+/// # Errors
+/// Whatever removing fails with.
+pub fn remove_own(file: &File, path: &Path) -> io::Result<()> {
     if is_at(file, path) {
         fs::remove_file(path)
     } else {

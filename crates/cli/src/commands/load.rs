@@ -1,11 +1,15 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
 use sealift_archive::Bundle;
-use sealift_load::{Context, LoadError, Plan, Receipt, Request, TagAction, Totals, execute, plan};
+use sealift_load::{
+    Context, LoadError, Plan, Receipt, Request, SessionFile, TagAction, Totals, execute, plan,
+};
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
+use sealift_registry::SessionStore;
 
 use crate::args::{NamingArgs, OutputArgs, ScratchArgs, TransportArgs};
 use crate::client::client;
@@ -59,6 +63,9 @@ pub(crate) struct LoadArgs {
     keep_going: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
+    /// Folder for the file in which interrupted uploads are noted, BUNDLE.uploads [default: the bundle's own]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     /// Write what was done to a file, as JSON
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -76,6 +83,7 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     if let Some(path) = &args.receipt {
         receipt::check_output(path)?;
     }
+    let uploads = session_file(args)?;
     let budget = args.transport.budget();
     let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let observer = observer(args.output_args.quiet);
@@ -93,13 +101,37 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         drop(observer);
         return dry_run(args, &plan);
     }
+    let sessions = Arc::new(SessionFile::open(uploads, observer.clone()));
+    let kept: Arc<dyn SessionStore> = Arc::<SessionFile>::clone(&sessions);
+    let context = Context {
+        client: &client.with_sessions(kept),
+        ..context
+    };
     let receipt = execute(&bundle, &plan, &context)?
         .with_times(words::time(started), words::time(SystemTime::now()));
+    if receipt.is_complete() {
+        sessions.finish(registry);
+    }
+    drop(sessions);
     drop(observer);
     if let Some(path) = &args.receipt {
         receipt::write(path, &receipt)?;
     }
     tell(args, &receipt)
+}
+
+/// Where interrupted uploads are noted.
+fn session_file(args: &LoadArgs) -> Result<PathBuf, Failure> {
+    let mut name = args.bundle.file_name().unwrap_or_default().to_owned();
+    name.push(".uploads");
+    match &args.state_dir {
+        Some(folder) if folder.is_dir() => Ok(folder.join(name)),
+        Some(folder) => {
+            let message = format!("--state-dir {} is not a folder", folder.display());
+            Err(Failure::message(Exit::Usage, message))
+        }
+        None => Ok(args.bundle.with_file_name(name)),
+    }
 }
 
 fn request(args: &LoadArgs) -> Result<Request, Failure> {
@@ -227,7 +259,9 @@ fn receipt_words(receipt: &Receipt) -> String {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let exit = match &error {
-            LoadError::Names(_) | LoadError::Conflicts(_) => Exit::Conflict,
+            LoadError::Names(_) | LoadError::Conflicts(_) | LoadError::Overtaken(_) => {
+                Exit::Conflict
+            }
             LoadError::NoMatch { .. } => Exit::Usage,
             LoadError::Bundle { .. } | LoadError::Damaged { .. } => Exit::Damaged,
             LoadError::TagsPartlyMoved(_) => Exit::TagsPartlyMoved,

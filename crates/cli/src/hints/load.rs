@@ -23,6 +23,9 @@ pub(crate) fn hint(error: &LoadError) -> Option<String> {
         LoadError::Conflicts(_) => {
             "use --overwrite to move these tags, or --skip to skip the images".to_owned()
         }
+        LoadError::Overtaken(_) => {
+            "find out what else loads into this registry; then run the same command again, with --overwrite if it may move these tags".to_owned()
+        }
         LoadError::TagsPartlyMoved(partly) => {
             return hint(&partly.cause)
                 .or_else(|| Some("run the same command again to move the rest".to_owned()));
@@ -40,6 +43,7 @@ mod tests {
     fn each_failure_that_a_flag_avoids_names_the_flag() {
         for (error, flag) in [
             (LoadError::Conflicts(Vec::new()), "--overwrite"),
+            (LoadError::Overtaken(Vec::new()), "--overwrite"),
             (LoadError::Foreign(Vec::new()), "--skip"),
             (LoadError::NoOriginal(Vec::new()), "--sparse"),
         ] {

@@ -1,4 +1,4 @@
-use sealift_oci::{Descriptor, Digest};
+use sealift_oci::{Descriptor, Manifest};
 use sealift_pipeline::{Cancel, JobError, run_parallel};
 
 use crate::error::{LoadError, PartlyMoved};
@@ -8,7 +8,7 @@ use crate::receipt::Moved;
 
 /// One change of a name.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     /// The tag that stands in for the referrers API gets more entries.
     Merge(&'a PlannedReferrers),
     /// A tag gets its manifest.
@@ -30,10 +30,19 @@ impl Step<'_> {
 
 /// What became of the steps so far.
 #[derive(Default)]
-struct Progress {
-    moved: Vec<Moved>,
+struct Progress<'a> {
+    moved: Vec<(Step<'a>, Moved)>,
     not_moved: Vec<String>,
     cause: Option<LoadError>,
+}
+
+impl Progress<'_> {
+    fn fail(&mut self, name: String, error: JobError<LoadError>) {
+        self.not_moved.push(name);
+        if let JobError::Failed(error) = error {
+            self.cause.get_or_insert(error);
+        }
+    }
 }
 
 impl Run<'_> {
@@ -48,6 +57,9 @@ impl Run<'_> {
             .iter()
             .filter(|tag| tag.action != TagAction::Unchanged && !self.failures.has(tag.site))
             .partition(|tag| tag.early);
+        // All of them before the first moves: a difference leaves all names as they are.
+        let all: Vec<&PlannedTag> = early.iter().chain(&late).copied().collect();
+        self.expect_unchanged(&all)?;
         let first: Vec<Step<'_>> = merges
             .into_iter()
             .map(Step::Merge)
@@ -58,12 +70,14 @@ impl Run<'_> {
         for steps in [first, last] {
             self.take(&steps, &mut progress);
         }
+        let touched = !progress.moved.is_empty();
         self.confirm(&mut progress);
+        let moved = progress.moved.into_iter().map(|(_, moved)| moved).collect();
         match progress.cause {
-            None => Ok(progress.moved),
-            Some(cause) if progress.moved.is_empty() => Err(cause),
+            None => Ok(moved),
+            Some(cause) if !touched => Err(cause),
             Some(cause) => Err(LoadError::TagsPartlyMoved(Box::new(PartlyMoved {
-                moved: progress.moved,
+                moved,
                 not_moved: progress.not_moved,
                 cause,
             }))),
@@ -71,7 +85,7 @@ impl Run<'_> {
     }
 
     /// Takes steps in parallel; none, once one failed, unless it was asked to keep going.
-    fn take(&self, steps: &[Step<'_>], progress: &mut Progress) {
+    fn take<'b>(&self, steps: &[Step<'b>], progress: &mut Progress<'b>) {
         let stop = Cancel::new();
         if progress.cause.is_some() && !self.plan.keep_going {
             stop.cancel();
@@ -88,84 +102,39 @@ impl Run<'_> {
         });
         for (step, result) in steps.iter().zip(results) {
             match result {
-                Ok(moved) => progress.moved.extend(moved),
-                Err(error) => {
-                    progress.not_moved.push(step.name());
-                    if let JobError::Failed(error) = error {
-                        progress.cause.get_or_insert(error);
-                    }
-                }
+                Ok(moved) => progress.moved.extend(moved.map(|moved| (*step, moved))),
+                Err(error) => progress.fail(step.name(), error),
             }
         }
     }
 
     fn set(&self, tag: &PlannedTag) -> Result<Moved, LoadError> {
+        let old = self.before(tag)?;
         self.put(&self.plan.manifests[tag.site], &tag.tag)?;
         Ok(Moved {
             repository: tag.repository.clone(),
             tag: tag.tag.clone(),
-            old: match tag.action {
-                TagAction::Move { from } => Some(from),
-                _ => None,
-            },
+            old: old.filter(|old| *old != tag.digest),
             new: tag.digest,
         })
     }
 
     /// Asks what each tag that was set stands for now. All are set before: a registry on a plain file
     /// system (distribution 2.8) answers 500 about a manifest while another tag of it is being written.
-    fn confirm(&self, progress: &mut Progress) {
+    fn confirm(&self, progress: &mut Progress<'_>) {
         let answers = run_parallel(
             self.registry.connections,
             &progress.moved,
             &Cancel::new(),
-            |moved| self.stands(moved),
+            |(step, moved)| self.after(step, moved),
         );
-        let mut moved = Vec::new();
-        for (tag, answer) in std::mem::take(&mut progress.moved).into_iter().zip(answers) {
+        for ((step, moved), answer) in std::mem::take(&mut progress.moved).into_iter().zip(answers)
+        {
             match answer {
-                Ok(()) => moved.push(tag),
-                Err(error) => {
-                    progress
-                        .not_moved
-                        .push(format!("{}:{}", tag.repository, tag.tag));
-                    if let JobError::Failed(error) = error {
-                        progress.cause.get_or_insert(error);
-                    }
-                }
+                Ok(()) => progress.moved.push((step, moved)),
+                Err(error) => progress.fail(step.name(), error),
             }
         }
-        progress.moved = moved;
-    }
-
-    fn stands(&self, moved: &Moved) -> Result<(), LoadError> {
-        let repository = self.registry.repository(&moved.repository)?;
-        let there = repository
-            .head_manifest(&moved.tag)
-            .map_err(LoadError::registry)?;
-        let what = match there {
-            Some(there) if there.digest == moved.new => return Ok(()),
-            Some(there) if there.digest.algorithm() != moved.new.algorithm() => {
-                let stored = repository.manifest(&moved.tag);
-                let stored = stored.map_err(LoadError::registry)?;
-                if Digest::of(moved.new.algorithm(), stored.bytes()) == moved.new {
-                    return Ok(());
-                }
-                format!(
-                    "tag {} was set to {} and stands for {}",
-                    moved.tag, moved.new, there.digest
-                )
-            }
-            Some(there) => format!(
-                "tag {} was set to {} and stands for {}",
-                moved.tag, moved.new, there.digest
-            ),
-            None => format!("tag {} was set and is not there", moved.tag),
-        };
-        Err(LoadError::ReadBack {
-            repository: format!("{repository:?}"),
-            what,
-        })
     }
 
     /// The referrers that the registry does not list by itself. One that has the API is asked whether it
@@ -214,7 +183,7 @@ impl Run<'_> {
     }
 
     /// Adds a group to the tag that stands in for the API; nothing where all of it is there.
-    fn merge(&self, group: &PlannedReferrers) -> Result<Option<Moved>, LoadError> {
+    pub(super) fn merge(&self, group: &PlannedReferrers) -> Result<Option<Moved>, LoadError> {
         let mut referrers = Vec::new();
         for n in group.sites.iter().filter(|n| !self.failures.has(**n)) {
             let node = self.plan.manifests[*n].node;
@@ -226,19 +195,15 @@ impl Run<'_> {
             });
         }
         let repository = self.registry.repository(&group.repository)?;
-        let tag = group.subject.referrers_tag();
         let changed = repository
             .merge_fallback_referrers(&group.subject, &referrers)
             .map_err(LoadError::registry)?;
         if !changed {
             return Ok(None);
         }
+        let tag = group.subject.referrers_tag();
         let there = repository.manifest(&tag).map_err(LoadError::registry)?;
-        let lists = |referrer: &Descriptor| {
-            let mut children = there.children().iter();
-            children.any(|child| child.digest == referrer.digest)
-        };
-        if !referrers.iter().all(lists) {
+        if !self.lists_all(group, &there) {
             return Err(LoadError::ReadBack {
                 repository: format!("{repository:?}"),
                 what: format!("tag {tag} does not list what was added to it"),
@@ -250,5 +215,15 @@ impl Run<'_> {
             old: None,
             new: *there.digest(),
         }))
+    }
+
+    /// Whether an index lists all of a group that is loaded.
+    pub(super) fn lists_all(&self, group: &PlannedReferrers, index: &Manifest) -> bool {
+        let loaded = group.sites.iter().zip(&group.manifests);
+        let mut loaded = loaded.filter(|(n, _)| !self.failures.has(**n));
+        loaded.all(|(_, digest)| {
+            let mut children = index.children().iter();
+            children.any(|child| child.digest == *digest)
+        })
     }
 }

@@ -54,6 +54,7 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
         blobs,
         graph,
         keep_going: request.keep_going,
+        overwrite: request.overwrite,
     };
     plan.totals = totals(&plan);
     if request.verify_first && plan.totals.conflicts == 0 {
@@ -230,9 +231,9 @@ fn ask_tags(
     Ok(tags)
 }
 
-/// Whether the registry's descriptor is of the manifest. Registries that know SHA-256 alone name a
-/// SHA-512 manifest by that.
-fn stands_for(
+/// Whether the registry's descriptor is of the manifest. Registries that know only SHA-256 name a SHA-512
+/// manifest by that.
+pub(crate) fn stands_for(
     bundle: &Bundle,
     graph: &Loaded,
     manifest: &PlannedManifest,

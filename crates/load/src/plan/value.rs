@@ -247,6 +247,9 @@ pub struct Plan {
     pub(crate) graph: Loaded,
     #[serde(skip)]
     pub(crate) keep_going: bool,
+    /// Whether tags may be moved from whatever they stand for.
+    #[serde(skip)]
+    pub(crate) overwrite: bool,
 }
 
 fn as_text<S: Serializer>(destination: &Destination, serializer: S) -> Result<S::Ok, S::Error> {
