@@ -40,6 +40,8 @@ enum Other {
     Relate(crate::relate::RelateArguments),
     /// Measure packs against gzip layers and against compressors of the opened content
     Compact(crate::compact::CompactArguments),
+    /// Measure packs that lean on the layers of the release before
+    Delta(crate::delta::DeltaArguments),
 }
 
 /// One measured thing.
@@ -53,6 +55,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Box<dyn Error>> {
     match &arguments.other {
         Some(Other::Relate(arguments)) => return crate::relate::run(arguments),
         Some(Other::Compact(arguments)) => return crate::compact::run(arguments),
+        Some(Other::Delta(arguments)) => return crate::delta::run(arguments),
         None => {}
     }
     let folder = tempfile::tempdir()?;

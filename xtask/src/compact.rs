@@ -1,10 +1,10 @@
 //! `cargo xtask bench compact`: packs against gzip layers and against compressors that see the opened
 //! content.
 
-mod measure;
-mod report;
+pub(crate) mod measure;
+pub(crate) mod report;
 mod rivals;
-mod sets;
+pub(crate) mod sets;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub(crate) struct CompactArguments {
     folder: Option<PathBuf>,
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
+pub(crate) fn kind(name: &str) -> Result<Kind, String> {
     let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
     found.ok_or_else(|| "expected go, debian, python or node".to_owned())
 }
@@ -55,14 +55,14 @@ const EFFORTS: [(Effort, &str); 3] = [
     (Effort::Best, "best"),
 ];
 
-fn effort(name: &str) -> Result<Effort, String> {
+pub(crate) fn effort(name: &str) -> Result<Effort, String> {
     let found = EFFORTS.into_iter().find(|&(_, known)| known == name);
     found
         .map(|(effort, _)| effort)
         .ok_or_else(|| "expected fast, default or best".to_owned())
 }
 
-fn effort_name(effort: Effort) -> &'static str {
+pub(crate) fn effort_name(effort: Effort) -> &'static str {
     let found = EFFORTS.into_iter().find(|&(known, _)| known == effort);
     found.map_or("", |(_, name)| name)
 }
@@ -101,7 +101,7 @@ fn measure_set(
 ) -> Result<Vec<report::Row>, Box<dyn Error>> {
     let mut rows = Vec::new();
     for &effort in efforts {
-        let measured = measure(set, effort, arguments.threads)?;
+        let measured = measure(set, &[], effort, arguments.threads)?;
         if arguments.streams {
             report::print_streams(&measured.report);
         }

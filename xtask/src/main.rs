@@ -5,6 +5,7 @@ mod binary;
 mod check;
 mod clock;
 mod compact;
+mod delta;
 mod demo;
 mod fuzz;
 mod fuzz_packs;

@@ -1,22 +1,23 @@
 //! From a plan to a pack that was proved.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::sync::Arc;
 
 use sealift_oci::{Algorithm, Digest, Hasher};
-use sha2::{Digest as _, Sha256};
 
 use crate::arrange::arrange;
-use crate::compress::{RawStream, StoredStream, compress_all};
+use crate::candidates;
+use crate::compress::{StoredStream, compress_all};
 use crate::error::{Error, Result};
-use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, StreamKind, Wrapping};
 use crate::leaning::{Leaning, Numbered};
+use crate::old::Reading;
 use crate::open::{Content, Inside, Opened, open};
 use crate::options::{Limits, Options};
+use crate::parts::Parts;
 use crate::plan::PackPlan;
-use crate::read::{MAX_INDEX, Pack};
-use crate::relating::{Difference, relate_all};
+use crate::read::Pack;
+use crate::relating::{Difference, Relating};
 use crate::report::{Reason, Report, Step, StreamReport};
 use crate::source::Source;
 use crate::spool::{Chain, Spool};
@@ -89,7 +90,7 @@ pub fn build(
     let mut plan = plan.clone();
     let mut left_out = Vec::new();
     loop {
-        let mut built = build_once(source, &plan, scratch, options)?;
+        let mut built = build_once(source, bases, &plan, scratch, options)?;
         let failed = prove(&built, bases, &plan, scratch, options)?;
         if failed.is_empty() {
             built.report.left_out = left_out;
@@ -134,6 +135,7 @@ fn prove(
 
 fn build_once(
     source: &dyn Source,
+    bases: &dyn Source,
     plan: &PackPlan,
     scratch: &Arc<dyn Scratch>,
     options: &Options,
@@ -145,33 +147,40 @@ fn build_once(
         .map(|&number| &opened.contents[number])
         .collect();
     let spool = Spool::new(scratch.create().map_err(Error::Scratch)?);
-    let differences = relate_all(&contents, &spool, options)?;
-    let raw = raw_streams(&contents, &differences, &opened);
-    let streams = compress_all(raw, &spool, options)?;
     let mut leaning = Leaning::default();
     for (copy, bytes) in &opened.copies {
         leaning.add(copy.base, vec![copy.range], None, Some(bytes.clone()));
     }
-    let numbered = leaning.number(&plan.bases, &vec![true; opened.copies.len()]);
-    let index = index(
+    let nearness = &opened.nearness;
+    let candidates = candidates::choose(&contents, &plan.bases, nearness, options.effort);
+    let reading = Reading {
+        source: bases,
         plan,
-        &opened,
-        &order,
-        &contents,
-        &differences,
-        &numbered,
-        &streams,
-    );
-    let version = index.version();
-    let index = index.to_bytes();
-    if index.len() as u64 > MAX_INDEX {
-        return Err(Error::Limit {
-            resource: "index",
-            needed: index.len() as u64,
-            limit: MAX_INDEX,
-        });
-    }
-    let bytes = assemble(&index, version, &streams, &spool).map_err(Error::Scratch)?;
+        spool: &spool,
+        scratch,
+        options,
+    };
+    let old = reading.read(&opened, &candidates, &mut leaning)?;
+    let relating = Relating {
+        contents: &contents,
+        old: &old.files,
+        spool: &spool,
+        options,
+    };
+    let differences = relating.all(&candidates)?;
+    let structures = relating.structures(&opened.layers, &old.structures)?;
+    let used = leaning.used(opened.copies.len(), differences.iter().chain(&structures));
+    let numbered = leaning.number(&plan.bases, &used);
+    let parts = Parts {
+        opened: &opened,
+        order: &order,
+        contents: &contents,
+        differences: &differences,
+        structures: &structures,
+        numbered: &numbered,
+    };
+    let streams = compress_all(parts.raw_streams(), &spool, options)?;
+    let bytes = parts.assemble(plan, &streams, &spool)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();
     report_bases(&mut report, plan, &numbered);
@@ -181,133 +190,6 @@ fn build_once(
         bases: numbered.bases,
         stand_ins: numbered.stand_ins,
     })
-}
-
-/// What each stream of the pack consists of; streams without bytes are omitted.
-fn raw_streams(
-    contents: &[&Content],
-    differences: &[Option<Difference>],
-    opened: &Opened,
-) -> Vec<RawStream> {
-    let mut streams: BTreeMap<StreamKind, Vec<_>> = BTreeMap::new();
-    let structure = opened.layers.iter().flat_map(|layer| &layer.structure);
-    streams.insert(StreamKind::Structure, structure.cloned().collect());
-    for (content, difference) in contents.iter().zip(differences) {
-        match difference {
-            None => {
-                let kind = StreamKind::Plain(content.class.stream());
-                streams.entry(kind).or_default().push(content.bytes.clone());
-            }
-            Some(difference) => {
-                for (number, bytes) in &difference.streams {
-                    let kind = StreamKind::Related(*number);
-                    streams.entry(kind).or_default().push(bytes.clone());
-                }
-            }
-        }
-    }
-    let streams = streams.into_iter().map(|(kind, regions)| RawStream {
-        kind,
-        bytes: Chain::new(regions),
-    });
-    streams.filter(|stream| stream.bytes.len() > 0).collect()
-}
-
-fn index(
-    plan: &PackPlan,
-    opened: &Opened,
-    order: &[usize],
-    contents: &[&Content],
-    differences: &[Option<Difference>],
-    numbered: &Numbered,
-    streams: &[StoredStream],
-) -> Index {
-    let bases = numbered.objects.len();
-    let position = |kind| {
-        let found = streams.binary_search_by_key(&kind, |stream| stream.entry.kind);
-        found.expect("every kind that has bytes has a stream")
-    };
-    let object = |(content, difference): (&&Content, &Option<Difference>)| Object {
-        len: content.bytes.len(),
-        map: content.map.clone(),
-        body: match difference {
-            None => Body::Plain {
-                stream: position(StreamKind::Plain(content.class.stream())),
-            },
-            Some(difference) => Body::Related(Related {
-                codec: (difference.codec.id, difference.codec.version),
-                bases: difference.bases.iter().map(|base| bases + base).collect(),
-                parts: difference
-                    .streams
-                    .iter()
-                    .map(|(number, bytes)| (position(StreamKind::Related(*number)), bytes.len()))
-                    .collect(),
-            }),
-        },
-    };
-    let mut places = vec![0; order.len()];
-    for (place, &number) in order.iter().enumerate() {
-        places[number] = place;
-    }
-    let blobs = plan
-        .blobs()
-        .iter()
-        .zip(&opened.layers)
-        .map(|(surveyed, layer)| {
-            let blob = surveyed.blob();
-            BlobEntry {
-                digest: blob.digest,
-                size: blob.size,
-                wrapping: match &surveyed.recipe {
-                    None => Wrapping::None,
-                    Some(recipe) => Wrapping::Gzip(recipe.clone()),
-                },
-                structure: None,
-                pieces: layer
-                    .pieces
-                    .iter()
-                    .map(|&(structure, inside)| Piece {
-                        structure,
-                        object: match inside {
-                            Inside::Own(number) => Some(bases + places[number]),
-                            Inside::Copied(number) => Some(numbered.number(number)),
-                            Inside::End => None,
-                        },
-                    })
-                    .collect(),
-            }
-        });
-    let own = contents.iter().zip(differences).map(object);
-    Index {
-        base_blobs: numbered.blobs.clone(),
-        objects: numbered.objects.iter().cloned().chain(own).collect(),
-        blobs: blobs.collect(),
-    }
-}
-
-/// The level of the index: it is short.
-const INDEX_LEVEL: i32 = 19;
-
-/// Puts head, index and streams in a row.
-fn assemble(
-    raw: &[u8],
-    version: u32,
-    streams: &[StoredStream],
-    spool: &Spool,
-) -> io::Result<Chain> {
-    let stored = zstd::bulk::compress(raw, INDEX_LEVEL)?;
-    let head = Head {
-        version,
-        index_stored: stored.len() as u64,
-        index_raw: raw.len() as u64,
-        index_digest: Sha256::digest(&stored).into(),
-        streams: streams.iter().map(|stream| stream.entry.clone()).collect(),
-    };
-    let mut regions = vec![spool.store(&head.to_bytes())?, spool.store(&stored)?];
-    for stream in streams {
-        regions.extend_from_slice(stream.bytes.regions());
-    }
-    Ok(Chain::new(regions))
 }
 
 fn report(

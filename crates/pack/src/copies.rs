@@ -18,8 +18,9 @@ pub(crate) struct Copy {
 /// A piece of a blob's content: bytes of structure that are the blob's own, and what follows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// Bytes of structure.
+    /// Bytes of structure, and the entry of the summary that they belong to.
     pub(crate) structure: u64,
+    pub(crate) entry: usize,
     pub(crate) what: What,
     /// Where that starts in the blob's content.
     pub(crate) at: u64,
@@ -115,10 +116,11 @@ impl Walk<'_> {
             };
             match found {
                 Some(found) if entry.file.is_some() || self.same_structure(entry, found) => {
-                    self.copy(entry, found);
+                    self.copy(number, entry, found);
                 }
                 _ => self.cuts.push(Cut {
                     structure: entry.structure,
+                    entry: number,
                     what: match entry.file {
                         Some(_) => What::File(number),
                         None => What::End,
@@ -172,7 +174,7 @@ impl Walk<'_> {
     }
 
     /// Takes an entry from a base: with its structure, if that is equal.
-    fn copy(&mut self, entry: &Entry, found: Found) {
+    fn copy(&mut self, number: usize, entry: &Entry, found: Found) {
         let other = self.entry(found);
         let with_structure = self.same_structure(entry, found);
         let (offset, at) = if with_structure {
@@ -195,6 +197,7 @@ impl Walk<'_> {
         }
         self.cuts.push(Cut {
             structure: if with_structure { 0 } else { entry.structure },
+            entry: number,
             what: What::Copy(Copy {
                 base: found.base,
                 range,

@@ -11,11 +11,15 @@ use regzip::nested::Outline;
 use sealift_oci::{Digest, Hasher};
 use sealift_pipeline::Cancel;
 
+use crate::bases::Base;
 use crate::decode::{DecodedPack, State};
 use crate::error::{Error, Part, Result, damaged};
 use crate::format::{BaseBlob, BaseObject, Body, Range};
+use crate::options::Options;
 use crate::read::Pack;
+use crate::report::Step;
 use crate::source::{Blob, Source, source_error};
+use crate::spool::Spool;
 use crate::storage::{Region, Storage};
 
 /// A blob from outside that a pack needs.
@@ -202,7 +206,7 @@ impl DecodedPack {
         let mut sink = Ranges::new(self.storage());
         for object in objects.clone() {
             if let Some((base, _)) = self.base(object) {
-                sink.add(base, &self.bases.contents[object]);
+                sink.add(&base.ranges, &self.bases.contents[object]);
             }
         }
         let read = read_content(blob, &mut stream, &mut sink, cancel);
@@ -271,6 +275,52 @@ fn expand(
     let written = outline.expand(&mut content, &mut writer)?;
     writer.flush()?;
     Ok(written)
+}
+
+/// Reads ranges of bases, each base once, and checks what it reads as a reader of packs does. The bases are given by their
+/// positions; the results are in the order of the requests.
+pub(crate) fn fetch_parts(
+    source: &dyn Source,
+    bases: &[Base],
+    requests: &[(usize, Vec<Range>)],
+    spool: &Spool,
+    options: &Options,
+) -> Result<Vec<Region>> {
+    let len = |ranges: &[Range]| ranges.iter().map(|range| range.len).sum();
+    let regions = requests
+        .iter()
+        .map(|(_, ranges)| spool.reserve(len(ranges)));
+    let regions: Vec<Region> = regions.collect();
+    let wanted: BTreeSet<usize> = requests.iter().map(|&(base, _)| base).collect();
+    let wanted: Vec<usize> = wanted.into_iter().collect();
+    let total = wanted.iter().map(|&base| bases[base].blob().size).sum();
+    options.watcher.begin(Step::ReadBases, total);
+    let read = |&number: &usize| {
+        let blob = base_blob(&bases[number]);
+        let mut sink = Ranges::new(spool.storage());
+        for ((base, ranges), region) in requests.iter().zip(&regions) {
+            if *base == number {
+                sink.add(ranges, region);
+            }
+        }
+        let mut stream = Stream::open(source, &blob)?;
+        let read = read_content(&blob, &mut stream, &mut sink, &options.cancel);
+        options.watcher.advance(Step::ReadBases, blob.size);
+        stream.finish(read)
+    };
+    let results: Vec<Result<()>> = wanted.par_iter().with_max_len(1).map(read).collect();
+    results.into_iter().collect::<Result<()>>()?;
+    Ok(regions)
+}
+
+/// The entry of a base in an index.
+pub(crate) fn base_blob(base: &Base) -> BaseBlob {
+    BaseBlob {
+        digest: base.blob().digest,
+        size: base.blob().size,
+        gzip: base.summary().gzip,
+        len: base.summary().opened(),
+    }
 }
 
 /// Bytes that are read at a time.
@@ -411,10 +461,10 @@ impl<'a> Ranges<'a> {
         }
     }
 
-    /// The content of this object goes to that region.
-    pub(crate) fn add(&mut self, base: &BaseObject, to: &Region) {
+    /// These ranges go to that region, one after another.
+    pub(crate) fn add(&mut self, ranges: &[Range], to: &Region) {
         let mut place = to.offset();
-        for &range in &base.ranges {
+        for &range in ranges {
             self.waiting.push((range, place));
             place += range.len;
         }

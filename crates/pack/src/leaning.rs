@@ -6,7 +6,9 @@ use std::sync::Arc;
 use regzip::nested::Outline;
 
 use crate::bases::Base;
+use crate::fetch::base_blob;
 use crate::format::{BaseBlob, BaseObject, Object, Range};
+use crate::relating::{Difference, Lean};
 use crate::storage::Region;
 
 /// Parts of bases that a pack may need.
@@ -56,6 +58,24 @@ impl Leaning {
         self.items.len() - 1
     }
 
+    /// Which items are used: the first ones, so many, and those that differences lean on.
+    pub(crate) fn used<'a>(
+        &self,
+        first: usize,
+        differences: impl Iterator<Item = &'a Option<Difference>>,
+    ) -> Vec<bool> {
+        let mut used: Vec<bool> = (0..self.items.len()).map(|item| item < first).collect();
+        for lean in differences
+            .flatten()
+            .flat_map(|difference| &difference.bases)
+        {
+            if let Lean::Base(item) = lean {
+                used[*item] = true;
+            }
+        }
+        used
+    }
+
     /// Numbers the items that are used, in the order of their blobs and of where they begin there. The bases are
     /// sorted by digest, as base blobs have to be.
     pub(crate) fn number(&self, bases: &[Base], used: &[bool]) -> Numbered {
@@ -92,14 +112,5 @@ impl Numbered {
     /// The number of an item, which has to be one that is used.
     pub(crate) fn number(&self, item: usize) -> usize {
         self.numbers[item].expect("items that are referred to are used")
-    }
-}
-
-fn base_blob(base: &Base) -> BaseBlob {
-    BaseBlob {
-        digest: base.blob().digest,
-        size: base.blob().size,
-        gzip: base.summary().gzip,
-        len: base.summary().opened(),
     }
 }

@@ -23,8 +23,7 @@ use crate::spool::Spool;
 use crate::storage::{Region, Scratch};
 
 use layer::{Layer, open_layer};
-pub(crate) use nested::MIN_SKETCHED;
-use nested::open_nested;
+pub(crate) use nested::{MIN_SKETCHED, open_nested};
 
 /// Everything that goes into a pack, opened, on scratch space.
 pub(crate) struct Opened {
@@ -36,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) layers: Vec<OpenedLayer>,
     /// Streams that stay compressed.
     pub(crate) kept: Vec<KeptStream>,
+    /// Which bases are near which blob.
+    pub(crate) nearness: Nearness,
 }
 
 /// A file or blob, with the streams inside opened.
@@ -51,12 +52,16 @@ pub(crate) struct Content {
     pub(crate) map: Option<Arc<Map>>,
     /// What it is like; empty for short ones.
     pub(crate) sketch: Sketch,
+    /// The blob where it was met first, by its position in the plan.
+    pub(crate) blob: usize,
 }
 
 /// A blob as structure and contents.
 pub(crate) struct OpenedLayer {
     /// The bytes between files that are the pack's own, in order.
     pub(crate) structure: Vec<Region>,
+    /// The entry of the summary that each of these belongs to.
+    pub(crate) structure_entries: Vec<usize>,
     /// How many bytes of structure come before what.
     pub(crate) pieces: Vec<(u64, Inside)>,
 }
@@ -109,6 +114,7 @@ pub(crate) fn open(
         copies,
         layers,
         kept: kept.into_iter().flatten().collect(),
+        nearness,
     })
 }
 
@@ -116,6 +122,7 @@ pub(crate) fn open(
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) bytes: Region,
+    pub(crate) blob: usize,
 }
 
 /// The different files and the different parts of bases, and the layers in terms of them.
@@ -128,8 +135,8 @@ fn distinct(
     let mut files = Vec::new();
     let mut known: HashMap<[u8; 32], usize> = HashMap::new();
     let mut opened = Vec::with_capacity(layers.len());
-    for ((surveyed, layer), cuts) in plan.blobs().iter().zip(layers).zip(cuts) {
-        let entries = &surveyed.summary.entries;
+    for (blob, (layer, cuts)) in layers.into_iter().zip(cuts).enumerate() {
+        let entries = &plan.blobs()[blob].summary.entries;
         let mut names = layer.names.into_iter();
         let mut passed = 0;
         let mut pieces = Vec::with_capacity(cuts.len());
@@ -149,6 +156,7 @@ fn distinct(
                         files.push(File {
                             name,
                             bytes: layer.content.part(cut.at, len),
+                            blob,
                         });
                         files.len() - 1
                     });
@@ -157,11 +165,11 @@ fn distinct(
             };
             pieces.push((cut.structure, inside));
         }
-        let structure = cuts.iter().filter(|cut| cut.structure > 0);
-        let structure =
-            structure.map(|cut| layer.content.part(cut.at - cut.structure, cut.structure));
+        let own = cuts.iter().filter(|cut| cut.structure > 0);
+        let region = |cut: &Cut| layer.content.part(cut.at - cut.structure, cut.structure);
         opened.push(OpenedLayer {
-            structure: structure.collect(),
+            structure: own.clone().map(region).collect(),
+            structure_entries: own.map(|cut| cut.entry).collect(),
             pieces,
         });
     }

@@ -1,24 +1,41 @@
-//! Contents as differences from earlier ones.
+//! Contents as differences from earlier ones, and from files of bases.
+
+use std::collections::BTreeMap;
+use std::io;
 
 use rayon::prelude::*;
 
+use crate::candidates::{Candidate, Place};
 use crate::compress::window;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
-use crate::open::Content;
+use crate::open::{Content, OpenedLayer};
 use crate::options::{Effort, Options};
 use crate::report::Step;
-use crate::sketch::Likeness;
 use crate::spool::Spool;
 use crate::storage::Region;
 
 /// A content that is stored as differences.
 pub(crate) struct Difference {
     pub(crate) codec: relate::Codec,
-    /// Positions of its bases in the pack's order.
-    pub(crate) bases: Vec<usize>,
+    pub(crate) bases: Vec<Lean>,
     /// Raw streams by the codec's number for them.
     pub(crate) streams: Vec<(u16, Region)>,
+}
+
+/// What a difference leans on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lean {
+    /// Part of a base, by its name in [`crate::leaning::Leaning`].
+    Base(usize),
+    /// An earlier content, by its position in the pack's order.
+    Own(usize),
+}
+
+/// A file of a base, opened, and its name in [`crate::leaning::Leaning`].
+pub(crate) struct OldFile {
+    pub(crate) name: usize,
+    pub(crate) content: Content,
 }
 
 /// Bases and content together are not longer: what the codec needs for them has to fit into the memory of a
@@ -28,134 +45,175 @@ const MAX_TOGETHER: u64 = 512 << 20;
 /// trial whether they pay.
 const MEMORY_FACTOR: u64 = 3;
 
-/// Stores contents as differences where that pays; in the order of `contents`, `None` for those that
-/// stay as they are.
-pub(crate) fn relate_all(
-    contents: &[&Content],
-    spool: &Spool,
-    options: &Options,
-) -> Result<Vec<Option<Difference>>> {
-    let bases = choose_bases(contents, options.effort);
-    let total = contents
-        .iter()
-        .zip(&bases)
-        .filter(|(_, bases)| !bases.is_empty());
-    let total = total.map(|(content, _)| content.bytes.len()).sum();
-    options.watcher.begin(Step::Relate, total);
-    let gate = Gate::new(options.memory / 4 * 3);
-    (0..contents.len())
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|number| {
-            if bases[number].is_empty() {
-                return Ok(None);
+/// What is at hand to relate contents.
+pub(crate) struct Relating<'a> {
+    /// The contents in the order in which they are stored.
+    pub(crate) contents: &'a [&'a Content],
+    /// Files of bases.
+    pub(crate) old: &'a BTreeMap<Place, OldFile>,
+    pub(crate) spool: &'a Spool,
+    pub(crate) options: &'a Options,
+}
+
+impl Relating<'_> {
+    /// Stores contents as differences where that pays; in the order of the contents, `None` for those that
+    /// stay as they are.
+    pub(crate) fn all(&self, candidates: &[Vec<Candidate>]) -> Result<Vec<Option<Difference>>> {
+        let total = self.contents.iter().zip(candidates);
+        let total = total.filter(|(_, candidates)| !candidates.is_empty());
+        let total = total.map(|(content, _)| content.bytes.len()).sum();
+        self.options.watcher.begin(Step::Relate, total);
+        let gate = Gate::new(self.options.memory / 4 * 3);
+        (0..self.contents.len())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|number| {
+                let bases = self.within_limit(number, &candidates[number]);
+                if bases.is_empty() {
+                    return Ok(None);
+                }
+                self.options.cancel.check()?;
+                let content = self.contents[number];
+                let difference = self.one(&content.bytes, &bases, ENTRY, &gate)?;
+                let bytes = content.bytes.len();
+                self.options.watcher.advance(Step::Relate, bytes);
+                Ok(difference)
+            })
+            .collect()
+    }
+
+    /// Stores what is between the files of each blob as differences from that of a base, where that pays.
+    pub(crate) fn structures(
+        &self,
+        layers: &[OpenedLayer],
+        old: &[Option<(usize, u64, Region)>],
+    ) -> Result<Vec<Option<Difference>>> {
+        let gate = Gate::new(self.options.memory / 4 * 3);
+        layers
+            .par_iter()
+            .with_max_len(1)
+            .zip(old)
+            .map(|(layer, old)| {
+                let Some((name, ranges, old)) = old else {
+                    return Ok(None);
+                };
+                self.options.cancel.check()?;
+                let structure = self.in_a_row(&layer.structure).map_err(Error::Scratch)?;
+                let index_bytes = ENTRY + ranges * RANGE;
+                self.one(&structure, &[(Lean::Base(*name), old)], index_bytes, &gate)
+            })
+            .collect()
+    }
+
+    fn in_a_row(&self, regions: &[Region]) -> io::Result<Region> {
+        let all = self.spool.reserve(regions.iter().map(Region::len).sum());
+        let mut at = 0;
+        for region in regions {
+            self.spool.write(&all, at, &region.to_vec()?)?;
+            at += region.len();
+        }
+        Ok(all)
+    }
+
+    /// A candidate as what it is stored as, and its bytes.
+    fn lean(&self, candidate: Candidate) -> Option<(Lean, &Region)> {
+        match candidate {
+            Candidate::Own(number) => Some((Lean::Own(number), &self.contents[number].bytes)),
+            Candidate::Old(place) => {
+                let old = self.old.get(&place)?;
+                Some((Lean::Base(old.name), &old.content.bytes))
             }
-            options.cancel.check()?;
-            let difference = relate_one(contents, number, &bases[number], spool, &gate, options)?;
-            options
-                .watcher
-                .advance(Step::Relate, contents[number].bytes.len());
-            Ok(difference)
-        })
-        .collect()
-}
-
-/// How many bases a content has at most.
-fn max_bases(effort: Effort) -> usize {
-    match effort {
-        Effort::Fast => 1,
-        Effort::Default => 3,
-        Effort::Best => 6,
-    }
-}
-
-/// The bases of each content: earlier ones that share the most of it.
-fn choose_bases(contents: &[&Content], effort: Effort) -> Vec<Vec<usize>> {
-    let mut likeness = Likeness::default();
-    let mut chosen = Vec::with_capacity(contents.len());
-    for (number, content) in contents.iter().enumerate() {
-        if !content.class.relates() || content.sketch.samples().is_empty() {
-            chosen.push(Vec::new());
-            continue;
         }
-        let least = (content.sketch.samples().len() / 32).max(3);
-        let nearest = likeness.nearest(&content.sketch, max_bases(effort), least);
-        let nearest = nearest.into_iter().map(|base| base as usize).collect();
-        chosen.push(within_limit(contents, number, nearest));
-        likeness.add(u32::try_from(number).unwrap_or(u32::MAX), &content.sketch);
     }
-    chosen
-}
 
-/// As many of the bases as the codec takes together with the content.
-fn within_limit(contents: &[&Content], number: usize, bases: Vec<usize>) -> Vec<usize> {
-    let mut together = contents[number].bytes.len();
-    let fits = |base: &usize| {
-        let sum = together.saturating_add(contents[*base].bytes.len());
-        let fits = sum <= MAX_TOGETHER;
-        if fits {
-            together = sum;
+    /// As many of the candidates as the codec takes together with the content.
+    fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Vec<(Lean, &Region)> {
+        let mut together = self.contents[number].bytes.len();
+        let fits = |(_, bytes): &(Lean, &Region)| {
+            let sum = together.saturating_add(bytes.len());
+            let fits = sum <= MAX_TOGETHER;
+            if fits {
+                together = sum;
+            }
+            fits
+        };
+        let bases = candidates
+            .iter()
+            .filter_map(|&candidate| self.lean(candidate));
+        bases.filter(fits).collect()
+    }
+
+    /// A content as differences, if that pays when its bases take so many bytes of the index.
+    pub(crate) fn one(
+        &self,
+        content: &Region,
+        bases: &[(Lean, &Region)],
+        index_bytes: u64,
+        gate: &Gate,
+    ) -> Result<Option<Difference>> {
+        let regions: Vec<&Region> = bases.iter().map(|&(_, bytes)| bytes).collect();
+        let together = regions.iter().map(|region| region.len()).sum::<u64>() + content.len();
+        let _pass = gate.pass(together * MEMORY_FACTOR);
+        let list: Vec<&dyn relate::Content> = regions.iter().map(|&region| region as _).collect();
+        let settings = relate::Options {
+            effort: match self.options.effort {
+                Effort::Fast => 2,
+                Effort::Default => 5,
+                Effort::Best => 9,
+            },
+        };
+        let encoded = match relate::encode(content, &list, &settings) {
+            Ok(encoded) => encoded,
+            Err(error) => return Err(Error::Scratch(io::Error::other(error))),
+        };
+        // Only what is in the pack can be in the window of a stream.
+        let window = bases.iter().find(|(lean, _)| matches!(lean, Lean::Own(_)));
+        let window = window.map(|&(_, bytes)| bytes);
+        let pays = pays(&encoded, index_bytes, content, window);
+        if !pays.map_err(Error::Scratch)? {
+            return Ok(None);
         }
-        fits
-    };
-    bases.into_iter().filter(fits).collect()
-}
-
-fn relate_one(
-    contents: &[&Content],
-    number: usize,
-    bases: &[usize],
-    spool: &Spool,
-    gate: &Gate,
-    options: &Options,
-) -> Result<Option<Difference>> {
-    let content = &contents[number].bytes;
-    let regions: Vec<&Region> = bases.iter().map(|&base| &contents[base].bytes).collect();
-    let together = regions.iter().map(|region| region.len()).sum::<u64>() + content.len();
-    let _pass = gate.pass(together * MEMORY_FACTOR);
-    let list: Vec<&dyn relate::Content> = regions.iter().map(|&region| region as _).collect();
-    let settings = relate::Options {
-        effort: match options.effort {
-            Effort::Fast => 2,
-            Effort::Default => 5,
-            Effort::Best => 9,
-        },
-    };
-    let encoded = match relate::encode(content, &list, &settings) {
-        Ok(encoded) => encoded,
-        Err(error) => return Err(Error::Scratch(std::io::Error::other(error))),
-    };
-    if !pays(&encoded, content, regions[0]).map_err(Error::Scratch)? {
-        return Ok(None);
+        let store =
+            |stream: &relate::Stream| Ok((stream.id.number(), self.spool.store(&stream.bytes)?));
+        let streams = encoded.streams.iter().map(store).collect::<io::Result<_>>();
+        Ok(Some(Difference {
+            codec: encoded.codec,
+            bases: bases.iter().map(|&(lean, _)| lean).collect(),
+            streams: streams.map_err(Error::Scratch)?,
+        }))
     }
-    let store = |stream: &relate::Stream| Ok((stream.id.number(), spool.store(&stream.bytes)?));
-    let streams = encoded
-        .streams
-        .iter()
-        .map(store)
-        .collect::<std::io::Result<_>>();
-    Ok(Some(Difference {
-        codec: encoded.codec,
-        bases: bases.to_vec(),
-        streams: streams.map_err(Error::Scratch)?,
-    }))
 }
 
 /// The level that tells which of two forms is smaller.
 const TRIAL_LEVEL: i32 = 3;
+/// Bytes of the index that differences take besides their streams, about.
+const ENTRY: u64 = 16;
 
-/// Whether differences take fewer bytes than zstd alone does with the base in its window.
-fn pays(encoded: &relate::Encoded, content: &Region, base: &Region) -> std::io::Result<bool> {
-    let mut differences = 0;
+/// The same for each range of a base.
+const RANGE: u64 = 3;
+
+/// Whether differences take fewer bytes than zstd alone does, with a base in its window if there can be one.
+fn pays(
+    encoded: &relate::Encoded,
+    index_bytes: u64,
+    content: &Region,
+    base: Option<&Region>,
+) -> io::Result<bool> {
+    let mut differences = if base.is_some() { 0 } else { index_bytes };
     for stream in &encoded.streams {
-        differences += zstd::bulk::compress(&stream.bytes, TRIAL_LEVEL)?.len() as u64;
+        let compressed = zstd::bulk::compress(&stream.bytes, TRIAL_LEVEL)?.len();
+        differences += match base {
+            Some(_) => compressed,
+            // They are short, and compressed together with many others.
+            None => compressed.min(stream.bytes.len()),
+        } as u64;
     }
-    let base = base.to_vec()?;
+    let base = base.map_or_else(|| Ok(Vec::new()), Region::to_vec)?;
     let mut counter = Counter(0);
     let mut encoder = zstd::Encoder::with_ref_prefix(&mut counter, TRIAL_LEVEL, &base)?;
     encoder.long_distance_matching(true)?;
     encoder.window_log(u32::from(window(base.len() as u64 + content.len())))?;
-    std::io::copy(&mut content.reader(), &mut encoder)?;
+    io::copy(&mut content.reader(), &mut encoder)?;
     encoder.finish()?;
     Ok(differences < counter.0)
 }
@@ -163,13 +221,13 @@ fn pays(encoded: &relate::Encoded, content: &Region, base: &Region) -> std::io::
 /// Counts what is written.
 struct Counter(u64);
 
-impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 += bytes.len() as u64;
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -179,7 +237,7 @@ impl relate::Content for Region {
         Region::len(self)
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.read_exact_at(buffer, offset)
     }
 }

@@ -72,6 +72,12 @@ impl Sketch {
         (sorted && samples.len() <= SAMPLES).then_some(Self { samples })
     }
 
+    /// Whether both have a sample.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        let known = |sample| other.samples.binary_search(sample).is_ok();
+        self.samples.iter().any(known)
+    }
+
     pub(crate) fn samples(&self) -> &[u64] {
         &self.samples
     }
@@ -98,13 +104,20 @@ impl Likeness {
     }
 
     /// At most `most` numbers, chosen so that together they share as many samples as possible; each
-    /// shares at least `least` that those before it do not.
-    pub(crate) fn nearest(&self, sketch: &Sketch, most: usize, least: usize) -> Vec<u32> {
+    /// shares at least `least` that those before it, and those that are known, do not.
+    pub(crate) fn nearest(
+        &self,
+        sketch: &Sketch,
+        known: &[u32],
+        most: usize,
+        least: usize,
+    ) -> Vec<u32> {
         let mut left: Vec<&[u32]> = sketch
             .samples()
             .iter()
             .filter_map(|sample| self.by_sample.get(sample).map(Vec::as_slice))
             .collect();
+        left.retain(|owners| !owners.iter().any(|owner| known.contains(owner)));
         let mut chosen = Vec::new();
         while chosen.len() < most {
             let mut counts: HashMap<u32, usize> = HashMap::new();

@@ -23,6 +23,11 @@ impl Spool {
         }
     }
 
+    /// The scratch space that ranges are in.
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.storage
+    }
+
     /// Takes a range, to be written by the caller at its offset.
     pub(crate) fn reserve(&self, len: u64) -> Region {
         let offset = self.next.fetch_add(len, Ordering::Relaxed);

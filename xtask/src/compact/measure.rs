@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Effort, Limits, NoBases, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher,
-    build, plan, survey,
+    Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher, build,
+    plan, summarize, survey,
 };
 
-use super::sets::Set;
+use super::sets::{Layer, Set};
 use crate::clock::Times;
 
 /// What was measured.
@@ -34,8 +34,11 @@ pub(crate) struct Measured {
     pub(crate) read: Duration,
 }
 
+/// Builds a pack of a set, which may lean on older layers, and reads it. Layers that are among the older ones are left
+/// out.
 pub(crate) fn measure(
     set: &Set,
+    old: &[Layer],
     effort: Effort,
     threads: usize,
 ) -> Result<Measured, Box<dyn Error>> {
@@ -44,13 +47,21 @@ pub(crate) fn measure(
         .build()?;
     let measured = pool.install(|| {
         // Only text can leave the pool's threads.
-        measure_here(set, effort, threads).map_err(|error| error.to_string())
+        measure_here(set, old, effort, threads).map_err(|error| error.to_string())
     });
     Ok(measured?)
 }
 
-fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, Box<dyn Error>> {
-    let files = Files::of(set)?;
+fn measure_here(
+    set: &Set,
+    old: &[Layer],
+    effort: Effort,
+    threads: usize,
+) -> Result<Measured, Box<dyn Error>> {
+    let old = Files::of(old)?;
+    let mut files = Files::of(&set.layers)?;
+    let gzip = files.blobs().iter().map(|blob| blob.size).sum();
+    files.0.retain(|digest, _| !old.0.contains_key(digest));
     let scratch: Arc<dyn Scratch> = Arc::new(TemporaryFiles);
     let stopwatch = Arc::new(Stopwatch::default());
     let mut options = Options::default();
@@ -58,21 +69,23 @@ fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, B
     options.threads = threads;
     options.watcher = stopwatch.clone();
     let (times, clock) = (Times::now()?, Instant::now());
-    let plan = plan(survey(&files, &files.blobs(), &options)?, &[], &options);
+    let bases = summarize(&old, &old.blobs(), &options)?;
+    let plan = plan(survey(&files, &files.blobs(), &options)?, &bases, &options);
     for (digest, reason) in &plan.kept {
         println!("kept {digest}: {reason}");
     }
     let [pack] = plan.packs.as_slice() else {
         return Err(format!("{} packs instead of one", plan.packs.len()).into());
     };
-    let built = build(&files, &NoBases, pack, &scratch, &options)?;
+    let built = build(&files, &old, pack, &scratch, &options)?;
     let (spent, clock, steps) = (times.since()?.own, clock.elapsed(), stopwatch.steps());
     let times = Times::now()?;
     let pack = Pack::open(built.content(), &Limits::default())?;
     let decoded = pack.decode(&scratch, &options.cancel)?;
+    decoded.read_bases(&old, None, &options.cancel)?;
     decoded.verify(&options.cancel, &|_| ())?;
     Ok(Measured {
-        gzip: files.blobs().iter().map(|blob| blob.size).sum(),
+        gzip,
         stored: built.size(),
         kept: files.size_of(plan.kept.iter().map(|(digest, _)| *digest)),
         report: built.report().clone(),
@@ -87,9 +100,9 @@ fn measure_here(set: &Set, effort: Effort, threads: usize) -> Result<Measured, B
 struct Files(BTreeMap<Digest, (PathBuf, u64)>);
 
 impl Files {
-    fn of(set: &Set) -> Result<Self, Box<dyn Error>> {
+    fn of(layers: &[Layer]) -> Result<Self, Box<dyn Error>> {
         let mut files = BTreeMap::new();
-        for layer in &set.layers {
+        for layer in layers {
             let bytes = std::fs::read(&layer.gzip)?;
             let entry = (layer.gzip.clone(), bytes.len() as u64);
             files.insert(Digest::sha256(&bytes), entry);

@@ -77,12 +77,12 @@ impl Row {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.2}", ratio(bytes, 1_000_000))
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn ratio(a: u64, b: u64) -> f64 {
+pub(crate) fn ratio(a: u64, b: u64) -> f64 {
     a as f64 / b as f64
 }
 
@@ -106,14 +106,6 @@ const END: &str = "<!-- end of the table -->";
 
 /// Puts the table into its page.
 pub(crate) fn write(rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let path = root().join("docs/compact.md");
-    let page = fs::read_to_string(&path)?;
-    let (before, rest) = page
-        .split_once(BEGIN)
-        .ok_or("docs/compact.md has no table")?;
-    let (_, after) = rest
-        .split_once(END)
-        .ok_or("docs/compact.md has no end of the table")?;
     let mut table = String::from(
         "| set | what | gzip layers, MB | stored, MB | of the gzip | processor time | of which |\n\
          |---|---|--:|--:|--:|--:|---|\n",
@@ -122,6 +114,19 @@ pub(crate) fn write(rows: &[Row]) -> Result<(), Box<dyn Error>> {
         table.push_str(&row.line());
         table.push('\n');
     }
-    fs::write(path, format!("{before}{BEGIN}\n{table}{END}{after}"))?;
+    put_table(BEGIN, &table)
+}
+
+/// Puts a table into `docs/compact.md`, behind the line that begins it.
+pub(crate) fn put_table(begin: &str, table: &str) -> Result<(), Box<dyn Error>> {
+    let path = root().join("docs/compact.md");
+    let page = fs::read_to_string(&path)?;
+    let (before, rest) = page
+        .split_once(begin)
+        .ok_or("docs/compact.md has no table")?;
+    let (_, after) = rest
+        .split_once(END)
+        .ok_or("docs/compact.md has no end of the table")?;
+    fs::write(path, format!("{before}{begin}\n{table}{END}{after}"))?;
     Ok(())
 }

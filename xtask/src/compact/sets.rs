@@ -47,9 +47,9 @@ pub(crate) struct Layer {
 }
 
 /// Commands of one module, in two versions: module, versions, packages.
-type Module = (&'static str, [&'static str; 2], &'static [&'static str]);
+pub(crate) type Module = (&'static str, [&'static str; 2], &'static [&'static str]);
 
-const MODULES: [Module; 2] = [
+pub(crate) const MODULES: [Module; 2] = [
     (
         "github.com/regclient/regclient",
         ["v0.8.2", "v0.8.3"],
@@ -83,7 +83,7 @@ const PYTHON_PACKAGES: [&str; 5] = [
 
 /// A folder in which content is made.
 pub(crate) struct Workshop {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Workshop {
@@ -123,7 +123,8 @@ impl Workshop {
         Ok(layers)
     }
 
-    fn program(
+    /// A layer with a program of Go.
+    pub(crate) fn program(
         &self,
         module: &str,
         version: &str,
@@ -223,7 +224,20 @@ impl Workshop {
         })
     }
 
+    /// A layer whose files are all changed at one time.
     fn layer(
+        &self,
+        name: &str,
+        encoder: Encoder,
+        content: impl FnOnce(&mut Command),
+    ) -> Result<Layer, Box<dyn Error>> {
+        self.layer_with_times(name, encoder, |tar| {
+            content(tar.arg("--mtime=@1700000000"));
+        })
+    }
+
+    /// A layer, unless it is there.
+    pub(crate) fn layer_with_times(
         &self,
         name: &str,
         encoder: Encoder,
@@ -233,13 +247,7 @@ impl Workshop {
         let gzip = tar.with_extension("tar.gz");
         if !gzip.exists() {
             let mut command = Command::new("tar");
-            command.args([
-                "--sort=name",
-                "--mtime=@1700000000",
-                "--owner=0",
-                "--group=0",
-                "-cf",
-            ]);
+            command.args(["--sort=name", "--owner=0", "--group=0", "-cf"]);
             content(command.arg(&tar));
             succeed(&mut command)?;
             compress(&tar, &gzip, encoder)?;
@@ -249,13 +257,13 @@ impl Workshop {
 }
 
 /// Docker and `BuildKit`, podman and buildah, and builders in Python.
-const GO: Encoder = Encoder::Go(Go { level: 6 });
-const PGZIP: Encoder = Encoder::Pgzip(Pgzip {
+pub(crate) const GO: Encoder = Encoder::Go(Go { level: 6 });
+pub(crate) const PGZIP: Encoder = Encoder::Pgzip(Pgzip {
     level: 5,
     version: Version::From1_18_0,
     block_size: 1 << 20,
 });
-const ZLIB: Encoder = Encoder::Zlib(Zlib {
+pub(crate) const ZLIB: Encoder = Encoder::Zlib(Zlib {
     level: 6,
     window_bits: 15,
     mem_level: 8,
@@ -287,7 +295,7 @@ fn compress(from: &Path, to: &Path, encoder: Encoder) -> Result<(), Box<dyn Erro
     Ok(())
 }
 
-pub(super) fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
+pub(crate) fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let status = command.status()?;
     if !status.success() {
         return Err(format!("{command:?}: {status}").into());
@@ -295,7 +303,7 @@ pub(super) fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn output(command: &mut Command) -> Result<String, Box<dyn Error>> {
+pub(crate) fn output(command: &mut Command) -> Result<String, Box<dyn Error>> {
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("{command:?}: {}", output.status).into());

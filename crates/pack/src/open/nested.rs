@@ -21,7 +21,7 @@ const IN_MEMORY: u64 = 4 << 20;
 pub(crate) const MIN_SKETCHED: u64 = 16 << 10;
 
 /// Opens the streams inside a file; its bytes move to other scratch space if there are any.
-pub(super) fn open_nested(
+pub(crate) fn open_nested(
     file: File,
     spool: &Spool,
     scratch: &Arc<dyn Scratch>,
@@ -45,7 +45,7 @@ pub(super) fn open_nested(
     };
     let kept = opened.kept.iter().map(|kept| kept_stream(&file.name, kept));
     let kept = kept.collect();
-    let content = describe(file.name, bytes, map).map_err(Error::Scratch)?;
+    let content = describe(file.name, file.blob, bytes, map).map_err(Error::Scratch)?;
     Ok((content, kept))
 }
 
@@ -57,7 +57,12 @@ fn kept_stream(name: &str, kept: &Kept) -> KeptStream {
     }
 }
 
-fn describe(name: String, bytes: Region, map: Option<Arc<nested::Map>>) -> io::Result<Content> {
+fn describe(
+    name: String,
+    blob: usize,
+    bytes: Region,
+    map: Option<Arc<nested::Map>>,
+) -> io::Result<Content> {
     let sketch = if bytes.len() >= MIN_SKETCHED {
         Sketch::of(bytes.reader())?
     } else {
@@ -70,6 +75,7 @@ fn describe(name: String, bytes: Region, map: Option<Arc<nested::Map>>) -> io::R
         bytes,
         map,
         sketch,
+        blob,
     })
 }
 

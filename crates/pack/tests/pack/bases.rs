@@ -10,7 +10,7 @@ use sealift_pack::{
 };
 use sealift_pipeline::Cancel;
 
-use crate::support::{Blobs, bytes_of, gzip, noise, program, read, scratch, tar, text};
+use crate::support::{Blobs, bytes_of, gzip, noise, program, read, scratch, tar, tar_at, text};
 
 /// Builds the only pack of some blobs that lean on bases.
 fn build_on(blobs: &Blobs, known: &[Base], bytes: &dyn Source) -> Built {
@@ -150,4 +150,103 @@ fn bases_of_no_use_are_not_needed() {
     assert!(bytes_of(&built) == bytes_of(&alone));
     assert_eq!(built.content().size().unwrap(), built.size());
     assert_eq!(&bytes_of(&built)[8..12], &[1, 0, 0, 0]);
+}
+
+/// The size of a pack of one layer, given another one, and without.
+fn sizes(old: Vec<u8>, new: Vec<u8>) -> (u64, u64) {
+    let bases = Blobs::of([old]);
+    let blobs = Blobs::of([new]);
+    let built = build_on(&blobs, &known(&bases), &bases);
+    assert_rebuilt(&built, &blobs, &bases);
+    let alone = build_on(&blobs, &[], &NoBases);
+    (built.size(), alone.size())
+}
+
+fn edited(mut text: Vec<u8>) -> Vec<u8> {
+    let middle = text.len() / 2;
+    text.splice(middle..middle + 10, *b"something else");
+    text
+}
+
+#[test]
+fn a_file_that_changed_is_stored_against_its_old_version() {
+    let layer = |name, bytes| gzip(&tar(&[(name, bytes), ("other", noise(5_000, 1))]));
+    // By its path, whatever it is.
+    let old = layer("etc/conf", text(20_000, 2));
+    let (size, alone) = sizes(old, layer("etc/conf", edited(text(20_000, 2))));
+    assert!(size < 1_000 && alone > 5_000, "{size} of {alone}");
+    // By its path without the version.
+    let old = layer("lib/x.so.1.2.3", noise(9_000, 3));
+    let (size, alone) = sizes(old, layer("lib/x.so.1.3", edited(noise(9_000, 3))));
+    assert!(size < 1_000 && alone > 9_000, "{size} of {alone}");
+    // By what it contains.
+    let old = layer("bin/old", program(300_000, 4, 0));
+    let (size, alone) = sizes(old, layer("sbin/moved", program(300_000, 4, 0x2000)));
+    assert!(size < alone / 20, "{size} of {alone}");
+}
+
+#[test]
+fn streams_inside_of_old_files_are_opened_by_inflating() {
+    let archive = |seed| [gzip(&text(60_000, 5)), gzip(&text(3_000, seed))].concat();
+    let layer = |seed| gzip(&tar(&[("a.bin", archive(seed)), ("b", noise(200, 1))]));
+    let (size, alone) = sizes(layer(6), layer(7));
+    assert!(size < alone / 4, "{size} of {alone}");
+}
+
+#[test]
+fn headers_that_changed_are_stored_against_the_old_ones() {
+    let files: Vec<(String, Vec<u8>)> = (0..400)
+        .map(|number| {
+            (
+                format!("usr/share/{number:x}/{}", number * 7919),
+                noise(40, number),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect();
+    let old = gzip(&tar_at(1_700_000_000, &files));
+    let new = gzip(&tar_at(1_760_123_456, &files));
+    let bases = Blobs::of([old.clone()]);
+    let blobs = Blobs::of([new.clone()]);
+    let recorded = build_on(&blobs, &recorded(&known(&bases)), &NoBases).size();
+    let (size, alone) = sizes(old, new);
+    assert!(
+        size < recorded && recorded < alone,
+        "{size}, {recorded} of {alone}"
+    );
+    assert!(size < alone / 6, "{size} of {alone}");
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_pack_with_bases() {
+    let bases = Blobs::of([
+        gzip(&tar(&old_layer())),
+        gzip(&tar(&[("p", program(90_000, 8, 0))])),
+    ]);
+    let mut files = new_layer();
+    files.push(("p", program(91_000, 8, 0x100)));
+    files.push(("usr/share/d", edited(text(9_000, 4))));
+    let blobs = Blobs::of([gzip(&tar(&files)), gzip(&tar(&old_layer()[1..]))]);
+    let packs = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap()
+            .install(|| bytes_of(&build_on(&blobs, &known(&bases), &bases)))
+    });
+    assert!(packs[0] == packs[1]);
+}
+
+#[test]
+fn bases_may_be_anything() {
+    // Not gzip to its end, not a tar, empty, gzip of two members.
+    let content = tar(&[("a", noise(20_000, 1))]);
+    let two = [gzip(&content[..9_000]), gzip(&content[9_000..])].concat();
+    let cut = gzip(&content)[..15_000].to_vec();
+    let bases = Blobs::of([cut, text(50_000, 2), Vec::new(), two, gzip(b"")]);
+    let blobs = Blobs::of([content, edited(text(50_000, 2))]);
+    let built = build_on(&blobs, &known(&bases), &bases);
+    assert_rebuilt(&built, &blobs, &bases);
+    assert!(built.size() < 20_000, "{}", built.size());
 }

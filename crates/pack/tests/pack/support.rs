@@ -140,12 +140,17 @@ pub(crate) fn program(len: usize, seed: u64, shift: u32) -> Vec<u8> {
 
 /// A tar of these files.
 pub(crate) fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    tar_at(1_700_000_000, files)
+}
+
+/// A tar of these files, all changed at that time.
+pub(crate) fn tar_at(time: u64, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        header.set_mtime(1_700_000_000);
+        header.set_mtime(time);
         builder
             .append_data(&mut header, name, bytes.as_slice())
             .unwrap();
