@@ -1,5 +1,5 @@
 //! `cargo xtask fuzz-packs`: pack after pack into `sealift-pack`, changed in every part and sealed again with
-//! digests that fit, until a time is over or one does harm.
+//! digests that fit, until a time is over or one does harm. Half of them lean on base blobs.
 
 #[path = "../../crates/pack/tests/pack/reseal.rs"]
 mod reseal;
@@ -19,7 +19,7 @@ use sealift_pipeline::Cancel;
 
 use crate::clock::Times;
 use reseal::Parts;
-use support::{Random, build_one, bytes_of, mixed, scratch};
+use support::{Blobs, Random, build_on, build_one, bytes_of, leaning, mixed, scratch};
 
 /// How long, from where, and what of.
 #[derive(clap::Args)]
@@ -49,7 +49,8 @@ const MAX_SCRATCH: u64 = 256 << 20;
 /// Runs until the end or the first harm.
 pub(crate) fn run(arguments: &FuzzPacksArguments) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &arguments.input {
-        println!("{}", attempt(std::fs::read(path)?)?);
+        let (_, bases) = leaning();
+        println!("{}", attempt(std::fs::read(path)?, &bases)?);
         return Ok(());
     }
     let seed = match arguments.seed {
@@ -57,7 +58,12 @@ pub(crate) fn run(arguments: &FuzzPacksArguments) -> Result<(), Box<dyn Error>> 
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() << 20,
     };
     println!("--seed {seed}");
-    let good = Parts::of(&bytes_of(&build_one(&mixed(), &Options::default())));
+    let (blobs, bases) = leaning();
+    let good = [
+        build_one(&mixed(), &Options::default()),
+        build_on(&blobs, &bases),
+    ];
+    let good = good.map(|built| Parts::of(&bytes_of(&built)));
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
     for number in 0.. {
@@ -69,8 +75,8 @@ pub(crate) fn run(arguments: &FuzzPacksArguments) -> Result<(), Box<dyn Error>> 
             break;
         }
         let seed = seed.wrapping_add(number);
-        let pack = changed(&good, seed);
-        match attempt(pack.clone()) {
+        let pack = changed(&good[usize::from(seed % 2 == 1)], seed);
+        match attempt(pack.clone(), &bases) {
             Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
             Err(harm) => {
                 std::fs::write(&arguments.output, pack)?;
@@ -88,9 +94,9 @@ pub(crate) fn run(arguments: &FuzzPacksArguments) -> Result<(), Box<dyn Error>> 
 }
 
 /// Opens, decodes and rebuilds everything: what came of it, or the harm that it did.
-fn attempt(pack: Vec<u8>) -> Result<String, Box<dyn Error>> {
+fn attempt(pack: Vec<u8>, bases: &Blobs) -> Result<String, Box<dyn Error>> {
     let times = Times::now()?;
-    let result = catch_unwind(AssertUnwindSafe(|| use_all(pack)));
+    let result = catch_unwind(AssertUnwindSafe(|| use_all(pack, bases)));
     let spent = times.since()?.own;
     if spent > MAX_TIME {
         return Err(format!("took {:.1} s", spent.as_secs_f64()).into());
@@ -98,16 +104,25 @@ fn attempt(pack: Vec<u8>) -> Result<String, Box<dyn Error>> {
     match result {
         Err(_) => Err("panicked".into()),
         Ok(Ok(())) => Ok("accepted, every blob as its digest says".to_owned()),
-        Ok(Err(error)) if error.is_pack_fault() => Ok(kind(&error)),
+        Ok(Err(error)) if error.is_pack_fault() || wants_another_base(&error) => Ok(kind(&error)),
         Ok(Err(error)) => Err(format!("blamed something else: {error}").into()),
     }
 }
 
-fn use_all(pack: Vec<u8>) -> sealift_pack::Result<()> {
+/// A changed entry of a base blob asks for one that does not exist.
+fn wants_another_base(error: &sealift_pack::Error) -> bool {
+    matches!(
+        error,
+        sealift_pack::Error::BaseMissing(_) | sealift_pack::Error::BaseSize { .. }
+    )
+}
+
+fn use_all(pack: Vec<u8>, bases: &Blobs) -> sealift_pack::Result<()> {
     let mut limits = Limits::default();
     limits.scratch = MAX_SCRATCH;
     let pack = Pack::open(Arc::new(pack), &limits)?;
     let decoded = pack.decode(&scratch(), &Cancel::new())?;
+    decoded.read_bases(bases, None, &Cancel::new())?;
     decoded.verify(&Cancel::new(), &|_| ())
 }
 
@@ -126,7 +141,13 @@ fn changed(good: &Parts, seed: u64) -> Vec<u8> {
     let mut parts = good.clone();
     for _ in 0..=random.below(3) {
         match random.below(8) {
-            0..=3 => change(&mut parts.index, &mut random),
+            0..=2 => change(&mut parts.index, &mut random),
+            // The start, where the tables of bases are.
+            3 => {
+                let rest = parts.index.split_off(parts.index.len().min(200));
+                change(&mut parts.index, &mut random);
+                parts.index.extend(rest);
+            }
             4 => {
                 let number = pick(&parts.streams, &mut random);
                 let at = pick(&parts.streams[number].0[..24], &mut random);

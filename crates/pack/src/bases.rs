@@ -28,13 +28,19 @@ pub struct Base {
 
 impl Base {
     /// A base whose bytes are absent where the pack is built. Equal files are found by its summary; similar ones
-    /// are not, and that the summary describes the blob is taken for granted.
+    /// are not, and that the summary describes the blob is taken for granted; see [`Base::fits`].
     pub fn recorded(blob: Blob, summary: Summary) -> Self {
         Self {
             blob,
             summary: Arc::new(summary),
             has_bytes: false,
         }
+    }
+
+    /// Whether the summary can be that of the blob: a blob that is its own content has its length. A plan leaves bases
+    /// out where it is not.
+    pub fn fits(&self) -> bool {
+        self.summary.gzip || self.summary.opened == self.blob.size
     }
 
     /// The blob.
@@ -246,7 +252,7 @@ pub(crate) fn choose(blobs: &[Surveyed], bases: &[Base], limit: u64) -> Vec<Base
             || chosen
                 .iter()
                 .any(|other| other.blob.digest == base.blob.digest);
-        if nearness.total[number] > 0 && worth && !twice && opened <= left {
+        if base.fits() && nearness.total[number] > 0 && worth && !twice && opened <= left {
             left -= opened;
             chosen.push(base.clone());
         }

@@ -12,9 +12,14 @@
 //! 3. [`build`] opens the blobs of one pack, stores equal files once and similar ones as differences
 //!    (crate relate), compresses, and rebuilds every blob from the result to prove it.
 //!
+//! A pack can lean on blobs that its reader has already, its bases: [`summarize`] looks into those, [`plan`] gives each
+//! pack the bases that are near its blobs, and [`build`] stores what is new. Where the bytes of a base are absent,
+//! [`Base::recorded`] makes one of its [`Summary`], by which equal files are found.
+//!
 //! Reading: [`Pack::open`] checks the head and the index and reads nothing else ([`Pack::read_from`] takes a pack
 //! from a pipe); [`Pack::decode`] puts the
-//! streams on scratch space; [`DecodedPack::open`] rebuilds a blob from any offset.
+//! streams on scratch space; [`DecodedPack::read_bases`] reads the base blobs that some blobs need;
+//! [`DecodedPack::open`] rebuilds a blob from any offset.
 //!
 //! The crate knows no bundle, no command line and no network: blobs come from a [`Source`], scratch space
 //! from a [`Scratch`], packs are read from a [`ReadAt`]. `docs/format-packs.md` describes the format.

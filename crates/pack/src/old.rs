@@ -122,8 +122,8 @@ fn old_place(candidate: &Candidate) -> Option<Place> {
 /// Shorter structure costs less than what leaning would; longer one does not fit in memory.
 const STRUCTURE: std::ops::Range<u64> = 1 << 10..64 << 20;
 
-/// For each blob the nearest base with bytes, and what is there before files that have the same paths as those before
-/// which the blob has structure of its own.
+/// For each blob the nearest base with bytes, and a range of it for each piece of the blob's own structure: what is
+/// before the file with the same path, or, if there is none, what the piece before has.
 fn near_structures(plan: &PackPlan, opened: &Opened) -> Vec<Option<(usize, Vec<Range>)>> {
     let mut paths: HashMap<usize, HashMap<u64, usize>> = HashMap::new();
     let mut near = Vec::with_capacity(opened.layers.len());
@@ -137,22 +137,32 @@ fn near_structures(plan: &PackPlan, opened: &Opened) -> Vec<Option<(usize, Vec<R
         };
         let old = plan.bases[base].summary();
         let paths = paths.entry(base).or_insert_with(|| by_path(old));
-        let entries = layer.structure_entries.iter();
-        let ranges = entries.filter_map(|&entry| {
-            let entry = &old.entries[match &surveyed.summary.entries[entry].file {
-                Some(file) => *paths.get(&file.path)?,
-                None => old.entries.len().checked_sub(1)?,
-            }];
-            let range = Range {
-                offset: entry.offset,
-                len: entry.structure,
+        let pieces = layer.structure.iter().zip(&layer.structure_entries);
+        let mut last = 0;
+        let ranges = pieces.map(|(piece, &entry)| {
+            let partner = match &surveyed.summary.entries[entry].file {
+                Some(file) => paths.get(&file.path).copied(),
+                None => old.entries.len().checked_sub(1),
             };
-            (range.len > 0).then_some(range)
+            // A header is at the end of what is before its file.
+            let end = partner.map_or(last, |entry| old.entries[entry].file_offset());
+            last = end;
+            aligned(end, piece.len(), old.opened())
         });
         let ranges: Vec<Range> = ranges.collect();
-        near.push((!ranges.is_empty()).then_some((base, ranges)));
+        near.push(Some((base, ranges)));
     }
     near
+}
+
+/// The range of so many bytes that ends there, as far as the content reaches: so long as its counterpart, whatever that
+/// costs in bytes of files, so that all counterparts have the same distance.
+fn aligned(end: u64, len: u64, content: u64) -> Range {
+    let offset = end.saturating_sub(len);
+    Range {
+        offset,
+        len: len.min(content - offset),
+    }
 }
 
 fn by_path(summary: &Summary) -> HashMap<u64, usize> {

@@ -119,12 +119,14 @@ impl fmt::Display for Row {
 
 /// Puts the table into its page.
 pub(crate) fn write(rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let mut table = String::from(
-        "| set | what | new gzip layers, MB | stored, MB | of the gzip | build | read | MB |\n\
-         |---|---|--:|--:|--:|--:|--:|---|\n",
-    );
-    for row in rows {
-        table.push_str(&format!("{row}\n"));
-    }
-    put_table("<!-- cargo xtask bench delta -->", &table)
+    let mut lines = vec![
+        "| set | what | new gzip layers, MB | stored, MB | of the gzip | build | read | MB |"
+            .to_owned(),
+        "|---|---|--:|--:|--:|--:|--:|---|".to_owned(),
+    ];
+    lines.extend(rows.iter().map(Row::to_string));
+    put_table(
+        "<!-- cargo xtask bench delta -->",
+        &(lines.join("\n") + "\n"),
+    )
 }

@@ -1,9 +1,9 @@
 """A second reader of packs, written from docs/format-packs.md and nothing else, down to the streams.
 
-    reader.py FILE...
+    reader.py [--base=FILE]... FILE...
 
 Prints a line of JSON for each file: its blobs, objects and streams, or what is wrong with it. Blobs that are
-made of unrelated objects without maps and recipes are rebuilt and compared.
+made of unrelated objects without maps and recipes, and of base blobs, which --base gives, are rebuilt and compared.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import json
 import struct
 import subprocess
 import sys
+import zlib
 
 ROW = struct.Struct("<BBHB3sQQ32s")
 MAX_INDEX = 16 << 20
@@ -60,11 +61,17 @@ class Fields:
     def bytes(self):
         return self.take(self.number())
 
+    def step(self, start):
+        way = self.number()
+        value = start + (way // 2 if way % 2 == 0 else -(way + 1) // 2)
+        need(0 <= value < 1 << 63, "step leads nowhere")
+        return value
+
 
 def read_head(pack):
     need(pack[:8] == b"SEALPACK", "does not start like a pack")
     version, count = struct.unpack_from("<II", pack, 8)
-    need(version == 1, f"version {version}")
+    need(version in (1, 2), f"version {version}")
     need(count <= 4096, "too many streams")
     length = 64 + 56 * count
     need(len(pack) >= length + 32, "head ends early")
@@ -86,7 +93,121 @@ def read_head(pack):
         streams.append({"group": group, "number": number, "coding": coding, "raw": plain, "stored": kept, "sha": sha})
     kinds = [(stream["group"], stream["number"]) for stream in streams]
     need(len(set(kinds)) == len(kinds), "two streams of one kind")
-    return length + 32, (stored, raw, digest), streams
+    return length + 32, version, (stored, raw, digest), streams
+
+
+def read_digest(fields):
+    algorithm = fields.byte()
+    need(algorithm in (1, 2), f"algorithm {algorithm}")
+    return algorithm, fields.take(32 * algorithm)
+
+
+def has_digest(data, key):
+    return hashlib.new("sha256" if key[0] == 1 else "sha512", data).digest() == key[1]
+
+
+def inflate_gzip(data):
+    out = []
+    while data:
+        member = zlib.decompressobj(31)
+        try:
+            out.append(member.decompress(data))
+        except zlib.error as error:
+            raise Refused("base blob does not inflate") from error
+        need(member.eof, "base blob does not inflate")
+        data = member.unused_data
+    return b"".join(out)
+
+
+def read_bases(fields, files):
+    blobs = []
+    objects = []
+    count = fields.number()
+    need(count > 0, "version 2 without bases")
+    for _ in range(count):
+        key = read_digest(fields)
+        need(not blobs or blobs[-1] < key, "order of base blobs")
+        blobs.append(key)
+        size, wrapping, length = fields.number(), fields.byte(), fields.number()
+        need(wrapping in (0, 1), f"wrapping {wrapping}")
+        need(length < 1 << 63 and (wrapping or length == size), "length of base blob")
+        found = [data for data in files if len(data) == size and has_digest(data, key)]
+        need(found, "base blob is missing")
+        content = inflate_gzip(found[0]) if wrapping else found[0]
+        need(len(content) == length, "base blob has another length")
+        own = fields.number()
+        need(own > 0, "base blob without objects")
+        end = 0
+        for _ in range(own):
+            thing = {"related": 0, "map": 0, "base": True}
+            parts = []
+            for _ in range(fields.number()):
+                start, end = fields.step(end), 0
+                size = fields.number()
+                end = start + size
+                need(0 < size and end <= length, "range outside of content")
+                parts.append(content[start:end])
+            need(parts, "base object without ranges")
+            thing["content"] = b"".join(parts)
+            outline = fields.bytes()
+            thing["expansion"] = expand(outline, thing["content"]) if outline else thing["content"]
+            thing["length"] = len(thing["expansion"])
+            objects.append(thing)
+    return blobs, objects
+
+
+def expand(outline, content):
+    fields = Fields(outline)
+    need(fields.take(3) == b"RO\x01", "outline")
+    out = expand_content(fields, content)
+    need(fields.at == len(outline), "bytes after outline")
+    return out
+
+
+def expand_content(fields, content):
+    need(fields.number() == len(content), "outline of another length")
+    streams = fields.number()
+    need(streams > 0, "outline without streams")
+    out = []
+    at = 0
+    for _ in range(streams):
+        gap, flags, length = fields.number(), fields.byte(), fields.number()
+        need(flags & ~3 == 0, "flags of outline")
+        members = [(fields.byte(), fields.number(), fields.number()) for _ in range(fields.number())]
+        need(members and all(member[0] in (0, 4, 8) for member in members), "members")
+        out.append(content[at : at + gap])
+        at += gap
+        stream, used = content[at : at + length], length
+        if flags & 1:
+            stream, used = unframe(fields, content[at:])
+        need(len(stream) == length, "stream of another length")
+        at += used
+        plain = b"".join(inflate(stream, members))
+        out.append(expand_content(fields, plain) if flags & 2 else plain)
+    out.append(content[at:])
+    return b"".join(out)
+
+
+def unframe(fields, data):
+    out = []
+    at = 0
+    for _ in range(fields.number()):
+        length, count = fields.number(), fields.number()
+        for _ in range(count):
+            out.append(data[at + 8 : at + 8 + length])
+            at += 12 + length
+    return b"".join(out), at
+
+
+def inflate(stream, members):
+    at = 0
+    for trailer, header, length in members:
+        member = zlib.decompressobj(-15)
+        plain = member.decompress(stream[at + header :])
+        need(member.eof and len(plain) == length, "member of another length")
+        yield plain
+        at = len(stream) - len(member.unused_data) + trailer
+    need(at == len(stream), "stream goes on behind its members")
 
 
 def read_object(fields, number, streams, used):
@@ -115,18 +236,24 @@ def read_object(fields, number, streams, used):
     return thing
 
 
-def read_blob(fields, objects):
-    algorithm = fields.byte()
-    need(algorithm in (1, 2), f"algorithm {algorithm}")
-    blob = {"algorithm": algorithm, "digest": fields.take(32 * algorithm), "size": fields.number()}
+def read_blob(fields, objects, version):
+    blob = {"key": read_digest(fields), "size": fields.number()}
     blob["wrapping"] = fields.byte()
     need(blob["wrapping"] in (0, 1), f"wrapping {blob['wrapping']}")
     if blob["wrapping"] == 1:
         need(fields.bytes()[:2] == b"RZ", "recipe")
+    blob["structure"] = fields.number() - 1 if version == 2 else -1
+    need(blob["structure"] < len(objects), "no such object")
     count = fields.number()
     blob["pieces"] = []
+    expected = 0
     for position in range(count):
         structure, thing = fields.number(), fields.number()
+        if version == 2 and thing > 0:
+            way = thing - 1
+            thing = 1 + expected + (way // 2 if way % 2 == 0 else -(way + 1) // 2)
+            need(thing > 0, "no such object")
+            expected = thing
         need(thing <= len(objects), "no such object")
         need(thing > 0 or (position == count - 1 and structure > 0), "piece without object")
         blob["pieces"].append((structure, thing - 1))
@@ -139,17 +266,21 @@ def rebuild(blob, objects, contents, structure):
         out.append(structure[:length])
         structure = structure[length:]
         if number >= 0:
-            thing = objects[number]
-            stream, at = thing["at"]
-            out.append(contents[stream][at : at + thing["length"]])
+            out.append(content_of(objects[number], contents))
     content = b"".join(out)
-    name = "sha256" if blob["algorithm"] == 1 else "sha512"
     need(len(content) == blob["size"], "blob of another length")
-    need(hashlib.new(name, content).digest() == blob["digest"], "digest of blob")
+    need(has_digest(content, blob["key"]), "digest of blob")
 
 
-def read(pack):
-    at, (stored, raw, digest), streams = read_head(pack)
+def content_of(thing, contents):
+    if thing.get("base"):
+        return thing["content"]
+    stream, at = thing["at"]
+    return contents[stream][at : at + thing["length"]]
+
+
+def read(pack, files):
+    at, version, (stored, raw, digest), streams = read_head(pack)
     need(at + stored + sum(stream["stored"] for stream in streams) == len(pack), "length of pack")
     index = pack[at : at + stored]
     need(hashlib.sha256(index).digest() == digest, "digest of index")
@@ -163,21 +294,26 @@ def read(pack):
         at += stream["stored"]
 
     used = [0] * len(streams)
-    objects = []
-    for number in range(fields.number()):
+    bases, objects = read_bases(fields, files) if version == 2 else ([], [])
+    first = len(objects)
+    for number in range(first, first + fields.number()):
         objects.append(read_object(fields, number, streams, used))
-    blobs = [read_blob(fields, objects) for _ in range(fields.number())]
+    blobs = [read_blob(fields, objects, version) for _ in range(fields.number())]
     need(fields.at == len(fields.data), "bytes after the index")
-    keys = [(blob["algorithm"], blob["digest"]) for blob in blobs]
+    keys = [blob["key"] for blob in blobs]
     need(keys == sorted(set(keys)), "order of blobs")
 
     structure = [position for position, stream in enumerate(streams) if stream["group"] == 1]
     rebuilt = start = 0
     for blob in blobs:
         length = sum(piece[0] for piece in blob["pieces"])
-        own = contents[structure[0]][start : start + length] if structure else b""
-        start += length
         parts = [objects[number] for _, number in blob["pieces"] if number >= 0]
+        if blob["structure"] >= 0:
+            parts.append(objects[blob["structure"]])
+            own = b"" if parts[-1]["related"] else content_of(parts[-1], contents)
+        else:
+            own = contents[structure[0]][start : start + length] if structure else b""
+            start += length
         if blob["wrapping"] == 0 and not any(part["related"] or part["map"] for part in parts):
             rebuild(blob, objects, contents, own)
             rebuilt += 1
@@ -185,8 +321,10 @@ def read(pack):
         used[structure[0]] = start
     need(used == [stream["raw"] for stream in streams], "bytes of a stream that nothing uses")
     return {
-        "blobs": [("sha256:" if b["algorithm"] == 1 else "sha512:") + b["digest"].hex() for b in blobs],
+        "blobs": [("sha256:" if key[0] == 1 else "sha512:") + key[1].hex() for key in keys],
+        "bases": [("sha256:" if key[0] == 1 else "sha512:") + key[1].hex() for key in bases],
         "objects": len(objects),
+        "outlines": sum(thing.get("base", False) and thing["expansion"] != thing["content"] for thing in objects),
         "related": sum(thing["related"] for thing in objects),
         "maps": sum(bool(thing["map"]) for thing in objects),
         "rebuilt": rebuilt,
@@ -194,11 +332,15 @@ def read(pack):
 
 
 def main():
+    files = []
     for path in sys.argv[1:]:
-        with open(path, "rb") as file:
-            pack = file.read()
+        with open(path.removeprefix("--base="), "rb") as file:
+            data = file.read()
+        if path.startswith("--base="):
+            files.append(data)
+            continue
         try:
-            result = read(pack)
+            result = read(data, files)
         except Refused as refused:
             result = {"refused": str(refused)}
         print(json.dumps(result))

@@ -10,6 +10,8 @@ const ROW: usize = 56;
 /// A pack in parts.
 #[derive(Clone)]
 pub(crate) struct Parts {
+    /// The version of the format.
+    pub(crate) version: u8,
     /// The index, decompressed.
     pub(crate) index: Vec<u8>,
     /// Rows of the table and the stored bytes of the streams.
@@ -36,6 +38,7 @@ impl Parts {
             (row.to_vec(), pack[at - len..at].to_vec())
         });
         Self {
+            version: pack[8],
             streams: streams.collect(),
             index,
         }
@@ -62,7 +65,8 @@ impl Parts {
     /// A pack with these parts, whatever they are.
     pub(crate) fn seal(&self) -> Vec<u8> {
         let index = zstd::bulk::compress(&self.index, 1).unwrap();
-        let mut head = b"SEALPACK\x01\0\0\0".to_vec();
+        let mut head = b"SEALPACK".to_vec();
+        head.extend([self.version, 0, 0, 0]);
         head.extend(u32::try_from(self.streams.len()).unwrap().to_le_bytes());
         head.extend((index.len() as u64).to_le_bytes());
         head.extend((self.index.len() as u64).to_le_bytes());

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use regzip::{Compressor, Go};
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Built, DecodedPack, Limits, MemoryScratch, NoBases, Options, Pack, Plan, Scratch, Source,
-    Workers, build, plan, survey,
+    Base, Blob, Built, DecodedPack, Limits, MemoryScratch, NoBases, Options, Pack, Plan, Scratch,
+    Source, Workers, build, plan, summarize, survey,
 };
 use sealift_pipeline::Cancel;
 
 /// Blobs in memory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Blobs(BTreeMap<Digest, Vec<u8>>);
 
 impl Blobs {
@@ -33,6 +33,11 @@ impl Blobs {
             size: bytes.len() as u64,
         };
         self.0.iter().map(blob).collect()
+    }
+
+    /// Gives other bytes for a digest.
+    pub(crate) fn replace(&mut self, digest: &Digest, bytes: Vec<u8>) {
+        self.0.insert(*digest, bytes);
     }
 
     pub(crate) fn bytes(&self, digest: &Digest) -> &[u8] {
@@ -61,6 +66,23 @@ pub(crate) fn build_one(blobs: &Blobs, options: &Options) -> Built {
     assert_eq!(plan.kept, [], "kept out of the pack");
     assert_eq!(plan.packs.len(), 1);
     build(blobs, &NoBases, &plan.packs[0], &scratch(), options).unwrap()
+}
+
+/// The only pack of some blobs that lean on bases.
+pub(crate) fn build_on(blobs: &Blobs, bases: &Blobs) -> Built {
+    let options = Options::default();
+    let known = summarize(bases, &bases.list(), &options).unwrap();
+    build_on_known(blobs, &known, bases)
+}
+
+/// The same on bases that are known.
+pub(crate) fn build_on_known(blobs: &Blobs, known: &[Base], bytes: &dyn Source) -> Built {
+    let options = Options::default();
+    let surveyed = survey(blobs, &blobs.list(), &options).unwrap();
+    let plan = plan(surveyed, known, &options);
+    assert_eq!(plan.kept, [], "kept out of the pack");
+    assert_eq!(plan.packs.len(), 1);
+    build(blobs, bytes, &plan.packs[0], &scratch(), &options).unwrap()
 }
 
 pub(crate) fn bytes_of(built: &Built) -> Vec<u8> {
@@ -195,4 +217,36 @@ pub(crate) fn mixed() -> Blobs {
         Vec::new(),
         b"{}".to_vec(),
     ])
+}
+
+/// Layers that lean on others in every way: equal files, files and headers that changed, streams inside, an object
+/// of several ranges, a base that is not gzip.
+pub(crate) fn leaning() -> (Blobs, Blobs) {
+    let names: Vec<String> = (0..60)
+        .map(|number| format!("usr/share/{number}"))
+        .collect();
+    let small = |number: usize| (names[number].as_str(), noise(20, number as u64));
+    let jar = |seed| [gzip(&text(30_000, 7)), gzip(&text(900, seed))].concat();
+    let mut old = vec![
+        ("bin/typha", program(200_000, 1, 0)),
+        ("etc/conf", text(5_000, 2)),
+        ("usr/lib/a.bin", jar(8)),
+        ("photo", noise(20_000, 5)),
+    ];
+    old.extend((0..60).map(small));
+    let mut new = old.clone();
+    new[0].1 = program(201_000, 1, 0x1000);
+    new[2].1 = jar(9);
+    let old = gzip(&tar(&old));
+    // Sorted by digest, the gzip stream is the first base.
+    let data = |seed| ("data", noise(9_000, seed));
+    let is_later = |&seed: &u64| Digest::sha256(&tar(&[data(seed)])) > Digest::sha256(&old);
+    let seed = (11..1_000).find(is_later).unwrap();
+    let plain = [("etc/conf", text(5_000, 2)), data(seed)];
+    let blobs = Blobs::of([
+        gzip(&tar_at(1_760_123_456, &new)),
+        tar_at(1_700_000_000, &plain),
+        text(10_000, 9),
+    ]);
+    (blobs, Blobs::of([old, tar(&plain[1..])]))
 }
