@@ -11,6 +11,8 @@ mod calico;
 mod calico_docs;
 #[path = "e2e/calico_sets.rs"]
 mod calico_sets;
+#[path = "e2e/charts.rs"]
+mod charts;
 #[path = "e2e/checking.rs"]
 mod checking;
 #[path = "e2e/compact.rs"]
@@ -33,6 +35,8 @@ mod other_products;
 mod product_docs;
 #[path = "e2e/product_list.rs"]
 mod product_list;
+#[path = "e2e/requests.rs"]
+mod requests;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
 #[path = "e2e/secrets.rs"]

@@ -116,7 +116,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("relate", &[]),
     ("sealift-imagerefs", &["sealift-oci"]),
     ("sealift-yaml", &[]),
+    ("sealift-request", &["sealift-oci"]),
     ("sealift-products", &["sealift-oci", "sealift-yaml"]),
     ("sealift-testkit", &["sealift-oci"]),
     ("sealift-pipeline", &["sealift-oci"]),
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sealift-oci",
             "sealift-imagerefs",
             "sealift-products",
+            "sealift-yaml",
         ],
     ),
     (
@@ -68,6 +70,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sealift-oci",
             "sealift-imagerefs",
             "sealift-products",
+            "sealift-request",
         ],
     ),
 ];

@@ -7,6 +7,7 @@
 
 mod carry;
 mod chart;
+mod chart_package;
 mod extract;
 mod folder;
 mod name;
@@ -14,6 +15,7 @@ mod unpack;
 mod write;
 
 pub use carry::{CarriedBlob, CarriedFile, CarryError, CarryOptions, carry};
+pub use chart_package::{ChartPackage, ChartPackageError};
 pub use extract::{
     ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, plan_extract,
 };

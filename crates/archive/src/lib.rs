@@ -38,8 +38,8 @@ pub use contents::{
 pub use fault::Fault;
 pub use files::{
     CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
-    ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, NameFault, carry,
-    plan_extract,
+    ChartPackage, ChartPackageError, ExtractError, ExtractItem, ExtractPlan, ExtractRequest,
+    Extracted, NameFault, carry, plan_extract,
 };
 pub use inspect::{
     InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,

@@ -6,6 +6,7 @@
 //! - [`status`] tells what is there already and whether the rest fits.
 //! - [`execute`] fetches the blobs and writes the file, or the same bytes as a stream.
 
+mod charts;
 mod context;
 mod error;
 mod execute;
@@ -17,6 +18,7 @@ mod sources;
 mod spool;
 mod status;
 
+pub use charts::{ChartError, PulledChart, download_chart, pull_chart};
 pub use context::Context;
 pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
 pub use execute::compact::fetched;

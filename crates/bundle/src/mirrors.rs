@@ -163,6 +163,18 @@ impl fmt::Display for MirrorRule {
     }
 }
 
+impl MirrorRule {
+    /// The registry and prefix that it is for.
+    pub fn from(&self) -> String {
+        self.prefix.to_string()
+    }
+
+    /// Where images are pulled from.
+    pub fn to(&self) -> &Destination {
+        &self.to
+    }
+}
+
 impl Mirrors {
     /// Mirrors by these rules.
     pub fn new(rules: Vec<MirrorRule>, fallback: bool) -> Self {

@@ -1,6 +1,7 @@
 //! `sealift`: carries container images across an air gap.
 
 mod args;
+mod charts;
 mod client;
 mod commands;
 mod environment;

@@ -12,6 +12,8 @@ use sealift_products::{
     Selection, SetNaming,
 };
 
+use sealift_request::Product;
+
 use crate::exit::Exit;
 use crate::failure::Failure;
 pub(crate) use report::ProductReport;
@@ -58,6 +60,9 @@ pub(crate) struct ProductArgs {
     pub(crate) product_mirror: Option<Destination>,
     #[command(flatten)]
     pub(crate) data: ProductDataArgs,
+    /// From request files.
+    #[arg(skip)]
+    pub(crate) listed: Vec<Product>,
 }
 
 /// Releases that are not built in.
@@ -156,24 +161,17 @@ fn read_data(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The images that `args` request, release by release.
 pub(crate) fn chosen(args: &ProductArgs) -> Result<Vec<Chosen>, Failure> {
-    if args.product.is_empty() {
+    if args.product.is_empty() && args.listed.is_empty() {
         return Ok(Vec::new());
     }
-    if let Some(feature) = args
-        .with
-        .iter()
-        .find(|feature| args.without.contains(feature))
-    {
-        let message = format!("the feature {feature:?} is both included and excluded");
-        return Err(Failure::message(Exit::Usage, message)
-            .hint("name it with --with or with --without, not both"));
-    }
     let catalogue = catalogue(&args.data)?;
-    let selection = selection(args);
-    let specs = args.product.iter();
-    specs
-        .map(|spec| {
-            let resolved = catalogue.resolve(spec)?;
+    let own = args.product.iter().cloned();
+    let own = own.map(|spec| Ok((spec, selection(args)?)));
+    let listed = args.listed.iter().map(listed);
+    own.chain(listed)
+        .map(|wanted| {
+            let (spec, selection) = wanted?;
+            let resolved = catalogue.resolve(&spec)?;
             Ok(Chosen {
                 name: name(resolved.release),
                 images: resolved.release.select(resolved.product, &selection)?,
@@ -189,17 +187,56 @@ pub(crate) fn name(release: &Release) -> String {
     format!("{} {}", release.product, release.version)
 }
 
-fn selection(args: &ProductArgs) -> Selection {
+/// A release of a request file, with its own features.
+fn listed(product: &Product) -> Result<(ProductSpec, Selection), Failure> {
+    let usage = |error: String| Failure::message(Exit::Usage, error);
+    let spec = format!("{}@{}", product.name, product.version);
+    let destination = |text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(str::parse::<Destination>)
+            .transpose()
+            .map_err(|error| usage(error.to_string()))
+    };
+    let selection = Selection {
+        with: product.with.iter().cloned().collect(),
+        without: product.without.iter().cloned().collect(),
+        registry: match (
+            destination(&product.registry)?,
+            destination(&product.mirror)?,
+        ) {
+            (Some(registry), _) => RegistryChoice::Published(registry),
+            (None, Some(mirror)) => RegistryChoice::Mirror(mirror),
+            (None, None) => RegistryChoice::Release,
+        },
+    };
+    let spec = spec.parse::<ProductSpec>();
+    let spec = spec.map_err(|error| usage(error.to_string()))?;
+    Ok((spec, consistent(selection)?))
+}
+
+/// Refuses a feature that is both included and excluded.
+fn consistent(selection: Selection) -> Result<Selection, Failure> {
+    match selection.with.intersection(&selection.without).next() {
+        Some(feature) => {
+            let message = format!("the feature {feature:?} is both included and excluded");
+            Err(Failure::message(Exit::Usage, message)
+                .hint("name it with --with or with --without, not both"))
+        }
+        None => Ok(selection),
+    }
+}
+
+fn selection(args: &ProductArgs) -> Result<Selection, Failure> {
     let registry = match (&args.product_registry, &args.product_mirror) {
         (Some(registry), _) => RegistryChoice::Published(registry.clone()),
         (None, Some(mirror)) => RegistryChoice::Mirror(mirror.clone()),
         (None, None) => RegistryChoice::Release,
     };
-    Selection {
+    consistent(Selection {
         with: args.with.iter().cloned().collect(),
         without: args.without.iter().cloned().collect(),
         registry,
-    }
+    })
 }
 
 impl From<CatalogueError> for Failure {

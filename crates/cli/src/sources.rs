@@ -9,6 +9,7 @@ use sealift_imagerefs::{Findings, NotUnderstood, Occurrence, find};
 use sealift_oci::Reference;
 
 use crate::args::SourceArgs;
+use crate::charts::Charts;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::products::{self, Chosen};
@@ -33,6 +34,7 @@ pub(crate) struct Sources {
 }
 
 /// One file and what was found in it.
+#[derive(Clone)]
 pub(crate) struct SourceFile {
     /// Its name, for messages.
     pub(crate) name: String,
@@ -124,13 +126,18 @@ impl Sources {
         incomplete.chain(not_understood).collect()
     }
 
+    /// Adds what charts name.
+    ///
+    /// # Errors
+    /// If something was not understood that `args` do not allow to be missing.
+    pub(crate) fn add(&mut self, args: &SourceArgs, charts: &Charts) -> Result<(), Failure> {
+        self.files.extend(charts.images.iter().cloned());
+        self.check_strict(args)
+    }
+
     /// Refuses what `args` do not allow to be missing.
     fn check(&self, args: &SourceArgs) -> Result<(), Failure> {
-        let missing = self.not_included();
-        if args.strict && !missing.is_empty() {
-            let message = format!("not everything was understood:\n  {}", missing.join("\n  "));
-            return Err(Failure::message(Exit::Usage, message));
-        }
+        self.check_strict(args)?;
         let untagged = |file: &&SourceFile| {
             file.found.occurrences.is_empty() && !file.found.incomplete.is_empty()
         };
@@ -138,6 +145,15 @@ impl Sources {
             Some(file) if !args.allow_incomplete => Err(without_tags(file)),
             _ => Ok(()),
         }
+    }
+
+    fn check_strict(&self, args: &SourceArgs) -> Result<(), Failure> {
+        let missing = self.not_included();
+        if args.strict && !missing.is_empty() {
+            let message = format!("not everything was understood:\n  {}", missing.join("\n  "));
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        Ok(())
     }
 }
 

@@ -114,6 +114,36 @@ impl Client {
         Ok(())
     }
 
+    /// Downloads a file of at most `limit` bytes from a URL of a server that is not a registry, such as a chart
+    /// repository. The same certificates, credentials, proxies and retries apply.
+    ///
+    /// # Errors
+    /// If it is not such a URL, or the server does not give the file.
+    pub fn download(&self, url: &str, limit: u64) -> Result<Vec<u8>, RegistryError> {
+        let what = || "the file".to_owned();
+        let fail = |host: &str, reason: &str| RegistryError {
+            host: host.to_owned(),
+            what: what(),
+            kind: ErrorKind::Refused(reason.to_owned()),
+        };
+        let (origin, path) = Origin::split(url)
+            .ok_or_else(|| fail("", "the URL is not a plain http or https URL"))?;
+        let host = self.host(&origin.authority)?;
+        if host.origin.https != origin.https {
+            let reason = if origin.https {
+                "the URL is https, but this host was said to speak plain HTTP"
+            } else {
+                "the URL is plain HTTP, which has to be allowed for this host"
+            };
+            return Err(fail(&origin.authority, reason));
+        }
+        let request = Request::get(path.as_str(), "").header("accept", "*/*");
+        let what = || format!("file {}", path.split('?').next().unwrap_or_default());
+        self.transport.retrying(&host, &what, || {
+            self.transport.attempt(&host, &request)?.bytes(limit)
+        })
+    }
+
     fn host(&self, registry: &str) -> Result<Arc<Host>, RegistryError> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(registry) {

@@ -40,7 +40,7 @@ pub use client::Client;
 pub use error::{ErrorCode, ErrorKind, Refusal, RegistryError, SpecCode, TlsError};
 pub use keychain::{Credential, Keychain, KeychainError};
 pub use options::ClientOptions;
-pub use origin::is_loopback_authority;
+pub use origin::{is_loopback_authority, resolve_url};
 pub use repository::Repository;
 pub use repository::blob::BlobBody;
 pub use repository::manifest::SparseIndex;

@@ -101,6 +101,14 @@ impl Origin {
     }
 }
 
+/// What `location`, a URL or a path, means in a document that was downloaded from `base`; `None` if that is not a
+/// plain http or https URL.
+pub fn resolve_url(base: &str, location: &str) -> Option<String> {
+    let (origin, path) = Origin::split(base)?;
+    let (origin, path) = origin.resolve(&path, location)?;
+    Some(format!("{origin}{path}"))
+}
+
 /// No control characters and no spaces: what could end a request line early.
 fn clean(path: &str) -> bool {
     path.len() <= 8192 && path.bytes().all(|c| (0x21..0x7f).contains(&c))

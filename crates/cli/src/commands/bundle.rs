@@ -1,5 +1,8 @@
+mod request_file;
+
 use std::collections::BTreeSet;
 use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,7 @@ use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
 use crate::args::{OutputArgs, SourceArgs, TransportArgs};
+use crate::charts::{self, ChartRequest, Charts};
 use crate::client::client;
 use crate::commands::compact::{PackingArgs, compact_words, write_failure};
 use crate::exit::Exit;
@@ -29,7 +33,7 @@ use crate::{hints, output, sources, words};
 /// Everything is resolved first: the plan (--dry-run shows it) has the final size and every blob's place
 /// in the file. Then each blob is fetched once, checked while it passes, and written once. Interrupted by
 /// anything, the same command goes on where it stopped.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
     sealift bundle docker.io/calico/node:v3.32.1 quay.io/tigera/operator:v1.42.3 -o calico.tar
@@ -37,14 +41,31 @@ Examples:
     sealift bundle -f k3s-images.txt --platform linux/amd64 -o k3s.tar
     kubectl kustomize . | sealift bundle -f - --carry ./manifests -o app.tar
     sealift bundle -f images.txt --mirror docker.io=mirror.corp:5000/hub -o app.tar
+    sealift bundle --chart https://charts.jetstack.io/cert-manager@v1.20.0 -o cert-manager.tar
+    sealift bundle -r bundle.yaml
     sealift bundle -f images.txt --dry-run")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct BundleArgs {
+    /// Read a request file: products, images, charts, files, platforms, mirrors and the output in YAML; files of
+    /// hauler, Zarf and oc-mirror are read where they mean the same (repeatable; - is standard input)
+    #[arg(long, short, value_name = "FILE")]
+    request: Vec<PathBuf>,
+    /// Print what the arguments mean as a request file, and do nothing else
+    #[arg(long)]
+    print_request: bool,
     #[command(flatten)]
     sources: SourceArgs,
+    /// Include a Helm chart and its images (repeatable): `PACKAGE.tgz`, `oci://REGISTRY/CHART@VERSION` or
+    /// `https://REPOSITORY/NAME@VERSION`; with `helm` installed the images come from rendered manifests, else
+    /// from values files
+    #[arg(long, value_name = "CHART")]
+    chart: Vec<ChartRequest>,
+    /// Render the charts with this values file (repeatable)
+    #[arg(long, value_name = "FILE", requires = "chart")]
+    chart_values: Vec<PathBuf>,
     /// Take all images of an OCI layout (folder or tar), a docker save archive or another bundle; images
     /// that have a tag and no repository there get REPOSITORY [repeatable]
     #[arg(long, value_name = "PATH[=REPOSITORY]", value_parser = local)]
@@ -63,15 +84,20 @@ pub(crate) struct BundleArgs {
     #[arg(long)]
     foreign_layers: bool,
     /// The bundle to write; - is standard output
-    #[arg(long, short, value_name = "FILE", required_unless_present = "dry_run")]
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        required_unless_present_any = ["dry_run", "request", "print_request"]
+    )]
     output: Option<PathBuf>,
     /// Folder for the journal of an interrupted run, where the bundle's own folder is unfit for it
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// How blobs are stored: plain keeps them as the registry served them; compact opens, relates and
-    /// compresses them, a quarter of the size, rebuilt byte for byte on load
-    #[arg(long, value_name = "PROFILE", default_value = "plain")]
-    profile: ProfileArg,
+    /// compresses them, a quarter of the size, rebuilt byte for byte on load [default: plain]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileArg>,
     #[command(flatten)]
     packing: PackingArgs,
     /// Replace a file that has the bundle's name, once the new bundle is whole
@@ -89,8 +115,9 @@ pub(crate) struct BundleArgs {
 }
 
 /// How blobs are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum ProfileArg {
+    #[default]
     Plain,
     Compact,
 }
@@ -140,15 +167,31 @@ struct DryRun<'a> {
 }
 
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let mut args = args.with_request_files()?;
+    for chart in &mut args.chart {
+        chart.values.extend(args.chart_values.iter().cloned());
+    }
+    let args = &args;
+    if args.print_request {
+        output::line(args.to_request_file().to_yaml().trim_end())?;
+        return Ok(Exit::Done);
+    }
     check(args)?;
-    let found = sources::read(&args.sources)?;
+    let mut found = sources::read(&args.sources)?;
     let mirrors = args.mirrors.mirrors()?;
     let mut request = request(args, &found);
     mirrors.apply(&mut request)?;
-    let registries = registries(&request);
+    let charts = args.chart.iter().flat_map(|chart| chart.hosts(&mirrors));
+    let charts: Vec<String> = charts.collect();
+    let registries = registries(&request, &charts);
     let observer = observer(args.output_args.quiet);
     let transport = args.transport.clone().with_insecure(&mirrors.insecure);
     let client = client(&transport, &registries, observer.clone(), cancel)?;
+    let folder = charts_folder(args);
+    let charts = charts::read(&args.chart, &mirrors, &client, folder.as_deref(), cancel)?;
+    found.add(&args.sources, &charts)?;
+    add_charts(&mut request, &found, &charts);
+    mirrors.apply(&mut request)?;
     let budget = args.transport.budget();
     let scratch = args.state_dir.clone().unwrap_or_else(env::temp_dir);
     let context = Context {
@@ -158,8 +201,8 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         observer: &observer,
         cancel,
     };
-    for text in found.warnings() {
-        observer.event(&Event::Warning { text: &text });
+    for text in found.warnings().iter().chain(&charts.warnings) {
+        observer.event(&Event::Warning { text });
     }
     for text in found.notes() {
         observer.event(&Event::Note { text: &text });
@@ -169,7 +212,8 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         file.check().map_err(BundleError::from)?;
     }
     // A compact bundle is packed from a plain one, which is what an interrupted run leaves.
-    let fetched = file.as_ref().map(|file| match args.profile {
+    let profile = args.profile.unwrap_or_default();
+    let fetched = file.as_ref().map(|file| match profile {
         ProfileArg::Plain => file.clone(),
         ProfileArg::Compact => fetched(file),
     });
@@ -178,6 +222,9 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         Some(plan) => plan,
         None => resolve(&request, &context)?,
     };
+    for text in moved_charts(&plan, &charts) {
+        observer.event(&Event::Warning { text: &text });
+    }
     if args.dry_run {
         return dry_run(args, &plan, &found, fetched.as_ref());
     }
@@ -185,12 +232,14 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     match &file {
         Some(file) => {
             let options = args.packing.options(&scratch);
-            let output = match args.profile {
+            let output = match profile {
                 ProfileArg::Plain => Output::File(file),
                 ProfileArg::Compact => Output::Compact(file, &options),
             };
             let report = execute(&plan, output, &context)?;
             drop(observer);
+            // The bundle contains them now.
+            let _ = folder.map(fs::remove_dir_all);
             tell(args, &report)
         }
         None => stream(&plan, &context),
@@ -206,7 +255,11 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         let message = format!("--state-dir {} is no folder", folder.display());
         return Err(Failure::message(Exit::Usage, message));
     }
-    if to_stdout(args) && args.profile == ProfileArg::Compact {
+    if args.output.is_none() && !args.dry_run {
+        let message = "neither the arguments nor the request file name an output";
+        return Err(Failure::message(Exit::Usage, message).hint("use -o FILE, or --dry-run"));
+    }
+    if to_stdout(args) && args.profile == Some(ProfileArg::Compact) {
         let message = "a compact bundle is written to a file (-o FILE), not to standard output";
         return Err(Failure::message(Exit::Usage, message));
     }
@@ -226,13 +279,48 @@ fn output_file(args: &BundleArgs) -> Option<OutputFile> {
     })
 }
 
+/// Where downloaded charts are kept until the bundle is complete, so that the same command can resume.
+fn charts_folder(args: &BundleArgs) -> Option<PathBuf> {
+    let file = output_file(args).filter(|_| !args.dry_run && !args.chart.is_empty())?;
+    let mut name = file.path.into_os_string();
+    name.push(".charts");
+    Some(name.into())
+}
+
+/// Adds charts, and the images that they name, to the request.
+fn add_charts(request: &mut Request, found: &Sources, charts: &Charts) {
+    let pulled = charts.pulled.iter().map(|(reference, _)| reference.clone());
+    request.images = found.references();
+    request.images.extend(pulled);
+    request.images.sort();
+    request.images.dedup();
+    request.files.extend(charts.files.iter().cloned());
+}
+
+/// A warning for each chart whose tag was moved after its images were found.
+fn moved_charts(plan: &Plan, charts: &Charts) -> Vec<String> {
+    let moved = charts.pulled.iter().filter(|(reference, digest)| {
+        let mut images = plan.summary().images.iter();
+        !images.any(|image| {
+            image.reference == *reference
+                && (image.digest == *digest || image.original == Some(*digest))
+        })
+    });
+    moved
+        .map(|(reference, _)| {
+            format!("{reference} was changed meanwhile: its images are those of the chart before; run the command again")
+        })
+        .collect()
+}
+
 /// The registries that are asked, each once.
-fn registries(request: &Request) -> Vec<&str> {
+fn registries<'a>(request: &'a Request, charts: &'a [String]) -> Vec<&'a str> {
     let asked = request
         .images
         .iter()
         .flat_map(|image| request.pulled_from(image))
-        .map(Reference::registry);
+        .map(Reference::registry)
+        .chain(charts.iter().map(String::as_str));
     let once: BTreeSet<&str> = asked.collect();
     once.into_iter().collect()
 }
