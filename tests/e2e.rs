@@ -35,6 +35,8 @@ mod other_products;
 mod product_docs;
 #[path = "e2e/product_list.rs"]
 mod product_list;
+#[path = "e2e/publisher_index.rs"]
+mod publisher_index;
 #[path = "e2e/requests.rs"]
 mod requests;
 #[path = "e2e/rewriting.rs"]

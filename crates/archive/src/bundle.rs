@@ -227,10 +227,12 @@ impl Bundle {
     pub fn needed_by(&self, digest: &Digest) -> Vec<String> {
         let dependents = self.graph.dependents(digest);
         let record = self.record();
-        let images = record
-            .images
-            .iter()
-            .map(|image| (image.reference.to_string(), image.descriptor.digest));
+        let images = record.images.iter().map(|image| {
+            let original = image.original.as_ref().map(|original| original.digest);
+            let own = original.filter(|original| original == digest);
+            let root = own.unwrap_or(image.descriptor.digest);
+            (image.reference.to_string(), root)
+        });
         let files = record
             .files
             .iter()

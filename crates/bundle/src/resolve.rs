@@ -10,6 +10,7 @@ mod fetch;
 mod files;
 mod limits;
 pub(crate) mod local;
+mod originals;
 mod referrers;
 mod roots;
 mod select;
@@ -81,6 +82,9 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
             Ok(chosen) => images.push((root, chosen)),
             Err(error) => failures.push(failure(root.reference.to_string(), error)),
         }
+    }
+    if let Err(error) = originals::read(&known, &images) {
+        failures.push(failure("the publishers' indexes", error));
     }
     let mut referrers = if request.referrers {
         referrers::find(&mut known, &images, &mut failures)

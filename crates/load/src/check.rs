@@ -210,7 +210,7 @@ fn tag_difference(
     let Some(there) = there else {
         return Ok(Some(Difference::Missing));
     };
-    if there.digest == tag.digest {
+    if there.digest == tag.digest || Some(there.digest) == tag.original {
         return Ok(None);
     }
     // Registries that know only SHA-256 name a SHA-512 manifest by that.

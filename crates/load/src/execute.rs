@@ -4,6 +4,7 @@ mod blobs;
 mod failures;
 mod manifests;
 mod queue;
+mod refusals;
 mod source;
 mod standing;
 mod tags;
@@ -17,8 +18,9 @@ use sealift_registry::{ErrorKind, RegistryError};
 use crate::context::Context;
 use crate::error::LoadError;
 use crate::execute::failures::Failures;
+use crate::execute::refusals::Refusals;
 use crate::execute::source::BundleBlob;
-use crate::plan::{BlobAction, Plan, Registry, TagAction};
+use crate::plan::{BlobAction, Plan, PlannedName, Registry, TagAction};
 use crate::receipt::{
     Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };
@@ -49,6 +51,7 @@ pub fn execute(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Result<Re
         cancel: context.cancel,
         stop: Cancel::new(),
         failures: Failures::default(),
+        refusals: Refusals::default(),
         placed: Mutex::default(),
     };
     run.push_blobs()?;
@@ -69,6 +72,7 @@ struct Run<'a> {
     /// Raised by a failure that leaves nothing to go on with.
     stop: Cancel,
     failures: Failures,
+    refusals: Refusals,
     placed: Mutex<Vec<(PlacedBlob, Outcome)>>,
 }
 
@@ -81,6 +85,11 @@ impl Run<'_> {
         self.cancel.check()?;
         self.stop.check()?;
         Ok(())
+    }
+
+    /// Whether a manifest is not stored: it failed, or the registry does not accept what it is for.
+    fn skips(&self, site: usize) -> bool {
+        self.failures.has(site) || self.refusals.has(site)
     }
 
     /// Whether a failure ends the whole load: always, unless it was asked to keep going and the failure
@@ -129,9 +138,19 @@ impl Run<'_> {
             manifests: Vec::new(),
             tags: Vec::new(),
             failed: Vec::new(),
+            omitted: Vec::new(),
         };
         for name in &plan.names {
             match failed_sites.get(&name.site) {
+                None if self.refusals.has(name.site) => match plan.stand_in(name.site) {
+                    Some(new) => receipt.names.push(PlannedName {
+                        digest: plan.manifests[new].digest,
+                        original: Some(name.digest),
+                        site: new,
+                        ..name.clone()
+                    }),
+                    None => receipt.omitted.push(name.source.clone()),
+                },
                 None => receipt.names.push(name.clone()),
                 Some(reason) => receipt.failed.push(Failed {
                     name: name.source.clone(),
@@ -149,7 +168,9 @@ impl Run<'_> {
             }
         }
         let sites = plan.manifests.iter().enumerate();
-        for (_, site) in sites.filter(|(n, _)| !failed_sites.contains_key(n)) {
+        for (_, site) in
+            sites.filter(|(n, _)| !failed_sites.contains_key(n) && !self.refusals.has(*n))
+        {
             receipt.manifests.push(ManifestReceipt {
                 repository: site.repository.clone(),
                 digest: site.digest,

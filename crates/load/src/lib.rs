@@ -35,5 +35,5 @@ pub use plan::{
 pub use receipt::{
     Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };
-pub use request::Request;
+pub use request::{PublisherIndex, Request};
 pub use sessions::SessionFile;

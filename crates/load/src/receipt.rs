@@ -35,6 +35,10 @@ pub struct Receipt {
     pub tags: Vec<TagReceipt>,
     /// What is not at the destination, and why; empty unless it was asked to keep going.
     pub failed: Vec<Failed>,
+    /// Referrers that are not at the destination, since they cover only publishers' indexes that the registry does
+    /// not accept without all their children.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<String>,
 }
 
 /// The sums of a receipt. Bytes are of content.

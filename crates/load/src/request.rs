@@ -1,5 +1,18 @@
 use sealift_oci::{Destination, Naming};
 
+/// Which index gets the tag of an image of which platforms were chosen: the publisher's, of which children are
+/// missing then, or the new one that lists only what is there. Signatures cover only the publisher's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublisherIndex {
+    /// The publisher's if it is in the bundle and the registry accepts it, otherwise the new one.
+    #[default]
+    IfAccepted,
+    /// The publisher's; it is an error if that is not possible.
+    Required,
+    /// The new one.
+    Never,
+}
+
 /// What is asked of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -25,9 +38,8 @@ pub struct Request {
     pub verify_first: bool,
     /// Whether images that are complete are finished though others are not.
     pub keep_going: bool,
-    /// Whether the publisher's index is sent where platforms were chosen, with the chosen children
-    /// alone.
-    pub sparse: bool,
+    /// Which index an image gets of which platforms were chosen.
+    pub publisher_index: PublisherIndex,
 }
 
 impl Request {
@@ -42,7 +54,7 @@ impl Request {
             deep: false,
             verify_first: false,
             keep_going: false,
-            sparse: false,
+            publisher_index: PublisherIndex::default(),
         }
     }
 }

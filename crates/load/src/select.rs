@@ -3,39 +3,138 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::{
-    Bundle, DestinationManifest, Destinations, Record, RecordEntry, all_destinations,
+    Bundle, DestinationManifest, Destinations, ImageEntry, PlainDescriptor, Record, RecordEntry,
+    all_destinations,
 };
 use sealift_oci::{Digest, Reference};
 
 use crate::error::LoadError;
 use crate::graph::Loaded;
-use crate::request::Request;
+use crate::request::{PublisherIndex, Request};
 
-/// Every place that the bundle has content for, the publisher's indexes in place of the chosen ones
-/// where that was asked for.
-pub(crate) fn places(bundle: &Bundle, request: &Request) -> Result<Destinations, LoadError> {
+/// Everything that the bundle puts at a destination, by the index that each image gets.
+pub(crate) struct Places {
+    /// The publisher's index where it may be used.
+    pub(crate) all: Destinations,
+    /// By the repository and the publisher's index: the new index that is used if the registry refuses that.
+    pub(crate) stand_ins: BTreeMap<(String, Digest), PlainDescriptor>,
+}
+
+/// Every place that the bundle has content for. `has_new` says whether a tag stands for a new index already,
+/// which stays then.
+pub(crate) fn places(
+    bundle: &Bundle,
+    request: &Request,
+    has_new: &dyn Fn(&DestinationManifest) -> Result<bool, LoadError>,
+) -> Result<Places, LoadError> {
     let record = bundle.record();
-    let placements = all_destinations(record, &request.naming, &request.destination)?;
-    if !request.sparse {
-        return Ok(placements);
-    }
+    let all = all_destinations(record, &request.naming, &request.destination)?;
+    let mut stand_ins = BTreeMap::new();
     let mut missing = Vec::new();
-    let placements = placements.filter_map(|mut placement| {
+    let mut list = Vec::new();
+    for mut placement in all.iter().cloned() {
         if let RecordEntry::Image(n) = placement.of
-            && let Some(original) = &record.images[n].original
+            && let image = &record.images[n]
+            && let Some(original) = &image.original
         {
-            if bundle.size(&original.digest).is_none() {
-                missing.push(record.images[n].reference.to_string());
+            let use_original = match request.publisher_index {
+                PublisherIndex::Never => false,
+                PublisherIndex::Required => {
+                    if !is_usable(bundle, image, original) {
+                        missing.push(image.reference.to_string());
+                    }
+                    true
+                }
+                PublisherIndex::IfAccepted => {
+                    is_usable(bundle, image, original) && !has_new(&placement)?
+                }
+            };
+            if use_original {
+                let new = std::mem::replace(&mut placement.descriptor, original.clone());
+                if request.publisher_index == PublisherIndex::IfAccepted {
+                    let place = (placement.repository.clone(), original.digest);
+                    stand_ins.insert(place, new);
+                }
             }
-            placement.descriptor = original.clone();
         }
-        Some(placement)
-    });
-    if missing.is_empty() {
-        Ok(placements)
-    } else {
-        Err(LoadError::NoOriginal(missing))
+        list.push(placement);
     }
+    if !missing.is_empty() {
+        return Err(LoadError::NoOriginal(missing));
+    }
+    let uncovered = uncovered(record, &list);
+    let mut list = list.into_iter();
+    let all = all.filter_map(|_| {
+        let placement = list.next()?;
+        (!uncovered.contains(&placement.of)).then_some(placement)
+    });
+    Ok(Places { all, stand_ins })
+}
+
+/// Whether the publisher's index is in the bundle and lists by itself all that was chosen of it: what an index
+/// in it lists is not found without that.
+fn is_usable(bundle: &Bundle, image: &ImageEntry, original: &PlainDescriptor) -> bool {
+    if bundle.graph().contains(&original.digest) {
+        return true;
+    }
+    if bundle.size(&original.digest).is_none() {
+        return false;
+    }
+    // One that is damaged is not used: the new index is intact.
+    bundle.read_manifest(original).is_ok_and(|index| {
+        let listed: BTreeSet<Digest> = index.children().iter().map(|child| child.digest).collect();
+        let mut chosen = image.platforms.iter();
+        chosen.all(|platform| listed.contains(&platform.digest))
+    })
+}
+
+/// The referrers of publishers' indexes that no image gets, and what refers to those in turn.
+fn uncovered(record: &Record, list: &[DestinationManifest]) -> BTreeSet<RecordEntry> {
+    let mut used: BTreeSet<(String, Digest)> = BTreeSet::new();
+    for placement in list {
+        used.extend(match placement.of {
+            RecordEntry::Image(n) => Some((
+                record.images[n].reference.name(),
+                placement.descriptor.digest,
+            )),
+            _ => None,
+        });
+    }
+    let originals = record.images.iter().filter_map(|image| {
+        let original = image.original.as_ref()?;
+        Some((image.reference.name(), original.digest))
+    });
+    let carried: BTreeSet<Digest> = record.manifests.iter().map(|one| one.digest).collect();
+    let open =
+        originals.filter(|original| !used.contains(original) && !carried.contains(&original.1));
+    referring(record, open.collect())
+}
+
+/// The referrers of `subjects`, which are manifests of source repositories, and what refers to those in turn.
+pub(crate) fn referring(
+    record: &Record,
+    mut subjects: Vec<(String, Digest)>,
+) -> BTreeSet<RecordEntry> {
+    let mut by_subject = by_subject(record);
+    let mut found = BTreeSet::new();
+    while let Some(subject) = subjects.pop() {
+        // Taken out: each referrer is followed once.
+        for n in by_subject.remove(&subject).unwrap_or_default() {
+            found.insert(RecordEntry::Referrer(n));
+            subjects.push((subject.0.clone(), record.referrers[n].descriptor.digest));
+        }
+    }
+    found
+}
+
+/// The positions of referrers, by what they belong to.
+fn by_subject(record: &Record) -> BTreeMap<(String, Digest), Vec<usize>> {
+    let mut by_subject: BTreeMap<(String, Digest), Vec<usize>> = BTreeMap::new();
+    for (n, referrer) in record.referrers.iter().enumerate() {
+        let subject = (referrer.repository.clone(), referrer.subject);
+        by_subject.entry(subject).or_default().push(n);
+    }
+    by_subject
 }
 
 /// Those of `placements` that the request asks for, without collisions.
@@ -120,11 +219,7 @@ fn follow(
     placements: &Destinations,
     chosen: &BTreeSet<RecordEntry>,
 ) -> BTreeSet<RecordEntry> {
-    let mut by_subject: BTreeMap<(String, Digest), Vec<usize>> = BTreeMap::new();
-    for (n, referrer) in record.referrers.iter().enumerate() {
-        let subject = (referrer.repository.clone(), referrer.subject);
-        by_subject.entry(subject).or_default().push(n);
-    }
+    let mut by_subject = by_subject(record);
     let chosen = placements.iter().filter(|p| chosen.contains(&p.of));
     let mut open: Vec<(String, Digest)> = chosen.flat_map(|p| sources(record, p)).collect();
     let mut reached: BTreeSet<(String, Digest)> = open.iter().cloned().collect();

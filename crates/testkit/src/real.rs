@@ -103,6 +103,11 @@ impl RealRegistry {
     /// distribution 3: `registry` from `SEALIFT_DISTRIBUTION3` (the program's path), `GOBIN`, `GOPATH`,
     /// the home folder's `go/bin` or `PATH`.
     pub fn distribution3() -> Option<Self> {
+        Self::distribution3_with("")
+    }
+
+    /// The same, with more lines for its configuration.
+    pub fn distribution3_with(more: &str) -> Option<Self> {
         let go_path = env::var_os("GOPATH").map(|path| PathBuf::from(path).join("bin"));
         let home = env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
         let folders = [env::var_os("GOBIN").map(PathBuf::from), go_path, home];
@@ -119,7 +124,7 @@ impl RealRegistry {
         if program.is_none() {
             skipped("distribution 3's program registry is not installed");
         }
-        program.map(|program| Self::start(&program))
+        program.map(|program| Self::start_with(&program, more))
     }
 
     /// Starts a registry of the distribution project, and waits until it answers.

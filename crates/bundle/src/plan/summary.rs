@@ -53,7 +53,7 @@ pub struct PlannedImage {
     pub original: Option<Digest>,
     /// Whether the digest was made here, since the source had no manifest.
     pub new_digest: bool,
-    /// Signatures and other referrers of `original`: they do not cover `digest` and are not carried.
+    /// Signatures and other referrers of `original`: they do not cover `digest`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub no_longer_covered_by: Vec<String>,
     /// Bytes of all that it needs, shared or not.

@@ -16,7 +16,7 @@ use crate::resolve::fetch::Known;
 use crate::resolve::limits::{MAX_MANIFESTS, TOO_DEEP, TOO_MANY};
 use crate::resolve::referrers::{Referrers, Subject};
 use crate::resolve::select::{Chosen, names};
-use crate::resolve::{Images, Root, failure};
+use crate::resolve::{Images, Root, failure, originals};
 use crate::sources::{Locals, Source, SourceId};
 use crate::spool::Spool;
 
@@ -56,11 +56,15 @@ pub(crate) fn assemble(
         items: BTreeMap::new(),
         needs: Vec::new(),
         manifests: BTreeMap::new(),
+        originals: BTreeSet::new(),
         warnings: referrers.warnings.clone(),
     };
     for (root, chosen) in &images {
         let name = root.reference.to_string();
-        match builder.walk(&name, root.source, &chosen.descriptor) {
+        let walked = builder
+            .walk(&name, root.source, &chosen.descriptor)
+            .and_then(|()| builder.original(root, chosen));
+        match walked {
             Ok(()) => builder.image(root, chosen, &request.platforms),
             Err(error) => failures.push(failure(name, error)),
         }
@@ -113,6 +117,8 @@ struct Builder<'a, 'b> {
     items: BTreeMap<Digest, Item>,
     needs: Vec<Need>,
     manifests: BTreeMap<Digest, PlainDescriptor>,
+    /// Publishers' indexes that are carried beside new ones.
+    originals: BTreeSet<Digest>,
     warnings: Vec<String>,
 }
 
@@ -249,6 +255,25 @@ impl Builder<'_, '_> {
         ));
     }
 
+    /// Adds the publisher's index of the image that was walked last. It is a blob of the bundle: what it lists
+    /// is not all there.
+    fn original(&mut self, root: &Root, chosen: &Chosen) -> Result<(), ResolveError> {
+        let Some(original) = originals::of(root, chosen) else {
+            return Ok(());
+        };
+        if !originals::is_carried(self.known, original) {
+            self.warnings.push(format!(
+                "{} is bundled without its publisher's index {}, which is not available or too large",
+                root.reference, original.digest
+            ));
+            return Ok(());
+        }
+        self.originals.insert(original.digest);
+        let number = u32::try_from(self.needs.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let item = Item::new(original.size, false);
+        self.item(number, None, original.digest, item)
+    }
+
     fn image(&mut self, root: &Root, chosen: &Chosen, selectors: &[PlatformSelector]) {
         let reference = &root.reference;
         let left_out = chosen.left_out.iter().map(|(entry, _)| entry.clone());
@@ -269,19 +294,15 @@ impl Builder<'_, '_> {
                 entry.digest
             ));
         }
-        let original = (chosen.descriptor != root.descriptor).then(|| root.descriptor.clone());
-        let recorded = root.recorded.clone();
-        let (first, before) = match recorded {
-            Some(recorded) => (recorded.original, recorded.left_out),
-            None => (None, Vec::new()),
-        };
+        let recorded = root.recorded.as_ref();
+        let before = recorded.map_or(&[][..], |recorded| &recorded.left_out);
         self.record.images.push(ImageEntry {
             reference: reference.clone(),
             descriptor: chosen.descriptor.clone(),
             source: root.kind,
-            original: first.or(original),
+            original: originals::of(root, chosen).cloned(),
             platforms: chosen.platforms.clone(),
-            left_out: before.into_iter().chain(left_out).collect(),
+            left_out: before.iter().cloned().chain(left_out).collect(),
             new_digest: root.new_digest,
         });
     }
@@ -303,7 +324,7 @@ impl Builder<'_, '_> {
         let total_bytes = Layout::new(&contents)?.total_bytes();
         let spool = self.known.spool;
         let mut made = BTreeMap::new();
-        for digest in &self.known.made {
+        for digest in self.known.made.union(&self.originals) {
             if self.items.contains_key(digest)
                 && let Some(bytes) = spool.get(digest).map_err(BundleError::Scratch)?
             {
@@ -314,7 +335,7 @@ impl Builder<'_, '_> {
         let mut warnings = self.warnings;
         warnings.extend(not_covered.iter().map(|(reference, names)| {
             format!(
-                "{reference} is carried as a new index of the chosen platforms; what its publisher signed is the original, so that this does not cover it and is left out: {}",
+                "{reference} gets a new index of the chosen platforms where a registry refuses the publisher's; these cover only the publisher's: {}",
                 names.join(", ")
             )
         }));
@@ -363,11 +384,11 @@ fn reasons(images: &Images) -> BTreeMap<String, Vec<LeftOut>> {
 
 fn not_covered(images: &Images, referrers: &Referrers) -> BTreeMap<String, Vec<String>> {
     let all = images.iter().filter_map(|(root, chosen)| {
-        let original = Subject::of(root, root.descriptor.digest);
+        let original = originals::of(root, chosen)?;
         let names = referrers
             .of_originals
-            .get(&original)
-            .filter(|names| chosen.descriptor != root.descriptor && !names.is_empty())?;
+            .get(&Subject::of(root, original.digest))
+            .filter(|names| !names.is_empty())?;
         Some((root.reference.to_string(), names.clone()))
     });
     all.collect()

@@ -10,7 +10,7 @@ use sealift_pipeline::{JobError, run_parallel};
 use crate::error::{ImageFailure, ResolveError};
 use crate::resolve::fetch::{Known, Wanted};
 use crate::resolve::limits::MAX_MANIFESTS;
-use crate::resolve::{Images, Root, descend_completely, failure};
+use crate::resolve::{Images, Root, descend_completely, failure, originals};
 use crate::sources::{SourceId, Sources};
 
 /// How far referrers of referrers are followed: a signature of an attestation of an image.
@@ -58,7 +58,7 @@ pub(crate) struct Referrer {
 #[derive(Debug, Default)]
 pub(crate) struct Referrers {
     pub(crate) carried: BTreeSet<Referrer>,
-    /// What refers to an index that a new one stands for.
+    /// What refers to an index that a new one stands for, in words.
     pub(crate) of_originals: BTreeMap<Subject, Vec<String>>,
     pub(crate) warnings: Vec<String>,
 }
@@ -94,10 +94,13 @@ pub(crate) fn find(
     let mut originals = BTreeSet::new();
     for (root, chosen) in images {
         let name = root.reference.to_string();
-        if chosen.descriptor != root.descriptor {
-            let original = Subject::of(root, root.descriptor.digest);
-            search.name(&original, &name);
-            originals.insert(original);
+        if let Some(original) = originals::of(root, chosen) {
+            let subject = Subject::of(root, original.digest);
+            search.name(&subject, &name);
+            if originals::is_carried(known, original) {
+                level.push(subject.clone());
+            }
+            originals.insert(subject);
         }
         for digest in below(known, &chosen.descriptor.digest) {
             if !known.made.contains(&digest) {
@@ -107,13 +110,13 @@ pub(crate) fn find(
             }
         }
     }
-    search.originals(known, originals);
     for _ in 0..MAX_ROUNDS {
         level = search.round(known, level);
         if level.is_empty() || known.context.cancel.is_cancelled() {
             break;
         }
     }
+    search.originals(known, originals);
     search.found
 }
 
@@ -138,10 +141,17 @@ impl Search<'_> {
             .or_insert_with(|| name.to_owned());
     }
 
-    /// Asks what refers to indexes that are not carried as they are. It does not cover what is, and
-    /// whoever reads the plan should know.
+    /// Notes what refers to publishers' indexes: it does not cover the new ones, and whoever reads the plan
+    /// should know. Those that are carried were asked about already.
     fn originals(&mut self, known: &Known<'_>, originals: BTreeSet<Subject>) {
-        for (subject, hits) in self.ask(known, originals.into_iter().collect()) {
+        for referrer in &self.found.carried {
+            if originals.contains(&referrer.subject) {
+                let names = self.found.of_originals.entry(referrer.subject.clone());
+                names.or_default().push(referrer.words());
+            }
+        }
+        let others = originals.difference(&self.asked).cloned().collect();
+        for (subject, hits) in self.ask(known, others) {
             let names = hits.iter().map(Hit::words).collect();
             self.found.of_originals.insert(subject, names);
         }
@@ -264,13 +274,31 @@ impl Search<'_> {
 }
 
 impl Hit {
-    /// What it is, for a person.
     fn words(&self) -> String {
-        match (&self.discovery, &self.artifact_type) {
-            (Discovery::Tag(tag), _) => tag.clone(),
-            (Discovery::Subject, Some(kind)) => format!("{kind} {}", self.descriptor.digest),
-            (Discovery::Subject, None) => format!("referrer {}", self.descriptor.digest),
-        }
+        words(
+            &self.discovery,
+            self.artifact_type.as_deref(),
+            &self.descriptor,
+        )
+    }
+}
+
+impl Referrer {
+    fn words(&self) -> String {
+        words(
+            &self.discovery,
+            self.artifact_type.as_deref(),
+            &self.descriptor,
+        )
+    }
+}
+
+/// What a referrer is, for a person.
+fn words(discovery: &Discovery, kind: Option<&str>, descriptor: &PlainDescriptor) -> String {
+    match (discovery, kind) {
+        (Discovery::Tag(tag), _) => tag.clone(),
+        (Discovery::Subject, Some(kind)) => format!("{kind} {}", descriptor.digest),
+        (Discovery::Subject, None) => format!("referrer {}", descriptor.digest),
     }
 }
 

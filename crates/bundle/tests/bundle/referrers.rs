@@ -155,7 +155,7 @@ fn nothing_is_asked_about_referrers_that_are_not_wanted() {
 }
 
 #[test]
-fn what_a_signature_of_the_original_no_longer_covers_is_said() {
+fn the_publishers_index_and_its_signatures_are_carried_beside_a_choice() {
     let registry = Registry::start();
     let (image, signatures) = signed();
     for one in signatures.iter().chain([&image]) {
@@ -177,12 +177,22 @@ fn what_a_signature_of_the_original_no_longer_covers_is_said() {
     let said = plan.summary().warnings.iter();
     assert_eq!(said.filter(|text| text.contains(named)).count(), 1);
     side.write(&plan).unwrap();
-    let of_child = (image.children()[1].digest, signatures[1].digest());
-    assert_eq!(
-        found(&side),
-        [of_child],
-        "the child's own signature still covers it"
-    );
+    assert_eq!(found(&side), expected(&image, &signatures));
+    let bundle = side.open();
+    let original = &image.manifest(&image.digest()).unwrap().bytes;
+    let mut carried = Vec::new();
+    let store = bundle.store();
+    let mut reader = store.open(&image.digest(), 0).unwrap();
+    std::io::Read::read_to_end(&mut reader, &mut carried).unwrap();
+    assert_eq!(carried, original.to_vec());
+    // A bundle of the bundle has it too, and needs no registry for it.
+    let mut again = plain(&[]);
+    again.local = vec![side.path().into()];
+    again.referrers = true;
+    let other = Connected::new();
+    other.build(&again).unwrap();
+    assert_eq!(found(&other), found(&side));
+    assert!(other.open().size(&image.digest()).is_some());
 }
 
 #[test]

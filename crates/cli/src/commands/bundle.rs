@@ -465,7 +465,7 @@ fn image_words(image: &PlannedImage) -> Vec<String> {
     }
     if let Some(original) = &image.original {
         lines.push(format!(
-            "    platforms were chosen: the index is new, the publisher's is {original}"
+            "    platforms were selected: the index is new; the publisher's is bundled too: {original}"
         ));
     }
     lines.extend(

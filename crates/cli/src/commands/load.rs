@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use clap::Args;
 use sealift_archive::Bundle;
 use sealift_load::{
-    Context, LoadError, Plan, Receipt, Request, SessionFile, TagAction, Totals, execute, plan,
+    Context, LoadError, Plan, PublisherIndex, Receipt, Request, SessionFile, TagAction, Totals,
+    execute, plan,
 };
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
@@ -61,6 +62,10 @@ pub(crate) struct LoadArgs {
     /// Finish the images that are complete though others fail, and list those
     #[arg(long)]
     keep_going: bool,
+    /// Index for images of which only some platforms are bundled: the publisher's if the registry accepts it
+    /// without the others, only the publisher's, or a new one
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    publisher_index: IndexArg,
     #[command(flatten)]
     scratch: ScratchArgs,
     /// Folder for the file in which interrupted uploads are noted, BUNDLE.uploads [default: the bundle's own]
@@ -76,6 +81,28 @@ pub(crate) struct LoadArgs {
     output_args: OutputArgs,
     #[command(flatten)]
     transport: TransportArgs,
+}
+
+/// When the publisher's index is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum IndexArg {
+    /// If the registry accepts it; otherwise a new index, which its signatures do not cover
+    #[default]
+    IfAccepted,
+    /// Always; fail if the registry refuses it
+    Required,
+    /// Never
+    Never,
+}
+
+impl From<IndexArg> for PublisherIndex {
+    fn from(index: IndexArg) -> Self {
+        match index {
+            IndexArg::IfAccepted => Self::IfAccepted,
+            IndexArg::Required => Self::Required,
+            IndexArg::Never => Self::Never,
+        }
+    }
 }
 
 pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
@@ -143,6 +170,7 @@ fn request(args: &LoadArgs) -> Result<Request, Failure> {
         deep: args.deep,
         verify_first: args.verify_first,
         keep_going: args.keep_going,
+        publisher_index: args.publisher_index.into(),
         ..Request::new(args.destination.clone())
     })
 }
@@ -166,6 +194,14 @@ fn plan_words(plan: &Plan) -> String {
         .iter()
         .map(|name| format!("{} -> {}", name.source, name.destination))
         .collect();
+    for manifest in plan.manifests() {
+        if let Some(new) = manifest.stand_in {
+            lines.push(format!(
+                "{}: publisher's index {} without its other platforms; a new index {new} if the registry refuses it",
+                manifest.repository, manifest.digest
+            ));
+        }
+    }
     for tag in plan.tags() {
         match tag.action {
             TagAction::Move { from } => lines.push(format!(

@@ -15,10 +15,10 @@ pub(crate) fn hint(error: &LoadError) -> Option<String> {
         LoadError::NoMatch { .. } => "sealift inspect lists the names in the bundle".to_owned(),
         LoadError::Foreign(_) => "push these layers to the registry first, skip the images with --skip, or bundle them without the platforms that need such layers".to_owned(),
         LoadError::NoOriginal(_) => {
-            "bundle all platforms, or load without --sparse".to_owned()
+            "bundle all platforms, or load without --publisher-index required".to_owned()
         }
         LoadError::SparseRefused { .. } => {
-            "load without --sparse, or configure the registry to accept an index whose children are missing".to_owned()
+            "load without --publisher-index required, or configure the registry to accept an index whose children are missing".to_owned()
         }
         LoadError::Conflicts(_) => {
             "use --overwrite to move these tags, or --skip to skip the images".to_owned()
@@ -45,7 +45,7 @@ mod tests {
             (LoadError::Conflicts(Vec::new()), "--overwrite"),
             (LoadError::Overtaken(Vec::new()), "--overwrite"),
             (LoadError::Foreign(Vec::new()), "--skip"),
-            (LoadError::NoOriginal(Vec::new()), "--sparse"),
+            (LoadError::NoOriginal(Vec::new()), "--publisher-index"),
         ] {
             let words = error.to_string();
             assert!(hint(&error).expect(&words).contains(flag), "{words}");

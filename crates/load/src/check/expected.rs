@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, Identity, Node};
+use sealift_archive::{Bundle, Identity, Node, RecordEntry};
 use sealift_oci::{Destination, Digest, Reference};
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use crate::error::LoadError;
 use crate::graph::Loaded;
 use crate::loaded::ReceiptError;
 use crate::plan::RepositoryName;
-use crate::request::Request;
+use crate::request::{PublisherIndex, Request};
 use crate::select::{places, select};
 
 /// What a registry should contain.
@@ -42,6 +42,8 @@ pub(super) struct ExpectedTag {
     pub(super) repository: RepositoryName,
     pub(super) tag: String,
     pub(super) digest: Digest,
+    /// The publisher's index, which the tag may stand for as well.
+    pub(super) original: Option<Digest>,
 }
 
 /// A manifest in a repository.
@@ -88,7 +90,12 @@ impl Expected {
     /// # Errors
     /// If a pattern matches nothing, two images get one name, or the bundle is damaged.
     pub fn of_bundle(bundle: &Bundle, request: &Request) -> Result<Self, LoadError> {
-        let all = places(bundle, request)?;
+        // A load stores the new index in any case; the tag may stand for the publisher's.
+        let request = &Request {
+            publisher_index: PublisherIndex::Never,
+            ..request.clone()
+        };
+        let all = places(bundle, request, &|_| Ok(false))?.all;
         let graph = Loaded::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
         let placements = select(bundle.record(), &graph, all, request)?;
         let mut expected = Self {
@@ -104,7 +111,12 @@ impl Expected {
             let repository = RepositoryName::new(&placement.repository);
             let digest = placement.descriptor.digest;
             if let Some(tag) = &placement.tag {
-                tags.insert((repository.clone(), tag.clone()), digest);
+                let original = match placement.of {
+                    RecordEntry::Image(n) => bundle.record().images[n].original.as_ref(),
+                    _ => None,
+                };
+                let original = original.map(|original| original.digest);
+                tags.insert((repository.clone(), tag.clone()), (digest, original));
             }
             let reached = graph.find(&digest).map(|root| graph.closure(root));
             for node in reached.into_iter().flatten() {
@@ -118,10 +130,11 @@ impl Expected {
         }
         let tags = tags.into_iter();
         expected.tags = tags
-            .map(|((repository, tag), digest)| ExpectedTag {
+            .map(|((repository, tag), (digest, original))| ExpectedTag {
                 repository,
                 tag,
                 digest,
+                original,
             })
             .collect();
         for (repository, node) in manifests {
@@ -174,6 +187,7 @@ impl Expected {
             repository: RepositoryName::new(&tag.repository),
             tag: tag.tag,
             digest: tag.new,
+            original: None,
         });
         Ok(Self {
             bundle: raw.bundle,

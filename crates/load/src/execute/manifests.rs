@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::PlainDescriptor;
 use sealift_oci::Manifest;
-use sealift_registry::{ErrorKind, RegistryError, Repository};
+use sealift_pipeline::Event;
+use sealift_registry::{ErrorKind, RegistryError, Repository, SparseIndex};
 
 use crate::error::LoadError;
 use crate::execute::Run;
@@ -14,30 +15,84 @@ impl Run<'_> {
     /// in parallel.
     pub(super) fn store_manifests(&self) -> Result<(), LoadError> {
         self.phase("storing manifests");
-        let mut waves: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        // What covers a publisher's index waits until the registry has accepted that.
+        let waiting: BTreeSet<usize> = self.plan.covering.values().flatten().copied().collect();
+        let mut waves: BTreeMap<(bool, usize), Vec<usize>> = BTreeMap::new();
         for (n, site) in self.plan.manifests.iter().enumerate() {
             if !site.present {
                 let order = self.plan.graph.nodes[site.node].order;
-                waves.entry(order).or_default().push(n);
+                let wave = waves.entry((waiting.contains(&n), order));
+                wave.or_default().push(n);
             }
         }
         for wave in waves.into_values() {
             self.registry.parallel(&wave, |n| {
-                if self.failures.has(*n) {
+                if self.skips(*n) {
                     return Ok(());
                 }
-                self.survive(*n, self.store(&self.plan.manifests[*n]))
+                let site = &self.plan.manifests[*n];
+                let stored = match site.stand_in {
+                    Some(_) => self.store_original(*n, site),
+                    None => self.store(site),
+                };
+                self.survive(*n, stored)
             })?;
             self.failures.spread(self.plan);
         }
+        self.report_refusals();
         Ok(())
+    }
+
+    /// Stores a publisher's index of which children are missing. If the registry refuses it, its stand-in gets
+    /// its tags.
+    fn store_original(&self, n: usize, site: &PlannedManifest) -> Result<(), LoadError> {
+        let manifest = self.read(&self.plan.graph.nodes[site.node].descriptor)?;
+        let repository = self.registry.repository(&site.repository)?;
+        match repository.put_sparse_index(&site.digest.to_string(), &manifest) {
+            Ok(SparseIndex::Stored) => Ok(()),
+            Ok(SparseIndex::Refused) => {
+                self.refusals.add(self.plan, n);
+                Ok(())
+            }
+            Err(error) if is_refused(&error) => {
+                self.refusals.add(self.plan, n);
+                Ok(())
+            }
+            Err(error) => Err(self.refused(site, &manifest, error)),
+        }
+    }
+
+    /// Reports what became of the indexes that the registry refused.
+    fn report_refusals(&self) {
+        let (mut images, mut omitted) = (Vec::new(), Vec::new());
+        for name in &self.plan.names {
+            if self.refusals.has(name.site) {
+                match self.plan.stand_in(name.site) {
+                    Some(_) => images.push(name.source.as_str()),
+                    None => omitted.push(name.source.as_str()),
+                }
+            }
+        }
+        if images.is_empty() {
+            return;
+        }
+        let mut text = format!(
+            "{} does not accept an index with missing platforms: a new index of the bundled platforms is stored for {}",
+            self.registry.name,
+            images.join(", ")
+        );
+        if !omitted.is_empty() {
+            text.push_str("; omitted, since they cover only the publisher's index: ");
+            text.push_str(&omitted.join(", "));
+        }
+        self.observer.event(&Event::Warning { text: &text });
     }
 
     /// Fetches what was stored and compares it, byte for byte.
     pub(super) fn read_back(&self) -> Result<(), LoadError> {
         self.phase("reading back");
         let stored: Vec<usize> = (0..self.plan.manifests.len())
-            .filter(|n| !self.plan.manifests[*n].present && !self.failures.has(*n))
+            .filter(|n| !self.plan.manifests[*n].present && !self.skips(*n))
             .collect();
         self.registry.parallel(&stored, |n| {
             self.survive(*n, self.compare(&self.plan.manifests[*n]))
@@ -180,4 +235,12 @@ impl Run<'_> {
             .next()
             .unwrap_or_else(|| site.repository.to_string())
     }
+}
+
+/// Whether the registry refuses a manifest for what it is, and would refuse it again.
+fn is_refused(error: &RegistryError) -> bool {
+    error.refusal().is_some_and(|refusal| {
+        matches!(refusal.status, 400..=499)
+            && !matches!(refusal.status, 401 | 403 | 407 | 408 | 425 | 429)
+    })
 }

@@ -51,12 +51,9 @@ impl Run<'_> {
     pub(super) fn move_tags(&self) -> Result<Vec<Moved>, LoadError> {
         self.phase("moving tags");
         let merges = self.merges()?;
-        let (early, late): (Vec<&PlannedTag>, Vec<&PlannedTag>) = self
-            .plan
-            .tags
-            .iter()
-            .filter(|tag| tag.action != TagAction::Unchanged && !self.failures.has(tag.site))
-            .partition(|tag| tag.early);
+        let tags = self.tags_to_move();
+        let (early, late): (Vec<&PlannedTag>, Vec<&PlannedTag>) =
+            tags.iter().partition(|tag| tag.early);
         // All of them before the first moves: a difference leaves all names as they are.
         let all: Vec<&PlannedTag> = early.iter().chain(&late).copied().collect();
         self.expect_unchanged(&all)?;
@@ -82,6 +79,25 @@ impl Run<'_> {
                 cause,
             }))),
         }
+    }
+
+    /// The tags that move. Those of a publisher's index that was refused get the index that stands in for it.
+    fn tags_to_move(&self) -> Vec<PlannedTag> {
+        let planned = self.plan.tags.iter();
+        let planned = planned
+            .filter(|tag| tag.action != TagAction::Unchanged && !self.failures.has(tag.site));
+        let tags = planned.filter_map(|tag| {
+            if !self.refusals.has(tag.site) {
+                return Some(tag.clone());
+            }
+            let site = self.plan.stand_in(tag.site)?;
+            Some(PlannedTag {
+                digest: self.plan.manifests[site].digest,
+                site,
+                ..tag.clone()
+            })
+        });
+        tags.collect()
     }
 
     /// Takes steps in parallel; none, once one failed, unless it was asked to keep going.
@@ -140,7 +156,7 @@ impl Run<'_> {
     /// The referrers that the registry does not list by itself. One that has the API is asked whether it
     /// took note of what is new.
     fn merges(&self) -> Result<Vec<&PlannedReferrers>, LoadError> {
-        let there = |group: &&PlannedReferrers| group.sites.iter().any(|n| !self.failures.has(*n));
+        let there = |group: &&PlannedReferrers| group.sites.iter().any(|n| !self.skips(*n));
         let groups: Vec<&PlannedReferrers> = self.plan.referrers.iter().filter(there).collect();
         let Some(first) = groups.first() else {
             return Ok(groups);
@@ -155,7 +171,7 @@ impl Run<'_> {
         }
         let is_new = |group: &&PlannedReferrers| {
             let mut sites = group.sites.iter();
-            sites.any(|n| !self.plan.manifests[*n].present && !self.failures.has(*n))
+            sites.any(|n| !self.plan.manifests[*n].present && !self.skips(*n))
         };
         let new: Vec<&PlannedReferrers> = groups.into_iter().filter(is_new).collect();
         self.registry.parallel(&new, |group| self.listed(group))?;
@@ -170,7 +186,7 @@ impl Run<'_> {
             .map_err(LoadError::registry)?;
         for (n, digest) in group.sites.iter().zip(&group.manifests) {
             let found = listed.iter().any(|listed| listed.digest == *digest);
-            if !found && !self.failures.has(*n) {
+            if !found && !self.skips(*n) {
                 let text = format!(
                     "{repository:?} has {digest}, but does not list it among the referrers of {}",
                     group.subject
@@ -185,7 +201,7 @@ impl Run<'_> {
     /// Adds a group to the tag that stands in for the API; nothing where all of it is there.
     pub(super) fn merge(&self, group: &PlannedReferrers) -> Result<Option<Moved>, LoadError> {
         let mut referrers = Vec::new();
-        for n in group.sites.iter().filter(|n| !self.failures.has(**n)) {
+        for n in group.sites.iter().filter(|n| !self.skips(**n)) {
             let node = self.plan.manifests[*n].node;
             let manifest = self.read(&self.plan.graph.nodes[node].descriptor)?;
             referrers.push(Descriptor {
@@ -220,7 +236,7 @@ impl Run<'_> {
     /// Whether an index lists all of a group that is loaded.
     pub(super) fn lists_all(&self, group: &PlannedReferrers, index: &Manifest) -> bool {
         let loaded = group.sites.iter().zip(&group.manifests);
-        let mut loaded = loaded.filter(|(n, _)| !self.failures.has(**n));
+        let mut loaded = loaded.filter(|(n, _)| !self.skips(**n));
         loaded.all(|(_, digest)| {
             let mut children = index.children().iter();
             children.any(|child| child.digest == *digest)

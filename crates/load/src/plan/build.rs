@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, DestinationManifest, Destinations, RecordEntry, verify};
+use sealift_archive::{
+    Bundle, DestinationManifest, Destinations, PlainDescriptor, Record, RecordEntry, verify,
+};
 use sealift_oci::{Descriptor, Digest};
 use sealift_pipeline::Event;
 
@@ -15,7 +17,7 @@ use crate::plan::value::{
     PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
 };
 use crate::request::Request;
-use crate::select::{places, select};
+use crate::select::{Places, places, referring, select};
 
 /// Decides what a load of `bundle` has to do. The registry is asked for every tag, for every manifest
 /// that no tag vouches for, and for the blobs of those that are missing; nothing is written.
@@ -25,16 +27,24 @@ use crate::select::{places, select};
 /// be moved are no error of the plan: see [`Plan::conflicts`].
 pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result<Plan, LoadError> {
     context.observer.event(&Event::Phase { name: "planning" });
-    let all = places(bundle, request)?;
-    let graph = Loaded::read(bundle, all.iter().map(|placement| &placement.descriptor))?;
-    let placements = select(bundle.record(), &graph, all, request)?;
     let registry = Registry {
         client: context.client,
         name: request.destination.registry(),
         connections: context.budget.connections(),
         cancel: context.cancel,
     };
-    let mut sites = Sites::new(&graph, &placements);
+    let has_new = |placement: &DestinationManifest| match &placement.tag {
+        Some(tag) => {
+            let there = registry.tag(&placement.repository, tag)?;
+            Ok(there.is_some_and(|there| there.digest == placement.descriptor.digest))
+        }
+        None => Ok(false),
+    };
+    let Places { all, stand_ins } = places(bundle, request, &has_new)?;
+    let roots = all.iter().map(|placement| &placement.descriptor);
+    let graph = Loaded::read(bundle, roots.chain(stand_ins.values()))?;
+    let placements = select(bundle.record(), &graph, all, request)?;
+    let mut sites = Sites::new(&graph, &placements, &stand_ins);
     context.observer.event(&Event::Phase {
         name: "asking the registry",
     });
@@ -50,6 +60,7 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
         names: names(bundle, request, &placements, &sites),
         tags,
         referrers: referrers(&graph, &sites.list),
+        covering: covering(bundle.record(), &graph, &placements, &sites),
         manifests: sites.list,
         blobs,
         graph,
@@ -114,7 +125,11 @@ struct Sites {
 }
 
 impl Sites {
-    fn new(graph: &Loaded, placements: &Destinations) -> Self {
+    fn new(
+        graph: &Loaded,
+        placements: &Destinations,
+        stand_ins: &BTreeMap<(String, Digest), PlainDescriptor>,
+    ) -> Self {
         let names: BTreeMap<&str, RepositoryName> = placements
             .repositories()
             .into_iter()
@@ -130,6 +145,15 @@ impl Sites {
             };
             for node in reached(graph, placement) {
                 sites.add(graph, repository, node);
+            }
+            let place = (placement.repository.clone(), placement.descriptor.digest);
+            if let Some(new) = stand_ins.get(&place)
+                && let Some(node) = graph.find(&new.digest)
+            {
+                sites.add(graph, repository, node);
+                if let Some(site) = sites.of(graph, placement) {
+                    sites.list[site].stand_in = Some(new.digest);
+                }
             }
         }
         sites
@@ -149,6 +173,7 @@ impl Sites {
                 media_type: descriptor.media_type.clone(),
                 size: descriptor.size,
                 present: false,
+                stand_in: None,
                 node,
             });
         }
@@ -364,6 +389,36 @@ fn names(
             })
         })
         .collect()
+}
+
+/// The referrers of each publisher's index that has a stand-in.
+fn covering(
+    record: &Record,
+    graph: &Loaded,
+    placements: &Destinations,
+    sites: &Sites,
+) -> BTreeMap<usize, BTreeSet<usize>> {
+    let mut covering: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for placement in placements.iter() {
+        let RecordEntry::Image(n) = placement.of else {
+            continue;
+        };
+        let Some(site) = sites.of(graph, placement) else {
+            continue;
+        };
+        if sites.list[site].stand_in.is_none() {
+            continue;
+        }
+        let image = (
+            record.images[n].reference.name(),
+            placement.descriptor.digest,
+        );
+        let referring = referring(record, vec![image]);
+        let referrers = placements.iter().filter(|one| referring.contains(&one.of));
+        let referrers = referrers.filter_map(|one| sites.of(graph, one));
+        covering.entry(site).or_default().extend(referrers);
+    }
+    covering
 }
 
 /// The publisher's digest of an image that is carried under another.

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -91,6 +92,10 @@ pub struct PlannedManifest {
     pub size: u64,
     /// Whether the registry has it, with this digest and size.
     pub present: bool,
+    /// For a publisher's index of which children are missing: the new index that gets its tags if the registry
+    /// refuses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<Digest>,
     /// Its position in the graph.
     #[serde(skip)]
     pub(crate) node: usize,
@@ -243,6 +248,10 @@ pub struct Plan {
     pub(crate) manifests: Vec<PlannedManifest>,
     pub(crate) blobs: Vec<PlannedBlob>,
     pub(crate) referrers: Vec<PlannedReferrers>,
+    /// By the positions of publishers' indexes that the registry may refuse: the positions of what covers only
+    /// those.
+    #[serde(skip)]
+    pub(crate) covering: BTreeMap<usize, BTreeSet<usize>>,
     #[serde(skip)]
     pub(crate) graph: Loaded,
     #[serde(skip)]
@@ -257,6 +266,15 @@ fn as_text<S: Serializer>(destination: &Destination, serializer: S) -> Result<S:
 }
 
 impl Plan {
+    /// The position of the new index that stands in for the publisher's at `site`.
+    pub(crate) fn stand_in(&self, site: usize) -> Option<usize> {
+        let original = &self.manifests[site];
+        let new = original.stand_in?;
+        self.manifests
+            .iter()
+            .position(|other| other.digest == new && other.repository == original.repository)
+    }
+
     /// The bundle's identity.
     pub fn bundle(&self) -> Identity {
         self.bundle

@@ -1,7 +1,7 @@
-//! `--only`, `--skip` and `--sparse`.
+//! What is loaded: patterns, and the publisher's index or a new one.
 
 use sealift_archive::PlainDescriptor;
-use sealift_load::LoadError;
+use sealift_load::{LoadError, PublisherIndex};
 use sealift_oci::{Descriptor, media_type};
 use sealift_testkit::{Artifact, Image, Registry, cosign};
 
@@ -89,7 +89,7 @@ fn a_sparse_load_sends_the_publishers_index_with_the_chosen_children() {
         .start();
     let (maker, chosen, original) = one_platform(true);
     let mut sparse = request(&registry.host());
-    sparse.sparse = true;
+    sparse.publisher_index = PublisherIndex::Required;
     run(&maker.bundle(), &sparse).unwrap();
     assert_eq!(registry.tagged("mirror/app", "1"), Some(original.digest));
     let child = chosen.manifests[0].descriptor.digest.to_string();
@@ -106,7 +106,7 @@ fn a_registry_that_wants_all_children_is_told_of() {
     let registry = Registry::start();
     let (maker, _, _) = one_platform(true);
     let mut sparse = request(&registry.host());
-    sparse.sparse = true;
+    sparse.publisher_index = PublisherIndex::Required;
     let error = run(&maker.bundle(), &sparse).unwrap_err();
     assert!(
         matches!(
@@ -127,7 +127,7 @@ fn a_sparse_load_needs_the_publishers_index() {
     let registry = Registry::start();
     let (maker, chosen, _) = one_platform(false);
     let mut sparse = request(&registry.host());
-    sparse.sparse = true;
+    sparse.publisher_index = PublisherIndex::Required;
     assert!(matches!(
         run(&maker.bundle(), &sparse),
         Err(LoadError::NoOriginal(_))
@@ -135,4 +135,88 @@ fn a_sparse_load_needs_the_publishers_index() {
     assert!(registry.traffic().0.is_empty());
     load(&maker.bundle(), &registry).unwrap();
     assert_eq!(registry.tagged("mirror/app", "1"), Some(chosen.digest()));
+}
+
+/// The bundle of one platform with the publisher's index, a signature of that, one of this, and one of the
+/// chosen child.
+fn signed_platform() -> (Maker, Image, Descriptor, [Image; 3]) {
+    let (maker, chosen, original) = one_platform(true);
+    let signature = |subject: &Descriptor| {
+        Artifact::new("application/x-signature")
+            .subject(subject)
+            .file("text/plain", "signature", subject.digest.to_string())
+            .make()
+    };
+    let of_original = signature(&original);
+    let of_that = cosign(&of_original.root, "sig");
+    let child = chosen.manifests[0].descriptor.clone();
+    let of_child = signature(&child);
+    let name = "r.example/app";
+    let maker = maker
+        .referrer(name, original.digest, &of_original)
+        .referrer(name, of_original.digest(), &of_that)
+        .referrer(name, child.digest, &of_child);
+    (maker, chosen, original, [of_original, of_that, of_child])
+}
+
+fn has(registry: &Registry, manifest: &Image) -> bool {
+    let digest = manifest.digest().to_string();
+    registry.manifest("mirror/app", &digest).is_some()
+}
+
+#[test]
+fn a_registry_that_accepts_it_gets_the_publishers_index_with_its_signatures() {
+    let registry = Registry::builder()
+        .behaviour(|behaviour| behaviour.complete_manifests = false)
+        .start();
+    let (maker, chosen, original, signatures) = signed_platform();
+    let receipt = load(&maker.bundle(), &registry).unwrap();
+    assert_eq!(registry.tagged("mirror/app", "1"), Some(original.digest));
+    assert!(signatures.iter().all(|one| has(&registry, one)));
+    assert!(has(&registry, &chosen), "what is pinned to it resolves");
+    assert_eq!(receipt.names[0].digest, original.digest);
+    assert_eq!(
+        (receipt.names[0].original, receipt.omitted.len()),
+        (None, 0)
+    );
+    registry.clear_traffic();
+    load(&maker.bundle(), &registry).unwrap();
+    assert!(registry.traffic().writes().is_empty());
+}
+
+#[test]
+fn a_registry_that_refuses_it_gets_a_new_index_without_what_covers_the_publishers() {
+    let registry = Registry::start();
+    let (maker, chosen, original, [of_original, of_that, of_child]) = signed_platform();
+    let receipt = load(&maker.bundle(), &registry).unwrap();
+    assert_eq!(registry.tagged("mirror/app", "1"), Some(chosen.digest()));
+    assert!(has(&registry, &of_child));
+    assert!(!has(&registry, &of_original) && !has(&registry, &of_that));
+    let name = &receipt.names[0];
+    assert_eq!(name.digest, chosen.digest());
+    assert_eq!(name.original, Some(original.digest));
+    assert_eq!(receipt.omitted.len(), 2, "{:?}", receipt.omitted);
+    assert!(receipt.is_complete());
+    let listed = |digest| receipt.manifests.iter().any(|one| one.digest == digest);
+    assert!(listed(chosen.digest()) && !listed(original.digest) && !listed(of_original.digest()));
+    // The tag says that the registry does not accept it.
+    registry.clear_traffic();
+    let again = load(&maker.bundle(), &registry).unwrap();
+    assert!(registry.traffic().writes().is_empty());
+    assert_eq!(again.names[0].original, Some(original.digest));
+}
+
+#[test]
+fn the_publishers_index_is_not_tried_where_it_is_not_wanted() {
+    let registry = Registry::builder()
+        .behaviour(|behaviour| behaviour.complete_manifests = false)
+        .start();
+    let (maker, chosen, original, [of_original, ..]) = signed_platform();
+    let mut never = request(&registry.host());
+    never.publisher_index = PublisherIndex::Never;
+    run(&maker.bundle(), &never).unwrap();
+    assert_eq!(registry.tagged("mirror/app", "1"), Some(chosen.digest()));
+    let original = original.digest.to_string();
+    assert!(registry.manifest("mirror/app", &original).is_none());
+    assert!(!has(&registry, &of_original));
 }
