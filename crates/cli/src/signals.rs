@@ -1,32 +1,90 @@
-//! Ctrl-C and SIGTERM: the first asks the work to stop at the next safe place, the second ends it.
+//! SIGINT, SIGTERM and SIGHUP: the first asks the work to stop at the next safe place and ends it soon in any
+//! case, the second ends it at once. SIGXFSZ: a file that grows beyond a limit is an error of the write.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Cancel, Cancelled};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::progress;
+
+/// How long the work may take to stop by itself. It may be waiting for something that never comes: the other
+/// end of a pipe, a registry, a disk.
+const GRACE: Duration = Duration::from_millis(1200);
+/// How long the last message may wait for a standard error that nobody reads.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// A flag that the first signal raises.
 ///
 /// # Errors
-/// Where the system lets no handler be set.
+/// Where the system lets no handler be set or starts no thread.
 pub(crate) fn cancel_on_signal() -> Result<Cancel, Failure> {
     let cancel = Cancel::new();
-    let raised = cancel.clone();
-    let seen = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            end_now();
-        }
-        raised.cancel();
-    })
-    .map_err(|error| Failure::new(Exit::Failed, &error))?;
+    watch(cancel.clone()).map_err(|error| {
+        Failure::message(Exit::Failed, format!("cannot handle signals: {error}"))
+    })?;
     Ok(cancel)
 }
 
+fn watch(cancel: Cancel) -> io::Result<()> {
+    // The handler's only purpose is that the process is not ended: the write fails with its reason.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    let ignored = ignored();
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    let mut signals = Signals::new(wanted.filter(|signal| !is_in(ignored, *signal)))?;
+    let end = move || {
+        for (seen, _) in signals.forever().enumerate() {
+            if seen > 0 {
+                end_now();
+            }
+            cancel.cancel();
+            // On a thread of its own, so that a second signal is noticed.
+            if thread::Builder::new().spawn(end_after_grace).is_err() {
+                end_after_grace();
+            }
+        }
+    };
+    thread::Builder::new().spawn(end).map(drop)
+}
+
+/// The signals that whoever started us wants ignored, as `nohup` does: a set of bits, 0 where the system
+/// does not tell.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+fn is_in(set: u64, signal: i32) -> bool {
+    u32::try_from(signal - 1)
+        .is_ok_and(|bit| set.checked_shr(bit).is_some_and(|bits| bits & 1 == 1))
+}
+
+fn end_after_grace() {
+    thread::sleep(GRACE);
+    let (said, wait) = mpsc::channel();
+    let say = move || {
+        progress::say(&Failure::from(Cancelled).to_string());
+        let _ = said.send(());
+    };
+    if thread::Builder::new().spawn(say).is_ok() {
+        let _ = wait.recv_timeout(LAST_WORDS);
+    }
+    end_now();
+}
+
 /// What is on the disk is as safe as after a power cut: the next run takes it up.
-#[expect(clippy::exit, reason = "a second signal asks for exactly this")]
+#[expect(clippy::exit, reason = "a signal asks for exactly this")]
 fn end_now() {
     std::process::exit(Exit::Interrupted as i32);
 }

@@ -99,8 +99,12 @@ impl Server {
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let checked = Arc::new(Checked::default());
         while !cancel.is_cancelled() {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                return Ok(());
+            let free = Arc::clone(&slots).acquire_owned();
+            let slot = match tokio::time::timeout(STOP_INTERVAL, free).await {
+                Ok(Ok(slot)) => slot,
+                Ok(Err(_)) => return Ok(()),
+                // All slots are taken: a stop is looked for meanwhile.
+                Err(_) => continue,
             };
             let Ok(accepted) = tokio::time::timeout(STOP_INTERVAL, listener.accept()).await else {
                 continue;
