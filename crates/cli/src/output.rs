@@ -2,14 +2,30 @@
 
 use std::io::{self, Write};
 
+use sealift_oci::{escaped, escaped_lines};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::Failure;
 
-/// Writes `text` and a line feed. Names in it may come from outside.
+/// Writes `text` as one line, escaped: names in it may come from outside.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    write(format!("{}\n", printable(text)).as_bytes())
+    lines(&[text])
+}
+
+/// Writes each of `lines` as one line, escaped.
+pub(crate) fn lines(lines: &[impl AsRef<str>]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&escaped(line.as_ref()));
+        text.push('\n');
+    }
+    write(text.as_bytes())
+}
+
+/// Writes the content of a file for a person to read: its line breaks stay, and one stands at its end.
+pub(crate) fn content(text: &str) -> Result<(), Failure> {
+    write(format!("{}\n", escaped_lines(text.trim_end_matches('\n'))).as_bytes())
 }
 
 /// Writes a file's content as it is.

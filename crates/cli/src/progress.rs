@@ -6,9 +6,9 @@ mod lines;
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 
+use sealift_oci::escaped;
 use sealift_pipeline::{Event, Observer};
 
-use crate::failure::printable;
 use bars::Bars;
 use lines::Lines;
 
@@ -35,15 +35,20 @@ impl Observer for WarningsOnly {
 
 /// A warning from a command that has no observer.
 pub(crate) fn warn(text: &str) {
-    say(&format!("warning: {}", printable(text)));
+    line(&format!("warning: {text}"));
 }
 
 /// Something to know, from a command that has no observer.
 pub(crate) fn note(text: &str) {
-    say(&printable(text));
+    line(text);
 }
 
-/// One line on standard error. Nobody can be told that standard error is closed.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// One line on standard error, escaped: names in it may come from outside.
+fn line(text: &str) {
+    say(&escaped(text));
+}
+
+/// Text that is escaped already, on standard error. Nobody can be told that standard error is closed.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

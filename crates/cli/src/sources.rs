@@ -150,8 +150,9 @@ impl Sources {
     fn check_strict(&self, args: &SourceArgs) -> Result<(), Failure> {
         let missing = self.not_included();
         if args.strict && !missing.is_empty() {
-            let message = format!("not everything was understood:\n  {}", missing.join("\n  "));
-            return Err(Failure::message(Exit::Usage, message));
+            return Err(
+                Failure::message(Exit::Usage, "not everything was understood:").items(missing),
+            );
         }
         Ok(())
     }

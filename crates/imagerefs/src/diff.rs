@@ -1,5 +1,6 @@
 //! What a rewrite changes, as a unified diff.
 
+use sealift_oci::escaped;
 use similar::TextDiff;
 
 use crate::encoding::decode;
@@ -8,7 +9,7 @@ use crate::encoding::decode;
 const CONTEXT: usize = 3;
 
 /// The difference between two versions of the text `name`, as `diff -u` prints it and `patch` reads it;
-/// empty if there is none. UTF-16 is shown as UTF-8; other bytes that are not UTF-8 are shown as replacement characters.
+/// empty if there is none. The name is escaped, its content is not. UTF-16 is shown as UTF-8; other bytes that are not UTF-8 are shown as replacement characters.
 pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
     if old == new {
         return String::new();
@@ -18,10 +19,11 @@ pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
         Err(_) => String::from_utf8_lossy(bytes).into_owned(),
     };
     let (old, new) = (text(old), text(new));
+    let heading = escaped(name);
     let diff = TextDiff::from_lines(&old, &new);
     diff.unified_diff()
         .context_radius(CONTEXT)
-        .header(name, name)
+        .header(&heading, &heading)
         .to_string()
 }
 

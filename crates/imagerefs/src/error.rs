@@ -1,5 +1,6 @@
 //! What can be wrong with a text, typed, with what was expected and what to try.
 
+use sealift_oci::excerpt;
 use thiserror::Error;
 
 use crate::check::Placeholder;
@@ -240,17 +241,12 @@ impl Reason {
         }
     }
 
-    /// The beginning of `text` for a message, with control characters replaced; nothing of it where it
+    /// The beginning of `text` for a message, escaped; nothing of it where it
     /// holds a password, which must not travel further than the file that it stands in.
     pub(crate) fn excerpt(&self, text: &str) -> String {
         if *self == Self::Credentials {
             return String::new();
         }
-        let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-        let mut out: String = text.chars().take(EXCERPT).map(clean).collect();
-        if text.chars().nth(EXCERPT).is_some() {
-            out.push('…');
-        }
-        out
+        excerpt(text, EXCERPT)
     }
 }

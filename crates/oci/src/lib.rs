@@ -15,6 +15,7 @@ mod naming;
 mod platform;
 mod ref_name;
 mod reference;
+mod text;
 
 pub mod annotation;
 
@@ -27,3 +28,4 @@ pub use naming::{Destination, DestinationError, MapRule, Naming, NamingError, Na
 pub use platform::{Platform, PlatformSelector, SelectorError};
 pub use ref_name::{decode_ref_name, encode_ref_name};
 pub use reference::{Reference, ReferenceError, valid_repository, valid_tag};
+pub use text::{escaped, escaped_lines, excerpt};

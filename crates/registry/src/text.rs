@@ -1,24 +1,15 @@
-//! Text from outside, made fit to show.
+//! Text from registries: escaped, shortened, and without secrets.
+
+use sealift_oci::excerpt;
 
 /// No text of a registry is shown further.
 const MAX_CHARS: usize = 300;
 /// What stands where a secret stood.
 const HIDDEN: &str = "***";
 
-/// `text` as it can be shown: one line without control characters or marks that change the direction of
-/// writing, without passwords in URLs, and cut where it gets long.
+/// `text` as it can be shown: escaped, without passwords in URLs, and cut where it gets long.
 pub(crate) fn printable(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control() && !is_directional(*c))
-        .take(MAX_CHARS)
-        .collect();
-    without_userinfo(&text)
-}
-
-/// Marks that make a terminal show characters in another order (Unicode, "Bidirectional Algorithm").
-fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+    excerpt(&without_userinfo(text), MAX_CHARS)
 }
 
 /// `text` with every one of `secrets` hidden.
@@ -59,9 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_shown() {
-        assert_eq!(printable("a\u{1b}[2J\r\nb\u{202e}c\u{2066}"), "a[2Jbc");
-        assert_eq!(printable(&"x".repeat(1000)).len(), MAX_CHARS);
+    fn text_is_escaped_and_shortened() {
+        assert_eq!(printable("a\u{1b}[2J\r\nb"), r"a\u{1b}[2J\r\nb");
+        assert_eq!(printable(&"x".repeat(1000)).chars().count(), MAX_CHARS + 1);
     }
 
     #[test]

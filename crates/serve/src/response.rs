@@ -1,6 +1,6 @@
 //! From a request to a response, without a network (distribution-spec, "Endpoints").
 
-use sealift_oci::{Descriptor, Digest, media_type};
+use sealift_oci::{Descriptor, Digest, excerpt, media_type};
 use serde::Serialize;
 
 use crate::contents::{Contents, Repository};
@@ -135,10 +135,8 @@ impl Contents {
 
     fn in_repository(&self, rest: &str, request: &ApiRequest<'_>) -> ApiResponse {
         let unknown = |name: &str| {
-            let message = format!(
-                "the bundle contains no repository {:.200}",
-                name.escape_default()
-            );
+            let name = excerpt(name, 200);
+            let message = format!("the bundle contains no repository {name}");
             ApiResponse::error(404, "NAME_UNKNOWN", &message)
         };
         if let Some(name) = rest.strip_suffix("/tags/list") {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use sealift_oci::Digest;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, shown, shown_bytes};
 use crate::header::{BLOCK, Claim, EntryKind, encode, padded, read};
 use crate::store::read_at::{Extent, ReadAt};
-use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks, shown};
+use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks};
 
 /// What a bundle's file contains: the three files that describe it, and where every blob is.
 #[derive(Debug, Default)]
@@ -65,11 +65,16 @@ impl Scanner<'_> {
             size,
             header,
         } = described;
-        let path = String::from_utf8(name)
-            .map_err(|error| Fault::new(shown(error.as_bytes()), start, "the name is not UTF-8"))?;
+        let path = String::from_utf8(name).map_err(|error| {
+            Fault::new(
+                shown_bytes(error.as_bytes()),
+                start,
+                "the name is not UTF-8",
+            )
+        })?;
         if encode(&path, kind, size) != header {
             return Err(Fault::new(
-                shown(path.as_bytes()),
+                shown(&path),
                 start,
                 "the header is not written as in a bundle",
             ));
@@ -200,9 +205,5 @@ impl Scanner<'_> {
 }
 
 fn foreign(path: &str, start: u64) -> Fault {
-    Fault::new(
-        shown(path.as_bytes()),
-        start,
-        "no entry of a bundle has this name",
-    )
+    Fault::new(shown(path), start, "no entry of a bundle has this name")
 }

@@ -1,6 +1,6 @@
 //! The blocks of a tar that is read at offsets, for the walkers that find entries in it.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, shown_bytes};
 use crate::header::BLOCK;
 use crate::store::read_at::ReadAt;
 
@@ -68,7 +68,7 @@ impl<'a> TarBlocks<'a> {
             return Ok(());
         }
         Err(Fault::new(
-            shown(name),
+            shown_bytes(name),
             start,
             format!(
                 "the file ends after {} bytes, inside this entry of {content} bytes (truncated)",
@@ -76,9 +76,4 @@ impl<'a> TarBlocks<'a> {
             ),
         ))
     }
-}
-
-/// A name from outside: escaped, and no longer than a line.
-pub(super) fn shown(name: &[u8]) -> String {
-    name[..name.len().min(120)].escape_ascii().to_string()
 }

@@ -98,14 +98,14 @@ pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> 
             published.path.display(),
             words::bytes(published.bytes)
         ))?;
-        output::line(&compact_words(&report))?;
+        output::lines(&compact_words(&report))?;
         output::line(&format!("identity {}", bundle.identity()))?;
     }
     Ok(Exit::Done)
 }
 
 /// What a compact bundle saves, and what it keeps as it is.
-pub(crate) fn compact_words(report: &CompactReport) -> String {
+pub(crate) fn compact_words(report: &CompactReport) -> Vec<String> {
     let permille = report
         .stored_bytes
         .saturating_mul(1000)
@@ -123,7 +123,7 @@ pub(crate) fn compact_words(report: &CompactReport) -> String {
         let (digest, size) = (blob.digest, words::bytes(blob.size));
         format!("kept as it is: {digest} ({size}): {}", blob.reason)
     }));
-    lines.join("\n")
+    lines
 }
 
 /// The failure of an output.

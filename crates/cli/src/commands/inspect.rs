@@ -32,7 +32,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
     if args.json {
         output::json(&inspection)?;
     } else {
-        output::line(&tree(bundle.name(), &inspection))?;
+        output::lines(&tree(bundle.name(), &inspection))?;
     }
     Ok(Exit::Done)
 }
@@ -52,26 +52,28 @@ impl Node {
     }
 }
 
-fn tree(name: &str, inspection: &Inspection) -> String {
+fn tree(name: &str, inspection: &Inspection) -> Vec<String> {
     let images = inspection.images.iter().map(image_node);
     let files = inspection.files.iter().map(file_node);
     let root = Node {
         text: format!(
-            "{name}: {}, {}, {}, {} saved by sharing\nidentity {}",
+            "{name}: {}, {}, {}, {} saved by sharing",
             words::bytes(inspection.bytes),
             words::count(inspection.images.len() as u64, "image"),
             words::count(inspection.blobs, "blob"),
-            words::bytes(inspection.shared_bytes),
-            inspection.identity
+            words::bytes(inspection.shared_bytes)
         ),
         below: images.chain(files).collect(),
     };
-    let mut out = root.text.clone();
-    draw(&root, "", &mut out);
-    out
+    let mut lines = vec![
+        root.text.clone(),
+        format!("identity {}", inspection.identity),
+    ];
+    draw(&root, "", &mut lines);
+    lines
 }
 
-fn draw(node: &Node, indent: &str, out: &mut String) {
+fn draw(node: &Node, indent: &str, lines: &mut Vec<String>) {
     for (at, child) in node.below.iter().enumerate() {
         let last = at + 1 == node.below.len();
         let (branch, rest) = if last {
@@ -79,10 +81,8 @@ fn draw(node: &Node, indent: &str, out: &mut String) {
         } else {
             ("├─ ", "│  ")
         };
-        for part in ["\n", indent, branch, &child.text] {
-            out.push_str(part);
-        }
-        draw(child, &format!("{indent}{rest}"), out);
+        lines.push(format!("{indent}{branch}{}", child.text));
+        draw(child, &format!("{indent}{rest}"), lines);
     }
 }
 

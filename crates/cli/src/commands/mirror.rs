@@ -164,7 +164,8 @@ fn write(args: &MirrorArgs, files: &[OutputFile]) -> Result<(), Failure> {
     let Some(folder) = &args.out_dir else {
         for file in files {
             let text = String::from_utf8_lossy(&file.bytes);
-            output::line(&format!("# {}\n{}", file.name, text.trim_end()))?;
+            output::line(&format!("# {}", file.name))?;
+            output::content(text.trim_end())?;
         }
         return Ok(());
     };

@@ -137,7 +137,6 @@ fn destination(args: &RewriteArgs) -> Result<(Destination, Naming), Failure> {
 
 /// Refuses a result in which something is missing, unless that is allowed.
 fn check(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
-    let list = |lines: Vec<&str>| lines.join("\n  ");
     let reports = || files.iter().map(|file| &file.report);
     let unpinned: Vec<&str> = reports()
         .flat_map(|report| &report.unpinned)
@@ -145,8 +144,9 @@ fn check(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
         .collect();
     if !unpinned.is_empty() && !args.allow_unpinned {
         let count = words::count(unpinned.len() as u64, "reference");
-        let message = format!("{count} cannot be pinned:\n  {}", list(unpinned));
+        let message = format!("{count} cannot be pinned:");
         return Err(Failure::message(Exit::Failed, message)
+            .items(unpinned)
             .hint("bundle these images too, or use --allow-unpinned"));
     }
     let skipped: Vec<&str> = reports()
@@ -154,8 +154,7 @@ fn check(args: &RewriteArgs, files: &[Rewritten]) -> Result<(), Failure> {
         .map(String::as_str)
         .collect();
     if args.strict && !skipped.is_empty() {
-        let message = format!("not everything was understood:\n  {}", list(skipped));
-        return Err(Failure::message(Exit::Usage, message));
+        return Err(Failure::message(Exit::Usage, "not everything was understood:").items(skipped));
     }
     Ok(())
 }
@@ -188,7 +187,7 @@ fn dry_run(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
     }
     for diff in files.iter().map(Rewritten::diff) {
         if !diff.is_empty() {
-            output::line(diff.trim_end_matches('\n'))?;
+            output::content(&diff)?;
         }
     }
     Ok(Exit::Done)

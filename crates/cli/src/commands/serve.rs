@@ -54,10 +54,11 @@ pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let address = server
         .local_addr()
         .map_err(|error| Failure::new(Exit::Failed, &error))?;
-    output::line(&format!(
-        "serving {} on {address}; Ctrl-C ends it\nidentity {identity}",
-        crate::words::repositories(count)
-    ))?;
+    let repositories = crate::words::repositories(count);
+    output::lines(&[
+        format!("serving {repositories} on {address}; Ctrl-C ends it"),
+        format!("identity {identity}"),
+    ])?;
     server.run(cancel, &observer(args.quiet))?;
     // It was asked to end, and has.
     Ok(Exit::Done)

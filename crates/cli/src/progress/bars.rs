@@ -2,10 +2,9 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use sealift_oci::Digest;
+use sealift_oci::{Digest, escaped};
 use sealift_pipeline::{Event, Observer};
 
-use crate::failure::printable;
 use crate::words;
 
 /// How many of the parts under way have a bar of their own.
@@ -39,7 +38,7 @@ impl Bars {
 
     fn line(&self, text: &str) {
         // A terminal that is gone cannot be told so.
-        let _ = self.all.println(printable(text));
+        let _ = self.all.println(escaped(text));
     }
 }
 
@@ -79,7 +78,7 @@ impl State {
                 if *size >= WORTH_A_BAR && self.parts.len() < SHOWN =>
             {
                 let bar = all.add(ProgressBar::new(*size).with_style(part_style()));
-                bar.set_message(printable(what));
+                bar.set_message(escaped(what).into_owned());
                 self.parts.insert(**digest, bar);
             }
             Event::Advanced { digest, bytes } => {

@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 use sealift_oci::Digest;
 use sealift_pipeline::{Event, Observer, Outcome};
 
-use super::say;
-use crate::failure::printable;
 use crate::words;
 
 /// How often a line about the whole is written while bytes move.
@@ -42,7 +40,7 @@ impl Observer for Lines {
             Err(_) => None,
         };
         if let Some(line) = line {
-            say(&printable(&line));
+            super::line(&line);
         }
     }
 }

@@ -127,7 +127,7 @@ mod tests {
         for (presented, name) in [
             ("DnsName(\"registry.corp\")", "registry.corp"),
             ("IpAddress(127.0.0.1)", "127.0.0.1"),
-            ("DnsName(\"a\u{1b}[2J\")", "a[2J"),
+            ("DnsName(\"a\u{1b}[2J\")", r"a\u{1b}[2J"),
             ("DirectoryName", "DirectoryName"),
         ] {
             assert_eq!(plain_name(presented), name);

@@ -11,12 +11,13 @@ use sealift_pipeline::{BUFFER_BYTES, HashingReader};
 use serde::{Deserialize, Serialize};
 
 use crate::contents::ImageSource;
+use crate::fault::shown;
 use crate::store::extents::{ExtentReader, ExtentStore};
 use crate::store::local::error::LocalError;
 use crate::store::local::images::{LocalImage, LocalImages};
 use crate::store::local::name::LocalName;
 use crate::store::local::read::{
-    Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small, shortened,
+    Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small,
 };
 use crate::store::local::tar::Contents;
 use crate::store::read_at::{Extent, ReadAt};
@@ -268,7 +269,7 @@ impl Reader<'_> {
         }
         Err(LocalError::Missing {
             path: self.path.clone(),
-            what: name.escape_debug().take(120).collect(),
+            what: shown(name),
         })
     }
 
@@ -278,7 +279,7 @@ impl Reader<'_> {
 
     fn io(&self, entry: &str, source: std::io::Error) -> LocalError {
         LocalError::Io {
-            path: format!("{} of {}", shortened(entry), self.path),
+            path: format!("{} of {}", shown(entry), self.path),
             source,
         }
     }
@@ -337,7 +338,7 @@ impl Indexed {
         let disagree = |what: String| {
             Err(LocalError::Disagreement {
                 path: images.path().to_owned(),
-                image: shortened(tags.first().unwrap_or(&listed.config)),
+                image: shown(tags.first().unwrap_or(&listed.config)),
                 what,
             })
         };
@@ -367,7 +368,7 @@ impl Indexed {
             let named =
                 |reference: &Reference| found.iter().any(|(_, names)| names.contains(reference));
             if tag.parse().is_ok_and(|reference| !named(&reference)) {
-                return disagree(format!("index.json does not list it as {}", shortened(tag)));
+                return disagree(format!("index.json does not list it as {}", shown(tag)));
             }
         }
         Ok(())

@@ -138,3 +138,26 @@ pub enum LocalError {
         error: ReferenceError,
     },
 }
+
+impl LocalError {
+    /// Whether the archive or layout is corrupt or malformed. Otherwise it could not be read, or lacks
+    /// something that the request could give.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            ),
+            Self::Fault { .. }
+            | Self::NoImages { .. }
+            | Self::Json { .. }
+            | Self::Disagreement { .. }
+            | Self::Form { .. }
+            | Self::Manifest { .. }
+            | Self::Missing { .. }
+            | Self::Size { .. }
+            | Self::BadName { .. } => true,
+            Self::Compressed { .. } | Self::NoRepository { .. } | Self::Reference { .. } => false,
+        }
+    }
+}

@@ -7,6 +7,7 @@ use sealift_oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest, Reference};
 use sealift_pipeline::VerifyingReader;
 
 use crate::contents::{Discovery, ImageSource, Record};
+use crate::fault::shown;
 use crate::store::content::Store;
 use crate::store::local::error::LocalError;
 use crate::store::local::name::LocalName;
@@ -35,7 +36,7 @@ impl LocalImage {
             LocalName::Other(text) => {
                 return Err(LocalError::BadName {
                     path: path.to_owned(),
-                    text: text.escape_debug().take(120).collect(),
+                    text: shown(text),
                 });
             }
             LocalName::Tag(tag) => Some(tag.as_str()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sealift_oci::check_json;
 use serde::de::DeserializeOwned;
 
+use crate::fault::shown;
 use crate::store::local::error::LocalError;
 use crate::store::read_at::{Extent, ReadAt};
 
@@ -52,7 +53,7 @@ pub(super) fn read_small(
     match entry.file.read_exact_at(&mut bytes, entry.extent.offset) {
         Ok(()) => Ok(bytes),
         Err(source) => Err(LocalError::Io {
-            path: format!("{} of {path}", shortened(name)),
+            path: format!("{} of {path}", shown(name)),
             source,
         }),
     }
@@ -82,7 +83,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(
 ) -> Result<T, LocalError> {
     check_json(bytes).map_err(|error| LocalError::Json {
         path: path.to_owned(),
-        entry: shortened(name),
+        entry: shown(name),
         error,
     })?;
     serde_json::from_slice(bytes).map_err(|error| {
@@ -95,12 +96,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(
 pub(super) fn malformed(path: &str, name: &str, what: impl Into<String>) -> LocalError {
     LocalError::Form {
         path: path.to_owned(),
-        entry: shortened(name),
+        entry: shown(name),
         what: what.into(),
     }
-}
-
-/// A name from outside: escaped, and no longer than a line.
-pub(super) fn shortened(name: &str) -> String {
-    name.escape_debug().take(120).collect()
 }

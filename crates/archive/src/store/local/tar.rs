@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use sealift_oci::Digest;
 use tar::{EntryType, Header};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, shown_bytes};
 use crate::header::{BLOCK, padded};
 use crate::store::read_at::{Extent, ReadAt};
-use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks, shown};
+use crate::store::tar_blocks::{MAX_ENTRIES, TarBlocks};
 
 /// The most bytes that all kept names may have together: they are in memory.
 const MAX_NAME_BYTES: usize = 64 << 20;
@@ -168,14 +168,14 @@ impl Walk<'_> {
         );
         if without_content && extent.size > 0 {
             return Err(Fault::new(
-                shown(name),
+                shown_bytes(name),
                 start,
                 "an entry that has no content says that it has (two readers would differ)",
             ));
         }
         if kind == EntryType::GNUSparse {
             return Err(Fault::new(
-                shown(name),
+                shown_bytes(name),
                 start,
                 "a sparse file (write the archive without holes)",
             ));
@@ -211,7 +211,7 @@ impl Walk<'_> {
         };
         if twice {
             return Err(Fault::new(
-                shown(name),
+                shown_bytes(name),
                 start,
                 "it is in the archive twice (two readers would differ)",
             ));

@@ -242,12 +242,12 @@ fn missing(
         _ => "",
     };
     let message = format!(
-        "{} {} not in the bundle:\n  {}",
+        "{} {} not in the bundle:",
         words::count(missing.len() as u64, "image"),
         if missing.len() == 1 { "is" } else { "are" },
-        missing.join("\n  ")
     );
-    Err(Failure::message(Exit::Usage, message).hint(format!(
+    let failure = Failure::message(Exit::Usage, message).items(missing);
+    Err(failure.hint(format!(
         "bundle with --product calico@{}{with}; if the images get to the registry in another way, use --allow-missing",
         release.version
     )))

@@ -92,5 +92,6 @@ pub(super) fn show(file: &NewFile) -> Result<(), Failure> {
         Ok(text) => text.trim_end(),
         Err(_) => "(not text: not shown)",
     };
-    output::line(&format!("=== {}\n{text}", file.path.display()))
+    output::line(&format!("=== {}", file.path.display()))?;
+    output::content(text)
 }

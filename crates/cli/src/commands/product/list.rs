@@ -67,11 +67,11 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
         output::json(&rows)?;
         return Ok(Exit::Done);
     }
-    let lines = rows
+    let rows: Vec<_> = rows
         .iter()
-        .map(|row| row.text(args.product.is_some()))
-        .collect::<Vec<_>>();
-    output::line(&lines.join("\n\n"))?;
+        .map(|row| row.lines(args.product.is_some()))
+        .collect();
+    output::lines(&rows.join(&String::new()))?;
     progress::note("* is selected by default; --with FEATURE adds +, --without FEATURE removes *");
     Ok(Exit::Done)
 }
@@ -120,7 +120,7 @@ fn row<'a>(product: &'a Product, release: &'a Release) -> Row<'a> {
 
 impl Row<'_> {
     /// A heading and one line for each feature; with `images`, one for each image too.
-    fn text(&self, images: bool) -> String {
+    fn lines(&self, images: bool) -> Vec<String> {
         let Releases {
             count,
             oldest,
@@ -141,7 +141,7 @@ impl Row<'_> {
                 lines.extend(names.map(|image| format!("      {image}")));
             }
         }
-        lines.join("\n")
+        lines
     }
 }
 
