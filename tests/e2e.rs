@@ -19,10 +19,14 @@ mod checking;
 mod compact;
 #[path = "e2e/crossing.rs"]
 mod crossing;
+#[path = "e2e/hostile_text.rs"]
+mod hostile_text;
 #[path = "e2e/interchange.rs"]
 mod interchange;
 #[path = "e2e/interrupted.rs"]
 mod interrupted;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/lists.rs"]
 mod lists;
 #[path = "e2e/mirroring.rs"]
@@ -45,6 +49,8 @@ mod rewriting;
 mod secrets;
 #[path = "e2e/serving.rs"]
 mod serving;
+#[path = "e2e/signals.rs"]
+mod signals;
 #[path = "e2e/signatures.rs"]
 mod signatures;
 #[path = "e2e/support.rs"]

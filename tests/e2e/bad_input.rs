@@ -69,6 +69,61 @@ fn a_flipped_byte_is_found_named_and_nothing_gets_a_tag() {
 }
 
 #[test]
+fn a_damaged_archive_or_carried_file_has_the_code_of_damage_and_a_place() {
+    let (work_dir, _) = work_dir_with_bundle();
+    let content = sealift_testkit::filler("carried", 5000);
+    work_dir.write("carried.bin", &content);
+    fs::create_dir(work_dir.path("folder")).unwrap();
+    work_dir.write("folder/file", &content);
+    let carry = ["--carry", "carried.bin", "--carry", "folder"];
+    work_dir.ok(&[["bundle", "-o", "c.tar", "-q"].as_slice(), &carry].concat());
+    let mut carried = work_dir.read("c.tar");
+    let places: Vec<usize> = (0..carried.len() - 100)
+        .filter(|at| carried[*at..*at + 100] == content[..100])
+        .collect();
+    assert_eq!(
+        places.len(),
+        2,
+        "the content is there twice: alone, and in the folder's tar"
+    );
+    for at in &places {
+        carried[at + 50] ^= 1;
+    }
+    work_dir.write("d.tar", &carried);
+    for name in ["carried.bin", "folder"] {
+        let run = work_dir.run(&["extract", "d.tar", name, "--to", "out"]);
+        assert_eq!(run.code, Some(4), "{name}: {}", run.said());
+        assert!(
+            run.stderr.contains(name) && run.stderr.contains(" at byte "),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(names(&work_dir.path("out")), Vec::<String>::new());
+    }
+    let whole = work_dir.read("product.tar");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    for (what, bytes) in [
+        ("a flipped byte", damaged.as_slice()),
+        ("a truncated file", &whole[..whole.len() * 2 / 3]),
+        ("text", b"no archive".as_slice()),
+    ] {
+        work_dir.write("a.tar", bytes);
+        let run = work_dir.run(&["bundle", "--from", "a.tar", "-o", "x.tar"]);
+        assert_eq!(run.code, Some(4), "{what}: {}", run.said());
+        assert!(run.stderr.contains("a.tar"), "{what}: {}", run.stderr);
+        assert!(
+            !run.stderr.contains("failed to fill whole buffer"),
+            "{}",
+            run.stderr
+        );
+        assert!(!work_dir.path("x.tar").exists());
+        let absent = work_dir.run(&["bundle", "--from", "absent.tar", "-o", "x.tar"]);
+        assert_ne!(absent.code, Some(4), "{}", absent.stderr);
+    }
+}
+
+#[test]
 fn a_registry_that_serves_other_bytes_than_asked_makes_no_bundle() {
     let (work_dir, product, source) = (WorkDir::new(), Product::new(1000), Registry::start());
     product.put_into(&source);

@@ -56,4 +56,4 @@ pub use target::{
     FileSystem, FileTarget, Interrupted, OrderedFile, OutputFile, Published, Target, WriteError,
     Written, open_locked, remove_own,
 };
-pub use verify::{CorruptBlob, VerifyReport, verify};
+pub use verify::{CorruptBlob, VerifyError, VerifyReport, is_environment_fault, verify};

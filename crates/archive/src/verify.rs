@@ -46,19 +46,49 @@ pub struct VerifyReport {
     pub problems: Vec<CorruptBlob>,
 }
 
+/// Why a bundle was not verified. What is corrupt is in the report.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Something that verifying needs failed, most likely scratch space.
+    #[error("cannot verify {bundle}: {source}")]
+    Environment {
+        /// The bundle.
+        bundle: String,
+        /// What failed.
+        source: io::Error,
+    },
+    /// It was interrupted.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Whether `error`, which came of reading a blob, is about the machine that reads (scratch space, memory,
+/// threads, open files) and not about the blob.
+pub fn is_environment_fault(error: &io::Error) -> bool {
+    sealift_pack::is_scratch_fault(error)
+        || matches!(
+            error.kind(),
+            io::ErrorKind::OutOfMemory
+                | io::ErrorKind::WouldBlock
+                | io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
+        )
+}
+
 /// Reads all of `bundle` and compares every digest. Structure and manifests were checked when it was
 /// opened. Blobs that are rebuilt when they are read are rebuilt only if `deep`; else the parts are compared
 /// that they are rebuilt from.
 ///
 /// # Errors
-/// If `cancel` is raised before everything was read. What is corrupt is in the report.
+/// If `cancel` is raised before everything was read, or what reading needs fails.
 pub fn verify(
     bundle: &Bundle,
     deep: bool,
     budget: &Budget,
     cancel: &Cancel,
     observer: &dyn Observer,
-) -> Result<VerifyReport, Cancelled> {
+) -> Result<VerifyReport, VerifyError> {
     let parts = if deep { None } else { bundle.store().stored() };
     let (store, sizes): (&dyn Store, BTreeMap<Digest, u64>) = match &parts {
         Some(parts) => (parts.store, parts.sizes.iter().copied().collect()),
@@ -81,9 +111,15 @@ pub fn verify(
                 Err(
                     JobError::Cancelled(cancelled)
                     | JobError::Failed(CopyError::Cancelled(cancelled)),
-                ) => return Err(cancelled),
+                ) => return Err(cancelled.into()),
                 Err(JobError::Failed(CopyError::Read(error) | CopyError::Write(error))) => {
                     cancel.check()?;
+                    if is_environment_fault(&error) {
+                        return Err(VerifyError::Environment {
+                            bundle: bundle.name().to_owned(),
+                            source: error,
+                        });
+                    }
                     problems.push(CorruptBlob::of(bundle, store, digest, &error));
                 }
             }

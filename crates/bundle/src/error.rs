@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 
 use sealift_archive::{
-    CarryError, ConvertError, LocalError, OpenError, RuleError, TooLarge, WriteError,
+    CarryError, ConvertError, LocalError, OpenError, RuleError, TooLarge, VerifyError, WriteError,
 };
 use sealift_oci::{Digest, ManifestError};
 use sealift_pipeline::{Cancelled, Mismatch};
@@ -14,10 +14,10 @@ use sealift_registry::RegistryError;
 #[non_exhaustive]
 pub enum BundleError {
     /// All images, referrers and files that cannot be bundled. Nothing was written.
-    #[error("{}", listed(["image or file", "images or files"], "bundled", .0))]
+    #[error("{}", listed(unresolved(.0)))]
     Unresolved(Vec<ImageFailure>),
     /// All blobs that could not be fetched. What was fetched is kept for the next run.
-    #[error("{}", listed(["blob", "blobs"], "fetched", .0))]
+    #[error("{}", listed(unfetched(.0)))]
     Unfetched(Vec<BlobFailure>),
     /// The request names nothing.
     #[error("nothing to bundle (expected at least one image or file)")]
@@ -31,6 +31,9 @@ pub enum BundleError {
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The bundle that is there already cannot be verified.
+    #[error(transparent)]
+    Verify(VerifyError),
     /// What was fetched cannot be opened again.
     #[error(transparent)]
     Fetched(#[from] OpenError),
@@ -271,6 +274,14 @@ pub enum FetchError {
         /// What is different.
         mismatch: Mismatch,
     },
+    /// What a file on disk contains is something else than its index says.
+    #[error("{path} is corrupt: {mismatch}")]
+    Corrupt {
+        /// The archive, layout or bundle.
+        path: String,
+        /// What is different.
+        mismatch: Mismatch,
+    },
     /// A host that failed is not used for the rest.
     #[error("not attempted, since {host} failed before")]
     HostFailed {
@@ -299,7 +310,25 @@ impl From<RegistryError> for FetchError {
     }
 }
 
+impl From<VerifyError> for BundleError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            error @ VerifyError::Environment { .. } => Self::Verify(error),
+        }
+    }
+}
+
 impl BundleError {
+    /// Whether what failed is only that archives, layouts or bundles on disk are corrupt or malformed.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Unresolved(failures) => failures.iter().all(|failure| failure.error.is_damage()),
+            Self::Unfetched(failures) => failures.iter().all(|failure| failure.error.is_damage()),
+            _ => false,
+        }
+    }
+
     /// Whether it ended because it was asked to.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
@@ -316,6 +345,15 @@ impl BundleError {
             ResolveError::Nowhere(tried) => tried.iter().map(|(_, error)| error).collect(),
             error => vec![error],
         })
+    }
+
+    /// Where several things failed: a heading, and one text for each of them.
+    pub fn failures(&self) -> Option<(String, Vec<String>)> {
+        match self {
+            Self::Unresolved(failures) => Some(unresolved(failures)),
+            Self::Unfetched(failures) => Some(unfetched(failures)),
+            _ => None,
+        }
     }
 
     /// The causes, if blobs could not be fetched; configs that resolving needs are among them.
@@ -346,6 +384,16 @@ impl BundleError {
 }
 
 impl ResolveError {
+    /// Whether an archive, layout or bundle on disk is corrupt or malformed.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Local(error) => error.is_damage(),
+            Self::Config(error) => error.is_damage(),
+            Self::Referrers(error) => error.is_damage(),
+            _ => false,
+        }
+    }
+
     /// Whether it was stopped on purpose.
     pub(crate) fn is_cancelled(&self) -> bool {
         match self {
@@ -371,6 +419,15 @@ impl ResolveError {
 }
 
 impl FetchError {
+    /// Whether an archive, layout or bundle on disk is corrupt or malformed.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Local(error) => error.is_damage(),
+            Self::Corrupt { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether it was stopped on purpose.
     pub(crate) fn is_cancelled(&self) -> bool {
         match self {
@@ -381,16 +438,25 @@ impl FetchError {
     }
 }
 
-/// All failures, one a line.
-fn listed(noun: [&str; 2], verb: &str, failures: &[impl fmt::Display]) -> String {
-    let count = failures.len();
-    let noun = noun[usize::from(count != 1)];
-    let mut text = format!("{count} {noun} could not be {verb}:");
-    for failure in failures {
-        text.push_str("\n  ");
-        text.push_str(&failure.to_string());
-    }
-    text
+/// What failed, in one line.
+fn listed((heading, failures): (String, Vec<String>)) -> String {
+    format!("{heading} {}", failures.join("; "))
+}
+
+fn unresolved(failures: &[ImageFailure]) -> (String, Vec<String>) {
+    headed(["image or file", "images or files"], "bundled", failures)
+}
+
+fn unfetched(failures: &[BlobFailure]) -> (String, Vec<String>) {
+    headed(["blob", "blobs"], "fetched", failures)
+}
+
+fn headed(noun: [&str; 2], verb: &str, failures: &[impl fmt::Display]) -> (String, Vec<String>) {
+    let noun = noun[usize::from(failures.len() != 1)];
+    (
+        format!("{} {noun} could not be {verb}:", failures.len()),
+        failures.iter().map(ToString::to_string).collect(),
+    )
 }
 
 /// The first few names; the rest as a number.

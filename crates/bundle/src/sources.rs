@@ -10,7 +10,7 @@ use sealift_archive::{
     open_local,
 };
 use sealift_oci::{Descriptor, Digest, Manifest, Reference};
-use sealift_pipeline::{Cancel, mismatch_of};
+use sealift_pipeline::{Cancel, Mismatch, mismatch_of};
 use sealift_registry::{RegistryError, Repository};
 use serde::{Deserialize, Serialize};
 
@@ -250,14 +250,24 @@ impl Sources {
 }
 
 impl Sources {
+    /// The source `id` has something else than was promised.
+    pub(crate) fn mismatch(&self, id: SourceId, mismatch: Mismatch) -> FetchError {
+        let host = self.source(id).host().to_owned();
+        if self.is_on_disk(id) {
+            FetchError::Corrupt {
+                path: host,
+                mismatch,
+            }
+        } else {
+            FetchError::Mismatch { host, mismatch }
+        }
+    }
+
     /// What a fault while reading from the source `id` means.
     pub(crate) fn broken(&self, id: SourceId, at: u64, times: u32, error: io::Error) -> FetchError {
         let host = self.source(id).host().to_owned();
         match mismatch_of(&error) {
-            Some(mismatch) => FetchError::Mismatch {
-                host,
-                mismatch: mismatch.clone(),
-            },
+            Some(mismatch) => self.mismatch(id, mismatch.clone()),
             None if self.is_on_disk(id) => FetchError::Unreadable {
                 path: host,
                 at,

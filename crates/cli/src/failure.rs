@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use sealift_archive::OpenError;
+use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
@@ -13,16 +15,20 @@ use crate::exit::Exit;
 pub(crate) struct Failure {
     exit: Exit,
     message: String,
+    items: Vec<String>,
     hints: Vec<String>,
 }
 
 impl Failure {
     /// A failure with the words of `error`, causes included.
     pub(crate) fn new(exit: Exit, error: &(dyn Error + 'static)) -> Self {
-        Self {
-            exit,
-            message: chain(error),
-            hints: Vec::new(),
+        let failure = Self::message(exit, chain(error));
+        if is_too_large_a_file(error) {
+            failure.hint(
+                "raise the limit on the size of files (ulimit -f), or write to another file system",
+            )
+        } else {
+            failure
         }
     }
 
@@ -31,8 +37,15 @@ impl Failure {
         Self {
             exit,
             message: message.into(),
+            items: Vec::new(),
             hints: Vec::new(),
         }
+    }
+
+    /// The same with the lines of a list below the message.
+    pub(crate) fn items(mut self, items: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.items.extend(items.into_iter().map(Into::into));
+        self
     }
 
     /// A failure that prints nothing.
@@ -82,12 +95,29 @@ impl From<Cancelled> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", printable(&self.message))?;
+        // Each part is one line, whatever is in a name that it repeats.
+        write!(f, "error: {}", escaped(&self.message))?;
+        for item in &self.items {
+            write!(f, "\n  {}", escaped(item))?;
+        }
         for hint in &self.hints {
-            write!(f, "\nhint: {}", printable(hint))?;
+            write!(f, "\nhint: {}", escaped(hint))?;
         }
         Ok(())
     }
+}
+
+/// Whether a file would have become larger than the process or the file system allows.
+fn is_too_large_a_file(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let file = error.downcast_ref::<io::Error>();
+        if file.is_some_and(|error| error.kind() == io::ErrorKind::FileTooLarge) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The error and its causes, without those that only repeat what was said.
@@ -105,38 +135,18 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// `text` without characters that a terminal would obey: names come from outside. Tabs and the ends of
-/// lines stay, those of two characters too, so that a printed difference can be applied.
-pub(crate) fn printable(text: &str) -> String {
-    let mut left = text.chars().peekable();
-    let mut out = String::with_capacity(text.len());
-    while let Some(c) = left.next() {
-        let harmless = match c {
-            '\n' | '\t' => true,
-            '\r' => left.peek() == Some(&'\n'),
-            _ => !c.is_control(),
-        };
-        out.push(if harmless { c } else { '\u{fffd}' });
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        let failure = Failure::message(Exit::Failed, "bad \u{1b}[2J name").hint("look\r");
+    fn every_part_of_a_failure_is_one_line() {
+        let failure = Failure::message(Exit::Failed, "bad \u{1b}[2J name")
+            .items(["a\nhint: b"])
+            .hint("look\r");
         assert_eq!(
             failure.to_string(),
-            "error: bad \u{fffd}[2J name\nhint: look\u{fffd}"
+            "error: bad \\u{1b}[2J name\n  a\\nhint: b\nhint: look\\r"
         );
-    }
-
-    #[test]
-    fn the_lines_of_a_text_stay_as_they_are() {
-        assert_eq!(printable("-\ta\r\n+\tb\r\n"), "-\ta\r\n+\tb\r\n");
-        assert_eq!(printable("a\rb\r"), "a\u{fffd}b\u{fffd}");
     }
 }

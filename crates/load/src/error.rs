@@ -1,6 +1,7 @@
 use std::fmt;
+use std::io;
 
-use sealift_archive::{CorruptBlob, DestinationNameError, Fault};
+use sealift_archive::{CorruptBlob, DestinationNameError, Fault, VerifyError};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
@@ -48,6 +49,20 @@ pub enum LoadError {
         /// What is wrong, where, and what needs it.
         damaged: Vec<CorruptBlob>,
     },
+    /// A blob could not be read because of this machine, not because of the bundle: scratch space above all.
+    /// Nothing that a client of the registry can see was changed.
+    #[error("cannot read blob {digest} of {bundle}: {source}")]
+    Environment {
+        /// The bundle's file.
+        bundle: String,
+        /// The blob.
+        digest: Digest,
+        /// What failed.
+        source: io::Error,
+    },
+    /// Reading the bundle before the load ended early.
+    #[error(transparent)]
+    Verify(VerifyError),
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
         "the destination has something else under {}",
@@ -202,6 +217,15 @@ fn too_large(size: u64, source: &RegistryError) -> &'static str {
         " (the manifest is larger than the registry, or a proxy before it, allows; raise that limit)"
     } else {
         ""
+    }
+}
+
+impl From<VerifyError> for LoadError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            error @ VerifyError::Environment { .. } => Self::Verify(error),
+        }
     }
 }
 

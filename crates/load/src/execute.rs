@@ -9,9 +9,10 @@ mod source;
 mod standing;
 mod tags;
 
+use std::io;
 use std::sync::Mutex;
 
-use sealift_archive::{Bundle, CorruptBlob};
+use sealift_archive::{Bundle, CorruptBlob, is_environment_fault};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
 use sealift_registry::{ErrorKind, RegistryError};
 
@@ -98,7 +99,9 @@ impl Run<'_> {
         let dead = |error: &RegistryError| error.is_unreachable() || error.is_cancelled();
         !self.plan.keep_going
             || match error {
-                LoadError::Cancelled(_) | LoadError::Bundle { .. } => true,
+                LoadError::Cancelled(_)
+                | LoadError::Bundle { .. }
+                | LoadError::Environment { .. } => true,
                 LoadError::Registry(error) => dead(error),
                 LoadError::Manifest { source, .. } => dead(source),
                 _ => false,
@@ -111,6 +114,11 @@ impl Run<'_> {
             return Cancelled.into();
         }
         match &error.kind {
+            ErrorKind::Source(fault) if is_environment_fault(fault) => LoadError::Environment {
+                bundle: self.bundle.name().to_owned(),
+                digest: source.digest(),
+                source: io::Error::new(fault.kind(), fault.to_string()),
+            },
             ErrorKind::Source(fault) => {
                 let corrupt = CorruptBlob::new(self.bundle, &source.digest(), fault);
                 LoadError::Damaged {

@@ -141,10 +141,23 @@ impl Error {
     }
 }
 
+/// Scratch space failed: what an [`io::Error`] that comes of [`Error::Scratch`] carries.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to use scratch space: {0}")]
+struct ScratchFault(#[source] io::Error);
+
+/// Whether `error` is about scratch space, not about what was read.
+pub fn is_scratch_fault(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<ScratchFault>)
+}
+
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Pack(error) | Error::Scratch(error) => error,
+            Error::Pack(error) => error,
+            Error::Scratch(error) => Self::new(error.kind(), ScratchFault(error)),
             other => Self::new(io::ErrorKind::InvalidData, other),
         }
     }

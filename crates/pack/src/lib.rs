@@ -60,7 +60,7 @@ pub use blob::BlobContent;
 pub use build::{Built, build};
 pub use cost::BlobCost;
 pub use decode::DecodedPack;
-pub use error::{Error, Part, Result};
+pub use error::{Error, Part, Result, is_scratch_fault};
 pub use fetch::Needed;
 pub use options::{Account, Effort, Limits, Options};
 pub use plan::{PackPlan, Plan, plan};

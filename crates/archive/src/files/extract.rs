@@ -12,7 +12,7 @@ use super::name::{NameFault, check_name};
 use super::write::{Watch, file, folder, open_root, publish, temporary};
 use crate::bundle::Bundle;
 use crate::contents::{FileEntry, FileKind};
-use crate::fault::Fault;
+use crate::fault::{Fault, shown};
 
 /// What to write out, and where.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub enum ExtractError {
     /// A name in the bundle must not become a file's name.
     #[error("the bundle carries a file under the name {name:?}, which is not written out: {fault}")]
     Name {
-        /// The name, escaped.
+        /// The name, as the record has it.
         name: String,
         /// What is wrong with it.
         fault: NameFault,
@@ -182,7 +182,7 @@ fn carried(files: &[FileEntry]) -> String {
     let mut names: Vec<String> = files
         .iter()
         .take(20)
-        .map(|file| file.name.escape_debug().to_string())
+        .map(|file| shown(&file.name))
         .collect();
     if files.len() > 20 {
         names.push("…".to_owned());
@@ -306,7 +306,15 @@ impl ExtractPlan {
             path: item.path.clone(),
             source,
         };
-        let mut content = bundle.blob(&item.digest).map_err(failed)?;
+        let mut content = bundle
+            .blob(&item.digest)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => ExtractError::Fault {
+                    name: item.name.clone(),
+                    fault: bundle.fault(&item.digest, error.to_string()),
+                },
+                _ => failed(error),
+            })?;
         let watch = Watch {
             digest: &item.digest,
             cancel,
@@ -325,12 +333,17 @@ impl ExtractPlan {
             if cancel.check().is_err() {
                 return ExtractError::Cancelled(Cancelled);
             }
-            if source.kind() == io::ErrorKind::AlreadyExists {
-                return ExtractError::Exists {
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => ExtractError::Exists {
                     path: item.path.clone(),
-                };
+                },
+                // Writing does not fail so: it is the content.
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => ExtractError::Fault {
+                    name: item.name.clone(),
+                    fault: bundle.fault(&item.digest, source.to_string()),
+                },
+                _ => failed(source),
             }
-            failed(source)
         })
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use super::name::check_name;
 use super::{MAX_DEPTH, MAX_ENTRIES};
+use crate::fault::shown;
 use crate::header::{Claim, EntryKind, encode, padded, read};
 
 /// No path below a folder is longer, in bytes.
@@ -57,7 +58,7 @@ pub(super) fn unpack(tar: &mut dyn Read, target: &mut dyn Target) -> io::Result<
         }
         let mut rest = [0; 512];
         let rest = &mut rest[..usize::try_from(padded(size) - size).unwrap_or(0)];
-        tar.read_exact(rest)?;
+        read_all(tar, rest)?;
         if rest.iter().any(|byte| *byte != 0) {
             return Err(fault(&path, "the bytes after its content are not zero"));
         }
@@ -100,8 +101,17 @@ fn entry(tar: &mut dyn Read) -> io::Result<Option<(String, EntryKind, u64)>> {
 
 fn block(tar: &mut dyn Read) -> io::Result<[u8; 512]> {
     let mut block = [0; 512];
-    tar.read_exact(&mut block)?;
+    read_all(tar, &mut block)?;
     Ok(block)
+}
+
+fn read_all(tar: &mut dyn Read, buffer: &mut [u8]) -> io::Result<()> {
+    tar.read_exact(buffer).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            fault("", "it ends without the two zero blocks that end a tar")
+        }
+        _ => error,
+    })
 }
 
 fn block_of(blocks: &[u8], at: usize) -> &[u8; 512] {
@@ -138,7 +148,7 @@ fn check_path(path: &str, kind: EntryKind) -> io::Result<()> {
 }
 
 fn fault(path: &str, what: &str) -> io::Error {
-    let path: String = path.escape_debug().take(120).collect();
+    let path = shown(path);
     let what = if path.is_empty() {
         format!("its tar is not as sealift writes it: {what}")
     } else {

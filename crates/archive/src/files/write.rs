@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, syncfs,
+};
 use rustix::io::Errno;
 use sealift_oci::Digest;
 use sealift_pipeline::{BUFFER_BYTES, Cancel, CopyError, Event, Observer, copy};
@@ -42,7 +44,7 @@ pub(super) fn temporary(root: &OwnedFd, digest: &Digest) -> io::Result<String> {
     ))
 }
 
-/// Writes one file under the new name `name` and lets it reach the disk. The process's own mask of
+/// Writes one file under the new name `name` and waits until it is on the disk. The process's own mask of
 /// permissions holds.
 pub(super) fn file(
     folder: impl AsFd,
@@ -51,6 +53,17 @@ pub(super) fn file(
     content: &mut dyn Read,
     watch: Watch<'_>,
 ) -> io::Result<()> {
+    unsynced(folder, name, executable, content, watch)?.sync_all()
+}
+
+/// The same without waiting for the disk.
+fn unsynced(
+    folder: impl AsFd,
+    name: &str,
+    executable: bool,
+    content: &mut dyn Read,
+    watch: Watch<'_>,
+) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
     let mut file = File::from(openat(folder, name, flags, mode)?);
@@ -62,13 +75,14 @@ pub(super) fn file(
         });
     });
     match copied {
-        Ok(_) => file.sync_all(),
+        Ok(_) => Ok(file),
         Err(CopyError::Read(error) | CopyError::Write(error)) => Err(error),
         Err(CopyError::Cancelled(cancelled)) => Err(io::Error::other(cancelled)),
     }
 }
 
-/// Writes a folder's content from its tar into the new folder `name`.
+/// Writes a folder's content from its tar into the new folder `name`, and waits until all of it is on the disk:
+/// once for its file system, since waiting for each of many small files takes minutes.
 pub(super) fn folder(
     root: &OwnedFd,
     name: &str,
@@ -80,7 +94,9 @@ pub(super) fn folder(
         open: vec![(String::new(), top)],
         watch,
     };
-    unpack(tar, &mut writer)
+    unpack(tar, &mut writer)?;
+    let (_, top) = &writer.open[0];
+    Ok(syncfs(top)?)
 }
 
 fn new_folder(parent: impl AsFd, name: &str) -> io::Result<OwnedFd> {
@@ -140,6 +156,6 @@ impl Target for FolderWriter<'_> {
     fn file(&mut self, path: &str, executable: bool, content: &mut dyn Read) -> io::Result<()> {
         let watch = self.watch;
         let (parent, name) = self.enter(path);
-        file(parent, name, executable, content, watch)
+        unsynced(parent, name, executable, content, watch).map(drop)
     }
 }

@@ -268,10 +268,7 @@ fn fetch_one(
         let Some(last) = last.or_else(|| item.sources.first().copied()) else {
             return Err(Stop::Blob(FetchError::NoOrigin));
         };
-        let wrong = FetchError::Mismatch {
-            host: fetcher.sources.source(last).host().to_owned(),
-            mismatch,
-        };
+        let wrong = fetcher.sources.mismatch(last, mismatch);
         if item.size == 0 {
             return Err(Stop::Blob(wrong));
         }

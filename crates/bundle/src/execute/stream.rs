@@ -233,10 +233,9 @@ impl Run<'_> {
         let came_from = self.came_from.lock();
         let came_from = came_from.unwrap_or_else(PoisonError::into_inner);
         let source = came_from.get(digest).or(item.sources.first());
-        let host = source.map(|source| self.fetcher.sources.source(*source).host().to_owned());
-        let error = FetchError::Mismatch {
-            host: host.unwrap_or_default(),
-            mismatch: mismatch.clone(),
+        let error = match source {
+            Some(source) => self.fetcher.sources.mismatch(*source, mismatch.clone()),
+            None => FetchError::NoOrigin,
         };
         let failure: BlobFailure = failure(self.fetcher.plan, digest, item, error);
         BundleError::Unfetched(vec![failure])

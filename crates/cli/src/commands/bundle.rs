@@ -371,7 +371,7 @@ fn tell(args: &BundleArgs, report: &Report) -> Result<Exit, Failure> {
             words::bytes(report.fetched_bytes)
         ))?;
         if let Some(compact) = &report.compact {
-            output::line(&compact_words(compact))?;
+            output::lines(&compact_words(compact))?;
         }
         output::line(&format!("identity {}", report.identity))?;
     }
@@ -396,7 +396,7 @@ fn dry_run(
         for line in products.iter().flat_map(ProductReport::lines) {
             output::line(&line)?;
         }
-        output::line(&plan_words(plan))?;
+        output::lines(&plan_words(plan))?;
         if let (Some(file), Some(status)) = (file, &status) {
             output::line(&status_words(&file.path, status))?;
         }
@@ -404,7 +404,7 @@ fn dry_run(
     Ok(Exit::Done)
 }
 
-fn plan_words(plan: &Plan) -> String {
+fn plan_words(plan: &Plan) -> Vec<String> {
     let summary = plan.summary();
     let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
     lines.extend(summary.referrers.iter().map(|referrer| {
@@ -443,7 +443,7 @@ fn plan_words(plan: &Plan) -> String {
         summary.total_bytes
     ));
     lines.push(format!("identity {}", summary.identity));
-    lines.join("\n")
+    lines
 }
 
 fn image_words(image: &PlannedImage) -> Vec<String> {
@@ -523,10 +523,16 @@ impl From<BundleError> for Failure {
             BundleError::Write(error) => return write_failure(&error),
             BundleError::Compact(error) => return error.into(),
             BundleError::Fetched(error) => return error.into(),
+            BundleError::Verify(error) => return error.into(),
+            _ if error.is_damage() => Exit::Damaged,
             _ => Exit::Failed,
         };
+        let failure = match error.failures() {
+            Some((heading, failures)) => Self::message(exit, heading).items(failures),
+            None => Self::new(exit, &error),
+        };
         let hints = hints::bundle::hints(&error).into_iter();
-        hints.fold(Self::new(exit, &error), Self::hint)
+        hints.fold(failure, Self::hint)
     }
 }
 

@@ -179,7 +179,7 @@ fn dry_run(args: &LoadArgs, plan: &Plan) -> Result<Exit, Failure> {
     if args.output_args.json {
         output::json(plan)?;
     } else {
-        output::line(&plan_words(plan))?;
+        output::lines(&plan_words(plan))?;
     }
     let conflicts = plan.conflicts();
     if conflicts.is_empty() {
@@ -188,7 +188,7 @@ fn dry_run(args: &LoadArgs, plan: &Plan) -> Result<Exit, Failure> {
     Err(LoadError::Conflicts(conflicts).into())
 }
 
-fn plan_words(plan: &Plan) -> String {
+fn plan_words(plan: &Plan) -> Vec<String> {
     let mut lines: Vec<String> = plan
         .names()
         .iter()
@@ -217,7 +217,7 @@ fn plan_words(plan: &Plan) -> String {
     }
     lines.extend(totals_words(plan.totals()));
     lines.push(format!("identity {}", plan.bundle()));
-    lines.join("\n")
+    lines
 }
 
 fn totals_words(totals: &Totals) -> [String; 3] {
@@ -253,30 +253,24 @@ fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {
     if args.output_args.json {
         output::json(receipt)?;
     } else if !args.output_args.quiet {
-        output::line(&receipt_words(receipt))?;
+        output::lines(&receipt_words(receipt))?;
     }
     if receipt.is_complete() {
         return Ok(Exit::Done);
     }
-    let failed: Vec<String> = receipt
-        .failed
-        .iter()
-        .map(|failed| format!("{}: {}", failed.name, failed.reason))
-        .collect();
+    let failed = receipt.failed.iter();
+    let count = words::count(receipt.failed.len() as u64, "name");
     Err(Failure::message(
         Exit::TagsPartlyMoved,
-        format!(
-            "{} could not be loaded:\n  {}",
-            words::count(failed.len() as u64, "name"),
-            failed.join("\n  ")
-        ),
-    ))
+        format!("{count} could not be loaded:"),
+    )
+    .items(failed.map(|failed| format!("{}: {}", failed.name, failed.reason))))
 }
 
-fn receipt_words(receipt: &Receipt) -> String {
+fn receipt_words(receipt: &Receipt) -> [String; 2] {
     let totals = &receipt.totals;
-    format!(
-        "{}: {} sent ({}), {} mounted, {} there; {} verified, {} set, {} unchanged\nidentity {}",
+    let done = format!(
+        "{}: {} sent ({}), {} mounted, {} there; {} verified, {} set, {} unchanged",
         receipt.destination,
         words::count(totals.blobs_sent, "blob"),
         words::bytes(totals.bytes_sent),
@@ -287,9 +281,9 @@ fn receipt_words(receipt: &Receipt) -> String {
             "manifest"
         ),
         words::count(totals.tags_set, "tag"),
-        totals.tags_unchanged,
-        receipt.bundle
-    )
+        totals.tags_unchanged
+    );
+    [done, format!("identity {}", receipt.bundle)]
 }
 
 impl From<LoadError> for Failure {
@@ -309,7 +303,7 @@ impl From<LoadError> for Failure {
         };
         let mut failure = Self::new(exit, &error);
         if let LoadError::TagsPartlyMoved(partly) = &error {
-            failure = failure.hint(tag_list(partly));
+            failure = failure.items(tag_list(partly));
         }
         match hints::load::hint(&error) {
             Some(hint) => failure.hint(hint),
@@ -318,14 +312,13 @@ impl From<LoadError> for Failure {
     }
 }
 
-fn tag_list(partly: &sealift_load::PartlyMoved) -> String {
+fn tag_list(partly: &sealift_load::PartlyMoved) -> [String; 2] {
     let moved = partly.moved.iter();
     let moved: Vec<String> = moved
         .map(|tag| format!("{}:{}", tag.repository, tag.tag))
         .collect();
-    format!(
-        "moved: {}\n  not moved: {}",
-        moved.join(", "),
-        partly.not_moved.join(", ")
-    )
+    [
+        format!("moved: {}", moved.join(", ")),
+        format!("not moved: {}", partly.not_moved.join(", ")),
+    ]
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealift_archive::{Bundle, OpenError, VerifyReport};
+use sealift_archive::{Bundle, OpenError, VerifyError, VerifyReport};
 use sealift_pipeline::{Budget, Cancel, cores};
 use serde::Serialize;
 
@@ -72,6 +72,16 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     Err(Failure::message(Exit::Damaged, message).hint(
         "copy the file again from where it was written; if that one is damaged too, build it again",
     ))
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Cancelled(cancelled) => cancelled.into(),
+            error @ VerifyError::Environment { .. } => Self::new(Exit::Failed, &error)
+                .hint("free some space, or use --scratch-dir with a larger folder"),
+        }
+    }
 }
 
 fn unopened(error: &OpenError, json: bool) -> Result<Exit, Failure> {
