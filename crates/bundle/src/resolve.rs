@@ -15,7 +15,7 @@ mod referrers;
 mod roots;
 mod select;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sealift_archive::{ImageEntry, ImageSource, MAX_INDEX_DEPTH, PlainDescriptor};
@@ -30,6 +30,7 @@ use crate::sources::{Locals, Source, SourceId, Sources};
 use crate::spool::Spool;
 
 use fetch::{Known, Wanted};
+use limits::MAX_MANIFESTS;
 use referrers::Referrers;
 use select::{Chosen, Verdict, verdicts};
 
@@ -143,17 +144,32 @@ fn descend_completely(known: &mut Known<'_>, roots: BTreeSet<(Digest, SourceId)>
 /// remembered of it.
 fn descend_from(
     known: &mut Known<'_>,
-    mut level: BTreeSet<(Digest, SourceId, bool)>,
+    roots: BTreeSet<(Digest, SourceId, bool)>,
     selectors: &[PlatformSelector],
 ) {
-    let mut seen = level.clone();
+    let mut seen = roots.clone();
+    // Which root each is below, and how many manifests are listed below each root.
+    let numbered = roots.into_iter().enumerate();
+    let mut level: BTreeMap<_, usize> = numbered.map(|(number, root)| (root, number)).collect();
+    let mut listed = vec![0_usize; level.len()];
     for _ in 0..MAX_INDEX_DEPTH {
+        // Decided by the indexes, before anything that they list is requested.
+        for ((digest, ..), root) in &level {
+            listed[*root] += known
+                .graph
+                .get(digest)
+                .map_or(0, |node| node.children.len());
+        }
         let mut wanted = Vec::new();
-        let mut next = BTreeSet::new();
-        for (digest, source, completely) in &level {
+        let mut next = BTreeMap::new();
+        for ((digest, source, completely), root) in &level {
             let Some(node) = known.graph.get(digest) else {
                 continue;
             };
+            if listed[*root] > MAX_MANIFESTS {
+                known.oversized.insert(*digest);
+                continue;
+            }
             let selectors = if *completely { &[] } else { selectors };
             let absent = |child: &PlainDescriptor| {
                 let lacks = known.sources.lacks(*source, &child.digest);
@@ -165,7 +181,8 @@ fn descend_from(
                     continue;
                 }
                 let completely = verdict == Verdict::Keep;
-                next.insert((child.descriptor.digest, *source, completely));
+                next.entry((child.descriptor.digest, *source, completely))
+                    .or_insert(*root);
                 wanted.push(Wanted {
                     descriptor: child.descriptor.clone(),
                     parent: *digest,
@@ -174,8 +191,8 @@ fn descend_from(
             }
         }
         known.fetch(wanted);
-        level = next.difference(&seen).copied().collect();
-        seen.extend(&level);
+        next.retain(|entry, _| seen.insert(*entry));
+        level = next;
         if level.is_empty() {
             return;
         }

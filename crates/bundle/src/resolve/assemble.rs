@@ -143,7 +143,7 @@ impl Builder<'_, '_> {
         let mut open = vec![(root.clone(), root.digest)];
         while let Some((descriptor, parent)) = open.pop() {
             let node = self.node(&descriptor, parent)?;
-            if seen.len() > MAX_MANIFESTS {
+            if seen.len() > MAX_MANIFESTS || self.known.oversized.contains(&descriptor.digest) {
                 return Err(TOO_MANY);
             }
             let (children, blobs) = (node.children.clone(), node.blobs.clone());

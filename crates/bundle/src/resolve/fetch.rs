@@ -39,6 +39,8 @@ pub(crate) struct Known<'a> {
     pub(crate) graph: Graph,
     /// Indexes that were made here.
     pub(crate) made: BTreeSet<Digest>,
+    /// Indexes with which an image lists too many manifests. What they list was not requested.
+    pub(crate) oversized: BTreeSet<Digest>,
     /// Manifests that could not be had as somebody describes them, and why. Another may describe them
     /// rightly.
     pub(crate) failed: BTreeMap<PlainDescriptor, ResolveError>,
@@ -52,6 +54,7 @@ impl<'a> Known<'a> {
             spool,
             graph: Graph::default(),
             made: BTreeSet::new(),
+            oversized: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }

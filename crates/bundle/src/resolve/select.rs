@@ -194,7 +194,7 @@ impl Choice<'_, '_> {
         if depth > MAX_INDEX_DEPTH {
             return Err(TOO_DEEP);
         }
-        if self.seen > MAX_MANIFESTS {
+        if self.seen > MAX_MANIFESTS || self.known.oversized.contains(&index.digest) {
             return Err(TOO_MANY);
         }
         let known = &*self.known;

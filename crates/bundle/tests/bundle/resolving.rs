@@ -1,6 +1,6 @@
 use std::io::Read as _;
 
-use sealift_bundle::BundleError;
+use sealift_bundle::{BundleError, Request};
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use sealift_testkit::{Artifact, Fault, Image, ImageMaker, Layer, Registry, Route, When};
 
@@ -245,6 +245,32 @@ fn indexes_without_end_are_refused() {
     }
     let words = words(Connected::new().build(&plain(&[registry.reference("a", "v1")])));
     assert!(words.contains("nested too deep"), "{words}");
+}
+
+#[test]
+fn too_many_manifests_are_refused_before_any_of_them_is_requested() {
+    let absent = |from: u32, to: u32| -> Vec<Descriptor> {
+        let children = (from..to)
+            .map(|number| Descriptor::of(media_type::OCI_MANIFEST, number.to_string().as_bytes()));
+        children.collect()
+    };
+    let registry = Registry::start();
+    put_index(&registry, "wide", "v1", &absent(0, 20_001));
+    let halves = [(0, 12_000), (12_000, 24_000)]
+        .map(|(from, to)| put_index(&registry, "deep", "half", &absent(from, to)));
+    put_index(&registry, "deep", "v1", &halves);
+    for (name, most) in [("wide", 1), ("deep", 3)] {
+        registry.clear_traffic();
+        let words = words(Connected::new().build(&plain(&[registry.reference(name, "v1")])));
+        assert!(words.contains("too many manifests"), "{name}: {words}");
+        let requests = registry.traffic().count("GET", Route::Manifest);
+        assert!(requests <= most, "{name}: {requests} requests");
+    }
+    let chosen = Request {
+        platforms: vec!["linux/amd64".parse().unwrap()],
+        ..plain(&[registry.reference("wide", "v1")])
+    };
+    assert!(words(Connected::new().build(&chosen)).contains("too many manifests"));
 }
 
 #[test]
