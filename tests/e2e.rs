@@ -35,12 +35,20 @@ mod mirroring;
 mod mirrors;
 #[path = "e2e/other_products.rs"]
 mod other_products;
+#[path = "e2e/outputs.rs"]
+mod outputs;
+#[path = "e2e/own_program.rs"]
+mod own_program;
+#[path = "e2e/pages.rs"]
+mod pages;
 #[path = "e2e/product_docs.rs"]
 mod product_docs;
 #[path = "e2e/product_list.rs"]
 mod product_list;
 #[path = "e2e/publisher_index.rs"]
 mod publisher_index;
+#[path = "e2e/reference.rs"]
+mod reference;
 #[path = "e2e/requests.rs"]
 mod requests;
 #[path = "e2e/rewriting.rs"]

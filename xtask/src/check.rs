@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use crate::book;
 use crate::workspace::{Member, member, members, root, workspace_dependencies};
 
 /// Which of our crates each crate may use. A crate that is not in this table fails the check: whoever
@@ -88,12 +89,13 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let mut faults = direction(&members);
     faults.extend(documented(&root)?);
     faults.extend(unused(&root, &members)?);
+    faults.extend(book::faults(&root)?);
     for folder in ["crates", "xtask"] {
         lengths(&root.join(folder), &mut faults)?;
     }
     if faults.is_empty() {
         println!(
-            "{} crates: directions, dependencies and file lengths are in order",
+            "{} crates: directions, dependencies, file lengths and links are in order",
             members.len()
         );
         return Ok(());

@@ -2,11 +2,14 @@
 
 mod bench;
 mod binary;
+mod book;
 mod check;
 mod clock;
 mod compact;
 mod delta;
 mod demo;
+mod dist;
+mod docs;
 mod fuzz;
 mod fuzz_packs;
 mod ingest;
@@ -30,11 +33,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Refuse dependencies against the direction of the architecture, undocumented ones, and files
-    /// that have grown too long
+    /// Refuse dependencies against the direction of the architecture, undocumented ones, files that have
+    /// grown too long, and links of the documentation that lead nowhere
     Check,
     /// Carry images from one registry to another on this machine, and prove that they arrived
     Demo,
+    /// Build a release: program, manual pages, completions, archive, Debian package, list of parts, checksums
+    Dist(dist::DistArguments),
+    /// Write the pages of the book that are made from the program
+    Docs,
     /// Measure bundle, verify and load against their floors and against skopeo, on loopback
     Bench(bench::BenchArguments),
     /// Try `regzip` with input after input, broken ones above all
@@ -54,6 +61,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Check => check::run(),
         Command::Demo => demo::run(),
+        Command::Dist(arguments) => dist::run(&arguments),
+        Command::Docs => docs::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::FuzzPacks(arguments) => fuzz_packs::run(&arguments),

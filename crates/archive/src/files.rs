@@ -11,6 +11,7 @@ mod chart_package;
 mod extract;
 mod folder;
 mod name;
+mod program;
 mod unpack;
 mod write;
 
@@ -20,6 +21,7 @@ pub use extract::{
     ExtractError, ExtractItem, ExtractPlan, ExtractRequest, Extracted, plan_extract,
 };
 pub use name::NameFault;
+pub use program::{Program, programs};
 
 /// The registry in the references of carried files. No such host can exist (RFC 6761), so that nothing
 /// is ever taken for having come from there; at a destination the naming rules replace it.
@@ -30,6 +32,12 @@ pub const CARRIED_TYPE: &str = "application/vnd.sealift.carried.v1";
 
 /// The media type of a carried file's bytes.
 const FILE_LAYER: &str = "application/octet-stream";
+
+/// The media type of a carried program that reads bundles.
+const PROGRAM_LAYER: &str = "application/vnd.sealift.program.v1";
+
+/// The repository in the reference of a carried program that reads bundles.
+const PROGRAM_REPOSITORY: &str = "sealift/program";
 
 /// The annotation of a layer whose file is executable; its value is `true`.
 const EXECUTABLE: &str = "dev.sealift.executable";

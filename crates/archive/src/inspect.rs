@@ -9,6 +9,7 @@ use crate::bundle::Bundle;
 use crate::contents::{
     Discovery, FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry,
 };
+use crate::files::{Program, programs};
 
 /// What is inside a bundle, from its record and its manifests; no blob is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +27,9 @@ pub struct Inspection {
     pub images: Vec<InspectedImage>,
     /// The carried files, by name.
     pub files: Vec<InspectedFile>,
+    /// Those of them that are programs which read bundles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
 }
 
 /// One image of a bundle.
@@ -135,6 +139,7 @@ pub fn inspect(bundle: &Bundle) -> Inspection {
         shared_bytes,
         images,
         files: inspect_files(bundle),
+        programs: programs(bundle),
     }
 }
 

@@ -14,6 +14,7 @@
 //! that are on disk already; [`carry`] creates an artifact from a file or folder.
 
 mod bundle;
+mod checksum;
 mod contents;
 mod fault;
 mod files;
@@ -28,6 +29,7 @@ mod target;
 mod verify;
 
 pub use bundle::{BlobReader, Bundle, OpenError};
+pub use checksum::{ChecksumError, checksum};
 pub use contents::{
     BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest, DestinationNameError,
     Destinations, Discovery, FileEntry, FileKind, Graph, GraphError, Identity, ImageEntry,
@@ -39,7 +41,7 @@ pub use fault::Fault;
 pub use files::{
     CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
     ChartPackage, ChartPackageError, ExtractError, ExtractItem, ExtractPlan, ExtractRequest,
-    Extracted, NameFault, carry, plan_extract,
+    Extracted, NameFault, Program, carry, plan_extract, programs,
 };
 pub use inspect::{
     InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,

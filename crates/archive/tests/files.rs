@@ -161,6 +161,7 @@ fn names_that_could_do_harm_are_refused_on_the_way_in() {
         let options = CarryOptions {
             name: Some(name.to_owned()),
             reference: None,
+            program: None,
         };
         let error = carry(&path, &options, &Cancel::new()).unwrap_err();
         assert!(matches!(error, CarryError::Name { .. }), "{name:?}");

@@ -54,6 +54,39 @@ pub enum BundleError {
     Cancelled(#[from] Cancelled),
 }
 
+/// Platforms of images that publishers usually offer; whoever asks for one of them means it.
+const USUAL: [&str; 9] = [
+    "linux/386",
+    "linux/amd64",
+    "linux/arm",
+    "linux/arm64",
+    "linux/ppc64le",
+    "linux/riscv64",
+    "linux/s390x",
+    "linux/arm/v7",
+    "windows/amd64",
+];
+
+/// Says that there is no image for the platforms `wanted`, which ones there are, and which was probably meant.
+pub(crate) fn no_image_for(wanted: &[String], there: &[String]) -> String {
+    let close = |wanted: &String| {
+        let ranked = there
+            .iter()
+            .map(|name| (strsim::osa_distance(wanted, name), name));
+        ranked.filter(|(distance, _)| *distance <= 2).min()
+    };
+    let unusual = wanted.iter().filter(|name| !USUAL.contains(&name.as_str()));
+    let meant = match unusual.filter_map(close).min() {
+        Some((_, name)) => format!("; did you mean {name}?"),
+        None => String::new(),
+    };
+    format!(
+        "no image for {} (available: {}){meant}",
+        wanted.join(", "),
+        there.join(", ")
+    )
+}
+
 /// What cannot be bundled, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {error}")]
@@ -88,7 +121,7 @@ pub enum ResolveError {
         path: String,
     },
     /// Two files would be written out under one name.
-    #[error("another file is carried under this name (give one of them another name)")]
+    #[error("another file has this name in the bundle (give one of them another name)")]
     TwoFiles,
     /// A tag was requested from a source that has only digests.
     #[error("{place} is not a registry")]
@@ -128,7 +161,7 @@ pub enum ResolveError {
         other_digest: Box<Digest>,
     },
     /// None of the requested platforms.
-    #[error("it has no image for {} (available: {})", .wanted.join(", "), .there.join(", "))]
+    #[error("{}", no_image_for(.wanted, .there))]
     Platform {
         /// What was requested.
         wanted: Vec<String>,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use sealift_archive::{Contents, Layout};
+use sealift_archive::{Contents, Layout, Program};
 use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,12 @@ impl Plan {
     /// What the bundle will carry.
     pub fn contents(&self) -> &Contents {
         &self.parts.planned.contents
+    }
+
+    /// The programs that read bundles, which the bundle will carry.
+    pub fn programs(&self) -> Vec<Program> {
+        let carried = self.parts.locals.carried.values();
+        carried.filter_map(|file| Program::of(file)).collect()
     }
 
     /// The size of the plain bundle in bytes.

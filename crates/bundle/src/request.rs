@@ -50,8 +50,10 @@ impl From<PathBuf> for LocalRequest {
 pub struct FileRequest {
     /// Where it is.
     pub path: PathBuf,
-    /// The name to carry it under; its own where none is given.
+    /// The name to carry it under instead of its own.
     pub name: Option<String>,
+    /// For a program that reads bundles: its version and platform.
+    pub program: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +62,7 @@ struct Canonical {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mirrors: Vec<(String, Vec<String>)>,
     local: Vec<(String, Option<String>)>,
-    files: Vec<(String, Option<String>)>,
+    files: Vec<(String, Option<String>, Option<String>)>,
     platforms: Vec<String>,
     referrers: bool,
     foreign_layers: bool,
@@ -88,11 +90,10 @@ impl Request {
                     local.repository.clone(),
                 )
             })),
-            files: sorted(
-                self.files
-                    .iter()
-                    .map(|file| (format!("{}", file.path.display()), file.name.clone())),
-            ),
+            files: sorted(self.files.iter().map(|file| {
+                let path = format!("{}", file.path.display());
+                (path, file.name.clone(), file.program.clone())
+            })),
             platforms: sorted(self.platforms.iter().map(PlatformSelector::to_string)),
             referrers: self.referrers,
             foreign_layers: self.foreign_layers,

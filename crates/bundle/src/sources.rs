@@ -31,7 +31,11 @@ pub(crate) enum Source {
         stamp: String,
     },
     /// A file or folder that is carried.
-    Carried { path: String, name: Option<String> },
+    Carried {
+        path: String,
+        name: Option<String>,
+        program: Option<String>,
+    },
     /// A repository of a registry.
     Registry {
         registry: String,
@@ -113,9 +117,13 @@ impl Sources {
                     Err(error) => Origin::Unreadable(Arc::new(error)),
                 },
             },
-            Source::Carried { path, name } => match locals.carried.get(source) {
+            Source::Carried {
+                path,
+                name,
+                program,
+            } => match locals.carried.get(source) {
                 Some(read) => Origin::Carried(Arc::clone(read)),
-                None => match carry_file(path, name.as_ref(), &Cancel::new()) {
+                None => match carry_file(path, name.as_ref(), program.as_ref(), &Cancel::new()) {
                     Ok(read) => Origin::Carried(Arc::new(read)),
                     Err(error) => Origin::Uncarried(Arc::new(error)),
                 },
@@ -283,15 +291,17 @@ impl Sources {
     }
 }
 
-/// Makes an artifact of the file at `path`.
+/// Creates an artifact of the file at `path`.
 pub(crate) fn carry_file(
     path: &str,
     name: Option<&String>,
+    program: Option<&String>,
     cancel: &Cancel,
 ) -> Result<CarriedFile, CarryError> {
     let options = CarryOptions {
         name: name.cloned(),
         reference: None,
+        program: program.cloned(),
     };
     carry(Path::new(path), &options, cancel)
 }

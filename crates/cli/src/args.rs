@@ -11,19 +11,39 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::products::ProductArgs;
 
-/// How much is told, and in which form.
+/// The headings under which `--help` lists options.
+pub(crate) mod heading {
+    /// Which images and files.
+    pub(crate) const INCLUDE: &str = "What to include";
+    /// What is changed in a file.
+    pub(crate) const CHANGES: &str = "What to change";
+    /// How images are named at the destination.
+    pub(crate) const NAMES: &str = "Names at the destination";
+    /// What is checked, and what happens after a failure.
+    pub(crate) const CHECKS: &str = "Checks and failures";
+    /// What is written and printed, and where to.
+    pub(crate) const OUTPUT: &str = "Output";
+    /// How registries are reached.
+    pub(crate) const REGISTRY: &str = "Registry access";
+    /// Time, network and disk.
+    pub(crate) const PERFORMANCE: &str = "Performance";
+}
+
+/// How much is printed, and in which form.
 #[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = heading::OUTPUT)]
 pub(crate) struct OutputArgs {
-    /// Tell the result as JSON on standard output
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Tell warnings and the result alone
+    /// Print only warnings and the result
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
 
 /// What reading a compact bundle needs.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = heading::PERFORMANCE)]
 pub(crate) struct ScratchArgs {
     /// Folder for temporary data of compact bundles [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
@@ -57,7 +77,7 @@ pub(crate) fn metadata_reading() -> Reading {
 
 /// How registries are reached.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Registry access")]
+#[command(next_help_heading = heading::REGISTRY)]
 pub(crate) struct TransportArgs {
     /// User name for the registry; needs --password-stdin
     #[arg(long, value_name = "NAME", requires = "password_stdin")]
@@ -65,34 +85,33 @@ pub(crate) struct TransportArgs {
     /// Read the password for --username from standard input
     #[arg(long, requires = "username")]
     pub(crate) password_stdin: bool,
-    /// The registry that --username is for, where several are used
+    /// The registry that --username is for; needed if several are used
     #[arg(long, value_name = "HOST", requires = "username")]
     pub(crate) login_host: Option<String>,
-    /// File with credentials (podman's auth.json or Docker's config.json) instead of the usual places
+    /// Read credentials from this file (podman's auth.json or Docker's config.json) instead of the usual ones
     #[arg(long, value_name = "FILE")]
     pub(crate) authfile: Option<PathBuf>,
-    /// Trust the certificate authorities of this PEM file too
+    /// Also trust the certificate authorities in this PEM file
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Folder with HOST[:PORT]/ folders of *.crt, *.cert and *.key files, before the usual places
+    /// Search this folder first for HOST[:PORT]/ folders with *.crt, *.cert and *.key files
     #[arg(long, value_name = "DIR")]
     pub(crate) cert_dir: Option<PathBuf>,
-    /// Speak plain HTTP with this registry; loopback addresses need no flag [repeatable]
+    /// Use plain HTTP with this registry; loopback addresses need no option (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
     /// Do not verify the TLS certificate of this registry: anyone on the network can read and change what is
-    /// transferred [repeatable]
+    /// transferred (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) insecure: Vec<String>,
-    /// Let this host, which is not the registry, ask for the registry's credentials to issue a token
-    /// [repeatable]
+    /// Send the registry's credentials to this token service, which has another host name (repeatable)
     #[arg(long, value_name = "HOST")]
     pub(crate) token_host: Vec<String>,
-    /// How many transfers run at once
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Number of parallel transfers
+    #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) connections: u16,
-    /// How often a failed request is made again before giving up
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    /// Number of retries of a failed request
+    #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", default_value_t = 8)]
     pub(crate) retries: u32,
 }
 
@@ -111,15 +130,15 @@ impl TransportArgs {
 
 /// How images are named at the destination.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Names at the destination")]
+#[command(next_help_heading = heading::NAMES)]
 pub(crate) struct NamingArgs {
-    /// keep: calico/node stays calico/node; flat: node; host: docker.io/calico/node
+    /// Naming rule: docker.io/calico/node becomes calico/node (keep), node (flat) or docker.io/calico/node (host)
     #[arg(long, value_name = "RULE", default_value = "keep")]
     pub(crate) naming: NamingRule,
-    /// Name one repository, or all below a prefix, explicitly: docker.io/calico/=net/ [repeatable]
+    /// Rename one repository, or all below a prefix: docker.io/calico/=net/ (repeatable)
     #[arg(long, value_name = "FROM=TO")]
     pub(crate) map: Vec<MapRule>,
-    /// Put this before the last part of every name (Calico's imagePrefix)
+    /// Add this prefix to the last part of every name (Calico's imagePrefix)
     #[arg(long, value_name = "PREFIX")]
     pub(crate) image_prefix: Option<String>,
 }
@@ -139,19 +158,21 @@ impl NamingArgs {
 
 /// Where images and files come from.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = heading::INCLUDE)]
 pub(crate) struct SourceArgs {
-    /// Image references: docker.io/calico/node:v3.32.1, quay.io/x@sha256:…
+    /// Images: docker.io/calico/node:v3.32.1, quay.io/x@sha256:…
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
-    /// Read images from a file: plain lists (k3s, RKE2, kubeadm), lists of other tools (hauler, imgpkg, zarf,
-    /// skopeo sync, oc-mirror), Kubernetes manifests, Kustomizations, Helm values; - is standard input
-    /// [repeatable]
+    /// Read images from a list, a Kubernetes manifest or Helm values; - is standard input (repeatable)
+    ///
+    /// Understood are plain lists (k3s, RKE2, kubeadm), lists of other tools (hauler, imgpkg, zarf, skopeo sync,
+    /// oc-mirror), Kubernetes manifests, Kustomizations and Helm values.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
-    /// Fail if anything in these files looks like an image and is not understood, or has no tag
+    /// Fail if anything in these files looks like an image and is not understood or has no tag
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Accept files in which no image has a tag, such as the values of most charts
+    /// Accept files in which no image has a tag, such as values of most charts
     #[arg(long, conflicts_with = "strict")]
     pub(crate) allow_incomplete: bool,
     #[command(flatten)]

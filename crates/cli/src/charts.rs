@@ -235,6 +235,7 @@ impl Charts {
                 self.files.push(FileRequest {
                     path: path.clone(),
                     name: None,
+                    program: None,
                 });
                 return Ok(path.clone());
             }
@@ -254,6 +255,7 @@ impl Charts {
             self.files.push(FileRequest {
                 path: path.clone(),
                 name: None,
+                program: None,
             });
         }
         Ok(path)

@@ -3,11 +3,13 @@
 mod bundle;
 mod check;
 mod compact;
+mod completions;
 mod export;
 mod extract;
 mod images;
 mod inspect;
 mod load;
+mod man;
 mod mirror;
 mod product;
 mod rewrite;
@@ -35,10 +37,13 @@ pub(crate) enum Command {
     Rewrite(rewrite::RewriteArgs),
     Mirror(mirror::MirrorArgs),
     Product(product::ProductCommandArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
-    pub(crate) fn run(self, cancel: &Cancel) -> Result<Exit, Failure> {
+    /// Runs the command; `program` is the description of the command line that it was read with.
+    pub(crate) fn run(self, program: clap::Command, cancel: &Cancel) -> Result<Exit, Failure> {
         match self {
             Self::Images(args) => images::run(&args),
             Self::Bundle(args) => bundle::run(&args, cancel),
@@ -53,6 +58,8 @@ impl Command {
             Self::Rewrite(args) => rewrite::run(&args),
             Self::Mirror(args) => mirror::run(&args),
             Self::Product(args) => product::run(&args),
+            Self::Completions(args) => completions::run(&args, program),
+            Self::Man(args) => man::run(&args, program),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod charts;
+mod checksums;
 mod client;
 mod commands;
 mod environment;
@@ -12,6 +13,7 @@ mod hints;
 mod mirrors;
 mod output;
 mod products;
+mod program;
 mod progress;
 mod receipt;
 mod rewriting;
@@ -21,16 +23,16 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 
 use commands::Command;
 use failure::Failure;
 
 /// Carries container images across an air gap, byte for byte.
 ///
-/// On the connected side `sealift bundle` gathers images, with their signatures, into one file. The file
-/// travels by hand. On the other side `sealift load` puts them into a registry, every digest unchanged.
+/// On the connected side `sealift bundle` writes images, with their signatures, to one file. Someone carries the file
+/// across. On the other side `sealift load` loads it into a registry with every digest unchanged.
 #[derive(Parser)]
 #[command(name = "sealift", version, max_term_width = 100, after_help = exit::HELP)]
 struct Sealift {
@@ -40,7 +42,8 @@ struct Sealift {
 
 fn main() -> ExitCode {
     let sealift = Sealift::try_parse().unwrap_or_else(|error| without_credentials(error).exit());
-    let result = signals::cancel_on_signal().and_then(|cancel| sealift.command.run(&cancel));
+    let result = signals::cancel_on_signal()
+        .and_then(|cancel| sealift.command.run(Sealift::command(), &cancel));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

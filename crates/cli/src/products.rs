@@ -14,6 +14,7 @@ use sealift_products::{
 
 use sealift_request::Product;
 
+use crate::args::heading;
 use crate::exit::Exit;
 use crate::failure::Failure;
 pub(crate) use report::ProductReport;
@@ -23,7 +24,7 @@ const MAX_DATA_BYTES: u64 = 16 << 20;
 
 /// The products whose images are requested.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Products")]
+#[command(next_help_heading = heading::INCLUDE)]
 pub(crate) struct ProductArgs {
     /// Include the images of a release of a product: calico@v3.32.1, or calico@3.32 for the newest known
     /// patch release; `sealift product list` prints the products (repeatable)
@@ -67,6 +68,7 @@ pub(crate) struct ProductArgs {
 
 /// Releases that are not built in.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = heading::INCLUDE)]
 pub(crate) struct ProductDataArgs {
     /// Read releases that are newer than this program from a file (repeatable)
     #[arg(long, value_name = "FILE")]

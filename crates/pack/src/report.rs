@@ -58,6 +58,8 @@ pub enum Reason {
     },
     /// What the pack gave back was not the blob.
     NotProved,
+    /// The caller keeps it out of packs, for programs that cannot read packs.
+    Excluded,
 }
 
 impl std::fmt::Display for Reason {
@@ -70,6 +72,7 @@ impl std::fmt::Display for Reason {
                 write!(f, "its {opened} opened bytes do not fit in a pack")
             }
             Self::NotProved => f.write_str("it was not rebuilt from the pack"),
+            Self::Excluded => f.write_str("`tar` has to be able to extract it"),
         }
     }
 }

@@ -14,7 +14,9 @@ use serde::Serialize;
 use super::chart::{self, Chart};
 use super::folder::{Folder, open_regular};
 use super::name::{NameFault, check_name};
-use super::{CARRIED_REGISTRY, CARRIED_TYPE, EXECUTABLE, FILE_LAYER};
+use super::{
+    CARRIED_REGISTRY, CARRIED_TYPE, EXECUTABLE, FILE_LAYER, PROGRAM_LAYER, PROGRAM_REPOSITORY,
+};
 use crate::contents::{FileEntry, FileKind, PlainDescriptor};
 
 /// How a file is carried, where its own name does not decide.
@@ -22,8 +24,10 @@ use crate::contents::{FileEntry, FileKind, PlainDescriptor};
 pub struct CarryOptions {
     /// The name that it is written out under; the path's last component where none is given.
     pub name: Option<String>,
-    /// The reference that it is pushed under; see [`carry`] for the one that it gets else.
+    /// The reference that it is pushed under; see [`carry`] for the default.
     pub reference: Option<Reference>,
+    /// For a program that reads bundles: its version and platform, which become the tag of its reference.
+    pub program: Option<String>,
 }
 
 /// Why a file cannot be carried.
@@ -163,7 +167,7 @@ struct NewManifest {
     annotations: std::collections::BTreeMap<&'static str, String>,
 }
 
-/// Makes an artifact of what is at `path`, which is read once to hash it.
+/// Creates an artifact of what is at `path`, which is read once to compute its digest.
 ///
 /// The same content, name and executable bit give the same bytes every time, everywhere:
 ///
@@ -171,6 +175,8 @@ struct NewManifest {
 /// - a folder: one layer, a tar of all below it. Names are sorted by their bytes, a folder's entry comes
 ///   before what it holds, owner and time are zero, permissions are 0755 for folders and executable
 ///   files, else 0644. Links and devices inside it are refused;
+/// - a program that reads bundles, if the options say that it is one: as a file, but with a media type of its own,
+///   so that every profile stores it unchanged;
 /// - a Helm chart (a `.tgz` with `NAME/Chart.yaml` in it): config and layer as `helm push` makes them.
 ///
 /// A chart is pushed as `sealift.invalid/NAME:VERSION`, a `+` in the version written `_` as Helm does, so
@@ -199,6 +205,21 @@ pub fn carry(
         });
     }
     let content = Content::File(path.to_owned());
+    if let Some(tag) = &options.program {
+        let reference = Reference::new(CARRIED_REGISTRY, PROGRAM_REPOSITORY, Some(tag), None)
+            .map_err(|error| CarryError::Reference {
+                path: path.to_owned(),
+                error,
+            })?;
+        let options = CarryOptions {
+            reference: Some(reference),
+            ..options.clone()
+        };
+        let layer = describe(path, &content, PROGRAM_LAYER, cancel)?
+            .with_annotation(annotation::TITLE, name.clone())
+            .with_annotation(EXECUTABLE, "true");
+        return finish(path, name, &options, FileKind::File, layer, content, None);
+    }
     if let Some(chart) = chart_of(path, &name, &content)? {
         let layer = describe(path, &content, media_type::HELM_CHART, cancel)?;
         let chart = Some(chart);

@@ -51,7 +51,7 @@ pub enum ExtractError {
         name: String,
     },
     /// Something is there already.
-    #[error("{} exists (remove it, choose another folder, or say that files may be overwritten)", path.display())]
+    #[error("{} exists", path.display())]
     Exists {
         /// What is there.
         path: PathBuf,
@@ -241,13 +241,13 @@ fn item(
 
 /// The layer that is the content.
 fn layer(manifest: &Manifest, kind: FileKind) -> Option<&sealift_oci::Descriptor> {
-    let wanted = match kind {
-        FileKind::File => super::FILE_LAYER,
-        FileKind::Folder => media_type::OCI_LAYER,
-        FileKind::Chart => media_type::HELM_CHART,
+    let wanted: &[&str] = match kind {
+        FileKind::File => &[super::FILE_LAYER, super::PROGRAM_LAYER],
+        FileKind::Folder => &[media_type::OCI_LAYER],
+        FileKind::Chart => &[media_type::HELM_CHART],
     };
     let mut layers = manifest.layers().iter();
-    layers.find(|layer| layer.media_type == wanted)
+    layers.find(|layer| wanted.contains(&layer.media_type.as_str()))
 }
 
 impl ExtractPlan {

@@ -14,6 +14,7 @@ use sealift_pipeline::{BUFFER_BYTES, CopyError, Event, Observer, VerifyingReader
 
 use crate::bundle::Bundle;
 use crate::contents::{Artifact, EMPTY_CONFIG, OCI_LAYOUT, Part, artifact_index};
+use crate::files::programs;
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::profile::tar_writer::TarWriter;
@@ -216,8 +217,14 @@ impl<'a> Builder<'a> {
     }
 
     fn plan(&self) -> Result<sealift_pack::Plan, ConvertError> {
+        // Whoever needs the program cannot rebuild it yet.
+        let programs: BTreeSet<Digest> = programs(self.bundle)
+            .into_iter()
+            .map(|program| program.digest)
+            .collect();
         let blobs = self.bundle.record().blobs.iter();
         let blobs: Vec<sealift_pack::Blob> = blobs
+            .filter(|blob| !programs.contains(&blob.digest))
             .map(|blob| sealift_pack::Blob {
                 digest: blob.digest,
                 size: blob.size,
@@ -227,7 +234,11 @@ impl<'a> Builder<'a> {
             .work
             .budget
             .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))?;
-        Ok(sealift_pack::plan(surveyed, &[], &self.options))
+        let mut plan = sealift_pack::plan(surveyed, &[], &self.options);
+        let excluded = programs.into_iter();
+        plan.kept
+            .extend(excluded.map(|digest| (digest, Reason::Excluded)));
+        Ok(plan)
     }
 
     /// Writes everything before the packs: the record and the manifests.

@@ -104,8 +104,13 @@ impl Plan {
             match source {
                 Source::Local { path, stamp } if stamp_of(Path::new(path)) == *stamp => {}
                 Source::Local { .. } => return None,
-                Source::Carried { path, name } => {
-                    let file = carry_file(path, name.as_ref(), &Cancel::new()).ok()?;
+                Source::Carried {
+                    path,
+                    name,
+                    program,
+                } => {
+                    let (name, program) = (name.as_ref(), program.as_ref());
+                    let file = carry_file(path, name, program, &Cancel::new()).ok()?;
                     let same = self.contents().record().files.contains(&file.entry);
                     carried.insert(source.clone(), Arc::new(file));
                     if !same {

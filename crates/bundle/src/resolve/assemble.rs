@@ -9,7 +9,7 @@ use sealift_archive::{
 };
 use sealift_oci::{Digest, PlatformSelector};
 
-use crate::error::{BundleError, ImageFailure, Pointer, ResolveError};
+use crate::error::{BundleError, ImageFailure, Pointer, ResolveError, no_image_for};
 use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
 use crate::request::Request;
 use crate::resolve::fetch::Known;
@@ -249,7 +249,7 @@ impl Builder<'_, '_> {
         }
         let list: Vec<String> = foreign.iter().map(Digest::to_string).collect();
         self.warnings.push(format!(
-            "{name} comes without {} of its layers, which its publisher forbids to redistribute ({}); the other side must have them already",
+            "{name}: {} non-distributable layers are omitted ({}); the destination must have them already",
             foreign.len(),
             list.join(", ")
         ));
@@ -282,15 +282,12 @@ impl Builder<'_, '_> {
         let named = [names(&chosen.platforms), names(&left_out)].concat();
         if !named.is_empty() && !unmatched.is_empty() {
             let unmatched: Vec<String> = unmatched.iter().map(ToString::to_string).collect();
-            self.warnings.push(format!(
-                "{reference} is not there for {}; it is there for {}",
-                unmatched.join(", "),
-                named.join(", "),
-            ));
+            self.warnings
+                .push(format!("{reference}: {}", no_image_for(&unmatched, &named)));
         }
         for entry in chosen.not_served() {
             self.warnings.push(format!(
-                "{reference} is carried without the attestation {}, which its index lists and its registry does not have",
+                "{reference}: the attestation {} is omitted: its index lists it, but the registry does not have it",
                 entry.digest
             ));
         }

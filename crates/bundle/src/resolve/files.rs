@@ -29,8 +29,10 @@ pub(crate) fn read(
             let place = Source::Carried {
                 path: path.to_owned(),
                 name: request.name.clone(),
+                program: request.program.clone(),
             };
-            match carry_file(path, request.name.as_ref(), context.cancel) {
+            let (name, program) = (request.name.as_ref(), request.program.as_ref());
+            match carry_file(path, name, program, context.cancel) {
                 Ok(file) => Ok((place, Arc::new(file))),
                 Err(error) => Err(ResolveError::Carry(Arc::new(error))),
             }

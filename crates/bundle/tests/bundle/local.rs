@@ -173,6 +173,7 @@ fn a_bundle_is_a_source_with_its_referrers_and_files() {
     request.files = vec![FileRequest {
         path: chart,
         name: None,
+        program: None,
     }];
     first.build(&request).unwrap();
     let second = Connected::new();
@@ -230,6 +231,7 @@ fn what_cannot_be_opened_is_listed_with_the_rest() {
     request.files = vec![FileRequest {
         path: side.folder.path().join("no-file"),
         name: None,
+        program: None,
     }];
     let words = words(side.plan(&request));
     for part in [
@@ -255,10 +257,12 @@ fn files_folders_and_their_names_ride_along() {
             FileRequest {
                 path: folder,
                 name: None,
+                program: None,
             },
             FileRequest {
                 path: file,
                 name: Some("start.sh".to_owned()),
+                program: None,
             },
         ],
         ..Request::default()
@@ -294,6 +298,7 @@ fn two_files_of_one_name_are_refused() {
         files.push(FileRequest {
             path: path.join("same"),
             name: None,
+            program: None,
         });
     }
     let request = Request {
@@ -313,6 +318,7 @@ fn a_file_that_changes_between_plan_and_writing_is_not_carried() {
         files: vec![FileRequest {
             path: path.clone(),
             name: None,
+            program: None,
         }],
         ..Request::default()
     };

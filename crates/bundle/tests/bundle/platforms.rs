@@ -222,7 +222,11 @@ fn a_single_image_for_another_platform_is_an_error() {
     assert!(summary.warnings[0].contains("linux/arm64"));
     let wrong = chosen(&registry, "a", &["linux/arm64"]);
     let words = words(Connected::new().plan(&wrong));
-    assert!(words.contains("available: linux/amd64"), "{words}");
+    assert!(words.contains("(available: linux/amd64"), "{words}");
+    assert!(!words.contains("did you mean"), "{words}");
+    let mistyped = chosen(&registry, "a", &["linux/amd46"]);
+    let words = self::words(Connected::new().plan(&mistyped));
+    assert!(words.contains("did you mean linux/amd64?"), "{words}");
 }
 
 #[test]

@@ -7,17 +7,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealift_archive::OutputFile;
+use sealift_archive::{OutputFile, Program, checksum};
 use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, Output, Plan, PlannedImage, Report,
     Request, Status, execute, fetched, resolve, resume, status,
 };
-use sealift_oci::{PlatformSelector, Reference};
+use sealift_oci::{Digest, PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
-use crate::args::{OutputArgs, SourceArgs, TransportArgs};
+use crate::args::{OutputArgs, SourceArgs, TransportArgs, heading};
 use crate::charts::{self, ChartRequest, Charts};
+use crate::checksums::Summed;
 use crate::client::client;
 use crate::commands::compact::{PackingArgs, compact_words, write_failure};
 use crate::exit::Exit;
@@ -26,18 +27,17 @@ use crate::mirrors::MirrorArgs;
 use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
-use crate::{hints, output, sources, words};
+use crate::{checksums, hints, output, program, sources, words};
 
-/// Gather images and files into one bundle
+/// Write images and files to one bundle
 ///
-/// Everything is resolved first: the plan (--dry-run shows it) has the final size and every blob's place
-/// in the file. Then each blob is fetched once, checked while it passes, and written once. Interrupted by
-/// anything, the same command goes on where it stopped.
+/// Everything is resolved first: the plan, which --dry-run prints, contains the final size. Then each blob is fetched
+/// once, checked and written. After an interruption the same command resumes.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
     sealift bundle docker.io/calico/node:v3.32.1 quay.io/tigera/operator:v1.42.3 -o calico.tar
-    sealift bundle --product calico@v3.32.1 --platform linux/amd64,linux/arm64 -o calico.tar
+    sealift bundle --product calico@v3.32.1 -o calico.tar
     sealift bundle -f k3s-images.txt --platform linux/amd64 -o k3s.tar
     kubectl kustomize . | sealift bundle -f - --carry ./manifests -o app.tar
     sealift bundle -f images.txt --mirror docker.io=mirror.corp:5000/hub -o app.tar
@@ -49,62 +49,78 @@ Examples:
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct BundleArgs {
-    /// Read a request file: products, images, charts, files, platforms, mirrors and the output in YAML; files of
-    /// hauler, Zarf and oc-mirror are read where they mean the same (repeatable; - is standard input)
-    #[arg(long, short, value_name = "FILE")]
+    /// Read a request file; - is standard input (repeatable)
+    ///
+    /// The file names products, images, charts, files, platforms, mirrors and the output in YAML. Files of hauler,
+    /// Zarf and oc-mirror are read where they mean the same.
+    #[arg(long, short, help_heading = heading::INCLUDE, value_name = "FILE")]
     request: Vec<PathBuf>,
-    /// Print what the arguments mean as a request file, and do nothing else
-    #[arg(long)]
+    /// Print the arguments as a request file, and do nothing else
+    #[arg(long, help_heading = heading::OUTPUT)]
     print_request: bool,
     #[command(flatten)]
     sources: SourceArgs,
-    /// Include a Helm chart and its images (repeatable): `PACKAGE.tgz`, `oci://REGISTRY/CHART@VERSION` or
-    /// `https://REPOSITORY/NAME@VERSION`; with `helm` installed the images come from rendered manifests, else
-    /// from values files
-    #[arg(long, value_name = "CHART")]
+    /// Include a Helm chart and its images (repeatable)
+    ///
+    /// CHART is `PACKAGE.tgz`, `oci://REGISTRY/CHART@VERSION` or `https://REPOSITORY/NAME@VERSION`. With `helm`
+    /// installed, the images come from rendered manifests, else from values files.
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "CHART")]
     chart: Vec<ChartRequest>,
     /// Render the charts with this values file (repeatable)
-    #[arg(long, value_name = "FILE", requires = "chart")]
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "FILE", requires = "chart")]
     chart_values: Vec<PathBuf>,
-    /// Take all images of an OCI layout (folder or tar), a docker save archive or another bundle; images
-    /// that have a tag and no repository there get REPOSITORY [repeatable]
-    #[arg(long, value_name = "PATH[=REPOSITORY]", value_parser = local)]
+    /// Include all images of an OCI layout (folder or tar), a docker save archive or another bundle (repeatable)
+    ///
+    /// Images that have a tag and no repository there get the name REPOSITORY.
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "PATH[=REPOSITORY]", value_parser = local)]
     from: Vec<LocalRequest>,
-    /// Carry a file, a folder or a Helm chart (.tgz) along, under its own name or NAME [repeatable]
-    #[arg(long, value_name = "PATH[=NAME]", value_parser = carried)]
+    /// Include a file, a folder or a Helm chart (.tgz), under its own name or NAME (repeatable)
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "PATH[=NAME]", value_parser = carried)]
     carry: Vec<FileRequest>,
-    /// Take this platform out of every index: linux/arm64, linux/arm/v7, windows/amd64:10.0.17763; all
-    /// are taken where none is given [repeatable, or separated by commas]
-    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    /// Include the running sealift, for the other side; `tar` gets it out of the bundle
+    #[arg(long, help_heading = heading::INCLUDE)]
+    with_sealift: bool,
+    /// Include only this platform: linux/amd64, linux/arm/v7, windows/amd64:10.0.17763 (repeatable)
+    ///
+    /// Without this option, every index is included with all its platforms. With it, the bundle contains the
+    /// publisher's index and a new one for the selected platforms, which has another digest: registries that accept
+    /// an index only with all its platforms get the new one, which the publisher's signatures do not cover.
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "PLATFORM", value_delimiter = ',')]
     platform: Vec<PlatformSelector>,
-    /// Leave signatures, attestations and SBOMs behind
-    #[arg(long)]
+    /// Omit signatures, attestations and SBOMs
+    #[arg(long, help_heading = heading::INCLUDE)]
     no_referrers: bool,
-    /// Ask the registry for layers too that their publisher forbids to redistribute
-    #[arg(long)]
+    /// Also fetch non-distributable (foreign) layers
+    #[arg(long, help_heading = heading::INCLUDE)]
     foreign_layers: bool,
-    /// The bundle to write; - is standard output
+    /// Write the bundle to this file; - is standard output
     #[arg(
         long,
         short,
+        help_heading = heading::OUTPUT,
         value_name = "FILE",
         required_unless_present_any = ["dry_run", "request", "print_request"]
     )]
     output: Option<PathBuf>,
-    /// Folder for the journal of an interrupted run, where the bundle's own folder is unfit for it
-    #[arg(long, value_name = "DIR")]
+    /// Keep the journal of an interrupted run in this folder instead of the output's
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// How blobs are stored: plain keeps them as the registry served them; compact opens, relates and
-    /// compresses them, a quarter of the size, rebuilt byte for byte on load [default: plain]
-    #[arg(long, value_name = "PROFILE")]
+    /// How blobs are stored: plain as the registry served them, compact in a fraction of the size [default: plain]
+    ///
+    /// In a compact bundle, content that layers share is stored once, related and compressed. `load` rebuilds every
+    /// blob byte for byte, which costs processor time and scratch space.
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "PROFILE")]
     profile: Option<ProfileArg>,
     #[command(flatten)]
     packing: PackingArgs,
-    /// Replace a file that has the bundle's name, once the new bundle is whole
-    #[arg(long)]
+    /// Replace the output if it exists, once the new bundle is complete
+    #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
-    /// Show what would be done, and write nothing
-    #[arg(long)]
+    /// Write SHA256SUMS beside the bundle, which `sha256sum -c` reads
+    #[arg(long, help_heading = heading::OUTPUT)]
+    checksums: bool,
+    /// Print the plan and write nothing
+    #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
     #[command(flatten)]
     output_args: OutputArgs,
@@ -137,6 +153,7 @@ fn carried(text: &str) -> Result<FileRequest, String> {
     Ok(FileRequest {
         path: path.into(),
         name,
+        program: None,
     })
 }
 
@@ -152,14 +169,17 @@ fn local(text: &str) -> Result<LocalRequest, String> {
                 repository: Some(repository.to_owned()),
             })
         }
-        _ => Err("there is no such file or folder".to_owned()),
+        _ => Err("no such file or folder".to_owned()),
     }
 }
 
-/// The plan as `--dry-run --json` tells it.
+/// The plan as `--dry-run --json` prints it.
 #[derive(Serialize)]
 struct DryRun<'a> {
     plan: &'a Plan,
+    /// Programs that `tar` can get out of the bundle.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programs: Vec<Program>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     products: Vec<ProductReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,7 +199,7 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     check(args)?;
     let mut found = sources::read(&args.sources)?;
     let mirrors = args.mirrors.mirrors()?;
-    let mut request = request(args, &found);
+    let mut request = request(args, &found)?;
     mirrors.apply(&mut request)?;
     let charts = args.chart.iter().flat_map(|chart| chart.hosts(&mirrors));
     let charts: Vec<String> = charts.collect();
@@ -210,6 +230,9 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let file = output_file(args);
     if let Some(file) = &file {
         file.check().map_err(BundleError::from)?;
+        if args.checksums {
+            checksums::check(&file.path, args.force)?;
+        }
     }
     // A compact bundle is packed from a plain one, which is what an interrupted run leaves.
     let profile = args.profile.unwrap_or_default();
@@ -229,21 +252,34 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         return dry_run(args, &plan, &found, fetched.as_ref());
     }
     warn(&*observer, &plan);
-    match &file {
-        Some(file) => {
-            let options = args.packing.options(&scratch);
-            let output = match profile {
-                ProfileArg::Plain => Output::File(file),
-                ProfileArg::Compact => Output::Compact(file, &options),
-            };
-            let report = execute(&plan, output, &context)?;
-            drop(observer);
-            // The bundle contains them now.
-            let _ = folder.map(fs::remove_dir_all);
-            tell(args, &report)
-        }
-        None => stream(&plan, &context),
+    let Some(file) = &file else {
+        return stream(&plan, &context);
+    };
+    let (report, sum) = write(args, file, &plan, &context)?;
+    drop(observer);
+    // The bundle contains them now.
+    let _ = folder.map(fs::remove_dir_all);
+    if args.checksums {
+        checksums::write(&file.path, &sum, args.force)?;
     }
+    tell(args, &plan, &report, &sum)
+}
+
+/// Writes the bundle to `file`; the report, and the checksum of the file.
+fn write(
+    args: &BundleArgs,
+    file: &OutputFile,
+    plan: &Plan,
+    context: &Context<'_>,
+) -> Result<(Report, Digest), Failure> {
+    let options = args.packing.options(context.scratch);
+    let output = match args.profile.unwrap_or_default() {
+        ProfileArg::Plain => Output::File(file),
+        ProfileArg::Compact => Output::Compact(file, &options),
+    };
+    let report = execute(plan, output, context)?;
+    let sum = checksum(&file.path, context.cancel, &**context.observer)?;
+    Ok((report, sum))
 }
 
 fn check(args: &BundleArgs) -> Result<(), Failure> {
@@ -252,7 +288,11 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         return Err(Failure::message(Exit::Usage, message));
     }
     if let Some(folder) = args.state_dir.as_ref().filter(|folder| !folder.is_dir()) {
-        let message = format!("--state-dir {} is no folder", folder.display());
+        let message = format!("--state-dir {} is not a folder", folder.display());
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    if to_stdout(args) && args.checksums {
+        let message = "--checksums writes a file beside the bundle, so -o has to name a file";
         return Err(Failure::message(Exit::Usage, message));
     }
     if args.output.is_none() && !args.dry_run {
@@ -325,17 +365,21 @@ fn registries<'a>(request: &'a Request, charts: &'a [String]) -> Vec<&'a str> {
     once.into_iter().collect()
 }
 
-fn request(args: &BundleArgs, found: &Sources) -> Request {
-    Request {
+fn request(args: &BundleArgs, found: &Sources) -> Result<Request, Failure> {
+    let mut files = args.carry.clone();
+    if args.with_sealift {
+        files.push(program::running()?);
+    }
+    Ok(Request {
         images: found.references(),
         mirrors: found.mirrors(),
         elsewhere: found.elsewhere(),
         local: args.from.clone(),
-        files: args.carry.clone(),
+        files,
         platforms: args.platform.clone(),
         referrers: !args.no_referrers,
         foreign_layers: args.foreign_layers,
-    }
+    })
 }
 
 fn warn(observer: &dyn Observer, plan: &Plan) {
@@ -345,18 +389,35 @@ fn warn(observer: &dyn Observer, plan: &Plan) {
 }
 
 fn stream(plan: &Plan, context: &Context<'_>) -> Result<Exit, Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = Summed::new(io::stdout().lock());
     let report = execute(plan, Output::Stream(&mut out), context)?;
     out.flush()
         .map_err(|error| Failure::new(Exit::Failed, &error))?;
-    let text = format!("identity {}", report.identity);
+    let sum = out.finish().hex();
+    let text = format!("identity {}, sha256 of the file {sum}", report.identity);
     context.observer.event(&Event::Note { text: &text });
     Ok(Exit::Done)
 }
 
-fn tell(args: &BundleArgs, report: &Report) -> Result<Exit, Failure> {
+/// The report as `--json` prints it.
+#[derive(Serialize)]
+struct Finished<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// The checksum of the file, in hexadecimal digits.
+    sha256: String,
+    /// Programs that `tar` can get out of the bundle.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programs: Vec<Program>,
+}
+
+fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result<Exit, Failure> {
     if args.output_args.json {
-        output::json(report)?;
+        output::json(&Finished {
+            report,
+            sha256: sum.hex(),
+            programs: plan.programs(),
+        })?;
     } else if !args.output_args.quiet {
         let path = report.path.as_deref().unwrap_or(Path::new("-"));
         let present = match report.present_blobs {
@@ -373,7 +434,10 @@ fn tell(args: &BundleArgs, report: &Report) -> Result<Exit, Failure> {
         if let Some(compact) = &report.compact {
             output::lines(&compact_words(compact))?;
         }
-        output::line(&format!("identity {}", report.identity))?;
+        for program in plan.programs() {
+            output::lines(&program::words(&path.display().to_string(), &program))?;
+        }
+        checksums::print(&report.identity, sum)?;
     }
     Ok(Exit::Done)
 }
@@ -389,6 +453,7 @@ fn dry_run(
     if args.output_args.json {
         output::json(&DryRun {
             plan,
+            programs: plan.programs(),
             products,
             output: status,
         })?;
@@ -397,6 +462,10 @@ fn dry_run(
             output::line(&line)?;
         }
         output::lines(&plan_words(plan))?;
+        let path = args.output.as_deref().unwrap_or(Path::new("BUNDLE"));
+        for program in plan.programs() {
+            output::lines(&program::words(&path.display().to_string(), &program))?;
+        }
         if let (Some(file), Some(status)) = (file, &status) {
             output::line(&status_words(&file.path, status))?;
         }
@@ -438,7 +507,7 @@ fn plan_words(plan: &Plan) -> Vec<String> {
         words::bytes(summary.shared_bytes)
     ));
     lines.push(format!(
-        "the bundle will have {} ({} bytes)",
+        "size of the bundle: {} ({} bytes)",
         words::bytes(summary.total_bytes),
         summary.total_bytes
     ));
@@ -461,7 +530,7 @@ fn image_words(image: &PlannedImage) -> Vec<String> {
         lines.push(format!("    pulled from {place}"));
     }
     if image.new_digest {
-        lines.push("    its source has no manifest: this digest is new".to_owned());
+        lines.push("    new digest: the source contains no manifest".to_owned());
     }
     if let Some(original) = &image.original {
         lines.push(format!(
@@ -472,13 +541,13 @@ fn image_words(image: &PlannedImage) -> Vec<String> {
         image
             .no_longer_covered_by
             .iter()
-            .map(|what| format!("    not covered any more by {what}")),
+            .map(|what| format!("    no longer covered by {what}")),
     );
     lines.extend(
         image
             .left_out
             .iter()
-            .map(|left| format!("    left out: {} ({})", left.platform, left.reason)),
+            .map(|left| format!("    omitted: {} ({})", left.platform, left.reason)),
     );
     lines
 }
@@ -491,13 +560,13 @@ fn status_words(path: &Path, status: &Status) -> String {
     )];
     if status.complete_blobs > 0 {
         words.push(format!(
-            "{} ({}) there from an interrupted run",
+            "{} ({}) complete from an interrupted run",
             words::count(status.complete_blobs, "blob"),
             words::bytes(status.complete_bytes)
         ));
     }
     if status.earlier == Earlier::OtherPlan {
-        words.push("what an interrupted run with another plan left will be replaced".to_owned());
+        words.push("an unfinished file of another plan will be replaced".to_owned());
     }
     if let Some(free) = status.free_bytes {
         let enough = if status.enough_space {
@@ -508,7 +577,7 @@ fn status_words(path: &Path, status: &Status) -> String {
         words.push(format!("{} free{enough}", words::bytes(free)));
     }
     if status.output_exists {
-        words.push("a file of this name is there already".to_owned());
+        words.push("the file exists".to_owned());
     }
     words.join("; ")
 }

@@ -7,7 +7,7 @@ use sealift_archive::{
 };
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
@@ -15,18 +15,18 @@ use crate::{output, words};
 
 /// Convert a bundle to the compact profile
 ///
-/// What is inside of the blobs is stored once, related to each other and compressed. Every pack is proved while
-/// it is built: blobs that cannot be rebuilt byte for byte are kept as they are and listed. Nothing is fetched.
+/// Content that layers share is stored once, related and compressed. Every blob is rebuilt while the bundle is
+/// written: those that cannot be rebuilt byte for byte are kept unchanged and listed. No network is used.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n    sealift compact calico.tar -o calico-compact.tar")]
 pub(crate) struct CompactArgs {
     /// The bundle
     bundle: PathBuf,
-    /// The compact bundle to write
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the compact bundle to this file
+    #[arg(long, short, help_heading = heading::OUTPUT, value_name = "FILE")]
     output: PathBuf,
     /// Replace the output if it exists, once the new bundle is complete
-    #[arg(long)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
     #[command(flatten)]
     packing: PackingArgs,
@@ -38,11 +38,12 @@ pub(crate) struct CompactArgs {
 
 /// How blobs are packed.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = heading::PERFORMANCE)]
 pub(crate) struct PackingArgs {
-    /// Processor time against size of a compact bundle
+    /// Processor time spent on the size of a compact bundle
     #[arg(long, value_name = "EFFORT", default_value = "default")]
     effort: EffortArg,
-    /// How many opened gigabytes one pack has at most; reading it needs as much scratch space
+    /// Maximum size of a pack in gigabytes of uncompressed content; reading one needs as much scratch space
     #[arg(long, value_name = "GB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pack_size: u64,
 }
@@ -121,7 +122,7 @@ pub(crate) fn compact_words(report: &CompactReport) -> Vec<String> {
     )];
     lines.extend(report.kept.iter().map(|blob| {
         let (digest, size) = (blob.digest, words::bytes(blob.size));
-        format!("kept as it is: {digest} ({size}): {}", blob.reason)
+        format!("kept unchanged: {digest} ({size}): {}", blob.reason)
     }));
     lines
 }

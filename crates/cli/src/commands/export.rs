@@ -5,7 +5,7 @@ use clap::Args;
 use sealift_archive::{Bundle, FileTarget, OutputFile, Work, stream_plain, write_plain};
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{OutputArgs, ScratchArgs, heading};
 use crate::commands::compact::write_failure;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,8 +14,8 @@ use crate::{output, words};
 
 /// Convert a bundle to the plain profile
 ///
-/// The result is bit for bit the plain bundle of the same contents: an OCI layout whose blobs are as the
-/// registry served them, which other tools read too. Every blob is compared with its digest.
+/// The result is, bit for bit, the plain bundle with the same content: an OCI layout with the blobs as the registry
+/// served them, which other tools read too. The digest of every blob is checked.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,11 +24,11 @@ Examples:
 pub(crate) struct ExportArgs {
     /// The bundle
     bundle: PathBuf,
-    /// The plain bundle to write; - is standard output
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the plain bundle to this file; - is standard output
+    #[arg(long, short, help_heading = heading::OUTPUT, value_name = "FILE")]
     output: PathBuf,
     /// Replace the output if it exists, once the new bundle is complete
-    #[arg(long)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
     #[command(flatten)]
     scratch: ScratchArgs,

@@ -4,17 +4,17 @@ use clap::Args;
 use sealift_archive::{Bundle, ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
 use crate::{output, words};
 
-/// Write the carried files of a bundle out
+/// Extract the files that a bundle carries
 ///
-/// Names are checked and no link is followed or made, so that nothing can land outside of the folder. A
-/// file gets its name once all of it is there and has the right digest. What exists is not overwritten
-/// unless told.
+/// Names are checked, and links are neither followed nor created, so that nothing is written outside of the folder.
+/// A file gets its name once it is complete and its digest is checked. Existing files are kept unless --overwrite is
+/// given.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,17 +23,17 @@ Examples:
 pub(crate) struct ExtractArgs {
     /// The bundle
     bundle: PathBuf,
-    /// The carried files to write out; all of them where none is named
+    /// Extract only these files
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The folder to write to; it is made where it is not there
-    #[arg(long, value_name = "DIR")]
+    /// Write to this folder; created if missing
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     to: PathBuf,
-    /// Replace files that are there; folders never are
-    #[arg(long)]
+    /// Replace files that exist; folders are never replaced
+    #[arg(long, help_heading = heading::OUTPUT)]
     overwrite: bool,
-    /// Show what would be written, and write nothing
-    #[arg(long)]
+    /// Print what would be written and write nothing
+    #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
@@ -72,8 +72,8 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
             output::line(&path.display().to_string())?;
         }
         output::line(&format!(
-            "{} written, {}; from bundle {}",
-            words::count(extracted.written.len() as u64, "name"),
+            "{} extracted, {}; from bundle {}",
+            words::count(extracted.written.len() as u64, "file"),
             words::bytes(extracted.bytes),
             bundle.identity()
         ))?;
@@ -89,7 +89,7 @@ fn item_words(item: &ExtractItem) -> String {
         FileKind::Chart => "Helm chart",
     };
     let replaces = if item.replaces {
-        ", replaces what is there"
+        ", replaces the existing file"
     } else {
         ""
     };
@@ -113,6 +113,12 @@ impl From<ExtractError> for Failure {
             ExtractError::Io { .. } => Exit::Failed,
             ExtractError::Cancelled(cancelled) => return (*cancelled).into(),
         };
-        Self::new(exit, &error)
+        let failure = Self::new(exit, &error);
+        match error {
+            ExtractError::Exists { .. } => {
+                failure.hint("use --overwrite to replace it, or choose another folder")
+            }
+            _ => failure,
+        }
     }
 }

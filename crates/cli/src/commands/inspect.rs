@@ -8,12 +8,12 @@ use sealift_archive::{
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{output, words};
+use crate::{output, program, words};
 
 /// Show what is in a bundle
 ///
-/// Images with their platforms, sizes, signatures and origin, and the carried files. Reads the bundle's
-/// metadata alone, so it is quick for a bundle of any size; `sealift verify` reads the rest.
+/// Prints the images with their platforms, sizes, signatures and origin, and the carried files. Only the bundle's
+/// metadata is read, so this is quick for a bundle of any size; `sealift verify` reads the rest.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n    sealift inspect calico.tar\n    sealift inspect --json calico.tar | jq -r '.images[].reference'"
@@ -21,7 +21,7 @@ use crate::{output, words};
 pub(crate) struct InspectArgs {
     /// The bundle
     bundle: PathBuf,
-    /// Tell it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,6 +33,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
         output::json(&inspection)?;
     } else {
         output::lines(&tree(bundle.name(), &inspection))?;
+        for program in &inspection.programs {
+            output::lines(&program::words(bundle.name(), program))?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -92,27 +95,23 @@ fn image_node(image: &InspectedImage) -> Node {
         ImageSource::Layout => ", from an OCI layout",
         ImageSource::DockerArchive => ", from a docker save archive",
     };
-    let new = if image.new_digest {
-        ", digest made here"
-    } else {
-        ""
-    };
+    let new = if image.new_digest { ", new digest" } else { "" };
     let mut below = vec![Node::leaf(image.digest.to_string())];
     if let Some(original) = &image.original {
         below.push(Node::leaf(format!(
-            "platforms were chosen; the publisher's index is {original}"
+            "new index for the selected platforms; the publisher's is {original}"
         )));
     }
     below.extend(image.platforms.iter().map(platform_node));
     below.extend(image.left_out.iter().map(|entry| {
         let platform = entry.platform.as_ref();
         let name = platform.map_or_else(|| "no platform".to_owned(), ToString::to_string);
-        Node::leaf(format!("left out: {name}  {}", entry.digest))
+        Node::leaf(format!("omitted: {name}  {}", entry.digest))
     }));
     below.extend(image.referrers.iter().map(referrer_node));
     Node {
         text: format!(
-            "{}  {}, {} of them its own{source}{new}",
+            "{}  {} ({} unique){source}{new}",
             image.reference,
             words::bytes(image.bytes),
             words::bytes(image.own_bytes)

@@ -12,19 +12,18 @@ use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
 use sealift_registry::SessionStore;
 
-use crate::args::{NamingArgs, OutputArgs, ScratchArgs, TransportArgs};
+use crate::args::{NamingArgs, OutputArgs, ScratchArgs, TransportArgs, heading};
 use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
 use crate::{hints, output, receipt, words};
 
-/// Put a bundle into a registry
+/// Load a bundle into a registry
 ///
-/// The bundle's structure and all its manifests are checked before the first write. Each blob is read
-/// once, hashed while it is sent, and goes up once; tags move last, when everything is there, so that a
-/// damaged bundle changes nothing that a client can see. Interrupted by anything, the same command sends
-/// only what is missing.
+/// The bundle's structure and all its manifests are checked before the first write. Each blob is read and sent once,
+/// and hashed on the way. Tags move last, when everything is in the registry, so that a corrupt bundle changes nothing
+/// that a client can see. After an interruption the same command sends only what is missing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -39,28 +38,28 @@ Examples:
 pub(crate) struct LoadArgs {
     /// The bundle
     bundle: PathBuf,
-    /// The registry, and the path below which everything goes
+    /// The registry, and a path in it below which everything is stored
     #[arg(value_name = "REGISTRY[/PATH]")]
     destination: Destination,
     #[command(flatten)]
     naming: NamingArgs,
-    /// Load only what fits a pattern (* and ?), compared with references and file names [repeatable]
-    #[arg(long, value_name = "PATTERN")]
+    /// Load only images and files matching PATTERN, which may contain * and ? (repeatable)
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Leave away what fits a pattern [repeatable]
-    #[arg(long, value_name = "PATTERN")]
+    /// Skip images and files matching PATTERN (repeatable)
+    #[arg(long, help_heading = heading::INCLUDE, value_name = "PATTERN")]
     skip: Vec<String>,
-    /// Move tags that point elsewhere
-    #[arg(long)]
+    /// Move tags that point to something else
+    #[arg(long, help_heading = heading::NAMES)]
     overwrite: bool,
-    /// Ask the registry for every blob, also of manifests that it has
-    #[arg(long)]
+    /// Check every blob at the registry, even those of manifests that exist there
+    #[arg(long, help_heading = heading::CHECKS)]
     deep: bool,
-    /// Read and check the whole bundle before the first write
-    #[arg(long)]
+    /// Check the complete bundle before the first write
+    #[arg(long, help_heading = heading::CHECKS)]
     verify_first: bool,
-    /// Finish the images that are complete though others fail, and list those
-    #[arg(long)]
+    /// Keep going after a failure; list the images that failed
+    #[arg(long, help_heading = heading::CHECKS)]
     keep_going: bool,
     /// Index for images of which only some platforms are bundled: the publisher's if the registry accepts it
     /// without the others, only the publisher's, or a new one
@@ -68,14 +67,14 @@ pub(crate) struct LoadArgs {
     publisher_index: IndexArg,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Folder for the file in which interrupted uploads are noted, BUNDLE.uploads [default: the bundle's own]
-    #[arg(long, value_name = "DIR")]
+    /// Note interrupted uploads in this folder, in BUNDLE.uploads [default: the bundle's own]
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Write what was done to a file, as JSON
-    #[arg(long, value_name = "FILE")]
+    /// Write a receipt to this file: what is at the destination, as JSON
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// Show what would be done, and write nothing
-    #[arg(long)]
+    /// Print the plan and write nothing
+    #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
     #[command(flatten)]
     output_args: OutputArgs,
@@ -209,7 +208,7 @@ fn plan_words(plan: &Plan) -> Vec<String> {
                 tag.repository, tag.tag, tag.digest
             )),
             TagAction::Conflict { there } => lines.push(format!(
-                "{}:{} is {there} there and {} here: not moved",
+                "{}:{} points to {there}, not to {}: conflict",
                 tag.repository, tag.tag, tag.digest
             )),
             TagAction::Set | TagAction::Unchanged => {}
@@ -230,7 +229,7 @@ fn totals_words(totals: &Totals) -> [String; 3] {
             words::repositories(totals.repositories)
         ),
         format!(
-            "{} of {} to send ({}), {} to mount ({}); {} of {} are there",
+            "{} of {} to send ({}), {} to mount ({}); {} of {} exist",
             totals.blobs_to_send,
             words::count(totals.blobs, "blob"),
             words::bytes(totals.bytes_to_send),
@@ -270,7 +269,7 @@ fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {
 fn receipt_words(receipt: &Receipt) -> [String; 2] {
     let totals = &receipt.totals;
     let done = format!(
-        "{}: {} sent ({}), {} mounted, {} there; {} verified, {} set, {} unchanged",
+        "{}: {} sent ({}), {} mounted, {} already there; {} verified, {} set, {} unchanged",
         receipt.destination,
         words::count(totals.blobs_sent, "blob"),
         words::bytes(totals.bytes_sent),

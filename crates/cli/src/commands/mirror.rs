@@ -11,7 +11,7 @@ use sealift_products::mirror::{
 };
 use sealift_registry::is_loopback_authority;
 
-use crate::args::NamingArgs;
+use crate::args::{NamingArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, check_folder, write_all};
@@ -44,8 +44,8 @@ pub(crate) struct MirrorArgs {
         conflicts_with_all = ["bundle", "destination", "naming", "map", "image_prefix"]
     )]
     receipt: Option<PathBuf>,
-    /// Use plain HTTP with this registry; loopback addresses need no flag (repeatable)
-    #[arg(long, value_name = "HOST")]
+    /// Use plain HTTP with this registry; loopback addresses need no option (repeatable)
+    #[arg(help_heading = heading::REGISTRY, long, value_name = "HOST")]
     plain_http: Vec<String>,
     /// Also write a policy.json that requires signatures by the public key at PATH on the nodes, under the
     /// publishers' names (remapIdentity), and the file with which nodes look for signatures
@@ -60,10 +60,10 @@ pub(crate) struct MirrorArgs {
     )]
     policy_kind: PolicyKind,
     /// Write the files to this folder instead of printing them
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = heading::OUTPUT, long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
     /// Replace files that exist
-    #[arg(long, requires = "out_dir")]
+    #[arg(help_heading = heading::OUTPUT, long, requires = "out_dir")]
     overwrite: bool,
     #[command(flatten)]
     naming: NamingArgs,

@@ -10,7 +10,7 @@ use clap::Args;
 use sealift_archive::Bundle;
 use sealift_oci::{Destination, Naming};
 
-use crate::args::{NamingArgs, OutputArgs};
+use crate::args::{NamingArgs, OutputArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, write_all};
@@ -39,15 +39,13 @@ pub(crate) struct RewriteArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The registry, and the path that `load` used
-    #[arg(
-        long,
+    #[arg(help_heading = heading::NAMES, long,
         value_name = "REGISTRY[/PATH]",
         required_unless_present = "receipt"
     )]
     to: Option<Destination>,
     /// Read destination and names from the receipt that load wrote
-    #[arg(
-        long,
+    #[arg(help_heading = heading::NAMES, long,
         value_name = "FILE",
         conflicts_with_all = ["to", "naming", "map", "image_prefix"]
     )]
@@ -55,26 +53,26 @@ pub(crate) struct RewriteArgs {
     #[command(flatten)]
     naming: NamingArgs,
     /// Add the digests of the images in this bundle or receipt; fail if a reference gets none
-    #[arg(long, value_name = "BUNDLE|RECEIPT")]
+    #[arg(help_heading = heading::CHANGES, long, value_name = "BUNDLE|RECEIPT")]
     pin: Option<PathBuf>,
     /// With --pin: skip references that get no digest, with a warning
-    #[arg(long, requires = "pin")]
+    #[arg(help_heading = heading::CHANGES, long, requires = "pin")]
     allow_unpinned: bool,
     /// Fail if anything looks like an image and is not understood
-    #[arg(long)]
+    #[arg(help_heading = heading::CHANGES, long)]
     strict: bool,
     /// Add this pull secret to every workload
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = heading::CHANGES, long, value_name = "NAME")]
     pull_secret: Option<String>,
     /// Write to this folder and do not change the files; subfolders of the folder that all files share are
     /// kept
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = heading::OUTPUT, long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
     /// Replace files that exist in that folder
-    #[arg(long, requires = "out_dir")]
+    #[arg(help_heading = heading::OUTPUT, long, requires = "out_dir")]
     overwrite: bool,
     /// Show the changes as a diff and write nothing
-    #[arg(long)]
+    #[arg(help_heading = heading::OUTPUT, long)]
     dry_run: bool,
     #[command(flatten)]
     output: OutputArgs,

@@ -5,7 +5,7 @@ use sealift_archive::Bundle;
 use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_serve::{Contents, ContentsError, ServeError, Server};
 
-use crate::args::{NamingArgs, ScratchArgs};
+use crate::args::{NamingArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -13,9 +13,9 @@ use crate::progress::observer;
 
 /// Serve a bundle as a read-only registry
 ///
-/// For a first node or a small site: skopeo, podman, containerd and sealift itself pull from it. Nothing is
-/// unpacked. Content is checked while it leaves, and the connection is cut where it is damaged. It speaks
-/// plain HTTP, so let it listen where that is right, or put a proxy with TLS before it.
+/// For a first node or a small site: skopeo, podman, containerd and sealift itself can pull from it. Nothing is
+/// unpacked. Content is checked while it is sent, and the connection is closed if it is corrupt. The server uses
+/// plain HTTP: listen only on networks that you trust, or run a proxy with TLS in front of it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -24,15 +24,15 @@ Examples:
 pub(crate) struct ServeArgs {
     /// The bundle
     bundle: PathBuf,
-    /// Where to listen; port 0 takes any that is free
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = listen_address)]
     listen: String,
     #[command(flatten)]
     naming: NamingArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Do not tell each request
-    #[arg(long, short)]
+    /// Do not print each request
+    #[arg(long, short, help_heading = heading::OUTPUT)]
     quiet: bool,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Failed, &error))?;
     let repositories = crate::words::repositories(count);
     output::lines(&[
-        format!("serving {repositories} on {address}; Ctrl-C ends it"),
+        format!("serving {repositories} on {address}; press Ctrl-C to stop"),
         format!("identity {identity}"),
     ])?;
     server.run(cancel, &observer(args.quiet))?;

@@ -1,35 +1,46 @@
 use std::path::PathBuf;
+use std::thread;
 
 use clap::Args;
-use sealift_archive::{Bundle, OpenError, VerifyError, VerifyReport};
-use sealift_pipeline::{Budget, Cancel, cores};
+use sealift_archive::{Bundle, OpenError, VerifyError, VerifyReport, checksum};
+use sealift_oci::Digest;
+use sealift_pipeline::{Budget, Cancel, NoObserver, cores};
 use serde::Serialize;
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
-use crate::{output, words};
+use crate::{checksums, output, words};
 
 /// Check a bundle: its structure, then the digest of everything in it
 ///
-/// Nothing is unpacked and nothing is written. What is wrong is told with its place in the file and the
-/// images that it touches.
+/// Nothing is unpacked or written. Each problem is reported with its position in the file and the images that it
+/// affects.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n    sealift verify calico.tar")]
 pub(crate) struct VerifyArgs {
     /// The bundle
     bundle: PathBuf,
-    /// How many threads hash [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// Number of threads that compute digests [default: one for each core]
+    #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Rebuild every blob of a compact bundle and compare it too, not only the packs
+    /// Also rebuild every blob of a compact bundle and check its digest, not only the packs
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
     scratch: ScratchArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// The report as `--json` prints it.
+#[derive(Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    report: &'a VerifyReport,
+    /// The checksum of the file, in hexadecimal digits.
+    sha256: String,
 }
 
 /// The report of a bundle whose structure is damaged: there was no digest to check.
@@ -53,24 +64,35 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         Err(error) => return unopened(&error, args.output.json),
     };
     let observer = observer(args.output.quiet);
-    let report = sealift_archive::verify(&bundle, args.deep, &budget, cancel, &*observer)?;
+    // Both read the file once; done at the same time, it comes from the disk once.
+    let (report, sum) = thread::scope(|scope| {
+        let sum = scope.spawn(|| checksum(&args.bundle, cancel, &NoObserver));
+        let report = sealift_archive::verify(&bundle, args.deep, &budget, cancel, &*observer);
+        (report, sum.join())
+    });
+    let report = report?;
+    let sum =
+        sum.map_err(|_| Failure::message(Exit::Failed, "the checksum was not computed"))??;
     drop(observer);
     if args.output.json {
-        output::json(&report)?;
+        output::json(&Verified {
+            report: &report,
+            sha256: sum.hex(),
+        })?;
     } else {
-        print(&bundle, &report, args.output.quiet)?;
+        print(&bundle, &report, &sum, args.output.quiet)?;
     }
     if report.problems.is_empty() {
         return Ok(Exit::Done);
     }
     let damaged = words::count(report.problems.len() as u64, "blob");
     let message = format!(
-        "{} is damaged: {damaged} of {}",
+        "{} is corrupt: {damaged} of {}",
         bundle.name(),
         report.blobs
     );
     Err(Failure::message(Exit::Damaged, message).hint(
-        "copy the file again from where it was written; if that one is damaged too, build it again",
+        "copy the file again from where it was written; if that copy is corrupt too, create the bundle again",
     ))
 }
 
@@ -98,29 +120,27 @@ fn unopened(error: &OpenError, json: bool) -> Result<Exit, Failure> {
     Err(error.into())
 }
 
-fn print(bundle: &Bundle, report: &VerifyReport, quiet: bool) -> Result<(), Failure> {
+fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest, quiet: bool) -> Result<(), Failure> {
     for problem in &report.problems {
         output::line(&format!(
-            "damaged: {} at byte {}: {}",
+            "corrupt: {} at byte {}: {}",
             problem.entry, problem.offset, problem.what
         ))?;
         for image in &problem.needed_by {
-            output::line(&format!("    touches {image}"))?;
+            output::line(&format!("    affects: {image}"))?;
         }
     }
     if report.problems.is_empty() && !quiet {
         output::line(&format!(
-            "{} is whole: {}, {} hashed",
+            "{} is complete and correct: {}, {} checked",
             bundle.name(),
             words::count(report.blobs, "blob"),
             words::bytes(report.bytes)
         ))?;
         if !report.rebuilt {
-            output::line(
-                "the packs were compared, the blobs in them were not rebuilt (--deep does)",
-            )?;
+            output::line("checked the packs; use --deep to rebuild the blobs in them too")?;
         }
-        output::line(&format!("identity {}", report.identity))?;
+        checksums::print(&report.identity, sum)?;
     }
     Ok(())
 }

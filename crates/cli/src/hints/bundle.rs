@@ -8,7 +8,11 @@ use super::registry;
 pub(crate) fn hints(error: &BundleError) -> Vec<String> {
     let resolve = error.resolve_errors().filter_map(resolve);
     let fetch = error.fetch_errors().filter_map(fetch);
-    let registries = error.registry_errors().filter_map(registry::hint);
+    // Nothing is created at a source: what it does not have is a matter of the name.
+    let refused = error
+        .registry_errors()
+        .filter(|error| !error.is_not_found());
+    let registries = refused.filter_map(registry::hint);
     let mut hints: Vec<String> = resolve.chain(fetch).chain(registries).collect();
     hints.sort_unstable();
     hints.dedup();

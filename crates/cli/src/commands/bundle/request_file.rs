@@ -58,6 +58,7 @@ impl BundleArgs {
         let carried = file.files.into_iter().map(|file| FileRequest {
             path: at(file.path),
             name: file.name,
+            program: None,
         });
         self.carry.extend(carried);
         for chart in file.charts {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::folder::{self, seen_from};
 use super::given::{self, Given};
 use super::loaded::{Destined, destined};
+use crate::args::heading;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, SECRET, check_folder};
@@ -23,15 +24,13 @@ use crate::products::{ProductDataArgs, catalogue, name};
 use crate::sources::read_input;
 use crate::{output, progress, words};
 
-/// Headings of the help.
-const NAMES: &str = "Names at the destination";
+/// A heading of the help.
 const SECRETS: &str = "Pull secret";
-const OUTPUT: &str = "Output";
 
 /// Write the files that make Calico install from a registry: Installation, ImageSet, pull secret
 ///
-/// The files go into one folder, with a README of the commands to run in order and a checklist for a second
-/// person. For each image it is proved that the release's operator composes the name that load writes.
+/// The files go into one folder, with a README that lists the commands to run and a checklist for a second person.
+/// For each image it is checked that the release's operator composes the name that load writes.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -52,27 +51,27 @@ pub(super) struct CalicoArgs {
     #[arg(value_name = "REGISTRY[/PATH]", required_unless_present = "receipt")]
     pub(super) destination: Option<Destination>,
     /// Read destination, names and digests from the receipt that load wrote
-    #[arg(long, value_name = "FILE", help_heading = NAMES)]
+    #[arg(long, value_name = "FILE", help_heading = heading::NAMES)]
     pub(super) receipt: Option<PathBuf>,
     /// The release [default: the release of the operator's or the node's image in the bundle]
     #[arg(long, value_name = "VERSION")]
     release: Option<String>,
     #[command(flatten)]
     data: ProductDataArgs,
-    /// keep: REGISTRY/PATH/calico/node; flat: REGISTRY/PATH/node (imagePath) [default: keep]
+    /// Naming rule: keep (REGISTRY/PATH/calico/node) or flat (REGISTRY/PATH/node, imagePath) [default: keep]
     #[arg(
         long,
         value_name = "RULE",
         conflicts_with = "receipt",
-        help_heading = NAMES
+        help_heading = heading::NAMES
     )]
     pub(super) naming: Option<NamingRule>,
-    /// Put PREFIX before the last part of every name (imagePrefix)
+    /// Add this prefix to the last part of every name (imagePrefix)
     #[arg(
         long,
         value_name = "PREFIX",
         conflicts_with = "receipt",
-        help_heading = NAMES
+        help_heading = heading::NAMES
     )]
     pub(super) image_prefix: Option<String>,
     /// How Calico is installed
@@ -110,17 +109,17 @@ pub(super) struct CalicoArgs {
         long,
         value_name = "DIR",
         required_unless_present = "dry_run",
-        help_heading = OUTPUT
+        help_heading = heading::OUTPUT
     )]
     pub(super) out_dir: Option<PathBuf>,
     /// Replace files that exist
-    #[arg(long, help_heading = OUTPUT)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     pub(super) overwrite: bool,
     /// Print the files except for secrets, and write nothing
-    #[arg(long, help_heading = OUTPUT)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
     /// Print the proof as JSON
-    #[arg(long, help_heading = OUTPUT)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     pub(super) json: bool,
 }
 

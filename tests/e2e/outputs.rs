@@ -1,0 +1,163 @@
+//! What commands print, as files in `outputs/` that a reviewer can read. `INSTA_UPDATE=always cargo test -p sealift
+//! --test e2e outputs` writes them anew.
+//!
+//! Hosts and digests are replaced, and progress is omitted: they differ from run to run.
+
+use std::fmt::Write as _;
+
+use insta::Settings;
+use sealift_testkit::Registry;
+
+use crate::support::{Product, Run, WorkDir};
+
+/// A session on one machine: each command with what it printed.
+struct Session {
+    work_dir: WorkDir,
+    source: Registry,
+    destination: Registry,
+    text: String,
+}
+
+impl Session {
+    fn new() -> Self {
+        let session = Self {
+            work_dir: WorkDir::new(),
+            source: Registry::start(),
+            destination: Registry::start(),
+            text: String::new(),
+        };
+        let product = Product::new(4_000);
+        product.put_into(&session.source);
+        session
+            .work_dir
+            .write("images.txt", product.list(&session.source));
+        session
+    }
+
+    /// Runs a line and adds it to the text.
+    fn run(&mut self, line: &str) {
+        let given = line
+            .replace("registry.corp:5000", &self.destination.host())
+            .replace("registry.example.com", &self.source.host());
+        let words: Vec<&str> = given.split_whitespace().collect();
+        let Run {
+            code,
+            stdout,
+            stderr,
+        } = self.work_dir.run(&words);
+        writeln!(self.text, "$ sealift {line}").unwrap();
+        self.text.push_str(&self.stable(&stdout));
+        for line in without_progress(&self.stable(&stderr)) {
+            writeln!(self.text, "[stderr] {line}").unwrap();
+        }
+        if code != Some(0) {
+            let code = code.map_or("a signal".to_owned(), |code| code.to_string());
+            writeln!(self.text, "[exit code {code}]").unwrap();
+        }
+        self.text.push('\n');
+    }
+
+    /// `text` without what differs from run to run.
+    fn stable(&self, text: &str) -> String {
+        let text = text
+            .replace(&self.destination.host(), "registry.corp:5000")
+            .replace(&self.source.host(), "registry.example.com")
+            .replace(&self.work_dir.folder().display().to_string(), "/work");
+        without_digests(&text)
+    }
+
+    /// Compares the text with the file of that name.
+    fn check(self, name: &str) {
+        let mut settings = Settings::clone_current();
+        settings.set_snapshot_path("outputs");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.text));
+    }
+}
+
+/// The warnings and the error of a standard error, without the progress before them, which depends on time.
+fn without_progress(text: &str) -> impl Iterator<Item = &str> {
+    let mut failed = false;
+    text.lines().filter(move |line| {
+        failed |= line.starts_with("error: ");
+        failed || line.starts_with("warning: ")
+    })
+}
+
+/// Replaces every digest.
+fn without_digests(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest
+            .find(|c: char| !c.is_ascii_hexdigit())
+            .unwrap_or(rest.len());
+        let run = &rest[..end];
+        out.push_str(if end == 64 { "DIGEST" } else { run });
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[test]
+fn a_transfer() {
+    let mut session = Session::new();
+    session.run("bundle -f images.txt --dry-run");
+    session.run("bundle -f images.txt -o product.tar");
+    session.run("bundle -f images.txt -o product.tar --quiet");
+    session.run("verify product.tar");
+    session.run("inspect product.tar");
+    session.run("load product.tar registry.corp:5000/mirror --dry-run");
+    session.run("load product.tar registry.corp:5000/mirror");
+    session.run("load product.tar registry.corp:5000/mirror");
+    session.check("transfer");
+}
+
+#[test]
+fn converting() {
+    let mut session = Session::new();
+    session.run("bundle -f images.txt -o product.tar --quiet");
+    session.run("compact product.tar -o compact.tar");
+    session.run("verify compact.tar");
+    session.run("export compact.tar -o plain.tar");
+    session.check("converting");
+}
+
+#[test]
+fn files() {
+    let mut session = Session::new();
+    session.work_dir.write("notes.txt", "to be read first\n");
+    session.work_dir.write(
+        "pod.yaml",
+        "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'quay.io/a/b:1'}]}\n",
+    );
+    session.run("bundle -f images.txt --carry notes.txt -o product.tar --quiet");
+    session.run("extract product.tar --to out --dry-run");
+    session.run("extract product.tar --to out");
+    session.run("extract product.tar --to out");
+    session.run("images -f pod.yaml");
+    session.run("rewrite pod.yaml --to registry.corp:5000/mirror --dry-run");
+    session.run("rewrite pod.yaml --to registry.corp:5000/mirror");
+    session.check("files");
+}
+
+#[test]
+fn errors() {
+    let mut session = Session::new();
+    session.run("bundel -f images.txt");
+    session.run("bundle -f images.txt --outputt product.tar");
+    session.run("bundle -f images.txt");
+    session.run("bundle -f missing.txt -o product.tar");
+    session.run("bundle registry.example.com/product/none:v1 -o product.tar");
+    session.run("bundle -f images.txt --platform linux/amd46 -o product.tar");
+    session.run("images --product calicoo@v3.32.1");
+    session.run("images --product calico@v3.32.1 --with window");
+    session.run("images --product calico@v9.9.9");
+    session.run("verify missing.tar");
+    session.run("verify images.txt");
+    session.check("errors");
+}
