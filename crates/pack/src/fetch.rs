@@ -6,10 +6,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
 use flate2::bufread::MultiGzDecoder;
-use rayon::prelude::*;
 use regzip::nested::Outline;
 use sealift_oci::{Digest, Hasher};
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Cancel, JobError, run_parallel};
 
 use crate::bases::Base;
 use crate::decode::{DecodedPack, State};
@@ -133,8 +132,8 @@ impl Bases {
 }
 
 impl DecodedPack {
-    /// Reads the base blobs that are needed to rebuild some blobs, or all, on the threads of the rayon pool that it
-    /// is called in. Each is read once and compared with its digest; one that was read before is not read again.
+    /// Reads the base blobs that are needed to rebuild some blobs, or all, on as many threads of its own as the rayon
+    /// pool that it is called in has. Each is read once and compared with its digest; one that was read before is not read again.
     ///
     /// # Errors
     ///
@@ -167,12 +166,9 @@ impl DecodedPack {
         source: &dyn Source,
         cancel: &Cancel,
     ) -> Result<()> {
-        let results: Vec<Result<()>> = needed
-            .par_iter()
-            .with_max_len(1)
-            .map(|&number| self.read_base(number, source, cancel))
-            .collect();
-        results.into_iter().collect()
+        on_own_threads(needed, cancel, |&number| {
+            self.read_base(number, source, cancel)
+        })
     }
 
     fn read_base(&self, number: usize, source: &dyn Source, cancel: &Cancel) -> Result<()> {
@@ -308,9 +304,24 @@ pub(crate) fn fetch_parts(
         options.watcher.advance(Step::ReadBases, blob.size);
         stream.finish(read)
     };
-    let results: Vec<Result<()>> = wanted.par_iter().with_max_len(1).map(read).collect();
-    results.into_iter().collect::<Result<()>>()?;
+    on_own_threads(&wanted, &options.cancel, read)?;
     Ok(regions)
+}
+
+/// Does something for each of some base blobs, on threads that are not of the rayon pool, but as many as it has: who reads
+/// a base blob locks it, and a thread of the pool that waits inside of a source could begin to read the same one.
+fn on_own_threads(
+    blobs: &[usize],
+    cancel: &Cancel,
+    work: impl Fn(&usize) -> Result<()> + Sync,
+) -> Result<()> {
+    let results = run_parallel(rayon::current_num_threads(), blobs, cancel, work);
+    let results = results.into_iter().map(|result| match result {
+        Ok(()) => Ok(()),
+        Err(JobError::Failed(error)) => Err(error),
+        Err(JobError::Cancelled(cancelled)) => Err(cancelled.into()),
+    });
+    results.collect()
 }
 
 /// The entry of a base in an index.

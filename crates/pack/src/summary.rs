@@ -67,7 +67,7 @@ impl Entry {
 const MAGIC: [u8; 8] = *b"SEALSUMM";
 const VERSION: u8 = 1;
 /// A summary in memory takes a few times the bytes of its serialised form.
-const MAX_LEN: usize = 256 << 20;
+const MAX_LEN: usize = 64 << 20;
 
 impl Summary {
     /// Bytes of the content that it describes.

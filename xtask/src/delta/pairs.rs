@@ -1,6 +1,6 @@
 //! The same layers in two releases.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -83,26 +83,33 @@ type Layer = crate::compact::sets::Layer;
 fn debian(workshop: &Workshop, number: usize) -> Result<Layer, Box<dyn Error>> {
     let name = ["debian-old", "debian-new"][number];
     let tree = workshop.folder.join(name);
-    if !tree.exists() {
-        let partial = workshop.folder.join(format!("{name}.partial"));
-        fs::create_dir_all(&partial)?;
-        for package in essential()? {
-            let versions = versions(&package)?;
-            let Some(version) = versions.get(1 - number).or(versions.first()) else {
-                continue;
-            };
-            let archive = download(workshop, &package, version)?;
-            let mut unpack = Command::new("dpkg-deb");
-            succeed(unpack.arg("-x").arg(archive).arg(&partial))?;
+    install(&tree, |folder| {
+        let archives = tempfile::tempdir_in(&workshop.folder)?;
+        let mut apt = Command::new("apt-get");
+        apt.args(["-q", "download"]).current_dir(archives.path());
+        for (package, versions) in versions(&essential()?)? {
+            // The newest is first.
+            let version = versions.get(1 - number).or(versions.first());
+            apt.args(version.map(|version| format!("{package}={version}")));
         }
-        fs::rename(partial, &tree)?;
-    }
+        succeed(&mut apt)?;
+        let archives = fs::read_dir(archives.path())?;
+        let mut archives = archives
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        archives.sort();
+        for archive in archives {
+            let mut unpack = Command::new("dpkg-deb");
+            succeed(unpack.arg("-x").arg(archive).arg(folder))?;
+        }
+        Ok(())
+    })?;
     workshop.layer_with_times(name, PGZIP, |tar| {
         tar.arg("-C").arg(&tree).arg(".");
     })
 }
 
-fn essential() -> Result<BTreeSet<String>, Box<dyn Error>> {
+fn essential() -> Result<Vec<String>, Box<dyn Error>> {
     let format = "${Package} ${Priority}\\n";
     let listed = output(Command::new("dpkg-query").args(["-W", "-f", format]))?;
     let wanted = listed.lines().filter_map(|line| {
@@ -112,37 +119,20 @@ fn essential() -> Result<BTreeSet<String>, Box<dyn Error>> {
     Ok(wanted.collect())
 }
 
-/// The versions of a package, the newest first.
-fn versions(package: &str) -> Result<Vec<String>, Box<dyn Error>> {
-    let listed = output(Command::new("apt-cache").args(["madison", package]))?;
-    let mut versions: Vec<String> = Vec::new();
+/// The versions of packages, the newest first; without those that the source does not offer.
+fn versions(packages: &[String]) -> Result<BTreeMap<String, Vec<String>>, Box<dyn Error>> {
+    let listed = output(Command::new("apt-cache").arg("madison").args(packages))?;
+    let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in listed.lines() {
-        if let Some(version) = line.split('|').nth(1).map(str::trim)
-            && !versions.iter().any(|known| known == version)
-        {
-            versions.push(version.to_owned());
+        let mut fields = line.split('|').map(str::trim);
+        if let (Some(package), Some(version)) = (fields.next(), fields.next()) {
+            let known = versions.entry(package.to_owned()).or_default();
+            if !known.iter().any(|other| other == version) {
+                known.push(version.to_owned());
+            }
         }
     }
     Ok(versions)
-}
-
-fn download(
-    workshop: &Workshop,
-    package: &str,
-    version: &str,
-) -> Result<std::path::PathBuf, Box<dyn Error>> {
-    let folder = workshop.folder.join("packages");
-    fs::create_dir_all(&folder)?;
-    let archive = folder.join(format!("{package}_{}", version.replace(':', "%3a")));
-    if !archive.exists() {
-        let download = tempfile::tempdir_in(&folder)?;
-        let mut apt = Command::new("apt-get");
-        apt.args(["-q", "download", &format!("{package}={version}")]);
-        succeed(apt.current_dir(download.path()))?;
-        let file = fs::read_dir(download.path())?.next();
-        fs::rename(file.ok_or("nothing was downloaded")??.path(), &archive)?;
-    }
-    Ok(archive)
 }
 
 fn python(workshop: &Workshop, number: usize) -> Result<Layer, Box<dyn Error>> {
@@ -182,6 +172,9 @@ fn install(
         return Ok(());
     }
     let partial = folder.with_extension("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
     fs::create_dir_all(&partial)?;
     fill(&partial)?;
     Ok(fs::rename(partial, folder)?)
