@@ -88,11 +88,8 @@ fn measure_pair(
     add(report::Row::of_equal_layers(pair)?);
     if !arguments.quick {
         for rival in &rivals::ALL {
-            match rivals::run(pair, rival)? {
-                Some((stored, time)) => {
-                    add(report::Row::of_rival(pair, rival.name, stored, time)?);
-                }
-                None => println!("SKIPPED: {} is not installed", rival.program),
+            if let Some((stored, time)) = rivals::run(pair, rival)? {
+                add(report::Row::of_rival(pair, rival.name, stored, time)?);
             }
         }
     }

@@ -132,3 +132,32 @@ fn costs_say_what_is_shared_and_related() {
     assert!(costs.iter().all(|cost| cost.shared > cost.own), "{costs:?}");
     assert_eq!(pack.pack().reading_order().len(), 2);
 }
+
+#[test]
+fn a_plan_has_the_bases_that_are_near_and_fit() {
+    let layer = |seed, name| gzip(&tar(&[("data", text(200_000, seed)), (name, text(500, 9))]));
+    let bases = Blobs::of([layer(1, "a"), layer(2, "a"), gzip(&noise(90_000, 3))]);
+    let near = Digest::sha256(&layer(1, "a"));
+    let blobs = Blobs::of([layer(1, "b")]);
+    let bases_within = |limit| -> Vec<Digest> {
+        let options = limited(limit);
+        let known = sealift_pack::summarize(&bases, &bases.list(), &options).unwrap();
+        let survey = sealift_pack::survey(&blobs, &blobs.list(), &options).unwrap();
+        let plan = sealift_pack::plan(survey, &known, &options);
+        let [pack] = plan.packs.as_slice() else {
+            panic!("{plan:?}")
+        };
+        let alone = pack.opened() * 5 / 2;
+        assert!(
+            pack.account(&options).scratch > alone,
+            "bases take scratch space too"
+        );
+        let bases = pack.bases().iter();
+        bases.map(|base| base.blob().digest).collect()
+    };
+    // The path of the file speaks for the second one, too, and nothing for the last.
+    let all = bases_within(1 << 30);
+    assert_eq!(all.len(), 2);
+    assert!(all.contains(&near));
+    assert_eq!(bases_within(250_000), [near]);
+}
