@@ -6,6 +6,8 @@
 
 mod content;
 mod kill;
+mod malformed;
+mod network;
 mod program;
 mod random;
 mod report;
@@ -23,6 +25,10 @@ use report::Report;
 enum Trial {
     /// Builds and loads that are killed at any moment, and registries that crash
     Kill,
+    /// Bundles with one thing wrong each
+    Malformed,
+    /// Registries on a line that breaks, lies and stands still
+    Network,
 }
 
 /// Which trial, from which seed, and for how long.
@@ -68,6 +74,8 @@ pub(crate) fn run(arguments: &TrialArguments) -> Result<(), Box<dyn Error>> {
     let mut report = Report::begin();
     match arguments.trial {
         Trial::Kill => kill::run(&setting, &mut report)?,
+        Trial::Malformed => malformed::run(&setting, &mut report)?,
+        Trial::Network => network::run(&setting, &mut report)?,
     }
     let name = arguments.trial.to_possible_value();
     let name = name.map_or_else(String::new, |value| value.get_name().to_owned());

@@ -100,6 +100,14 @@ impl Bundle {
         for listed in &contents.record().manifests {
             let manifest = read_manifest(&*store, &Descriptor::from(listed))?;
             let located = |what: String| fault_at(&*store, &listed.digest, what);
+            // A record that calls a manifest something else would make others of its readers skip it.
+            if manifest.media_type() != listed.media_type {
+                return Err(located(format!(
+                    "the record lists it as {:?}, but it is {:?}",
+                    listed.media_type.chars().take(120).collect::<String>(),
+                    manifest.media_type()
+                )));
+            }
             graph
                 .insert(Node::of(&manifest))
                 .map_err(|error| located(error.to_string()))?;

@@ -242,3 +242,31 @@ fn no_mutation_is_taken_for_other_content() {
         }
     }
 }
+
+#[test]
+fn a_manifest_that_the_record_calls_something_else_is_refused() {
+    for other in [
+        "application/x",
+        "",
+        "text/plain",
+        media_type::OCI_ARTIFACT_MANIFEST,
+    ] {
+        let mut content = rich();
+        let digest = content.record.images[0].descriptor.digest;
+        let record = &mut content.record;
+        for listed in record
+            .manifests
+            .iter_mut()
+            .filter(|one| one.digest == digest)
+        {
+            listed.media_type = other.to_owned();
+        }
+        let images = record.images.iter_mut();
+        for image in images.filter(|image| image.descriptor.digest == digest) {
+            image.descriptor.media_type = other.to_owned();
+        }
+        let refusal = refusal(content.bytes());
+        assert!(refusal.contains(&digest.hex()), "{other}: {refusal}");
+        assert!(refusal.contains(" at byte "), "{other}: {refusal}");
+    }
+}

@@ -47,24 +47,30 @@ impl Content {
         }
     }
 
-    /// The image list for a registry.
-    pub(crate) fn list(&self, registry: &Registry) -> String {
+    /// The image list for a registry, by its host and port.
+    pub(crate) fn list(&self, host: &str) -> String {
         let images = self.images.iter();
-        images
-            .map(|(repository, _)| registry.reference(repository, TAG) + "\n")
-            .collect()
+        let names: Vec<String> = images
+            .map(|(repository, _)| format!("{host}/{repository}:{TAG}"))
+            .collect();
+        names.join("\n")
     }
 
-    /// Fetches and hashes all of it from a registry, without sealift's code.
+    /// Fetches and hashes all of it from a registry, where `prefix` stands before every repository, without
+    /// sealift's code.
     ///
     /// # Errors
     /// If something is missing there, or is not what its digest says.
-    pub(crate) fn trees(&self, registry: SocketAddr) -> Result<Trees, Box<dyn Error>> {
+    pub(crate) fn trees(
+        &self,
+        registry: SocketAddr,
+        prefix: &str,
+    ) -> Result<Trees, Box<dyn Error>> {
         let mut trees = Trees::new();
         for (repository, image) in &self.images {
             let tags = image.tags.iter().map(|(tag, _)| tag.as_str());
             for tag in tags.chain([TAG]) {
-                let tree = walk(registry, repository, tag)?;
+                let tree = walk(registry, &format!("{prefix}{repository}"), tag)?;
                 trees.insert(((*repository).to_owned(), tag.to_owned()), tree);
             }
         }

@@ -67,7 +67,10 @@ impl<'a> Scene<'a> {
         let (content, source) = (Content::new(LAYER), Registry::start());
         content.put_into(&source);
         let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join("images.txt"), content.list(&source))?;
+        fs::write(
+            folder.path().join("images.txt"),
+            content.list(&source.host()),
+        )?;
         let built = run_program(&mut command(program, folder.path(), &BUILD), LIMIT)?;
         if built.code() != Some(0) {
             return Err(format!("the first build failed: {}", built.words()).into());
@@ -77,7 +80,7 @@ impl<'a> Scene<'a> {
         source.script(When::new("GET", Route::Blob).always(), slow);
         Ok(Self {
             program,
-            trees: content.trees(source.address())?,
+            trees: content.trees(source.address(), "")?,
             bundle: fs::read(folder.path().join("product.tar"))?,
             content,
             source,
@@ -213,7 +216,7 @@ impl<'a> Scene<'a> {
             report.fault(seed, format!("the last load failed: {}", ended.words()));
             return;
         }
-        match self.content.trees(registry) {
+        match self.content.trees(registry, "") {
             Ok(trees) if trees == self.trees => {}
             Ok(_) => report.fault(seed, "the registry serves something else"),
             Err(error) => report.fault(seed, format!("the registry serves too little: {error}")),
