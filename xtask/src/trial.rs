@@ -5,6 +5,7 @@
 //! the figures in `docs/reliability.md`.
 
 mod content;
+mod fuzz;
 mod kill;
 mod malformed;
 mod network;
@@ -29,6 +30,8 @@ enum Trial {
     Malformed,
     /// Registries on a line that breaks, lies and stands still
     Network,
+    /// Changed content for everything that reads content from outside
+    Fuzz,
 }
 
 /// Which trial, from which seed, and for how long.
@@ -76,6 +79,7 @@ pub(crate) fn run(arguments: &TrialArguments) -> Result<(), Box<dyn Error>> {
         Trial::Kill => kill::run(&setting, &mut report)?,
         Trial::Malformed => malformed::run(&setting, &mut report)?,
         Trial::Network => network::run(&setting, &mut report)?,
+        Trial::Fuzz => fuzz::run(&setting, &mut report)?,
     }
     let name = arguments.trial.to_possible_value();
     let name = name.map_or_else(String::new, |value| value.get_name().to_owned());

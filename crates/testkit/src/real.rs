@@ -127,6 +127,20 @@ impl RealRegistry {
         program.map(|program| Self::start_with(&program, more))
     }
 
+    /// The registry of go-containerregistry, which `crane registry serve` is: of another family than distribution.
+    pub fn crane() -> Option<Self> {
+        let program = require("crane")?;
+        Some(Self::start_as(&program, &|program, folder, address| {
+            let mut command = Command::new(program);
+            command
+                .args(["registry", "serve", "--address"])
+                .arg(address.to_string())
+                .arg("--disk")
+                .arg(data(folder));
+            command
+        }))
+    }
+
     /// Starts a registry of the distribution project, and waits until it answers.
     ///
     /// # Panics
@@ -140,11 +154,18 @@ impl RealRegistry {
     /// # Panics
     /// Where it does not answer.
     pub fn start_with(program: &Path, more: &str) -> Self {
+        Self::start_as(program, &|program, folder, address| {
+            distribution(program, folder, address, more)
+        })
+    }
+
+    fn start_as(program: &Path, serve: &Serve<'_>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(data(&folder)).expect("a folder for the registry's content");
         // Another process may take the port in between: then the next one is tried.
         for _ in 0..5 {
             let address = free_address();
-            let mut process = spawn(program, &folder, address, more);
+            let mut process = spawn(program, &folder, address, serve);
             if answers(&mut process, address) {
                 return Self {
                     process,
@@ -172,10 +193,10 @@ impl RealRegistry {
 
     /// The folder that it stores its content in.
     pub fn storage(&self) -> PathBuf {
-        self.folder.path().join("data")
+        data(&self.folder)
     }
 
-    /// Ends it at once, as a crash does, and starts it again at the same place.
+    /// Ends a registry of the distribution project at once, as a crash does, and starts it again at the same place.
     ///
     /// # Panics
     /// Where it does not answer again.
@@ -183,7 +204,12 @@ impl RealRegistry {
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        self.process = spawn(program, &self.folder, self.address, "");
+        self.process = spawn(
+            program,
+            &self.folder,
+            self.address,
+            &|program, folder, address| distribution(program, folder, address, ""),
+        );
         assert!(
             answers(&mut self.process, self.address),
             "the registry does not answer again"
@@ -199,19 +225,31 @@ impl Drop for RealRegistry {
     }
 }
 
-fn spawn(program: &Path, folder: &TempDir, address: SocketAddr, more: &str) -> Child {
+/// How a program is started as a registry: with its content in a folder, at an address.
+type Serve<'a> = dyn Fn(&Path, &TempDir, SocketAddr) -> Command + 'a;
+
+/// Where a registry stores its content.
+fn data(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+fn distribution(program: &Path, folder: &TempDir, address: SocketAddr, more: &str) -> Command {
     let configuration = folder.path().join("registry.yml");
     let text = format!(
         "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\n\
          storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n\
          http:\n  addr: {address}\n  secret: for-tests\n{more}\n",
-        folder.path().join("data").display()
+        data(folder).display()
     );
     fs::write(&configuration, text).expect("the registry's configuration can be written");
+    let mut command = Command::new(program);
+    command.arg("serve").arg(&configuration);
+    command
+}
+
+fn spawn(program: &Path, folder: &TempDir, address: SocketAddr, serve: &Serve<'_>) -> Child {
     let log = fs::File::create(folder.path().join("log")).expect("a log");
-    Command::new(program)
-        .arg("serve")
-        .arg(&configuration)
+    serve(program, folder, address)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

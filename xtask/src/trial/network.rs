@@ -98,6 +98,7 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> Result<(), Box<dyn 
     let registries = [
         ("docker-registry 2.8", RealRegistry::distribution2()),
         ("distribution 3", RealRegistry::distribution3()),
+        ("go-containerregistry", RealRegistry::crane()),
     ];
     let registries: Vec<(&str, RealRegistry)> = registries
         .into_iter()
