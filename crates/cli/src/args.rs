@@ -113,6 +113,23 @@ pub(crate) struct TransportArgs {
     /// Number of retries of a failed request
     #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", default_value_t = 8)]
     pub(crate) retries: u32,
+    /// Move at most this many bytes of blobs a second, all connections together: 500k, 10M, 1G
+    #[arg(long, help_heading = heading::PERFORMANCE, value_name = "RATE", value_parser = rate)]
+    pub(crate) limit_rate: Option<u64>,
+}
+
+/// Reads a number of bytes with a decimal unit.
+fn rate(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1_000),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 1_000_000),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 1_000_000_000),
+        _ => (text, 1),
+    };
+    let rate = number.parse::<u64>().ok();
+    let rate = rate.and_then(|number| number.checked_mul(unit));
+    rate.filter(|rate| *rate > 0)
+        .ok_or_else(|| "expected bytes a second, such as 500k, 10M or 1G".to_owned())
 }
 
 impl TransportArgs {
@@ -177,4 +194,19 @@ pub(crate) struct SourceArgs {
     pub(crate) allow_incomplete: bool,
     #[command(flatten)]
     pub(crate) products: ProductArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_a_decimal_unit() {
+        assert_eq!(rate("500k"), Ok(500_000));
+        assert_eq!(rate("10M"), Ok(10_000_000));
+        assert_eq!(rate("7"), Ok(7));
+        for text in ["", "k", "0", "-1", "1.5M", "99999999999G", "10MB"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::sync::Arc;
 
-use sealift_pipeline::{Cancel, Observer};
+use sealift_pipeline::{Cancel, Observer, RateLimit};
 use sealift_registry::{Client, ClientOptions, Credential, Keychain, RetryPolicy, Secret};
 
 use crate::args::TransportArgs;
@@ -38,6 +38,7 @@ pub(crate) fn client(
             ..RetryPolicy::default()
         },
         connections: usize::from(args.connections),
+        rate: args.limit_rate.map(RateLimit::new),
         cancel: cancel.clone(),
         observer,
         ..ClientOptions::default()

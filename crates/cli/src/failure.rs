@@ -9,6 +9,7 @@ use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
+use crate::progress;
 
 /// A command's failure, ready to be shown.
 #[derive(Debug)]
@@ -56,6 +57,11 @@ impl Failure {
     /// Whether nothing is printed.
     pub(crate) fn is_silent(&self) -> bool {
         self.message.is_empty()
+    }
+
+    /// Writes it to standard error.
+    pub(crate) fn report(&self) {
+        progress::error(&self.to_string(), &self.message, &self.items, &self.hints);
     }
 
     /// The same with one more thing to try.

@@ -19,6 +19,7 @@ mod receipt;
 mod rewriting;
 mod signals;
 mod sources;
+mod standard_input;
 mod words;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ use clap::{CommandFactory, Parser};
 
 use commands::Command;
 use failure::Failure;
+use progress::LogFormat;
 
 /// Carries container images across an air gap, byte for byte.
 ///
@@ -36,12 +38,16 @@ use failure::Failure;
 #[derive(Parser)]
 #[command(name = "sealift", version, max_term_width = 100, after_help = exit::HELP)]
 struct Sealift {
+    /// Write messages to standard error as text or as JSON, one object a line
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
 fn main() -> ExitCode {
     let sealift = Sealift::try_parse().unwrap_or_else(|error| without_credentials(error).exit());
+    progress::set_format(sealift.log_format);
     let result = signals::cancel_on_signal()
         .and_then(|cancel| sealift.command.run(Sealift::command(), &cancel));
     match result {
@@ -68,6 +74,6 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
 
 fn tell(failure: &Failure) {
     if !failure.is_silent() {
-        progress::say(&failure.to_string());
+        failure.report();
     }
 }

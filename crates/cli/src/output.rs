@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::progress;
 
 /// Writes `text` as one line, escaped: names in it may come from outside.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
@@ -41,6 +42,7 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
 }
 
 fn write(content: &[u8]) -> Result<(), Failure> {
+    progress::clear();
     let mut out = io::stdout().lock();
     // In one piece: whoever reads only the first line must not end us between two.
     let written = out.write_all(content).and_then(|()| out.flush());

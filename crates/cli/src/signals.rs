@@ -15,7 +15,6 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::progress;
 
 /// How long the work may take to stop by itself. It may be waiting for something that never comes: the other
 /// end of a pipe, a registry, a disk.
@@ -74,7 +73,7 @@ fn end_after_grace() {
     thread::sleep(GRACE);
     let (said, wait) = mpsc::channel();
     let say = move || {
-        progress::say(&Failure::from(Cancelled).to_string());
+        Failure::from(Cancelled).report();
         let _ = said.send(());
     };
     if thread::Builder::new().spawn(say).is_ok() {

@@ -32,6 +32,14 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     }
 }
 
+/// `1 retry`, `2 retries`.
+pub(crate) fn retries(number: u64) -> String {
+    match number {
+        1 => "1 retry".to_owned(),
+        _ => format!("{number} retries"),
+    }
+}
+
 /// `1 repository`, `2 repositories`.
 pub(crate) fn repositories(number: u64) -> String {
     match number {

@@ -7,6 +7,7 @@ mod copy;
 mod event;
 pub mod order;
 mod parallel;
+mod rate;
 mod verify;
 
 pub use budget::Budget;
@@ -14,4 +15,5 @@ pub use cancel::{Cancel, Cancelled};
 pub use copy::{BUFFER_BYTES, CopyError, copy};
 pub use event::{Event, NoObserver, Observer, Outcome};
 pub use parallel::{JobError, cores, run_fail_fast, run_on_threads, run_parallel};
+pub use rate::RateLimit;
 pub use verify::{HashingReader, Mismatch, VerifyingReader, mismatch_of};

@@ -3,9 +3,10 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use sealift_pipeline::Cancel;
+use sealift_pipeline::{Cancel, RateLimit};
 use ureq::BodyReader;
 
+use crate::options::ClientOptions;
 use crate::pace::Pace;
 
 /// Fails if the body comes slower than [`Pace`] allows.
@@ -55,6 +56,7 @@ pub(crate) struct BlobReader {
     /// How many bytes are still to come.
     left: u64,
     cancel: Cancel,
+    rate: Option<RateLimit>,
 }
 
 impl BlobReader {
@@ -63,13 +65,14 @@ impl BlobReader {
         inner: SteadyReader<BodyReader<'static>>,
         framing: Framing,
         left: u64,
-        cancel: Cancel,
+        options: &ClientOptions,
     ) -> Self {
         Self {
             inner,
             framing,
             left,
-            cancel,
+            cancel: options.cancel.clone(),
+            rate: options.rate.clone(),
         }
     }
 }
@@ -87,7 +90,14 @@ impl Read for BlobReader {
         if room == 0 {
             return Ok(0);
         }
+        let room = match &self.rate {
+            Some(rate) => rate.take(room, &self.cancel).map_err(io::Error::other)?,
+            None => room,
+        };
         let read = self.inner.read(&mut buffer[..room])?;
+        if let Some(rate) = &self.rate {
+            rate.put_back(room - read);
+        }
         self.left = self.left.saturating_sub(read as u64);
         if read == 0 && self.left > 0 && self.framing == Framing::Close {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealift_pipeline::{Cancel, NoObserver, Observer};
+use sealift_pipeline::{Cancel, NoObserver, Observer, RateLimit};
 
 use crate::keychain::Keychain;
 use crate::retry::RetryPolicy;
@@ -40,6 +40,8 @@ pub struct ClientOptions {
     pub answer_timeout: Duration,
     /// How many connections are kept for each host.
     pub connections: usize,
+    /// How many bytes of blobs all connections together move in a second; `None` for no limit.
+    pub rate: Option<RateLimit>,
     /// Stops everything that waits or transfers.
     pub cancel: Cancel,
     /// Gets retries and warnings.
@@ -62,6 +64,7 @@ impl Default for ClientOptions {
             idle_timeout: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(900),
             connections: 8,
+            rate: None,
             cancel: Cancel::new(),
             observer: Arc::new(NoObserver),
         }

@@ -418,7 +418,7 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
             sha256: sum.hex(),
             programs: plan.programs(),
         })?;
-    } else if !args.output_args.quiet {
+    } else {
         let path = report.path.as_deref().unwrap_or(Path::new("-"));
         let present = match report.present_blobs {
             0 => String::new(),

@@ -93,7 +93,7 @@ pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> 
     drop(observer);
     if args.output_args.json {
         output::json(&report)?;
-    } else if !args.output_args.quiet {
+    } else {
         output::line(&format!(
             "{}: {}",
             published.path.display(),

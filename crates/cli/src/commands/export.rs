@@ -66,13 +66,11 @@ pub(crate) fn run(args: &ExportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         .is_ok_and(|file_system| file_system.in_order);
     let published = write_plain(&bundle, Box::new(target), in_order, &work)?;
     drop(observer);
-    if !args.output_args.quiet {
-        output::line(&format!(
-            "{}: {}",
-            published.path.display(),
-            words::bytes(published.bytes)
-        ))?;
-        output::line(&format!("identity {}", bundle.identity()))?;
-    }
+    output::line(&format!(
+        "{}: {}",
+        published.path.display(),
+        words::bytes(published.bytes)
+    ))?;
+    output::line(&format!("identity {}", bundle.identity()))?;
     Ok(Exit::Done)
 }

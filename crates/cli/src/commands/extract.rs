@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
     drop(observer);
     if args.output.json {
         output::json(&extracted)?;
-    } else if !args.output.quiet {
+    } else {
         for path in &extracted.written {
             output::line(&path.display().to_string())?;
         }

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -17,6 +17,7 @@ use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
+use crate::standard_input::BundlePath;
 use crate::{hints, output, receipt, words};
 
 /// Load a bundle into a registry
@@ -30,13 +31,14 @@ Examples:
     sealift load calico.tar registry.corp:5000
     sealift load calico.tar registry.corp:5000/mirror --naming flat --receipt receipt.json
     sealift load calico.tar registry.corp:5000 --only 'docker.io/calico/*' --dry-run
+    ssh build cat calico.tar | sealift load - registry.corp:5000
     sealift load calico.tar registry.corp:5000 --username me --password-stdin < password")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct LoadArgs {
-    /// The bundle
+    /// The bundle; - is standard input, which is kept in the scratch folder first
     bundle: PathBuf,
     /// The registry, and a path in it below which everything is stored
     #[arg(value_name = "REGISTRY[/PATH]")]
@@ -105,13 +107,19 @@ impl From<IndexArg> for PublisherIndex {
 }
 
 pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    if args.bundle == Path::new("-") && args.transport.password_stdin {
+        let message = "standard input is the bundle, so that it cannot have the password too";
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("log in first, use --authfile, or pass the bundle as a file"));
+    }
     let request = request(args)?;
     if let Some(path) = &args.receipt {
         receipt::check_output(path)?;
     }
     let uploads = session_file(args)?;
     let budget = args.transport.budget();
-    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
+    let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
+    let bundle = Bundle::open(path.path(), &args.scratch.reading(&budget, cancel))?;
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
@@ -251,7 +259,7 @@ fn totals_words(totals: &Totals) -> [String; 3] {
 fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {
     if args.output_args.json {
         output::json(receipt)?;
-    } else if !args.output_args.quiet {
+    } else {
         output::lines(&receipt_words(receipt))?;
     }
     if receipt.is_complete() {

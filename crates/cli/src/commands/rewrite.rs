@@ -234,7 +234,7 @@ fn tell(args: &RewriteArgs, files: &[Rewritten]) -> Result<Exit, Failure> {
     if args.output.json {
         let reports: Vec<_> = files.iter().map(|file| &file.report).collect();
         output::json(&reports)?;
-    } else if !args.output.quiet {
+    } else {
         for file in files {
             let report = &file.report;
             let secrets = match report.pull_secrets {

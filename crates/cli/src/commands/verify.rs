@@ -11,6 +11,7 @@ use crate::args::{OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
+use crate::standard_input::BundlePath;
 use crate::{checksums, output, words};
 
 /// Check a bundle: its structure, then the digest of everything in it
@@ -20,7 +21,7 @@ use crate::{checksums, output, words};
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n    sealift verify calico.tar")]
 pub(crate) struct VerifyArgs {
-    /// The bundle
+    /// The bundle; - is standard input, which is kept in the scratch folder first
     bundle: PathBuf,
     /// Number of threads that compute digests [default: one for each core]
     #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -59,14 +60,15 @@ struct UnopenedProblem<'a> {
 
 pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let budget = Budget::new(1, args.threads.map_or_else(cores, usize::from));
-    let bundle = match Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel)) {
+    let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
+    let bundle = match Bundle::open(path.path(), &args.scratch.reading(&budget, cancel)) {
         Ok(bundle) => bundle,
         Err(error) => return unopened(&error, args.output.json),
     };
     let observer = observer(args.output.quiet);
     // Both read the file once; done at the same time, it comes from the disk once.
     let (report, sum) = thread::scope(|scope| {
-        let sum = scope.spawn(|| checksum(&args.bundle, cancel, &NoObserver));
+        let sum = scope.spawn(|| checksum(path.path(), cancel, &NoObserver));
         let report = sealift_archive::verify(&bundle, args.deep, &budget, cancel, &*observer);
         (report, sum.join())
     });
@@ -80,7 +82,7 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
             sha256: sum.hex(),
         })?;
     } else {
-        print(&bundle, &report, &sum, args.output.quiet)?;
+        print(&bundle, &report, &sum)?;
     }
     if report.problems.is_empty() {
         return Ok(Exit::Done);
@@ -120,7 +122,7 @@ fn unopened(error: &OpenError, json: bool) -> Result<Exit, Failure> {
     Err(error.into())
 }
 
-fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest, quiet: bool) -> Result<(), Failure> {
+fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest) -> Result<(), Failure> {
     for problem in &report.problems {
         output::line(&format!(
             "corrupt: {} at byte {}: {}",
@@ -130,7 +132,7 @@ fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest, quiet: bool) -> R
             output::line(&format!("    affects: {image}"))?;
         }
     }
-    if report.problems.is_empty() && !quiet {
+    if report.problems.is_empty() {
         output::line(&format!(
             "{} is complete and correct: {}, {} checked",
             bundle.name(),

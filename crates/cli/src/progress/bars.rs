@@ -5,6 +5,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sealift_oci::{Digest, escaped};
 use sealift_pipeline::{Event, Observer};
 
+use super::{Level, log};
 use crate::words;
 
 /// How many of the parts under way have a bar of their own.
@@ -12,7 +13,8 @@ const SHOWN: usize = 8;
 /// Parts smaller than this are done before anyone could read their bar.
 const WORTH_A_BAR: u64 = 1 << 20;
 
-/// Bars on a terminal: one for the whole with rate and time left, and one for each large part.
+/// Bars on a terminal: one for the whole with rate and time left, and one for each large part. They fit into 60
+/// columns; names are cut.
 pub(super) struct Bars {
     all: MultiProgress,
     state: Mutex<State>,
@@ -20,6 +22,8 @@ pub(super) struct Bars {
 
 struct State {
     whole: ProgressBar,
+    phase: String,
+    retries: u64,
     parts: HashMap<Digest, ProgressBar>,
 }
 
@@ -31,31 +35,24 @@ impl Bars {
             all,
             state: Mutex::new(State {
                 whole,
+                phase: String::new(),
+                retries: 0,
                 parts: HashMap::new(),
             }),
         }
     }
 
-    fn line(&self, text: &str) {
-        // A terminal that is gone cannot be told so.
-        let _ = self.all.println(escaped(text));
+    /// All bars, to write above them or to remove them.
+    pub(super) fn all(&self) -> MultiProgress {
+        self.all.clone()
     }
 }
 
 impl Observer for Bars {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::Warning { text } => self.line(&format!("warning: {text}")),
-            Event::Note { text } => self.line(text),
-            Event::Retry {
-                host,
-                what,
-                error,
-                wait,
-            } => self.line(&format!(
-                "{host}: {what} failed ({error}); again in {}",
-                words::duration(*wait)
-            )),
+            Event::Warning { text } => log(Level::Warning, text),
+            Event::Note { text } => log(Level::Info, text),
             event => {
                 if let Ok(mut state) = self.state.lock() {
                     state.update(&self.all, event);
@@ -71,7 +68,15 @@ impl State {
             Event::Phase { name } => {
                 self.whole.reset();
                 self.whole.set_length(0);
+                self.retries = 0;
+                (*name).clone_into(&mut self.phase);
                 self.whole.set_message((*name).to_owned());
+            }
+            Event::Retry { host, error, .. } => {
+                self.retries += 1;
+                let retries = words::retries(self.retries);
+                let message = format!("{} ({retries}; {host}: {error})", self.phase);
+                self.whole.set_message(escaped(&message).into_owned());
             }
             Event::Total { bytes, .. } => self.whole.set_length(*bytes),
             Event::Started { digest, size, what }
@@ -107,13 +112,13 @@ impl Drop for Bars {
 
 fn whole_style() -> ProgressStyle {
     style(
-        "{msg:14} {bar:30} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11}, {eta} left",
+        "{decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11} {eta:>4} left  {wide_msg}",
     )
 }
 
 fn part_style() -> ProgressStyle {
     style(
-        "  {bar:20} {decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11}  {wide_msg}",
+        "{decimal_bytes:>9} of {decimal_total_bytes:9} {decimal_bytes_per_sec:>11} {bar:8}   {wide_msg}",
     )
 }
 

@@ -109,9 +109,9 @@ impl Repository {
         {
             return Err(encoded(&response.words(encoding)));
         }
-        let cancel = self.transport.options().cancel.clone();
+        let options = self.transport.options();
         let framing = response.framing();
-        let reader = BlobReader::new(response.into_reader(), framing, left, cancel);
+        let reader = BlobReader::new(response.into_reader(), framing, left, options);
         Ok(BlobBody {
             reader: Box::new(reader),
             offset,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use sealift_pipeline::{Cancel, mismatch_of};
+use sealift_pipeline::{Cancel, RateLimit, mismatch_of};
 
 use super::source::BlobSource;
 use crate::error::ErrorKind;
@@ -13,6 +13,7 @@ pub(super) struct Content<'a> {
     inner: Box<dyn Read + Send + 'a>,
     source: &'a dyn BlobSource,
     cancel: &'a Cancel,
+    rate: Option<RateLimit>,
     size: u64,
     position: u64,
     is_complete: bool,
@@ -24,11 +25,13 @@ impl<'a> Content<'a> {
         source: &'a dyn BlobSource,
         offset: u64,
         cancel: &'a Cancel,
+        rate: Option<RateLimit>,
     ) -> Result<Self, ErrorKind> {
         Ok(Self {
             inner: source.open(offset).map_err(ErrorKind::Source)?,
             source,
             cancel,
+            rate,
             size: source.descriptor().size,
             position: offset,
             is_complete: false,
@@ -80,7 +83,14 @@ impl<'a> Content<'a> {
         if wanted == 0 {
             return Ok(0);
         }
+        let wanted = match &self.rate {
+            Some(rate) => rate.take(wanted, self.cancel).map_err(io::Error::other)?,
+            None => wanted,
+        };
         let read = self.inner.read(&mut buffer[..wanted])?;
+        if let Some(rate) = &self.rate {
+            rate.put_back(wanted - read);
+        }
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -141,7 +151,7 @@ mod tests {
 
     fn handed_over(source: &Source, offset: u64, step: usize) -> (Vec<u8>, bool) {
         let cancel = Cancel::new();
-        let mut content = Content::open(source, offset, &cancel).unwrap();
+        let mut content = Content::open(source, offset, &cancel, None).unwrap();
         let (mut out, mut buffer) = (Vec::new(), vec![0; step]);
         loop {
             match content.read(&mut buffer) {

@@ -345,11 +345,11 @@ impl<'a> Upload<'a> {
         &self,
         content: &'c mut Option<Content<'a>>,
     ) -> Result<&'c mut Content<'a>, ErrorKind> {
-        let cancel = &self.repository.transport.options().cancel;
+        let options = self.repository.transport.options();
         let at = self.offset;
         let kept = match content.take().filter(|content| content.position() == at) {
             Some(kept) => kept,
-            None => Content::open(self.source, at, cancel)?,
+            None => Content::open(self.source, at, &options.cancel, options.rate.clone())?,
         };
         Ok(content.insert(kept))
     }

@@ -7,6 +7,7 @@ mod limits;
 mod lists;
 mod proxies;
 mod quirks;
+mod rates;
 mod real;
 mod resuming;
 mod support;
