@@ -124,6 +124,58 @@ fn a_damaged_archive_or_carried_file_has_the_code_of_damage_and_a_place() {
 }
 
 #[test]
+fn what_cannot_work_is_refused_before_any_work_with_the_path_or_address_in_the_message() {
+    let (work_dir, _) = work_dir_with_bundle();
+    work_dir.write("file", "a file");
+    let source = Registry::start();
+    Product::new(1000).put_into(&source);
+    let image = source.reference("product/node", "v1");
+    let missing = "No such file or directory";
+    for (arguments, words) in [
+        (
+            ["bundle", &image, "--carry", "absent", "-o", "x.tar"].as_slice(),
+            ["absent", missing],
+        ),
+        (
+            &["bundle", &image, "--from", "absent.tar", "-o", "x.tar"],
+            ["absent.tar", "no such file or folder"],
+        ),
+        (
+            &["bundle", &image, "-o", "absent/x.tar"],
+            ["absent", "does not exist"],
+        ),
+        (
+            &["bundle", &image, "-o", "x.tar", "--state-dir", "file"],
+            ["file", "not a folder"],
+        ),
+        (
+            &["export", "product.tar", "-o", "absent/x.tar"],
+            ["absent", "does not exist"],
+        ),
+        (
+            &["extract", "product.tar", "--to", "file"],
+            ["file", "not a folder"],
+        ),
+        (
+            &["serve", "product.tar", "--listen", "127.0.0.1:70000"],
+            ["127.0.0.1:70000", "65535"],
+        ),
+        (
+            &["serve", "product.tar", "--listen", "localhost"],
+            ["localhost", "ADDR:PORT"],
+        ),
+    ] {
+        let run = work_dir.run(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.said());
+        for word in words {
+            assert!(run.stderr.contains(word), "{arguments:?}: {}", run.said());
+        }
+        assert_eq!(work_dir.names(), ["file", "images.txt", "product.tar"]);
+    }
+    assert!(source.traffic().0.is_empty());
+}
+
+#[test]
 fn a_registry_that_serves_other_bytes_than_asked_makes_no_bundle() {
     let (work_dir, product, source) = (WorkDir::new(), Product::new(1000), Registry::start());
     product.put_into(&source);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sealift_pipeline::{Cancelled, Event};
 
-use crate::connect::has_folder;
+use crate::connect::{has_folder, proxy_secrets};
 use crate::error::{ErrorKind, RegistryError};
 use crate::exchange::Exchange;
 use crate::host::Host;
@@ -18,6 +18,7 @@ use crate::repository::Repository;
 use crate::request::Request;
 use crate::retry::{RetryPolicy, sleep};
 use crate::session::SessionStore;
+use crate::tokens::Shown;
 use crate::transport::Transport;
 
 /// How long an optional query may stand still.
@@ -181,7 +182,8 @@ impl Client {
                 ),
             });
         }
-        Ok(Host::new(registry.to_owned(), origin))
+        let shown = Shown::behind(proxy_secrets(self.transport.options()));
+        Ok(Host::new(registry.to_owned(), origin, shown))
     }
 
     /// Whether the registry was said to speak plain HTTP, or does so on loopback.

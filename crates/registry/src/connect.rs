@@ -25,6 +25,7 @@ use crate::options::ClientOptions;
 use crate::origin::Origin;
 use forward::{ForwardConnector, ForwardProxy};
 use proxy::Route;
+pub(crate) use proxy::proxy_secrets;
 use resolve::HostResolver;
 use tcp::TcpConnector;
 use tls::{SystemCertificates, TlsConnector};

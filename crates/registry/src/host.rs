@@ -34,11 +34,11 @@ struct Now {
 }
 
 impl Host {
-    pub(crate) fn new(name: String, origin: Origin) -> Self {
+    pub(crate) fn new(name: String, origin: Origin, shown: Shown) -> Self {
         Self {
             name,
             origin,
-            shown: Arc::default(),
+            shown: Arc::new(shown),
             learned: Mutex::default(),
             now: Mutex::default(),
         }

@@ -26,6 +26,8 @@ pub(crate) struct Shown {
     credentials: Mutex<HashMap<String, Option<Credential>>>,
     /// By scope: one thread renews a token, the others wait for it.
     renewals: Mutex<HashMap<String, Arc<Mutex<()>>>>,
+    /// What the proxy on the way is shown, which may repeat it.
+    proxy: Vec<Secret>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +77,14 @@ pub(crate) struct TokenResponse {
 }
 
 impl Shown {
+    /// Nothing yet, behind a proxy that is shown `proxy`.
+    pub(crate) fn behind(proxy: Vec<Secret>) -> Self {
+        Self {
+            proxy,
+            ..Self::default()
+        }
+    }
+
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,6 +158,7 @@ impl Shown {
             secrets.push(secret.expose().to_owned());
             secrets.push(percent_encoded(secret.expose()));
         }
+        secrets.extend(self.proxy.iter().map(|secret| secret.expose().to_owned()));
         // A secret may be part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets

@@ -191,8 +191,8 @@ pub fn carry(
     options: &CarryOptions,
     cancel: &Cancel,
 ) -> Result<CarriedFile, CarryError> {
-    let name = name_of(path, options)?;
     let metadata = std::fs::metadata(path).map_err(io_error(path))?;
+    let name = name_of(path, options)?;
     if metadata.is_dir() {
         let content = Content::Folder(Folder::list(path)?);
         let layer = describe(path, &content, media_type::OCI_LAYER, cancel)?

@@ -138,6 +138,17 @@ enum ProfileArg {
     Compact,
 }
 
+/// Refuses files to carry that do not exist, before any work.
+fn check_carried(args: &BundleArgs) -> Result<(), Failure> {
+    for path in args.carry.iter().map(|file| &file.path) {
+        if let Err(error) = std::fs::metadata(path) {
+            let message = format!("cannot read {}: {error}", path.display());
+            return Err(Failure::message(Exit::Usage, message));
+        }
+    }
+    Ok(())
+}
+
 /// Reads `PATH` or `PATH=NAME`.
 fn carried(text: &str) -> Result<FileRequest, String> {
     let (path, name) = match text.rsplit_once('=') {
@@ -187,6 +198,7 @@ struct DryRun<'a> {
 }
 
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    check_carried(args)?;
     let mut args = args.with_request_files()?;
     for chart in &mut args.chart {
         chart.values.extend(args.chart_values.iter().cloned());

@@ -42,6 +42,10 @@ pub(crate) struct ExtractArgs {
 }
 
 pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    if args.to.exists() && !args.to.is_dir() {
+        let message = format!("{} is not a folder", args.to.display());
+        return Err(Failure::message(Exit::Usage, message).hint("use --to with another folder"));
+    }
     let budget = Budget::new(1, cores());
     let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
     let plan = plan_extract(

@@ -41,6 +41,10 @@ fn listen_address(text: &str) -> Result<String, &'static str> {
     if text.contains('@') {
         return Err("it contains an @ (expected ADDR:PORT)");
     }
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err("it has no port from 0 to 65535 (expected ADDR:PORT)");
+    }
     Ok(text.to_owned())
 }
 

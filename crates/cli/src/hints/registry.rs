@@ -1,6 +1,6 @@
 //! What to try after a registry refused a request.
 
-use sealift_registry::{ErrorKind, RegistryError, SpecCode, TlsError};
+use sealift_registry::{ErrorKind, RegistryError, SpecCode, TlsError, is_loopback_authority};
 
 /// What to try after this error, if there is anything that is not obvious.
 pub(crate) fn hint(error: &RegistryError) -> Option<String> {
@@ -46,9 +46,11 @@ pub(crate) fn hint(error: &RegistryError) -> Option<String> {
 fn tls(host: &str, error: &TlsError) -> Option<String> {
     Some(match error {
         TlsError::NotTls => format!("if {host} speaks plain HTTP, use --plain-http {host}"),
-        TlsError::TlsOnly => format!(
-            "omit --plain-http {host}; on a loopback address, use --ca-file or a certs.d folder with its certificate"
-        ),
+        // Loopback addresses are contacted over plain HTTP unless there is something to verify TLS with.
+        TlsError::TlsOnly if is_loopback_authority(host) => {
+            "use --ca-file or a certs.d folder with the registry's certificate".to_owned()
+        }
+        TlsError::TlsOnly => format!("omit --plain-http {host}"),
         TlsError::UnknownIssuer => format!(
             "if the certificate of {host} is private, use --ca-file with it or with its certificate authority, or put either into a certs.d folder"
         ),

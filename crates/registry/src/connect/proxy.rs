@@ -8,7 +8,7 @@ use ureq::http::Uri;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::options::ClientOptions;
-use crate::origin::Origin;
+use crate::origin::{Origin, percent_encoded};
 use crate::secret::Secret;
 
 /// How a host is reached.
@@ -86,6 +86,28 @@ impl Route {
             authorization: authorization(&proxy),
         })
     }
+}
+
+/// Every secret in the proxies' URLs, in every form that it is sent or written in: no message repeats them.
+pub(crate) fn proxy_secrets(options: &ClientOptions) -> Vec<Secret> {
+    let urls = [&options.https_proxy, &options.http_proxy];
+    let proxies = urls
+        .into_iter()
+        .flatten()
+        .filter_map(|url| Proxy::new(url).ok());
+    let mut secrets = Vec::new();
+    for proxy in proxies {
+        let encoded = authorization(&proxy);
+        let encoded = encoded
+            .as_ref()
+            .and_then(|header| header.expose().split(' ').next_back());
+        secrets.extend(encoded.map(Secret::new));
+        if let Some(password) = proxy.password().filter(|password| !password.is_empty()) {
+            secrets.push(Secret::new(password));
+            secrets.push(Secret::new(percent_encoded(password)));
+        }
+    }
+    secrets
 }
 
 fn authorization(proxy: &Proxy) -> Option<Secret> {

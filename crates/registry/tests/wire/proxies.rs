@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sealift_registry::{Client, ClientOptions, Pushed, RegistryError, Repository};
 use sealift_testkit::{Fault, Location, Registry, Route, When};
 
@@ -144,6 +146,20 @@ fn a_proxy_for_plain_http_is_addressed_with_the_complete_url() {
         assert!(lower.contains(&format!("host: {HOST}")), "{head}");
         assert!(lower.contains("proxy-authorization: basic "), "{head}");
     }
+}
+
+#[test]
+fn what_a_proxy_repeats_of_its_password_is_not_shown() {
+    let registry = Registry::start();
+    let encoded = STANDARD.encode(format!("user:{CANARY}"));
+    let echo = format!("user:{CANARY} (Basic {encoded})");
+    registry.script(When::any().always(), Fault::error(403, "DENIED", &echo));
+    let proxy = forwarding(registry.address(), Seen::default());
+    let repository = through(format!("http://user:{CANARY}@{proxy}")).unwrap();
+    let error = repository.manifest("v1").unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("user:"), "{text}");
+    assert!(!text.contains(CANARY) && !text.contains(&encoded), "{text}");
 }
 
 #[test]
