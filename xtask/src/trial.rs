@@ -5,13 +5,16 @@
 //! the figures in `docs/reliability.md`.
 
 mod content;
+mod disk;
 mod fuzz;
 mod kill;
 mod malformed;
 mod network;
+mod offline;
 mod program;
 mod random;
 mod report;
+mod secrets;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -32,6 +35,12 @@ enum Trial {
     Network,
     /// Changed content for everything that reads content from outside
     Fuzz,
+    /// Passwords in every way that they can be given, and every failure after that
+    Secrets,
+    /// Every call that writes to the disk or gets memory fails once
+    Disk,
+    /// The isolated side in a network namespace: nothing but the registry is contacted
+    Offline,
 }
 
 /// Which trial, from which seed, and for how long.
@@ -80,6 +89,9 @@ pub(crate) fn run(arguments: &TrialArguments) -> Result<(), Box<dyn Error>> {
         Trial::Malformed => malformed::run(&setting, &mut report)?,
         Trial::Network => network::run(&setting, &mut report)?,
         Trial::Fuzz => fuzz::run(&setting, &mut report)?,
+        Trial::Secrets => secrets::run(&setting, &mut report)?,
+        Trial::Disk => disk::run(&setting, &mut report)?,
+        Trial::Offline => offline::run(&setting, &mut report)?,
     }
     let name = arguments.trial.to_possible_value();
     let name = name.map_or_else(String::new, |value| value.get_name().to_owned());

@@ -198,17 +198,17 @@ struct DryRun<'a> {
 }
 
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    check_carried(args)?;
     let mut args = args.with_request_files()?;
     for chart in &mut args.chart {
         chart.values.extend(args.chart_values.iter().cloned());
     }
     let args = &args;
     if args.print_request {
-        output::line(args.to_request_file().to_yaml().trim_end())?;
+        output::bytes(args.to_request_file().to_yaml().as_bytes())?;
         return Ok(Exit::Done);
     }
     check(args)?;
+    check_carried(args)?;
     let mut found = sources::read(&args.sources)?;
     let mirrors = args.mirrors.mirrors()?;
     let mut request = request(args, &found)?;
