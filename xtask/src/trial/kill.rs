@@ -174,7 +174,7 @@ impl<'a> Scene<'a> {
         let folder = self.load_folder()?;
         let host = destination.host();
         for _ in 0..=random.below(3) {
-            let moment = Moment::new(&mut random, 90);
+            let moment = Moment::new(&mut random, 60);
             let mut command = command(self.program, folder.path(), &load(&host));
             let ended = moment.kill(&mut command, &destination)?;
             report.count(if ended.code().is_none() {
