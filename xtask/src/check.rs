@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sealift-yaml", &[]),
     ("sealift-request", &["sealift-oci"]),
     ("sealift-products", &["sealift-oci", "sealift-yaml"]),
+    ("sealift-inventory", &[]),
     ("sealift-testkit", &["sealift-oci"]),
     ("sealift-pipeline", &["sealift-oci"]),
     (
