@@ -246,11 +246,9 @@ impl Bundle {
             .iter()
             .map(|file| (file.name.clone(), file.descriptor.digest));
         let referrers = record.referrers.iter().map(|referrer| {
-            let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
-            (
-                format!("{kind} of {}@{}", referrer.repository, referrer.subject),
-                referrer.descriptor.digest,
-            )
+            let subject = record.subject_name(&referrer.repository, &referrer.subject);
+            let name = format!("{} of {subject}", referrer.kind());
+            (name, referrer.descriptor.digest)
         });
         images
             .chain(files)

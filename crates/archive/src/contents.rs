@@ -5,6 +5,7 @@ mod artifact;
 mod destinations;
 mod graph;
 mod index_json;
+mod names;
 mod record;
 mod rules;
 mod value;

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_oci::{Digest, Kind, Platform};
+use sealift_oci::{ArtifactKind, Digest, Kind, Platform};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::contents::{
-    Discovery, FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry,
-};
+use crate::contents::{FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
 use crate::files::{Program, programs};
 
 /// What is inside a bundle, from its record and its manifests; no blob is read.
@@ -53,7 +51,7 @@ pub struct InspectedImage {
     pub bytes: u64,
     /// What no other image needs, in bytes.
     pub own_bytes: u64,
-    /// What it runs on.
+    /// What it runs on; attestations that its index lists are among the referrers.
     pub platforms: Vec<InspectedPlatform>,
     /// What its index has and the bundle has not.
     pub left_out: Vec<PlatformEntry>,
@@ -80,13 +78,20 @@ pub struct InspectedPlatform {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedReferrer {
+    /// What it is: a signature, an attestation, an SBOM.
+    pub kind: ArtifactKind,
     /// What it belongs to: the image, one of its platforms, or another referrer.
     pub subject: Digest,
+    /// The name of what it belongs to.
+    pub subject_name: String,
     /// Its manifest.
     pub digest: Digest,
-    /// What kind of artifact it is.
+    /// The artifact type that its manifest states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
+    /// Whether it is listed in the image's own index, as `BuildKit` does it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_index: bool,
     /// The tag it is found by, for cosign's convention.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -174,8 +179,14 @@ fn platforms(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedPlatform> {
     if pairs.is_empty() {
         pairs.push((None, image.descriptor.digest));
     }
+    let attestations: BTreeSet<Digest> = attested(bundle, image)
+        .map(|(_, attestation)| attestation)
+        .collect();
     let nodes = pairs.into_iter().filter_map(|(platform, digest)| {
         let node = bundle.graph().get(&digest)?;
+        if attestations.contains(&digest) {
+            return None;
+        }
         (node.kind == Kind::Image).then_some((platform, node))
     });
     nodes
@@ -196,7 +207,7 @@ fn referrers(
 ) -> Vec<InspectedReferrer> {
     let repository = image.reference.name();
     let mut subjects = reach.clone();
-    let mut found: Vec<InspectedReferrer> = Vec::new();
+    let mut found = in_index(bundle, image);
     let mut candidates: Vec<_> = bundle
         .record()
         .referrers
@@ -213,19 +224,50 @@ fn referrers(
         for referrer in next {
             let digest = referrer.descriptor.digest;
             subjects.insert(digest);
+            let tag = referrer.tag();
+            let manifest = bundle.manifest(&digest).ok().flatten();
             found.push(InspectedReferrer {
+                kind: manifest.map_or_else(
+                    || referrer.kind(),
+                    |manifest| ArtifactKind::of_manifest(&manifest, tag),
+                ),
                 subject: referrer.subject,
+                subject_name: bundle.record().subject_name(&repository, &referrer.subject),
                 digest,
                 artifact_type: referrer.artifact_type.clone(),
-                tag: match &referrer.discovery {
-                    Discovery::Tag(tag) => Some(tag.clone()),
-                    Discovery::Subject => None,
-                },
+                in_index: false,
+                tag: tag.map(str::to_owned),
                 bytes: bytes(bundle, &reached(bundle, &digest)),
             });
         }
         candidates = rest;
     }
+}
+
+/// The attestations that an image's own index lists, each after what it is of.
+fn attested(bundle: &Bundle, image: &ImageEntry) -> impl Iterator<Item = (Digest, Digest)> {
+    let node = bundle.graph().get(&image.descriptor.digest);
+    let children = node.map(|node| node.children.as_slice());
+    let children = children.unwrap_or_default().iter();
+    children.filter_map(|child| Some((child.attests?, child.descriptor.digest)))
+}
+
+fn in_index(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedReferrer> {
+    let repository = image.reference.name();
+    let found = attested(bundle, image).filter_map(|(subject, digest)| {
+        let manifest = bundle.manifest(&digest).ok().flatten()?;
+        Some(InspectedReferrer {
+            kind: ArtifactKind::in_index(&manifest),
+            subject,
+            subject_name: bundle.record().subject_name(&repository, &subject),
+            digest,
+            artifact_type: manifest.artifact_type().map(str::to_owned),
+            in_index: true,
+            tag: None,
+            bytes: bytes(bundle, &reached(bundle, &digest)),
+        })
+    });
+    found.collect()
 }
 
 fn inspect_files(bundle: &Bundle) -> Vec<InspectedFile> {

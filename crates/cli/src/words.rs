@@ -40,6 +40,14 @@ pub(crate) fn retries(number: u64) -> String {
     }
 }
 
+/// How many signatures, attestations, SBOMs and other artifacts belong to images.
+pub(crate) fn attached(number: u64) -> String {
+    match number {
+        1 => "1 signature or attestation".to_owned(),
+        _ => format!("{number} signatures and attestations"),
+    }
+}
+
 /// `1 repository`, `2 repositories`.
 pub(crate) fn repositories(number: u64) -> String {
     match number {

@@ -4,6 +4,7 @@
 //! Nothing here reads, writes or prints. Everything that parses is total: any text gives a value or a
 //! typed error, in time and memory bounded by its length.
 
+mod artifact_kind;
 mod descriptor;
 mod digest;
 mod dns;
@@ -19,6 +20,7 @@ mod text;
 
 pub mod annotation;
 
+pub use artifact_kind::{ArtifactClass, ArtifactKind};
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use dns::is_subdomain;

@@ -256,11 +256,8 @@ impl Record {
             RecordEntry::Image(n) => self.images.get(n).map(|image| image.reference.to_string()),
             RecordEntry::File(n) => self.files.get(n).map(|file| file.name.clone()),
             RecordEntry::Referrer(n) => self.referrers.get(n).map(|referrer| {
-                let kind = match &referrer.discovery {
-                    Discovery::Tag(tag) => tag.as_str(),
-                    Discovery::Subject => referrer.artifact_type.as_deref().unwrap_or("referrer"),
-                };
-                format!("{kind} of {}@{}", referrer.repository, referrer.subject)
+                let subject = self.subject_name(&referrer.repository, &referrer.subject);
+                format!("{} of {subject}", referrer.kind())
             }),
         };
         name.unwrap_or_default()

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use sealift_archive::{Discovery, Identity, ImageEntry};
-use sealift_oci::{Digest, Reference};
+use sealift_archive::{Identity, ImageEntry};
+use sealift_oci::{ArtifactKind, Digest, Reference};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Planned;
@@ -76,13 +76,17 @@ pub struct LeftOut {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedReferrer {
+    /// What it is: a signature, an attestation, an SBOM.
+    pub kind: ArtifactKind,
     /// The repository that it was found in.
     pub repository: String,
     /// What it belongs to.
     pub subject: Digest,
+    /// The name of what it belongs to.
+    pub subject_name: String,
     /// Its manifest.
     pub digest: Digest,
-    /// What it is.
+    /// The artifact type that its manifest states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The tag that it was found under, for cosign's convention.
@@ -117,14 +121,13 @@ impl Summary {
         let needed: u64 = planned.needs.iter().map(|need| need.bytes).sum();
         let manifests = record.manifests.len() as u64;
         let referrers = record.referrers.iter().map(|referrer| PlannedReferrer {
+            kind: referrer.kind(),
             repository: referrer.repository.clone(),
             subject: referrer.subject,
+            subject_name: record.subject_name(&referrer.repository, &referrer.subject),
             digest: referrer.descriptor.digest,
             artifact_type: referrer.artifact_type.clone(),
-            tag: match &referrer.discovery {
-                Discovery::Tag(tag) => Some(tag.clone()),
-                Discovery::Subject => None,
-            },
+            tag: referrer.tag().map(str::to_owned),
         });
         let files = record.files.iter().map(|file| PlannedFile {
             name: file.name.clone(),

@@ -489,11 +489,8 @@ fn plan_words(plan: &Plan) -> Vec<String> {
     let summary = plan.summary();
     let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
     lines.extend(summary.referrers.iter().map(|referrer| {
-        let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
-        format!(
-            "{kind} of {}@{}: {}",
-            referrer.repository, referrer.subject, referrer.digest
-        )
+        let (kind, subject, digest) = (&referrer.kind, &referrer.subject_name, referrer.digest);
+        format!("{kind} of {subject}: {digest}")
     }));
     lines.extend(summary.files.iter().map(|file| {
         format!(
@@ -512,7 +509,7 @@ fn plan_words(plan: &Plan) -> Vec<String> {
     lines.push(format!(
         "{}, {}, {}, {}: {}, {} saved by sharing",
         words::count(summary.images.len() as u64, "image"),
-        words::count(summary.referrers.len() as u64, "referrer"),
+        words::attached(summary.referrers.len() as u64),
         words::count(summary.files.len() as u64, "file"),
         words::count(summary.blobs + summary.manifests, "blob"),
         words::bytes(summary.content_bytes),

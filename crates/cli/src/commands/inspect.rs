@@ -134,16 +134,16 @@ fn platform_node(platform: &InspectedPlatform) -> Node {
 }
 
 fn referrer_node(referrer: &InspectedReferrer) -> Node {
-    let kind = referrer.artifact_type.as_deref().unwrap_or("referrer");
-    let tag = referrer
-        .tag
-        .as_ref()
-        .map(|tag| format!(", tag {tag}"))
-        .unwrap_or_default();
+    let found = match &referrer.tag {
+        Some(tag) => format!(", tag {tag}"),
+        None if referrer.in_index => ", in the image's index".to_owned(),
+        None => String::new(),
+    };
     Node::leaf(format!(
-        "{kind}  {}  of {}{tag}, {}",
+        "{}  {}  of {}{found}, {}",
+        referrer.kind,
         referrer.digest,
-        referrer.subject,
+        referrer.subject_name,
         words::bytes(referrer.bytes)
     ))
 }

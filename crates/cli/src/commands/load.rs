@@ -232,7 +232,7 @@ fn totals_words(totals: &Totals) -> [String; 3] {
         format!(
             "{}, {}, {} into {}",
             words::count(totals.images, "image"),
-            words::count(totals.referrers, "referrer"),
+            words::attached(totals.referrers),
             words::count(totals.files, "file"),
             words::repositories(totals.repositories)
         ),
