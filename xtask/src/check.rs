@@ -57,6 +57,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sealift-report",
+        &[
+            "sealift-archive",
+            "sealift-inventory",
+            "sealift-pipeline",
+            "sealift-oci",
+        ],
+    ),
+    (
         "sealift-serve",
         &["sealift-archive", "sealift-pipeline", "sealift-oci"],
     ),
@@ -66,6 +75,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sealift-bundle",
             "sealift-load",
             "sealift-serve",
+            "sealift-report",
+            "sealift-inventory",
             "sealift-registry",
             "sealift-archive",
             "sealift-pipeline",

@@ -4,6 +4,7 @@ mod bundle;
 mod check;
 mod compact;
 mod completions;
+mod diff;
 mod export;
 mod extract;
 mod images;
@@ -12,6 +13,7 @@ mod load;
 mod man;
 mod mirror;
 mod product;
+mod report;
 mod rewrite;
 mod serve;
 mod verify;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Compact(compact::CompactArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
+    Diff(diff::DiffArgs),
+    Report(report::ReportArgs),
     Load(load::LoadArgs),
     Check(check::CheckArgs),
     Extract(extract::ExtractArgs),
@@ -51,6 +55,8 @@ impl Command {
             Self::Compact(args) => compact::run(&args, cancel),
             Self::Export(args) => export::run(&args, cancel),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Diff(args) => diff::run(&args, cancel),
+            Self::Report(args) => report::run(&args, cancel),
             Self::Load(args) => load::run(&args, cancel),
             Self::Check(args) => check::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),

@@ -1,0 +1,30 @@
+//! Why a bundle cannot be reported on.
+
+use std::io;
+
+use sealift_archive::CorruptBlob;
+use sealift_pipeline::Cancelled;
+
+/// Why a bundle cannot be reported on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The work was stopped.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// A blob does not have its digest.
+    #[error("{bundle} is corrupt: {} at byte {}: {}", blob.entry, blob.offset, blob.what)]
+    Corrupt {
+        /// The bundle's name.
+        bundle: String,
+        /// The blob.
+        blob: Box<CorruptBlob>,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {name}: {source}")]
+    Io {
+        /// The file.
+        name: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
