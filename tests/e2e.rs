@@ -51,8 +51,12 @@ mod product_list;
 mod publisher_index;
 #[path = "e2e/reference.rs"]
 mod reference;
+#[path = "e2e/report_page.rs"]
+mod report_page;
 #[path = "e2e/requests.rs"]
 mod requests;
+#[path = "e2e/reviewing.rs"]
+mod reviewing;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
 #[path = "e2e/secrets.rs"]

@@ -14,6 +14,9 @@ const STYLE: &str = include_str!("page/style.css");
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/// Columns of numbers, whose heads are above their last digits.
+const NUMBERS: [&str; 4] = ["Size", "Unique to it", "Signatures", "Packages"];
+
 /// The sections, with the names that links use.
 const SECTIONS: [(&str, &str); 7] = [
     ("check", "Check the file"),
@@ -88,7 +91,7 @@ fn table(caption: &str, head: &[&str], rows: Markup) -> Markup {
             table {
                 caption { (caption) }
                 thead {
-                    tr { @for name in head { th scope="col" { (name) } } }
+                    tr { @for name in head { th.number[NUMBERS.contains(name)] scope="col" { (name) } } }
                 }
                 tbody { (rows) }
             }

@@ -205,6 +205,7 @@ pub struct ImageMaker {
     attested: bool,
     single: bool,
     annotations: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
 }
 
 impl ImageMaker {
@@ -218,6 +219,7 @@ impl ImageMaker {
             attested: false,
             single: false,
             annotations: BTreeMap::new(),
+            labels: BTreeMap::new(),
         }
     }
 
@@ -254,6 +256,12 @@ impl ImageMaker {
     /// With an annotation on the root.
     pub fn annotation(mut self, key: &str, value: &str) -> Self {
         self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With a label in its configs.
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -308,6 +316,9 @@ impl ImageMaker {
                 "created_by": layer.seed(),
             })).collect::<Vec<Value>>(),
         });
+        if !self.labels.is_empty() {
+            config["config"]["Labels"] = json!(self.labels);
+        }
         merge(&mut config, json!(platform));
         let config = image.add_blob(self.format.config(), config.to_string().into_bytes());
         let mut manifest = json!({

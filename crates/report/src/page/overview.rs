@@ -1,6 +1,7 @@
 //! Identity, checksums, and what is inside at a glance.
 
 use maud::{Markup, html};
+use sealift_oci::ArtifactClass;
 
 use crate::facts::{Facts, ImageFacts};
 use crate::page::table;
@@ -41,15 +42,24 @@ pub(super) fn check(facts: &Facts) -> Markup {
             }
         }
         p {
-            "The " strong { "checksum" } " shows that the file is the one that was sent. On Linux, this command prints “OK” if it is:"
+            "The " strong { "checksum" } " shows that the file is the one that was sent: on Linux, " code { "sha256sum" } " prints it."
+            @if is_plain(&facts.file) { " This command prints “OK” if it is right:" }
         }
-        pre { "echo '" (facts.sha256) "  " (facts.file) "' | sha256sum -c" }
+        @if is_plain(&facts.file) {
+            pre { "echo '" (facts.sha256) "  " (facts.file) "' | sha256sum -c" }
+        }
         p {
             "The " strong { "identity" } " is the digest of the list of everything in the bundle. Two bundles with the same identity "
             "contain the same images and files, however they are stored. The sender's sealift printed it, "
             code { "sealift verify" } " prints it after it has compared every digest, and the receipt of a load contains it."
         }
     }
+}
+
+/// Whether a name means nothing to a shell, so that a command with it can be copied.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    name.chars().all(plain)
 }
 
 /// The treemap, and the table with the same facts.
@@ -96,6 +106,8 @@ fn row(image: &ImageFacts) -> Markup {
         .map(|platform| platform.platform.as_str())
         .filter(|name| !name.is_empty())
         .collect();
+    let attached = image.attached.iter();
+    let signatures = attached.filter(|one| one.kind.class == ArtifactClass::Signature);
     let packages = image
         .platforms
         .iter()
@@ -106,7 +118,7 @@ fn row(image: &ImageFacts) -> Markup {
             td { @if names.is_empty() { "not stated" } @else { (names.join(", ")) } }
             td.number { (bytes(image.bytes)) }
             td.number { (bytes(image.unique_bytes)) }
-            td.number { (image.attached.len()) }
+            td.number { (signatures.count()) }
             td.number { (packages.max().unwrap_or(0)) }
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn signatures(facts: &Facts) -> Markup {
             ": that needs the publishers' keys or certificates, and is done by cosign, notation or a cluster's admission policy after loading."
         }
         @if attached().next().is_some() {
-            (table("Signatures, attestations and SBOMs", &["Kind", "Of", "Size", "Digest"], html! {
+            (table("Found beside the images", &["Kind", "Of", "Size", "Digest"], html! {
                 @for one in attached() { (attached_row(one)) }
             }))
         }

@@ -22,9 +22,10 @@ pub enum Packing {
     Plain,
 }
 
-/// A layer to be made: a tar with one file.
+/// A layer to be made: a tar with one file, or with given files.
 #[derive(Clone, Debug)]
 pub struct Layer {
+    files: Vec<(String, Vec<u8>)>,
     seed: String,
     size: usize,
     packing: Packing,
@@ -37,6 +38,7 @@ impl Layer {
     /// its own content; images with the same seed share it.
     pub fn gzip(seed: &str, size: usize) -> Self {
         Self {
+            files: Vec::new(),
             seed: seed.to_owned(),
             size,
             packing: Packing::Gzip,
@@ -58,6 +60,15 @@ impl Layer {
         Self {
             packing: Packing::Plain,
             ..Self::gzip(seed, size)
+        }
+    }
+
+    /// A gzip layer with these files, the same for all platforms.
+    pub fn files(files: &[(&str, &[u8])]) -> Self {
+        let owned = |(name, content): &(&str, &[u8])| ((*name).to_owned(), content.to_vec());
+        Self {
+            files: files.iter().map(owned).collect(),
+            ..Self::gzip("files", 0)
         }
     }
 
@@ -95,10 +106,14 @@ impl Layer {
         if self.empty {
             return (Digest::sha256(&[0; 1024]), EMPTY_LAYER.to_vec());
         }
-        let platform = if self.everywhere { "" } else { platform };
-        let content = filler(&format!("{}{platform}", self.seed), self.size);
-        let name = format!("usr/share/{}", self.seed.replace(['/', ':'], "-"));
-        let tar = tar_of(&name, &content);
+        let tar = if self.files.is_empty() {
+            let platform = if self.everywhere { "" } else { platform };
+            let content = filler(&format!("{}{platform}", self.seed), self.size);
+            let name = format!("usr/share/{}", self.seed.replace(['/', ':'], "-"));
+            tar_of(&["usr/", "usr/share/"], &[(name, content)])
+        } else {
+            tar_of(&[], &self.files)
+        };
         let packed = match self.packing {
             Packing::Plain => tar.clone(),
             Packing::Gzip => gzip(&tar),
@@ -117,19 +132,21 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
         .expect("gzip writes to memory")
 }
 
-fn tar_of(name: &str, content: &[u8]) -> Vec<u8> {
+fn tar_of(folders: &[&str], files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    for folder in ["usr/", "usr/share/"] {
+    for folder in folders {
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(0o755);
         header.set_size(0);
         append(&mut builder, &mut header, folder, &[]);
     }
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o644);
-    header.set_size(content.len() as u64);
-    append(&mut builder, &mut header, name, content);
+    for (name, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o644);
+        header.set_size(content.len() as u64);
+        append(&mut builder, &mut header, name, content);
+    }
     builder.into_inner().expect("tar writes to memory")
 }
 
