@@ -52,6 +52,10 @@ const PAGES: &[Page] = &[
         include_str!("../../docs/monthly-update.md"),
     ),
     page(
+        "docs/inspecting.md",
+        include_str!("../../docs/inspecting.md"),
+    ),
+    page(
         "docs/small-media.md",
         include_str!("../../docs/small-media.md"),
     ),

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &DiffArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     if args.output.json {
         output::json(&diff)?;
     } else {
-        output::line(&print::text(&diff, args.all))?;
+        output::lines(&print::text(&diff, args.all))?;
     }
     Ok(Exit::Done)
 }

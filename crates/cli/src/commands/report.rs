@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ReportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         Some(file) => {
             publish(&file, bundle.identity().0, &page(&facts))?;
             if !args.output_args.json && !args.output_args.quiet {
-                output::line(&summary(&facts, &file.path))?;
+                output::lines(&summary(&facts, &file.path))?;
             }
         }
         None if args.output_args.json => {}
@@ -106,7 +106,7 @@ fn publish(file: &OutputFile, identity: Digest, page: &str) -> Result<(), Failur
     Ok(())
 }
 
-fn summary(facts: &Facts, path: &Path) -> String {
+fn summary(facts: &Facts, path: &Path) -> Vec<String> {
     let signatures: usize = facts.images.iter().map(|image| image.attached.len()).sum();
     let mut lines = vec![
         format!(
@@ -126,7 +126,7 @@ fn summary(facts: &Facts, path: &Path) -> String {
             format!("{notes} in the images could not be read; the page lists them"),
         );
     }
-    lines.join("\n")
+    lines
 }
 
 impl From<ReportError> for Failure {

@@ -11,11 +11,12 @@ use crate::words;
 const LISTED: usize = 10;
 
 /// The differences, with every file and package if `all`.
-pub(super) fn text(diff: &BundleDiff, all: bool) -> String {
-    let mut lines = vec![side("old", &diff.old), side("new", &diff.new)];
+pub(super) fn text(diff: &BundleDiff, all: bool) -> Vec<String> {
+    let mut lines: Vec<String> = side("old", &diff.old).into();
+    lines.extend(side("new", &diff.new));
     if diff.old.identity == diff.new.identity {
         lines.push("the bundles contain the same: their identities are equal".to_owned());
-        return lines.join("\n");
+        return lines;
     }
     lines.push(format!(
         "{} of content are new, {} are gone",
@@ -37,18 +38,18 @@ pub(super) fn text(diff: &BundleDiff, all: bool) -> String {
         lines.push("carried files".to_owned());
         lines.extend(files);
     }
-    lines.join("\n")
+    lines
 }
 
-fn side(name: &str, side: &Side) -> String {
-    format!(
-        "{name}  {}: {}, {}, {}\n     identity {}",
+fn side(name: &str, side: &Side) -> [String; 2] {
+    let contents = format!(
+        "{name}  {}: {}, {}, {}",
         side.file,
         words::count(side.images, "image"),
         words::attached(side.attached),
         words::bytes(side.content_bytes),
-        side.identity
-    )
+    );
+    [contents, format!("     identity {}", side.identity)]
 }
 
 fn totals(images: &[ImageDiff]) -> String {
@@ -85,7 +86,9 @@ fn image(image: &ImageDiff, all: bool, lines: &mut Vec<String>) {
     lines.push(format!("{} {name}  {sizes}", mark(image.change)));
     match (&image.old_digest, &image.new_digest) {
         (Some(old), Some(new)) if old == new => lines.push(format!("    {new} (unchanged)")),
-        (Some(old), Some(new)) => lines.push(format!("    {old}\n  → {new}")),
+        (Some(old), Some(new)) => {
+            lines.extend([format!("    {old}"), format!("  → {new}")]);
+        }
         (old, new) => lines.extend(old.or(*new).map(|digest| format!("    {digest}"))),
     }
     lines.extend(attached(&image.attached, image.change));
