@@ -19,6 +19,8 @@ mod checking;
 mod compact;
 #[path = "e2e/crossing.rs"]
 mod crossing;
+#[path = "e2e/delta.rs"]
+mod delta;
 #[path = "e2e/everyday.rs"]
 mod everyday;
 #[path = "e2e/hostile_text.rs"]

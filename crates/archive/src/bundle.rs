@@ -5,13 +5,19 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_oci::{Descriptor, Digest, Kind, MAX_MANIFEST_BYTES, Manifest, media_type};
+use sealift_oci::{Descriptor, Digest, Manifest};
 use sealift_pipeline::VerifyingReader;
 
-use crate::contents::{Contents, Graph, Identity, Node, PlainDescriptor, Record};
+use crate::bases::BaseFile;
+use crate::contents::{Contents, Graph, Identity, PlainDescriptor, Record};
+use crate::delta::{AbsentBases, Delta};
 use crate::fault::Fault;
+use crate::metadata::{fault_at, read_graph, read_manifest};
+use crate::profile::SharedBlobs;
 use crate::reading::Reading;
-use crate::store::{BundleFile, Location, Profile, ReadAt, Store};
+use crate::store::{
+    BaseStores, BundleFile, FileStore, LeaningStore, NamedStore, Profile, ReadAt, Store,
+};
 
 /// Why a location cannot be opened as a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +47,7 @@ pub struct Bundle {
     graph: Graph,
     store: Arc<dyn Store>,
     profile: Profile,
+    delta: Option<Delta>,
     total: u64,
 }
 
@@ -48,7 +55,7 @@ pub struct Bundle {
 pub type BlobReader = VerifyingReader<Box<dyn Read + Send>>;
 
 impl Bundle {
-    /// Opens the bundle at `location`, a path, for reading only.
+    /// Opens the bundle at `location`, a path, for reading only. A delta is read with the bases of `reading`.
     ///
     /// # Errors
     /// If there is no regular file, or it is not a bundle, or its metadata is corrupt.
@@ -71,14 +78,59 @@ impl Bundle {
     ) -> Result<Self, OpenError> {
         let name = name.into();
         let opened = BundleFile::read(file, reading).and_then(|file| {
-            let bundle = Self::check(name.clone(), file.contents, file.store)?;
+            let bundle = Self::check(name.clone(), file.contents, file.store.blobs())?;
             Ok(Self {
-                profile: file.profile,
+                profile: file.store.profile(),
                 total: file.total,
+                delta: match file.store {
+                    FileStore::Delta(store) => Some(Delta::new(file.bases, store)),
+                    FileStore::Plain(_) | FileStore::Compact(_) => None,
+                },
                 ..bundle
             })
         });
-        opened.map_err(|fault| OpenError::Fault { name, fault })
+        let bundle = opened.map_err(|fault| OpenError::Fault { name, fault })?;
+        Ok(match &bundle.delta {
+            Some(delta) => {
+                let (stores, chain) = reading.bases.of(delta);
+                bundle.with_bases(stores, chain)
+            }
+            None => bundle,
+        })
+    }
+
+    /// The bundle with `contents` whose blobs are in the plain file at `location`, but those that `bases` have:
+    /// what was fetched for a delta. Blobs of bases that are only a record cannot be read.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, or has not what `contents` list and `bases` have not.
+    pub fn open_fetched(
+        location: &Path,
+        contents: &Contents,
+        bases: &[BaseFile],
+        reading: &Reading,
+    ) -> Result<Self, OpenError> {
+        let name = location.display().to_string();
+        let io = |source| OpenError::Io {
+            name: location.display().to_string(),
+            source,
+        };
+        let file = Arc::new(open_regular(location).map_err(io)?);
+        let file = BundleFile::read(file, reading).map_err(|fault| OpenError::Fault {
+            name: name.clone(),
+            fault,
+        })?;
+        let shared = SharedBlobs::of(contents.record(), bases);
+        let stores = bases.iter().filter_map(|base| {
+            Some(NamedStore {
+                name: base.name().to_owned(),
+                store: base.blobs()?,
+            })
+        });
+        let needed = BaseStores::new(shared.needed()).with(stores);
+        let left_out = shared.into_sizes();
+        let store = LeaningStore::new(file.store.blobs(), Arc::new(left_out), needed);
+        Self::from_store(contents.clone(), Arc::new(store), name)
     }
 
     /// A bundle whose contents are known; errors call it `name`.
@@ -96,36 +148,53 @@ impl Bundle {
 
     /// Reads every manifest once: what it points at is in the store, with the size that it says.
     fn check(name: String, contents: Contents, store: Arc<dyn Store>) -> Result<Self, Fault> {
-        let mut graph = Graph::default();
-        for listed in &contents.record().manifests {
-            let manifest = read_manifest(&*store, &Descriptor::from(listed))?;
-            let located = |what: String| fault_at(&*store, &listed.digest, what);
-            // A record that calls a manifest something else would make others of its readers skip it.
-            if manifest.media_type() != listed.media_type {
-                return Err(located(format!(
-                    "the record lists it as {:?}, but it is {:?}",
-                    listed.media_type.chars().take(120).collect::<String>(),
-                    manifest.media_type()
-                )));
-            }
-            graph
-                .insert(Node::of(&manifest))
-                .map_err(|error| located(error.to_string()))?;
-        }
-        let bundle = Self {
+        let graph = read_graph(&contents, &*store, &|digest| store.size(digest))?;
+        Ok(Self {
             name,
             contents,
             graph,
             store,
             profile: Profile::Plain,
+            delta: None,
             total: 0,
+        })
+    }
+
+    /// What the bundle leaves to its bases; `None` if it is complete in itself.
+    pub fn delta(&self) -> Option<&Delta> {
+        self.delta.as_ref()
+    }
+
+    /// The same delta with one more store of blobs of its bases, which is tried after the others. A bundle that
+    /// is not a delta needs none.
+    pub fn with_base(&self, store: NamedStore) -> Self {
+        self.share().with_bases(vec![store], 0)
+    }
+
+    pub(crate) fn with_bases(self, stores: Vec<NamedStore>, chain: u32) -> Self {
+        let Some(delta) = self.delta else {
+            return self;
         };
-        bundle.check_pointers()?;
-        bundle
-            .graph
-            .check_depth()
-            .map_err(|error| fault_at(&*bundle.store, &error.digest(), error.to_string()))?;
-        Ok(bundle)
+        let delta = delta.with_bases(stores, chain);
+        Self {
+            store: delta.store(),
+            delta: Some(delta),
+            ..self
+        }
+    }
+
+    /// Checks that everything that `digests` need is there. Only a delta needs what is not in its file.
+    ///
+    /// # Errors
+    /// What is absent, for each base.
+    pub fn check_readable(
+        &self,
+        digests: impl IntoIterator<Item = Digest>,
+    ) -> Result<(), AbsentBases> {
+        match &self.delta {
+            Some(delta) => delta.check_readable(&self.name, digests),
+            None => Ok(()),
+        }
     }
 
     /// Its name, as it was opened.
@@ -158,6 +227,24 @@ impl Bundle {
         &*self.store
     }
 
+    /// Where its content is read from, for readers that are independent of the bundle.
+    pub fn shared_store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The same bundle; both read from the same store.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            contents: self.contents.clone(),
+            graph: self.graph.clone(),
+            store: Arc::clone(&self.store),
+            profile: self.profile,
+            delta: self.delta.clone(),
+            total: self.total,
+        }
+    }
+
     /// How its blobs are stored.
     pub fn profile(&self) -> Profile {
         self.profile
@@ -175,13 +262,7 @@ impl Bundle {
 
     /// Every manifest and blob with its size in bytes.
     pub fn sizes(&self) -> impl Iterator<Item = (Digest, u64)> {
-        let manifests = self
-            .record()
-            .manifests
-            .iter()
-            .map(|one| (one.digest, one.size));
-        let blobs = self.record().blobs.iter().map(|one| (one.digest, one.size));
-        manifests.chain(blobs)
+        self.record().sizes()
     }
 
     /// The size of a manifest or blob in bytes; `None` if the bundle does not carry it.
@@ -233,91 +314,8 @@ impl Bundle {
 
     /// The names of everything that needs `digest`: images, files, and what referrers are of.
     pub fn needed_by(&self, digest: &Digest) -> Vec<String> {
-        let dependents = self.graph.dependents(digest);
-        let record = self.record();
-        let images = record.images.iter().map(|image| {
-            let original = image.original.as_ref().map(|original| original.digest);
-            let own = original.filter(|original| original == digest);
-            let root = own.unwrap_or(image.descriptor.digest);
-            (image.reference.to_string(), root)
-        });
-        let files = record
-            .files
-            .iter()
-            .map(|file| (file.name.clone(), file.descriptor.digest));
-        let referrers = record.referrers.iter().map(|referrer| {
-            let subject = record.subject_name(&referrer.repository, &referrer.subject);
-            let name = format!("{} of {subject}", referrer.kind());
-            (name, referrer.descriptor.digest)
-        });
-        images
-            .chain(files)
-            .chain(referrers)
-            .filter(|(_, root)| dependents.contains(root))
-            .map(|(name, _)| name)
-            .collect()
+        self.record().needed_by(&self.graph, digest)
     }
-
-    fn check_pointers(&self) -> Result<(), Fault> {
-        for node in self.graph.nodes() {
-            let from = &node.descriptor.digest;
-            for child in &node.children {
-                let to = &child.descriptor;
-                self.check_pointer(from, &to.digest, to.size)?;
-                if node.kind == Kind::Index && !self.is_listed(&to.digest, &to.media_type) {
-                    let what = format!(
-                        "it lists {} as {:?}, but the record does not",
-                        to.digest, to.media_type
-                    );
-                    return Err(self.fault(from, what));
-                }
-            }
-            for blob in &node.blobs {
-                let foreign = blob.foreign_type.as_deref();
-                if !foreign.is_some_and(media_type::is_nondistributable)
-                    || self.store.size(&blob.digest).is_some()
-                {
-                    self.check_pointer(from, &blob.digest, blob.size)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_listed(&self, digest: &Digest, media_type: &str) -> bool {
-        let node = self.graph.get(digest);
-        node.is_some_and(|node| node.descriptor.media_type == media_type)
-    }
-
-    fn check_pointer(&self, from: &Digest, to: &Digest, size: u64) -> Result<(), Fault> {
-        match self.store.size(to) {
-            Some(actual) if actual == size => Ok(()),
-            Some(actual) => Err(self.fault(
-                from,
-                format!("it lists {to} with {size} bytes, but the file has {actual}"),
-            )),
-            None => Err(self.fault(from, format!("it needs {to}, which is not in the file"))),
-        }
-    }
-}
-
-fn fault_at(store: &dyn Store, digest: &Digest, what: impl Into<String>) -> Fault {
-    let Location { entry, offset } = store.locate(digest);
-    Fault::new(entry, offset, what)
-}
-
-fn read_manifest(store: &dyn Store, descriptor: &Descriptor) -> Result<Manifest, Fault> {
-    let fault = |what: String| fault_at(store, &descriptor.digest, what);
-    let mut bytes = Vec::new();
-    store
-        .open(&descriptor.digest, 0)
-        .and_then(|reader| {
-            reader
-                .take(MAX_MANIFEST_BYTES as u64 + 1)
-                .read_to_end(&mut bytes)
-        })
-        .map_err(|error| fault(format!("cannot be read: {error}")))?;
-    Manifest::parse_for(bytes, descriptor).map_err(|error| fault(error.to_string()))
 }
 
 /// Opens a file that is neither a folder, which only fails when it is read, nor a pipe, which would wait

@@ -2,6 +2,7 @@
 //! its manifests. Nothing here knows where a byte is.
 
 mod artifact;
+mod base;
 mod destinations;
 mod graph;
 mod index_json;
@@ -10,7 +11,8 @@ mod record;
 mod rules;
 mod value;
 
-pub(crate) use artifact::{Artifact, BUNDLE_TYPE, EMPTY_CONFIG, Part, artifact_index};
+pub(crate) use artifact::{Artifact, ArtifactKind, EMPTY_CONFIG, Metadata, Part, artifact_index};
+pub use base::Base;
 pub use destinations::{
     Collision, DestinationManifest, DestinationNameError, Destinations, RecordEntry,
     all_destinations, destinations,

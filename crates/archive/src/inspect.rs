@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::bundle::Bundle;
 use crate::contents::{FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
+use crate::delta::Delta;
 use crate::files::{Program, programs};
 
 /// What is inside a bundle, from its record and its manifests; no blob is read.
@@ -28,6 +29,37 @@ pub struct Inspection {
     /// Those of them that are programs which read bundles.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<Program>,
+    /// What a delta leaves to its bases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<InspectedDelta>,
+}
+
+/// What a delta leaves to its bases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedDelta {
+    /// The bases, in the order in which the delta lists them.
+    pub bases: Vec<InspectedBase>,
+    /// How many deltas lead from this one to complete bundles, itself included, as far as the bases are open.
+    pub chain: u32,
+    /// How many blobs are left out, since a base has them.
+    pub left_out_blobs: u64,
+    /// Their bytes.
+    pub left_out_bytes: u64,
+}
+
+/// A base of a delta.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedBase {
+    /// Its identity.
+    pub identity: Identity,
+    /// Its images.
+    pub images: Vec<String>,
+    /// How many of its blobs are needed.
+    pub needed_blobs: u64,
+    /// Their bytes.
+    pub needed_bytes: u64,
 }
 
 /// One image of a bundle.
@@ -145,6 +177,30 @@ pub fn inspect(bundle: &Bundle) -> Inspection {
         images,
         files: inspect_files(bundle),
         programs: programs(bundle),
+        delta: bundle.delta().map(inspect_delta),
+    }
+}
+
+fn inspect_delta(delta: &Delta) -> InspectedDelta {
+    let bases = delta.bases().iter().map(|base| {
+        let needed = delta.needed().values();
+        let needed: Vec<u64> = needed
+            .filter(|blob| blob.base == base.identity())
+            .map(|blob| blob.size)
+            .collect();
+        let images = base.record().images.iter();
+        InspectedBase {
+            identity: base.identity(),
+            images: images.map(|image| image.reference.to_string()).collect(),
+            needed_blobs: needed.len() as u64,
+            needed_bytes: needed.iter().sum(),
+        }
+    });
+    InspectedDelta {
+        bases: bases.collect(),
+        chain: delta.chain(),
+        left_out_blobs: delta.left_out().len() as u64,
+        left_out_bytes: delta.left_out().values().sum(),
     }
 }
 

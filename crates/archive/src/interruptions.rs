@@ -83,6 +83,7 @@ fn reading() -> crate::Reading {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
+        bases: crate::Bases::default(),
     }
 }
 

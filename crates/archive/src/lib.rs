@@ -13,30 +13,35 @@
 //! of it, [`inspect`] describes it, [`plan_extract`] writes carried files out. [`open_local`] reads images
 //! that are on disk already; [`carry`] creates an artifact from a file or folder.
 
+mod bases;
 mod bundle;
 mod checksum;
 mod contents;
+mod delta;
 mod fault;
 mod files;
 mod header;
 mod inspect;
 #[cfg(test)]
 mod interruptions;
+mod metadata;
 mod profile;
 mod reading;
 mod store;
 mod target;
 mod verify;
 
+pub use bases::{BaseFile, BaseFiles, Bases, BasesError, MAX_CHAIN, RecordFile};
 pub use bundle::{BlobReader, Bundle, OpenError};
 pub use checksum::{ChecksumError, checksum};
 pub use contents::{
-    BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest, DestinationNameError,
-    Destinations, Discovery, FileEntry, FileKind, Graph, GraphError, Identity, ImageEntry,
-    ImageSource, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Node, PlainDescriptor, PlatformEntry, Reach,
-    Record, RecordEntry, RecordError, ReferrerEntry, Role, RuleError, all_destinations,
-    destinations,
+    Base, BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest,
+    DestinationNameError, Destinations, Discovery, FileEntry, FileKind, Graph, GraphError,
+    Identity, ImageEntry, ImageSource, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Node, PlainDescriptor,
+    PlatformEntry, Reach, Record, RecordEntry, RecordError, ReferrerEntry, Role, RuleError,
+    all_destinations, destinations,
 };
+pub use delta::{AbsentBase, AbsentBases, Delta};
 pub use fault::Fault;
 pub use files::{
     CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
@@ -44,15 +49,17 @@ pub use files::{
     Extracted, NameFault, Program, carry, plan_extract, programs,
 };
 pub use inspect::{
-    InspectedFile, InspectedImage, InspectedPlatform, InspectedReferrer, Inspection, inspect,
+    InspectedBase, InspectedDelta, InspectedFile, InspectedImage, InspectedPlatform,
+    InspectedReferrer, Inspection, inspect,
 };
 pub use profile::{
-    BlobState, BlobWriter, CompactOptions, CompactReport, ConvertError, Effort, Entry,
-    EntryContent, KeptBlob, Layout, PlainStream, PlainWriter, TooLarge, Work, compact_plan,
-    stream_plain, write_compact, write_plain,
+    BlobState, BlobWriter, CompactOptions, CompactReport, ConvertError, DeltaReport, Effort, Entry,
+    EntryContent, KeptBlob, Layout, PlainStream, PlainWriter, SharedBlobs, TooLarge, Work,
+    compact_plan, record_plan, stream_plain, write_compact, write_delta, write_plain, write_record,
 };
 pub use reading::Reading;
 pub use store::local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
+pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
 pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
 pub use target::{
     FileSystem, FileTarget, Interrupted, OrderedFile, OutputFile, Published, Target, WriteError,

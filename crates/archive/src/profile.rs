@@ -11,13 +11,18 @@ mod compact;
 mod error;
 mod export;
 mod layout;
+mod record;
 mod stream;
 mod tar_writer;
 mod writer;
 
-pub use compact::{CompactOptions, CompactReport, Effort, KeptBlob, compact_plan, write_compact};
+pub use compact::{
+    CompactOptions, CompactReport, DeltaReport, Effort, KeptBlob, SharedBlobs, compact_plan,
+    write_compact, write_delta,
+};
 pub use error::ConvertError;
 pub use export::{Work, stream_plain, write_plain};
 pub use layout::{Entry, EntryContent, Layout, TooLarge};
+pub use record::{record_plan, write_record};
 pub use stream::PlainStream;
 pub use writer::{BlobState, BlobWriter, PlainWriter};

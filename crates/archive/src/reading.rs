@@ -8,9 +8,11 @@ use std::sync::Arc;
 use sealift_pack::{Scratch, Storage};
 use sealift_pipeline::{Budget, Cancel};
 
+use crate::bases::Bases;
+
 /// What reading a bundle may use. A plain bundle needs none of it; a compact one is decoded on the budget's
 /// threads into scratch space.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reading {
     /// Threads and memory.
     pub budget: Budget,
@@ -18,6 +20,8 @@ pub struct Reading {
     pub scratch: PathBuf,
     /// Stops the work.
     pub cancel: Cancel,
+    /// Bundles that deltas are read with.
+    pub bases: Bases,
 }
 
 /// Scratch space in a folder.

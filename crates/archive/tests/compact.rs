@@ -5,49 +5,18 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sealift_archive::{
-    Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget, OutputFile, Profile,
-    Work, compact_plan, open_local, stream_plain, write_compact, write_plain,
+    Bundle, CompactOptions, CompactReport, ConvertError, FileTarget, Profile, Work, compact_plan,
+    open_local, stream_plain, write_plain,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
+use support::packing::{Folder, gzip, tar, text};
 use support::{Content, Random, image_entry, reading, rich, verified};
-use tempfile::TempDir;
-
-/// Content that repeats itself in part, as programs do.
-fn text(seed: u64, words: usize) -> Vec<u8> {
-    let mut random = Random(seed);
-    let mut text = Vec::new();
-    for number in 0..words {
-        let word = random.below(5000);
-        text.extend_from_slice(format!("word {word} of {number} ").as_bytes());
-    }
-    text
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// A tar of files.
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, *content).unwrap();
-    }
-    builder.into_inner().unwrap()
-}
 
 /// Two images whose layers share files, one incompressible layer, an empty one, and what `rich` has.
 fn content() -> Content {
@@ -71,54 +40,6 @@ fn content() -> Content {
         content.record.images.push(image_entry(name, descriptor));
     }
     content
-}
-
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn output(&self, name: &str) -> OutputFile {
-        OutputFile {
-            path: self.0.path().join(name),
-            state_dir: None,
-            replace: false,
-        }
-    }
-
-    fn options(&self) -> CompactOptions {
-        CompactOptions {
-            effort: Effort::Fast,
-            pack_bytes: 8 << 30,
-            scratch: self.0.path().to_owned(),
-        }
-    }
-
-    /// Packs `bundle` and returns the file.
-    fn compact(
-        &self,
-        bundle: &Bundle,
-        options: &CompactOptions,
-        cancel: &Cancel,
-        threads: usize,
-    ) -> Result<(Vec<u8>, CompactReport), ConvertError> {
-        let output = self.output("compact.tar");
-        let plan = compact_plan(bundle, options);
-        let target = FileTarget::begin(&output, bundle.identity().0, &plan)?;
-        let observer: Arc<dyn Observer> = Arc::new(NoObserver);
-        let work = Work {
-            budget: &Budget::new(1, threads),
-            cancel,
-            observer: &observer,
-        };
-        let (published, report) = write_compact(bundle, Box::new(target), options, &work)?;
-        let bytes = fs::read(&published.path).unwrap();
-        fs::remove_file(&published.path).unwrap();
-        assert_eq!(published.bytes, bytes.len() as u64);
-        Ok((bytes, report))
-    }
 }
 
 fn compact(bundle: &Bundle) -> (Vec<u8>, CompactReport) {
@@ -252,8 +173,12 @@ fn a_build_that_was_interrupted_keeps_the_packs_that_were_finished() {
     let output = folder.output("compact.tar");
     for cut in (0..expected.len()).step_by(expected.len() / 5) {
         drop(
-            FileTarget::begin(&output, plain.identity().0, &compact_plan(&plain, &options))
-                .unwrap(),
+            FileTarget::begin(
+                &output,
+                plain.identity().0,
+                &compact_plan(&plain, &[], &options),
+            )
+            .unwrap(),
         );
         let mut partial = expected[..cut].to_vec();
         let held = partial.len().min(512);
@@ -264,8 +189,12 @@ fn a_build_that_was_interrupted_keeps_the_packs_that_were_finished() {
         assert_eq!(again, report);
         if let Some(at) = partial.len().checked_sub(700) {
             drop(
-                FileTarget::begin(&output, plain.identity().0, &compact_plan(&plain, &options))
-                    .unwrap(),
+                FileTarget::begin(
+                    &output,
+                    plain.identity().0,
+                    &compact_plan(&plain, &[], &options),
+                )
+                .unwrap(),
             );
             partial[at] ^= 1;
             fs::write(output.partial(), &partial).unwrap();

@@ -20,6 +20,7 @@ fn reading() -> sealift_archive::Reading {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
+        bases: sealift_archive::Bases::default(),
     }
 }
 

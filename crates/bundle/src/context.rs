@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::Reading;
+use sealift_archive::{Bases, Reading};
 use sealift_pipeline::{Budget, Cancel, Observer};
 use sealift_registry::Client;
 
@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub budget: &'a Budget,
     /// A folder for what does not fit into memory while a request is resolved.
     pub scratch: &'a Path,
+    /// Bundles that deltas among the sources are read with.
+    pub bases: &'a Bases,
     /// Watches what happens.
     pub observer: &'a Arc<dyn Observer>,
     /// Stops the work; the same that the client has.
@@ -29,6 +31,7 @@ impl Context<'_> {
             budget: self.budget.clone(),
             scratch: self.scratch.to_owned(),
             cancel: self.cancel.clone(),
+            bases: self.bases.clone(),
         }
     }
 }

@@ -9,7 +9,7 @@ mod transfer;
 use std::io::Write;
 use std::path::PathBuf;
 
-use sealift_archive::{CompactOptions, CompactReport, Identity, OutputFile};
+use sealift_archive::{BaseFile, CompactOptions, CompactReport, Identity, OutputFile};
 use sealift_oci::Digest;
 use sealift_pipeline::Event;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub enum Output<'a> {
     File(&'a OutputFile),
     /// Into a compact file.
     Compact(&'a OutputFile, &'a CompactOptions),
+    /// Into a compact file without what bases have.
+    Delta(&'a OutputFile, &'a [BaseFile], &'a CompactOptions),
     /// Into a stream, in order: the same bytes.
     Stream(&'a mut dyn Write),
 }
@@ -45,7 +47,7 @@ pub struct Report {
     pub fetched_bytes: u64,
     /// How many manifests and blobs an earlier run had left complete.
     pub present_blobs: u64,
-    /// How the blobs were packed; `None` for a plain bundle, and for one that an earlier run finished.
+    /// How the blobs were packed, and what is left to bases; `None` for a plain bundle, and for one that an earlier run finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compact: Option<CompactReport>,
 }
@@ -66,7 +68,11 @@ pub fn execute(
     match output {
         Output::File(output) => file::write(plan, output, context),
         Output::Compact(output, options) => {
-            let (report, compact) = compact::write(plan, output, options, context)?;
+            let (report, compact) = compact::write(plan, output, &[], options, context)?;
+            Ok(Report { compact, ..report })
+        }
+        Output::Delta(output, bases, options) => {
+            let (report, compact) = compact::write(plan, output, bases, options, context)?;
             Ok(Report { compact, ..report })
         }
         Output::Stream(output) => stream::write(plan, output, context),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use sealift_archive::{Contents, Layout, Program};
+use sealift_archive::{BaseFile, Contents, Layout, Program, SharedBlobs};
 use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub(crate) struct PlanParts {
     pub(crate) sources: Vec<Source>,
     /// What was read while resolving; empty for a plan that was taken up.
     pub(crate) spool: Arc<Spool>,
+    /// Blobs that are not fetched, since bases of a delta have them.
+    pub(crate) shared: BTreeSet<Digest>,
     /// Layouts and archives that are open; the others are opened when they are needed.
     pub(crate) locals: Locals,
 }
@@ -135,9 +137,32 @@ impl Plan {
         self.parts.planned.total_bytes
     }
 
-    /// Where every byte of the plain bundle goes.
+    /// The same plan for a delta on `bases`: what they have is not fetched.
+    pub fn on_bases(mut self, bases: &[BaseFile]) -> Self {
+        let shared = SharedBlobs::of(self.contents().record(), bases);
+        self.parts.shared = shared.digests().collect();
+        self
+    }
+
+    /// Bytes of manifests and blobs that are fetched, each counted once.
+    pub fn fetched_bytes(&self) -> u64 {
+        self.fetched().map(|(_, item)| item.size).sum()
+    }
+
+    /// Every manifest and blob that is fetched.
+    pub(crate) fn fetched(&self) -> impl Iterator<Item = (&Digest, &Item)> {
+        let items = self.planned().items.iter();
+        items.filter(|(digest, _)| !self.parts.shared.contains(digest))
+    }
+
+    /// Where every byte of the plain file goes that is fetched.
     pub(crate) fn layout(&self) -> Result<Layout, BundleError> {
-        Ok(Layout::new(self.contents())?)
+        let shared = &self.parts.shared;
+        if shared.is_empty() {
+            return Ok(Layout::new(self.contents())?);
+        }
+        let contents = self.contents().without(|digest| shared.contains(digest));
+        Ok(Layout::new(&contents)?)
     }
 
     pub(crate) fn parts(&self) -> &PlanParts {

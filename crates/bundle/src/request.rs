@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use sealift_archive::Identity;
 use sealift_oci::{Digest, PlatformSelector, Reference};
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub struct Request {
     pub referrers: bool,
     /// Whether layers that their publisher forbids to redistribute are asked of the registry too.
     pub foreign_layers: bool,
+    /// The bases of a delta: what they have is not fetched.
+    pub bases: Vec<Identity>,
 }
 
 /// Images on disk.
@@ -66,6 +69,8 @@ struct Canonical {
     platforms: Vec<String>,
     referrers: bool,
     foreign_layers: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bases: Vec<String>,
 }
 
 impl Request {
@@ -97,6 +102,7 @@ impl Request {
             platforms: sorted(self.platforms.iter().map(PlatformSelector::to_string)),
             referrers: self.referrers,
             foreign_layers: self.foreign_layers,
+            bases: self.bases.iter().map(ToString::to_string).collect(),
         };
         let bytes = serde_json::to_vec(&canonical).expect("lists of text are always JSON");
         Digest::sha256(&bytes)

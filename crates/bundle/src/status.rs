@@ -1,6 +1,6 @@
 //! What an interrupted run left, and whether the rest fits.
 
-use sealift_archive::{FileSystem, Interrupted, Layout, OutputFile, Written};
+use sealift_archive::{FileSystem, Interrupted, OutputFile, Written};
 use sealift_oci::Digest;
 use serde::Serialize;
 
@@ -68,12 +68,14 @@ pub fn status(plan: &Plan, output: &OutputFile) -> Status {
     let file_system = output.file_system().ok();
     let free_bytes = free(file_system.as_ref(), &left);
     let largest_file = file_system.and_then(|file_system| file_system.largest_file);
-    let total = plan.total_bytes();
+    let total = plan
+        .layout()
+        .map_or(plan.total_bytes(), |layout| layout.total_bytes());
     Status {
         earlier,
         complete_blobs,
         complete_bytes,
-        missing_bytes: plan.summary().content_bytes.saturating_sub(complete_bytes),
+        missing_bytes: plan.fetched_bytes().saturating_sub(complete_bytes),
         free_bytes,
         largest_file,
         enough_space: free_bytes.is_none_or(|free| free >= total)
@@ -105,7 +107,7 @@ fn has_partial(plan: &Plan, left: &Interrupted) -> bool {
 /// How many blobs of the plan the partial file contains completely, and their bytes: as the journal says,
 /// or, where the file is written in order and shorter than the bundle, as far as it reaches.
 fn complete(plan: &Plan, left: &Interrupted) -> (u64, u64) {
-    let Ok(layout) = Layout::new(plan.contents()) else {
+    let Ok(layout) = plan.layout() else {
         return (0, 0);
     };
     let in_order = left.partial_bytes < layout.total_bytes();
@@ -113,8 +115,7 @@ fn complete(plan: &Plan, left: &Interrupted) -> (u64, u64) {
         let extent = layout.extent(digest);
         in_order && extent.is_some_and(|extent| extent.end() <= left.partial_bytes)
     };
-    let items = plan.planned().items.iter();
-    let complete = items.filter(|(digest, _)| {
+    let complete = plan.fetched().filter(|(digest, _)| {
         left.written.get(digest) == Some(&Written::Complete) || reached(digest)
     });
     complete.fold((0, 0), |(blobs, bytes), (_, item)| {

@@ -1,15 +1,16 @@
 //! Arguments that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sealift_archive::Reading;
+use sealift_archive::{Bases, Bundle, Reading};
 use sealift_oci::{MapRule, Naming, NamingRule};
 use sealift_pipeline::{Budget, Cancel, cores};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::products::ProductArgs;
+use crate::progress::warn;
 
 /// The headings under which `--help` lists options.
 pub(crate) mod heading {
@@ -62,8 +63,57 @@ impl ScratchArgs {
             budget: budget.clone(),
             scratch: self.folder(),
             cancel: cancel.clone(),
+            bases: Bases::default(),
         }
     }
+}
+
+/// The bundles that deltas are read with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BaseArgs {
+    /// Bundle that a delta bundle builds on; bases of bases too, if those are deltas (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Vec<PathBuf>,
+}
+
+impl BaseArgs {
+    /// Opens the bundle at `path` with `reading` and the bases.
+    pub(crate) fn open(&self, path: &Path, reading: &Reading) -> Result<Bundle, Failure> {
+        let bases = Bases::open(&self.base, reading)?;
+        let reading = Reading {
+            bases: bases.clone(),
+            ..reading.clone()
+        };
+        let bundle = Bundle::open(path, &reading)?;
+        Self::check(&bundle, &bases)?;
+        Ok(bundle)
+    }
+
+    /// Warns of bundles that are not bases of `bundle`.
+    pub(crate) fn check(bundle: &Bundle, bases: &Bases) -> Result<(), Failure> {
+        if bundle.delta().is_none() && !bases.is_empty() {
+            let message = format!("{} is not a delta bundle and has no base", bundle.name());
+            return Err(Failure::message(Exit::Usage, message).hint("omit --base"));
+        }
+        for name in bases.strangers(bundle) {
+            warn(&format!(
+                "{name} is not a base of {} (sealift inspect shows its bases)",
+                bundle.name()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Opens the bundle at `path`, all of whose blobs are going to be read.
+pub(crate) fn open_readable(
+    bases: &BaseArgs,
+    path: &Path,
+    reading: &Reading,
+) -> Result<Bundle, Failure> {
+    let bundle = bases.open(path, reading)?;
+    bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
+    Ok(bundle)
 }
 
 /// What a bundle is opened with by commands that read none of its blobs.
@@ -72,6 +122,7 @@ pub(crate) fn metadata_reading() -> Reading {
         budget: Budget::new(1, cores()),
         scratch: std::env::temp_dir(),
         cancel: Cancel::new(),
+        bases: Bases::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod load;
 mod man;
 mod mirror;
 mod product;
+mod record;
 mod report;
 mod rewrite;
 mod serve;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Compact(compact::CompactArgs),
     Export(export::ExportArgs),
+    Record(record::RecordArgs),
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Report(report::ReportArgs),
@@ -54,6 +56,7 @@ impl Command {
             Self::Verify(args) => verify::run(&args, cancel),
             Self::Compact(args) => compact::run(&args, cancel),
             Self::Export(args) => export::run(&args, cancel),
+            Self::Record(args) => record::run(&args, cancel),
             Self::Inspect(args) => inspect::run(&args),
             Self::Diff(args) => diff::run(&args, cancel),
             Self::Report(args) => report::run(&args, cancel),

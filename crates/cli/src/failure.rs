@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use sealift_archive::OpenError;
+use sealift_archive::{AbsentBases, BasesError, OpenError};
 use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
@@ -89,6 +89,25 @@ impl From<&OpenError> for Failure {
             OpenError::Fault { .. } => Self::new(Exit::Damaged, error).hint(
                 "compare the file with the one that was written (its size, sha256sum), and copy it again",
             ),
+        }
+    }
+}
+
+impl From<AbsentBases> for Failure {
+    fn from(error: AbsentBases) -> Self {
+        Self::new(Exit::Failed, &error).hint(
+            "give the bundle with that identity with --base FILE (sealift inspect shows the identity of a bundle)",
+        )
+    }
+}
+
+impl From<BasesError> for Failure {
+    fn from(error: BasesError) -> Self {
+        match &error {
+            BasesError::Open(error) => error.into(),
+            BasesError::Circle { .. } => Self::new(Exit::Damaged, &error),
+            BasesError::NoBlobs { .. } => Self::new(Exit::Usage, &error),
+            BasesError::TooLong { .. } => Self::new(Exit::Failed, &error),
         }
     }
 }

@@ -5,6 +5,7 @@ mod charts;
 mod checksums;
 mod client;
 mod commands;
+mod deltas;
 mod environment;
 mod exit;
 mod failure;

@@ -1,5 +1,7 @@
 //! What the work is done with.
 
+use std::path::Path;
+
 use sealift_pipeline::{Budget, Cancel, Observer};
 use sealift_registry::Client;
 
@@ -10,6 +12,8 @@ pub struct Context<'a> {
     pub client: &'a Client,
     /// How much may run at once.
     pub budget: &'a Budget,
+    /// The folder for scratch space: blobs of a delta's bases that come from the registry.
+    pub scratch: &'a Path,
     /// Watches what happens.
     pub observer: &'a dyn Observer,
     /// Stops the work; the same that the client has.

@@ -1,11 +1,13 @@
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
-use sealift_archive::{CorruptBlob, DestinationNameError, Fault, VerifyError};
+use sealift_archive::{AbsentBase, CorruptBlob, DestinationNameError, Fault, VerifyError};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
 
+use crate::base::BaseError;
 use crate::receipt::Moved;
 
 /// Why a load was not planned or not done. Unless the variant says otherwise, no tag was touched.
@@ -63,6 +65,27 @@ pub enum LoadError {
     /// Reading the bundle before the load ended early.
     #[error(transparent)]
     Verify(VerifyError),
+    /// Blobs of a delta's bases are neither at the destination nor in bundles that were given. Nothing was written.
+    #[error("{0}")]
+    Absent(AbsentAtDestination),
+    /// A blob of a base cannot be read from the destination.
+    #[error("cannot rebuild {digest}: {source}")]
+    Base {
+        /// The blob that needs it.
+        digest: Digest,
+        /// Why not.
+        source: Box<BaseError>,
+    },
+    /// There is not enough scratch space. Nothing was written.
+    #[error("{} has {free} bytes free, but rebuilding blobs needs up to {needed} bytes of scratch space", .folder.display())]
+    Scratch {
+        /// The folder.
+        folder: PathBuf,
+        /// How many bytes are needed.
+        needed: u64,
+        /// How many are free.
+        free: u64,
+    },
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
         "the destination has something else under {}",
@@ -137,6 +160,29 @@ impl fmt::Display for PartlyMoved {
             self.moved.len(),
             self.moved.len() + self.not_moved.len(),
             self.cause
+        )
+    }
+}
+
+/// Blobs of a delta's bases that are nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentAtDestination {
+    /// The delta's file.
+    pub bundle: String,
+    /// The destination.
+    pub destination: String,
+    /// What is absent, for each base.
+    pub absent: Vec<AbsentBase>,
+}
+
+impl fmt::Display for AbsentAtDestination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is a delta bundle, and {} does not have {}",
+            self.bundle,
+            self.destination,
+            list(&self.absent)
         )
     }
 }

@@ -10,12 +10,13 @@ mod standing;
 mod tags;
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use sealift_archive::{Bundle, CorruptBlob, is_environment_fault};
+use sealift_archive::{Bundle, CorruptBlob, NamedStore, cause_of, is_environment_fault};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
 use sealift_registry::{ErrorKind, RegistryError};
 
+use crate::base::{BaseError, Found, RegistryBlobs};
 use crate::context::Context;
 use crate::error::LoadError;
 use crate::execute::failures::Failures;
@@ -39,6 +40,8 @@ pub fn execute(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Result<Re
     if !conflicts.is_empty() {
         return Err(LoadError::Conflicts(conflicts));
     }
+    let leaning = with_destination(bundle, plan, context);
+    let bundle = leaning.as_ref().unwrap_or(bundle);
     let run = Run {
         bundle,
         plan,
@@ -60,6 +63,29 @@ pub fn execute(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Result<Re
     run.read_back()?;
     let moved = run.move_tags()?;
     Ok(run.receipt(moved))
+}
+
+/// The bundle with the blobs of its bases that are at the destination; `None` if it needs none.
+fn with_destination(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Option<Bundle> {
+    if plan.bases.is_empty() {
+        return None;
+    }
+    let found = plan.bases.iter().map(|blob| {
+        let (size, repository) = (blob.size, blob.repository.clone());
+        (blob.digest, Found { size, repository })
+    });
+    let registry = plan.destination.registry();
+    let store = RegistryBlobs::new(
+        context.client.clone(),
+        registry,
+        found.collect(),
+        context.scratch.to_owned(),
+        context.cancel.clone(),
+    );
+    Some(bundle.with_base(NamedStore {
+        name: registry.to_owned(),
+        store: Arc::new(store),
+    }))
 }
 
 /// One execution: what all its threads share.
@@ -112,6 +138,14 @@ impl Run<'_> {
     fn judge(&self, error: RegistryError, source: &BundleBlob<'_>) -> LoadError {
         if source.was_stopped() {
             return Cancelled.into();
+        }
+        if let ErrorKind::Source(fault) = &error.kind
+            && let Some(base) = cause_of::<BaseError>(fault)
+        {
+            return LoadError::Base {
+                digest: source.digest(),
+                source: Box::new(base.clone()),
+            };
         }
         match &error.kind {
             ErrorKind::Source(fault) if is_environment_fault(fault) => LoadError::Environment {

@@ -9,6 +9,7 @@
 //! A damaged bundle changes nothing that a client of the registry can see: blobs without a manifest and
 //! manifests without a tag are not found by name, and the same command goes on from them.
 
+mod base;
 mod check;
 mod context;
 mod error;
@@ -16,21 +17,26 @@ mod execute;
 mod graph;
 mod loaded;
 mod plan;
+mod prune;
 mod receipt;
 mod request;
 mod select;
 mod sessions;
 
+pub use base::BaseError;
 pub use check::{
     CheckReport, CheckTotals, CheckedObject, Difference, Expected, ExpectedName, Problem, check,
 };
 pub use context::Context;
-pub use error::{ForeignLayer, LoadError, PartlyMoved, TagConflict};
+pub use error::{AbsentAtDestination, ForeignLayer, LoadError, PartlyMoved, TagConflict};
 pub use execute::execute;
 pub use loaded::{Loaded, LoadedImage, ReceiptError};
 pub use plan::{
-    BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
-    PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals, plan,
+    BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
+    PlannedName, PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals, plan,
+};
+pub use prune::{
+    NotPruned, OldTag, OldTagState, PrunePlan, Pruned, ReceiptTags, plan_prune, prune,
 };
 pub use receipt::{
     Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,

@@ -1,6 +1,7 @@
 //! What a load is about to do, as a value.
 
 mod ask;
+mod bases;
 mod build;
 mod value;
 
@@ -8,6 +9,6 @@ pub(crate) use ask::Registry;
 pub use build::plan;
 pub(crate) use build::stands_for;
 pub use value::{
-    BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
-    PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
+    BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
+    PlannedName, PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
 };

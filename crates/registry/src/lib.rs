@@ -43,6 +43,7 @@ pub use options::ClientOptions;
 pub use origin::{is_loopback_authority, resolve_url};
 pub use repository::Repository;
 pub use repository::blob::BlobBody;
+pub use repository::delete::Deletion;
 pub use repository::manifest::SparseIndex;
 pub use retry::RetryPolicy;
 pub use secret::Secret;

@@ -1,6 +1,7 @@
 //! One repository on one registry.
 
 pub(crate) mod blob;
+pub(crate) mod delete;
 mod list;
 pub(crate) mod manifest;
 mod referrers;

@@ -47,6 +47,8 @@ pub struct RequestFile {
     pub output: Option<PathBuf>,
     /// How blobs are stored.
     pub profile: Option<Profile>,
+    /// Bundles or records that a delta bundle builds on.
+    pub bases: Vec<PathBuf>,
     /// What the file says that is not read, each with its line. Own files have nothing of that kind: there it
     /// is an error.
     pub not_read: Vec<String>,
@@ -144,6 +146,8 @@ pub enum Profile {
     Plain,
     /// Opened, related and compressed.
     Compact,
+    /// As compact, without what other bundles have.
+    Delta,
 }
 
 impl fmt::Display for Profile {
@@ -151,6 +155,7 @@ impl fmt::Display for Profile {
         f.write_str(match self {
             Self::Plain => "plain",
             Self::Compact => "compact",
+            Self::Delta => "delta",
         })
     }
 }
@@ -162,8 +167,9 @@ impl FromStr for Profile {
         match text {
             "plain" => Ok(Self::Plain),
             "compact" => Ok(Self::Compact),
+            "delta" => Ok(Self::Delta),
             _ => Err(format!(
-                "{text:?} is not a profile (expected plain or compact)"
+                "{text:?} is not a profile (expected plain, compact or delta)"
             )),
         }
     }
@@ -189,6 +195,7 @@ impl Default for RequestFile {
             registries_conf: None,
             output: None,
             profile: None,
+            bases: Vec::new(),
             not_read: Vec::new(),
             form: RequestForm::Own,
         }

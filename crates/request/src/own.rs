@@ -38,6 +38,7 @@ pub(crate) fn read(documents: Vec<Node>) -> Result<RequestFile, Fault> {
         registries_conf: fields.path("registriesConf")?,
         output: fields.path("output")?,
         profile: fields.parsed::<Profile>("profile")?,
+        bases: paths(&mut fields, "bases")?,
         ..RequestFile::default()
     };
     fields.finish()?;

@@ -61,6 +61,7 @@ impl RequestFile {
         yaml.value("output", &maybe(output.as_deref()));
         let profile = self.profile.map(|profile| profile.to_string());
         yaml.value("profile", &maybe(profile.as_deref()));
+        yaml.texts("bases", &texts(&self.bases));
         yaml.0
     }
 }

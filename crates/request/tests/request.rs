@@ -94,7 +94,7 @@ fn what_is_wrong_is_named_with_its_line_and_column() {
             "charts: [{chart: a, repository: https://x}]",
             "has no version",
         ),
-        ("profile: tiny", "expected plain or compact"),
+        ("profile: tiny", "expected plain, compact or delta"),
         (
             "output: a\noutput: b",
             "r.yaml:4:1: \"output\" is repeated (first in line 3)",
@@ -188,6 +188,7 @@ prop_compose! {
         from in few(text()),
         (registries_conf, output) in (maybe(), maybe()),
         compact in prop::option::of(any::<bool>()),
+        bases in few(text()),
     ) -> RequestFile {
         RequestFile {
             products,
@@ -206,6 +207,7 @@ prop_compose! {
             registries_conf: registries_conf.map(Into::into),
             output: output.map(Into::into),
             profile: compact.map(|compact| if compact { Profile::Compact } else { Profile::Plain }),
+            bases: bases.into_iter().map(Into::into).collect(),
             ..RequestFile::default()
         }
     }

@@ -1,5 +1,7 @@
 //! The contents of a bundle as one value: a record that keeps to the rules, with its identity.
 
+use sealift_oci::Digest;
+
 use crate::contents::record::{Identity, Record};
 use crate::contents::rules::RuleError;
 
@@ -29,6 +31,15 @@ impl Contents {
     pub(crate) fn parsed(record: Record, identity: Identity) -> Result<Self, RuleError> {
         record.check_rules()?;
         Ok(Self { record, identity })
+    }
+
+    /// The same without the blobs that `is_left_out` selects. A part of contents that keep to the rules keeps to
+    /// them too; manifests may need what is left out.
+    pub fn without(&self, is_left_out: impl Fn(&Digest) -> bool) -> Self {
+        let mut record = self.record.clone();
+        record.blobs.retain(|blob| !is_left_out(&blob.digest));
+        let identity = record.identity();
+        Self { record, identity }
     }
 
     /// The record.

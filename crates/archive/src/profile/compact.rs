@@ -1,26 +1,33 @@
-//! A compact bundle from any other: the blobs opened, related to each other and compressed, in packs.
+//! A compact bundle or a delta from any other bundle: the blobs opened, related to each other and compressed, in
+//! packs. A delta leaves out what its bases have.
 //!
 //! The file is written in order. What is known first comes first: the record and all manifests; then the
 //! packs, each of which describes itself; last what is known late, the artifact that lists all parts. Every
 //! pack is proved when it is built: what cannot be rebuilt from it is kept as it is.
 
-use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
-use std::sync::Arc;
+mod known;
+mod packing;
+mod parts;
 
-use sealift_oci::{Algorithm, Digest};
-use sealift_pack::{Pack, PackPlan, Reason, Scratch, Source, Step, Watcher};
-use sealift_pipeline::{BUFFER_BYTES, CopyError, Event, Observer, VerifyingReader, copy};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 
+use sealift_oci::Digest;
+use sealift_pack::Reason;
+
+use crate::bases::BaseFile;
 use crate::bundle::Bundle;
-use crate::contents::{Artifact, EMPTY_CONFIG, OCI_LAYOUT, Part, artifact_index};
-use crate::files::programs;
+use crate::contents::{Artifact, ArtifactKind, Identity, Record};
 use crate::profile::error::ConvertError;
-use crate::profile::export::{Work, unreadable};
-use crate::profile::tar_writer::TarWriter;
-use crate::reading::ScratchFolder;
-use crate::store::Store;
+use crate::profile::export::Work;
+use crate::store::{BaseBlob, MAX_BASES};
 use crate::target::{OrderedFile, Published, Target, WriteError};
+
+use known::KnownBases;
+pub(super) use known::summarize;
+use packing::Packer;
+pub(super) use packing::pack_options;
+pub(super) use parts::PartsWriter;
 
 pub use sealift_pack::Effort;
 
@@ -51,6 +58,27 @@ pub struct CompactReport {
     pub packs: u64,
     /// Blobs that are kept as they are, by digest.
     pub kept: Vec<KeptBlob>,
+    /// What is left to bases; `None` for a bundle that is complete in itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaReport>,
+}
+
+/// What a delta leaves to its bases.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeltaReport {
+    /// The bases.
+    pub bases: Vec<Identity>,
+    /// How many blobs are left out, since a base has them.
+    pub left_out_blobs: u64,
+    /// Their bytes as registries serve them.
+    pub left_out_bytes: u64,
+    /// How many blobs of the bases the packs need besides.
+    pub base_blobs: u64,
+    /// Those of them whose bytes were absent, since only the record of their base was there: that they contain what
+    /// the record says was taken for granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<Digest>,
 }
 
 /// A blob that is kept as it is.
@@ -65,14 +93,81 @@ pub struct KeptBlob {
     pub reason: String,
 }
 
-/// What identifies a build for the journal: the same text is the same bytes.
-pub fn compact_plan(bundle: &Bundle, options: &CompactOptions) -> String {
-    format!(
+/// What identifies a build for the journal: the same text is the same bytes. `bases` is empty for a compact bundle.
+pub fn compact_plan(bundle: &Bundle, bases: &[BaseFile], options: &CompactOptions) -> String {
+    let mut plan = format!(
         "compact {VERSION} {} {:?} {}",
         bundle.identity(),
         options.effort,
         options.pack_bytes
-    )
+    );
+    for base in bases {
+        let blobs = if base.blobs().is_some() {
+            "base"
+        } else {
+            "record"
+        };
+        plan = format!("{plan} {blobs} {}", base.identity());
+    }
+    plan
+}
+
+/// Blobs of a bundle that its bases carry too: a delta leaves them out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedBlobs {
+    blobs: BTreeMap<Digest, BaseBlob>,
+}
+
+impl SharedBlobs {
+    /// The blobs of `record` that one of `bases` carries too.
+    pub fn of(record: &Record, bases: &[BaseFile]) -> Self {
+        let mut listed: BTreeMap<(Digest, u64), Identity> = BTreeMap::new();
+        for base in bases {
+            for blob in &base.record().blobs {
+                let first = listed.entry((blob.digest, blob.size));
+                first.or_insert(base.identity());
+            }
+        }
+        let blobs = record.blobs.iter().filter_map(|blob| {
+            let base = *listed.get(&(blob.digest, blob.size))?;
+            let size = blob.size;
+            Some((blob.digest, BaseBlob { size, base }))
+        });
+        Self {
+            blobs: blobs.collect(),
+        }
+    }
+
+    /// Their digests.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.blobs.keys().copied()
+    }
+
+    /// Each with the first base that has it.
+    pub(crate) fn needed(&self) -> BTreeMap<Digest, BaseBlob> {
+        self.blobs.clone()
+    }
+
+    /// Each with its size in bytes.
+    pub(crate) fn into_sizes(self) -> BTreeMap<Digest, u64> {
+        let blobs = self.blobs.into_iter();
+        blobs.map(|(digest, blob)| (digest, blob.size)).collect()
+    }
+
+    /// Whether the blob is one of them.
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.blobs.contains_key(digest)
+    }
+
+    /// How many blobs.
+    pub fn blobs(&self) -> u64 {
+        self.blobs.len() as u64
+    }
+
+    /// Their bytes as registries serve them.
+    pub fn bytes(&self) -> u64 {
+        self.blobs.values().map(|blob| blob.size).sum()
+    }
 }
 
 /// Writes the contents of `bundle` as a compact bundle into `target`. Packs that an interrupted run of the same
@@ -87,12 +182,51 @@ pub fn write_compact(
     options: &CompactOptions,
     work: &Work<'_>,
 ) -> Result<(Published, CompactReport), ConvertError> {
-    let builder = Builder::new(bundle, options, work);
-    let _opened = builder.open_groups()?;
-    let plan = builder.plan()?;
-    let mut head = Vec::new();
-    let metadata = builder.write_head(&mut TarWriter::new(&mut head, 0))?;
-    let (reused, position) = builder.reuse(&*target, &head, &plan.packs)?;
+    write(bundle, &[], target, options, work)
+}
+
+/// Writes the contents of `bundle` as a delta on `bases` into `target`: blobs that a base carries are left out.
+/// Resumes as [`write_compact`] does.
+///
+/// # Errors
+/// As [`write_compact`], and if there are no bases or more than a delta can have.
+pub fn write_delta(
+    bundle: &Bundle,
+    bases: &[BaseFile],
+    target: Box<dyn Target>,
+    options: &CompactOptions,
+    work: &Work<'_>,
+) -> Result<(Published, CompactReport), ConvertError> {
+    if bases.is_empty() || bases.len() > MAX_BASES {
+        return Err(ConvertError::Bases {
+            given: bases.len(),
+            most: MAX_BASES,
+        });
+    }
+    write(bundle, bases, target, options, work)
+}
+
+fn write(
+    bundle: &Bundle,
+    bases: &[BaseFile],
+    target: Box<dyn Target>,
+    options: &CompactOptions,
+    work: &Work<'_>,
+) -> Result<(Published, CompactReport), ConvertError> {
+    let shared = SharedBlobs::of(bundle.record(), bases);
+    let stored = bundle.sizes().map(|(digest, _)| digest);
+    bundle.check_readable(stored.filter(|digest| !shared.contains(digest)))?;
+    let packing = pack_options(bundle.identity().0, options, work);
+    let known = KnownBases::new(bases, &packing, work)?;
+    let packer = Packer::new(bundle, (&known, &shared), options, work);
+    let _opened = packer.open_groups()?;
+    let plan = packer.plan()?;
+    let mut head = PartsWriter::new(Vec::new(), 0);
+    let metadata = head.begin(bundle)?;
+    let listed_bases = bases.iter().map(|base| head.base(base));
+    let listed_bases: Vec<_> = listed_bases.collect::<Result<_, _>>()?;
+    let (head, written) = head.into_inner();
+    let (reused, position) = packer.reuse(&*target, &head, &plan.packs)?;
     let mut output = OrderedFile::new(target, position)?;
     if position == 0 {
         output.write_all(&head).map_err(fault())?;
@@ -100,340 +234,47 @@ pub fn write_compact(
         output.hold_first(&head)?;
     }
     let position = position.max(head.len() as u64);
-    let mut tar = TarWriter::new(output, position);
+    let mut parts = PartsWriter::resumed(output, position, written);
     let mut kept: Vec<(Digest, Reason)> = plan.kept;
     let mut packs = Vec::with_capacity(plan.packs.len());
+    let mut base_blobs = BTreeSet::new();
     for (number, pack) in plan.packs.iter().enumerate() {
         work.cancel.check()?;
-        let (part, left_out) = match reused.get(number) {
+        let packed = match reused.get(number) {
             Some(reused) => reused.clone(),
-            None => builder.write_pack(pack, &mut tar)?,
+            None => packer.write_pack(pack, &mut parts)?,
         };
-        packs.extend(part);
-        kept.extend(
-            left_out
-                .into_iter()
-                .map(|digest| (digest, Reason::NotProved)),
-        );
+        packs.extend(packed.part);
+        base_blobs.extend(packed.base_blobs);
+        let not_packed = packed.left_out.into_iter();
+        kept.extend(not_packed.map(|digest| (digest, Reason::NotProved)));
     }
     kept.sort_by_key(|(digest, _)| *digest);
-    let report = builder.report(&packs, &kept);
-    let artifact = Artifact {
-        kept: builder.write_kept(&kept, &mut tar)?,
-        packs,
-        ..metadata
+    let mut report = packer.report(&packs, &kept);
+    let kept = parts.kept(bundle, &kept, work)?;
+    let kind = if bases.is_empty() {
+        ArtifactKind::Compact { packs, kept }
+    } else {
+        report.delta = Some(DeltaReport {
+            bases: bases.iter().map(BaseFile::identity).collect(),
+            left_out_blobs: shared.blobs(),
+            left_out_bytes: shared.bytes(),
+            base_blobs: base_blobs.len() as u64,
+            assumed: base_blobs
+                .into_iter()
+                .filter(|blob| !known.has(blob))
+                .collect(),
+        });
+        ArtifactKind::Delta {
+            bases: listed_bases,
+            packs,
+            kept,
+        }
     };
-    write_artifact(&artifact, &mut tar)?;
-    let output = tar.finish().map_err(fault())?;
+    let output = parts.finish(&Artifact { metadata, kind })?;
     Ok((output.publish()?, report))
-}
-
-/// Blobs of a store, as packs are built from them.
-struct StoreSource<'a>(&'a dyn Store);
-
-impl Source for StoreSource<'_> {
-    fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send + '_>> {
-        self.0.open(digest, from).map(|reader| reader as _)
-    }
-}
-
-/// Reports a build's steps as phases.
-struct Phases {
-    observer: Arc<dyn Observer>,
-    identity: Digest,
-}
-
-impl Watcher for Phases {
-    fn begin(&self, step: Step, bytes: u64) {
-        let name = match step {
-            Step::Analyse => "analysing",
-            Step::Open => "opening",
-            Step::Relate => "relating",
-            Step::Compress => "compressing",
-            Step::Prove => "proving",
-            _ => "packing",
-        };
-        self.observer.event(&Event::Phase { name });
-        self.observer.event(&Event::Total { blobs: 0, bytes });
-    }
-
-    fn advance(&self, _: Step, bytes: u64) {
-        let digest = &self.identity;
-        self.observer.event(&Event::Advanced { digest, bytes });
-    }
 }
 
 fn fault() -> impl FnOnce(io::Error) -> WriteError {
     WriteError::io("write", std::path::Path::new("the compact bundle"))
-}
-
-/// A pack's part of the file, if it has blobs, and the blobs that it does not give back.
-type Packed = (Option<Part>, Vec<Digest>);
-
-struct Builder<'a> {
-    bundle: &'a Bundle,
-    options: sealift_pack::Options,
-    scratch: Arc<dyn Scratch>,
-    work: &'a Work<'a>,
-}
-
-impl<'a> Builder<'a> {
-    fn new(bundle: &'a Bundle, options: &CompactOptions, work: &'a Work<'a>) -> Self {
-        let mut packing = sealift_pack::Options::default();
-        packing.effort = options.effort;
-        packing.pack_limit = options.pack_bytes;
-        packing.memory = work.budget.memory();
-        packing.threads = work.budget.threads();
-        packing.cancel = work.cancel.clone();
-        packing.watcher = Arc::new(Phases {
-            observer: Arc::clone(work.observer),
-            identity: bundle.identity().0,
-        });
-        Self {
-            bundle,
-            options: packing,
-            scratch: Arc::new(ScratchFolder(options.scratch.clone())),
-            work,
-        }
-    }
-
-    /// A reader of every group of blobs. While they are open, a store that has to decode a group before it can
-    /// be read keeps what it decoded: a build reads its blobs many times and in its own order.
-    fn open_groups(&self) -> Result<Vec<Box<dyn Read + Send>>, ConvertError> {
-        let store = self.bundle.store();
-        let blobs = &self.bundle.record().blobs;
-        let groups = store.groups(blobs.iter().map(|blob| blob.digest).collect());
-        let first = groups.iter().filter_map(|group| group.first());
-        let open = |digest| {
-            self.work.cancel.check()?;
-            let reader = store.open(digest, 0);
-            reader.map_err(|error| unreadable(self.bundle, digest, error))
-        };
-        first.map(open).collect()
-    }
-
-    fn source(&self) -> StoreSource<'_> {
-        StoreSource(self.bundle.store())
-    }
-
-    fn plan(&self) -> Result<sealift_pack::Plan, ConvertError> {
-        // Whoever needs the program cannot rebuild it yet.
-        let programs: BTreeSet<Digest> = programs(self.bundle)
-            .into_iter()
-            .map(|program| program.digest)
-            .collect();
-        let blobs = self.bundle.record().blobs.iter();
-        let blobs: Vec<sealift_pack::Blob> = blobs
-            .filter(|blob| !programs.contains(&blob.digest))
-            .map(|blob| sealift_pack::Blob {
-                digest: blob.digest,
-                size: blob.size,
-            })
-            .collect();
-        let surveyed = self
-            .work
-            .budget
-            .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))?;
-        let mut plan = sealift_pack::plan(surveyed, &[], &self.options);
-        let excluded = programs.into_iter();
-        plan.kept
-            .extend(excluded.map(|digest| (digest, Reason::Excluded)));
-        Ok(plan)
-    }
-
-    /// Writes everything before the packs: the record and the manifests.
-    fn write_head<W: Write>(&self, tar: &mut TarWriter<W>) -> Result<Artifact, ConvertError> {
-        let record = self.bundle.record();
-        let wide = record
-            .blobs
-            .iter()
-            .any(|blob| blob.digest.algorithm() == Algorithm::Sha512);
-        let bytes = record.to_bytes();
-        let mut manifests = Vec::new();
-        for manifest in &record.manifests {
-            let digest = &manifest.digest;
-            self.bundle
-                .blob(digest)
-                .and_then(|mut reader| reader.read_to_end(&mut manifests))
-                .map_err(|error| unreadable(self.bundle, digest, error))?;
-        }
-        let written = tar
-            .file("oci-layout", OCI_LAYOUT)
-            .and_then(|()| tar.directory("blobs/"))
-            .and_then(|()| tar.directory("blobs/sha256/"))
-            .and_then(|()| {
-                if wide {
-                    tar.directory("blobs/sha512/")
-                } else {
-                    Ok(())
-                }
-            })
-            .and_then(|()| tar.blob(&bytes))
-            .and_then(|record| Ok((record, tar.blob(&manifests)?)));
-        let (record, manifests) = written.map_err(fault())?;
-        Ok(Artifact {
-            record,
-            manifests,
-            packs: Vec::new(),
-            kept: Vec::new(),
-        })
-    }
-
-    /// The packs that an interrupted run finished, and where the file continues; 0 if nothing is there.
-    fn reuse(
-        &self,
-        target: &dyn Target,
-        head: &[u8],
-        plans: &[PackPlan],
-    ) -> Result<(Vec<Packed>, u64), ConvertError> {
-        let fault = || WriteError::io("read", target.path());
-        let size = target.size().map_err(fault())?;
-        // The target holds the first block back.
-        let start = 512.min(head.len());
-        let mut there = vec![0; head.len() - start];
-        if size < head.len() as u64 {
-            return Ok((Vec::new(), 0));
-        }
-        target
-            .read_exact_at(&mut there, start as u64)
-            .map_err(fault())?;
-        if there != head[start..] {
-            return Ok((Vec::new(), 0));
-        }
-        let file = target.reader().map_err(fault())?;
-        let mut position = head.len() as u64;
-        let mut reused = Vec::new();
-        for plan in plans {
-            self.work.cancel.check()?;
-            let Some((entry, end)) = crate::profile::tar_writer::blob_at(&*file, position) else {
-                break;
-            };
-            let region = crate::store::region(Arc::clone(&file), entry.1);
-            let Ok(pack) = Pack::open(region, &sealift_pack::Limits::default()) else {
-                break;
-            };
-            let packed: BTreeSet<Digest> = pack.blobs().map(|blob| blob.digest).collect();
-            let planned: BTreeSet<Digest> =
-                plan.blobs().iter().map(|blob| blob.blob().digest).collect();
-            if !packed.is_subset(&planned) || packed.is_empty() {
-                break;
-            }
-            let left_out = planned.difference(&packed).copied().collect();
-            let part = Part {
-                digest: entry.0,
-                size: entry.1.size,
-            };
-            reused.push((Some(part), left_out));
-            position = end;
-        }
-        Ok((reused, position))
-    }
-
-    fn write_pack<W: Write>(
-        &self,
-        plan: &PackPlan,
-        tar: &mut TarWriter<W>,
-    ) -> Result<Packed, ConvertError> {
-        let built = self.work.budget.install(|| {
-            sealift_pack::build(
-                &self.source(),
-                &sealift_pack::NoBases,
-                plan,
-                &self.scratch,
-                &self.options,
-            )
-        })?;
-        let left_out: Vec<Digest> = built
-            .report()
-            .left_out
-            .iter()
-            .map(|(digest, _)| *digest)
-            .collect();
-        if left_out.len() == plan.blobs().len() {
-            return Ok((None, left_out));
-        }
-        let digest = built.write_to(&mut io::sink())?;
-        let size = built.size();
-        tar.begin_blob(&digest, size).map_err(fault())?;
-        built.write_to(tar)?;
-        tar.end_entry(size).map_err(fault())?;
-        Ok((Some(Part { digest, size }), left_out))
-    }
-
-    /// Writes blobs that are kept as they are.
-    fn write_kept<W: Write>(
-        &self,
-        kept: &[(Digest, Reason)],
-        tar: &mut TarWriter<W>,
-    ) -> Result<Vec<Part>, ConvertError> {
-        let empty = Digest::sha256(EMPTY_CONFIG);
-        let mut parts = Vec::with_capacity(kept.len());
-        let mut buffer = vec![0; BUFFER_BYTES];
-        for (digest, _) in kept {
-            let size = self.bundle.size(digest).unwrap_or(0);
-            parts.push(Part {
-                digest: *digest,
-                size,
-            });
-            // The artifact has the same bytes as its config.
-            if *digest == empty {
-                continue;
-            }
-            let content = self
-                .bundle
-                .store()
-                .open(digest, 0)
-                .map_err(|error| unreadable(self.bundle, digest, error))?;
-            let mut content = VerifyingReader::new(content, *digest, size);
-            tar.begin_blob(digest, size).map_err(fault())?;
-            match copy(&mut content, tar, &mut buffer, self.work.cancel, |_| {}) {
-                Ok(_) => tar.end_entry(size).map_err(fault())?,
-                Err(CopyError::Read(error)) => return Err(unreadable(self.bundle, digest, error)),
-                Err(CopyError::Write(error)) => return Err(fault()(error).into()),
-                Err(CopyError::Cancelled(cancelled)) => return Err(cancelled.into()),
-            }
-        }
-        Ok(parts)
-    }
-
-    fn report(&self, packs: &[Part], kept: &[(Digest, Reason)]) -> CompactReport {
-        let kept: Vec<KeptBlob> = kept
-            .iter()
-            .map(|(digest, reason)| KeptBlob {
-                digest: *digest,
-                size: self.bundle.size(digest).unwrap_or(0),
-                reason: reason.to_string(),
-            })
-            .collect();
-        let packed: u64 = packs.iter().map(|part| part.size).sum();
-        let kept_bytes: u64 = kept.iter().map(|blob| blob.size).sum();
-        CompactReport {
-            blob_bytes: self
-                .bundle
-                .record()
-                .blobs
-                .iter()
-                .map(|blob| blob.size)
-                .sum(),
-            stored_bytes: packed + kept_bytes,
-            packs: packs.len() as u64,
-            kept,
-        }
-    }
-}
-
-fn write_artifact<W: Write>(
-    artifact: &Artifact,
-    tar: &mut TarWriter<W>,
-) -> Result<(), ConvertError> {
-    let Some(manifest) = artifact.manifest() else {
-        return Err(ConvertError::TooManyKept {
-            kept: artifact.kept.len(),
-        });
-    };
-    tar.blob(EMPTY_CONFIG)
-        .and_then(|_| tar.blob(&manifest))
-        .and_then(|own| tar.file("index.json", &artifact_index(&own, artifact.identity())))
-        .map_err(fault())?;
-    Ok(())
 }

@@ -5,7 +5,10 @@ use std::io;
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 
+use crate::bundle::OpenError;
+use crate::delta::AbsentBases;
 use crate::profile::layout::TooLarge;
+use crate::store::Location;
 use crate::target::WriteError;
 
 /// Why a bundle was not converted to another profile.
@@ -30,12 +33,34 @@ pub enum ConvertError {
     Pack(#[source] sealift_pack::Error),
     /// More parts than a manifest can list.
     #[error(
-        "{kept} blobs would have to be kept as they are, more than a compact bundle can list (use the plain profile)"
+        "it would have {parts} packs and blobs that are kept as they are, more than a compact bundle can list (use the plain profile)"
     )]
-    TooManyKept {
+    TooManyParts {
         /// How many.
-        kept: usize,
+        parts: usize,
     },
+    /// No base, or too many.
+    #[error("a delta has 1 to {most} bases, but {given} were given")]
+    Bases {
+        /// How many were given.
+        given: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A blob of a base is not what its digest says.
+    #[error("{location}: {error}")]
+    Base {
+        /// Where it was read from.
+        location: Location,
+        /// What is wrong.
+        error: sealift_pack::Error,
+    },
+    /// A record cannot be used.
+    #[error(transparent)]
+    Record(#[from] OpenError),
+    /// A delta is to be read, and blobs of its bases are absent.
+    #[error(transparent)]
+    Absent(#[from] AbsentBases),
     /// More bytes than a file can have.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -54,10 +79,11 @@ impl From<sealift_pack::Error> for ConvertError {
 }
 
 impl ConvertError {
-    /// Whether it is the old bundle that is at fault.
+    /// Whether it is the old bundle or a base that is at fault.
     pub fn is_corrupt(&self) -> bool {
         match self {
             Self::Read { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            Self::Base { .. } | Self::Record(_) => true,
             _ => false,
         }
     }

@@ -38,6 +38,7 @@ pub fn write_plain(
     in_order: bool,
     work: &Work<'_>,
 ) -> Result<Published, ConvertError> {
+    bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
     let layout = Layout::new(bundle.contents())?;
     work.observer.event(&Event::Phase { name: "exporting" });
     if in_order {
@@ -74,6 +75,7 @@ pub fn stream_plain(
     output: &mut dyn Write,
     work: &Work<'_>,
 ) -> Result<(), ConvertError> {
+    bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
     let layout = Layout::new(bundle.contents())?;
     work.observer.event(&Event::Phase { name: "exporting" });
     fill_stream(bundle, PlainStream::new(output, layout), work)?.finish()?;

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use sealift_oci::{Digest, Hasher};
 use sealift_pipeline::BUFFER_BYTES;
 
-use crate::contents::Part;
 use crate::header::{ARCHIVE_END, BLOCK, Claim, EntryKind, encode, padded, read};
 use crate::store::{Extent, ReadAt};
 
@@ -33,16 +32,6 @@ impl<W: Write> TarWriter<W> {
         self.write_all(&encode(path, EntryKind::Directory, 0))
     }
 
-    /// Writes a blob under its SHA-256 digest.
-    pub(super) fn blob(&mut self, content: &[u8]) -> io::Result<Part> {
-        let digest = Digest::sha256(content);
-        self.file(&digest.blob_path(), content)?;
-        Ok(Part {
-            digest,
-            size: content.len() as u64,
-        })
-    }
-
     /// Writes the header of a blob, whose `size` bytes have to follow.
     pub(super) fn begin_blob(&mut self, digest: &Digest, size: u64) -> io::Result<()> {
         self.write_all(&encode(&digest.blob_path(), EntryKind::File, size))
@@ -52,6 +41,11 @@ impl<W: Write> TarWriter<W> {
     pub(super) fn end_entry(&mut self, size: u64) -> io::Result<()> {
         let rest = usize::try_from(padded(size) - size).unwrap_or(0);
         self.write_all(&[0; 512][..rest])
+    }
+
+    /// The output, as far as it is written.
+    pub(super) fn into_inner(self) -> W {
+        self.output
     }
 
     /// Writes the end of the tar and returns the output.

@@ -1,21 +1,24 @@
 //! A bundle's file as it is read, whatever its profile: the record, and a store of the blobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sealift_oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest, media_type};
 use serde::Deserialize;
 
 use crate::contents::{
-    Artifact, Contents, EMPTY_CONFIG, Identity, MAX_RECORD_BYTES, OCI_LAYOUT, Part, Record,
-    artifact_index, index_json,
+    Artifact, ArtifactKind, Base, Contents, EMPTY_CONFIG, Identity, MAX_RECORD_BYTES, Metadata,
+    OCI_LAYOUT, Part, Record, artifact_index, index_json,
 };
 use crate::fault::Fault;
 use crate::header::{EntryKind, encode};
+use crate::metadata::read_graph;
 use crate::reading::Reading;
-use crate::store::compact::CompactStore;
+use crate::store::base::{BaseBlob, BaseStores, NamedStore};
+use crate::store::compact::{CompactParts, CompactStore};
 use crate::store::content::Store;
 use crate::store::extents::ExtentStore;
+use crate::store::leaning::LeaningStore;
 use crate::store::local::tar;
 use crate::store::read_at::{Extent, ReadAt};
 use crate::store::scan::{BundleEntries, scan};
@@ -28,33 +31,146 @@ pub enum Profile {
     Plain,
     /// Opened, related to each other and compressed, and rebuilt when they are read.
     Compact,
+    /// As compact, without what other bundles have.
+    Delta,
 }
+
+/// The most bases that a delta has.
+pub(crate) const MAX_BASES: usize = 16;
 
 /// What a bundle's file contains.
 pub(crate) struct BundleFile {
     pub(crate) contents: Contents,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) profile: Profile,
+    pub(crate) store: FileStore,
+    /// What is known of the bases of a delta; empty for all others.
+    pub(crate) bases: Vec<Base>,
     /// The file's size in bytes.
     pub(crate) total: u64,
+}
+
+/// The store of a bundle's file.
+pub(crate) enum FileStore {
+    Plain(Arc<ExtentStore>),
+    Compact(Arc<CompactStore>),
+    Delta(DeltaStore),
+}
+
+impl FileStore {
+    /// How the blobs are stored.
+    pub(crate) fn profile(&self) -> Profile {
+        match self {
+            Self::Plain(_) => Profile::Plain,
+            Self::Compact(_) => Profile::Compact,
+            Self::Delta(_) => Profile::Delta,
+        }
+    }
+
+    /// The blobs.
+    pub(crate) fn blobs(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Plain(store) => Arc::<ExtentStore>::clone(store),
+            Self::Compact(store) => Arc::<CompactStore>::clone(store),
+            Self::Delta(store) => store.blobs(),
+        }
+    }
+}
+
+/// The stores of a delta: what is in its file, and what its bases have.
+#[derive(Clone)]
+pub(crate) struct DeltaStore {
+    file: Arc<CompactStore>,
+    left_out: Arc<BTreeMap<Digest, u64>>,
+    bases: BaseStores,
+}
+
+impl DeltaStore {
+    /// The same with more stores of bases.
+    pub(crate) fn with(&self, stores: Vec<NamedStore>) -> Self {
+        let bases = self.bases.with(stores);
+        Self {
+            file: Arc::new(self.file.with_bases(bases.clone())),
+            left_out: Arc::clone(&self.left_out),
+            bases,
+        }
+    }
+
+    /// All blobs.
+    pub(crate) fn blobs(&self) -> Arc<dyn Store> {
+        let file: Arc<dyn Store> = Arc::<CompactStore>::clone(&self.file);
+        let left_out = Arc::clone(&self.left_out);
+        Arc::new(LeaningStore::new(file, left_out, self.bases.clone()))
+    }
+
+    /// Blobs that are not in the file, with their sizes.
+    pub(crate) fn left_out(&self) -> &BTreeMap<Digest, u64> {
+        &self.left_out
+    }
+
+    /// What bases have.
+    pub(crate) fn bases(&self) -> &BaseStores {
+        &self.bases
+    }
+
+    /// The blobs of bases that reading `digest` needs.
+    pub(crate) fn needs(&self, digest: &Digest) -> BTreeSet<Digest> {
+        if self.left_out.contains_key(digest) {
+            return BTreeSet::from([*digest]);
+        }
+        self.file.needs(digest).map(|blob| blob.digest).collect()
+    }
+
+    /// The scratch space in bytes that reading `digests` one after the other needs.
+    pub(crate) fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
+        self.file.scratch(digests)
+    }
 }
 
 impl BundleFile {
     /// Reads and checks everything but the blobs. A compact bundle is also read from a tar that another
     /// program wrote when it copied the artifact.
     pub(crate) fn read(file: Arc<dyn ReadAt>, reading: &Reading) -> Result<Self, Fault> {
-        let total = file.size().unwrap_or_default();
+        match Opened::read(file)? {
+            Opened::Plain {
+                file,
+                found,
+                record,
+                index,
+            } => read_plain(file, found.blobs, record, index),
+            Opened::Artifact {
+                file,
+                found,
+                artifact,
+            } => read_compact(file, &found, &artifact, reading),
+        }
+    }
+}
+
+/// A file whose entries were found.
+enum Opened {
+    Plain {
+        file: Arc<dyn ReadAt>,
+        found: BundleEntries,
+        record: Extent,
+        index: Extent,
+    },
+    Artifact {
+        file: Arc<dyn ReadAt>,
+        found: BundleEntries,
+        artifact: Box<Artifact>,
+    },
+}
+
+impl Opened {
+    fn read(file: Arc<dyn ReadAt>) -> Result<Self, Fault> {
         let found = match scan(&*file) {
             Ok(found) => found,
             Err(fault) => {
                 let (found, artifact) = copied(&*file).ok_or(fault)?;
                 needed(found.oci_layout, "oci-layout")?;
-                let (contents, store) = read_compact(file, &found, &artifact, reading)?;
-                return Ok(Self {
-                    contents,
-                    store,
-                    profile: Profile::Compact,
-                    total,
+                return Ok(Self::Artifact {
+                    file,
+                    found,
+                    artifact: Box::new(artifact),
                 });
             }
         };
@@ -64,23 +180,66 @@ impl BundleFile {
             return Err(Fault::new("oci-layout", layout.offset, what));
         }
         let index = needed(found.index, "index.json")?;
-        let ((contents, store), profile) = if let Some(record) = found.record {
-            let plain = read_plain(file, found.blobs, record, index)?;
-            (plain, Profile::Plain)
-        } else {
-            let (part, artifact) = read_artifact(&*file, &found, index)?;
-            check_index(&*file, index, &artifact_index(&part, artifact.identity()))?;
-            let compact = read_compact(file, &found, &artifact, reading)?;
-            (compact, Profile::Compact)
-        };
-        Ok(Self {
-            contents,
-            store,
-            profile,
-            total,
+        if let Some(record) = found.record {
+            return Ok(Self::Plain {
+                file,
+                found,
+                record,
+                index,
+            });
+        }
+        let (part, artifact) = read_artifact(&*file, &found, index)?;
+        check_index(&*file, index, &artifact_index(&part, &artifact))?;
+        Ok(Self::Artifact {
+            file,
+            found,
+            artifact: Box::new(artifact),
         })
     }
 }
+
+/// The record of a bundle in a file of its own, with what is known of the blobs.
+pub(crate) struct RecordParts {
+    pub(crate) base: Base,
+    /// The manifests.
+    pub(crate) manifests: Arc<dyn Store>,
+    /// The summary of the blobs.
+    pub(crate) summary: Vec<u8>,
+}
+
+impl RecordParts {
+    /// Reads the record if `file` is one; `None` if it is a bundle.
+    pub(crate) fn read(file: Arc<dyn ReadAt>) -> Result<Option<Self>, Fault> {
+        let opened = Opened::read(file)?;
+        let Opened::Artifact {
+            file,
+            found,
+            artifact,
+        } = opened
+        else {
+            return Ok(None);
+        };
+        let ArtifactKind::Record { summary } = &artifact.kind else {
+            return Ok(None);
+        };
+        let (base, manifests) = read_base(&file, &found, &artifact.metadata)?;
+        let path = summary.digest.blob_path();
+        let extent = found.blobs[&summary.digest];
+        let bytes = read_small(&*file, &path, extent, MAX_SUMMARY_BYTES)?;
+        if Digest::sha256(&bytes) != summary.digest {
+            let what = "its content does not have the digest that its name says";
+            return Err(Fault::new(path, extent.offset, what));
+        }
+        Ok(Some(Self {
+            base,
+            manifests: Arc::new(manifests),
+            summary: bytes,
+        }))
+    }
+}
+
+/// No summary of blobs has more bytes: some millions of files.
+const MAX_SUMMARY_BYTES: u64 = 256 << 20;
 
 /// The entries of a layout in a tar that another program wrote, and the artifact of a bundle that it leads to.
 /// Digests cover all that is read of it. What begins as this program's own file has to be one to its end.
@@ -110,7 +269,8 @@ fn read_plain(
     blobs: BTreeMap<Digest, Extent>,
     record: Extent,
     index: Extent,
-) -> Result<(Contents, Arc<dyn Store>), Fault> {
+) -> Result<BundleFile, Fault> {
+    let total = file.size().unwrap_or_default();
     let contents = read_record(&*file, "sealift.json", record)?;
     check_index(&*file, index, &index_json(&contents))?;
     let store = ExtentStore::new(file, blobs);
@@ -119,7 +279,12 @@ fn read_plain(
         .map(|(digest, size)| (*digest, size))
         .collect();
     check_listed(contents.record(), &store, &sizes)?;
-    Ok((contents, Arc::new(store)))
+    Ok(BundleFile {
+        contents,
+        store: FileStore::Plain(Arc::new(store)),
+        bases: Vec::new(),
+        total,
+    })
 }
 
 /// The parts of `index.json` that lead to the artifact.
@@ -133,26 +298,121 @@ fn read_compact(
     found: &BundleEntries,
     artifact: &Artifact,
     reading: &Reading,
-) -> Result<(Contents, Arc<dyn Store>), Fault> {
-    let record = found.blobs[&artifact.record.digest];
-    let path = artifact.record.digest.blob_path();
-    let contents = read_record(&*file, &path, record)?;
-    if contents.identity() != artifact.identity() {
+) -> Result<BundleFile, Fault> {
+    let total = file.size().unwrap_or_default();
+    let (packs, kept, listed_bases) = match &artifact.kind {
+        ArtifactKind::Compact { packs, kept } => (packs, kept, None),
+        ArtifactKind::Delta { bases, packs, kept } => (packs, kept, Some(bases)),
+        ArtifactKind::Record { .. } => {
+            let what = "it is the record of a bundle, without the blobs (expected a bundle)";
+            return Err(Fault::new("index.json", 0, what));
+        }
+    };
+    let (contents, mut verbatim) = read_metadata(&file, found, &artifact.metadata)?;
+    let kept = kept.iter();
+    verbatim.extend(kept.map(|part| (part.digest, found.blobs[&part.digest])));
+    let verbatim = ExtentStore::new(Arc::clone(&file), verbatim);
+    let parts = CompactParts {
+        packs,
+        extents: &found.blobs,
+    };
+    let store = CompactStore::open(Arc::clone(&file), verbatim, &parts, reading)?;
+    let Some(listed_bases) = listed_bases else {
+        check_listed(contents.record(), &store, &store.sizes())?;
+        if let Some((blob, pack)) = store.base_blobs().next() {
+            let what = format!("it needs {}, but the bundle has no bases", blob.digest);
+            return Err(store.pack_fault(pack, what));
+        }
+        return Ok(BundleFile {
+            contents,
+            store: FileStore::Compact(Arc::new(store)),
+            bases: Vec::new(),
+            total,
+        });
+    };
+    if listed_bases.len() > MAX_BASES {
+        let what = format!("it has more than {MAX_BASES} bases");
+        return Err(Fault::new("index.json", 0, what));
+    }
+    let bases = listed_bases.iter();
+    let bases: Vec<Base> = bases
+        .map(|base| Ok(read_base(&file, found, base)?.0))
+        .collect::<Result<_, Fault>>()?;
+    let store = lean(contents.record(), store, &bases)?;
+    Ok(BundleFile {
+        contents,
+        store: FileStore::Delta(store),
+        bases,
+        total,
+    })
+}
+
+/// What the record lists and the file does not contain is left out: a base has it, with the same size.
+fn lean(record: &Record, store: CompactStore, bases: &[Base]) -> Result<DeltaStore, Fault> {
+    let mut sizes = store.sizes();
+    let based = |digest: &Digest, size: u64| {
+        let base = bases.iter().find(|base| base.size(digest) == Some(size))?;
+        let base = base.identity();
+        Some(BaseBlob { size, base })
+    };
+    let mut needed = BTreeMap::new();
+    let mut left_out = BTreeMap::new();
+    for blob in &record.blobs {
+        if sizes.contains_key(&blob.digest) {
+            continue;
+        }
+        if let Some(found) = based(&blob.digest, blob.size) {
+            needed.insert(blob.digest, found);
+            left_out.insert(blob.digest, blob.size);
+            sizes.insert(blob.digest, blob.size);
+        }
+    }
+    for (blob, pack) in store.base_blobs() {
+        let found = based(&blob.digest, blob.size).ok_or_else(|| {
+            let what = format!("it needs {}, which is in none of the bases", blob.digest);
+            store.pack_fault(pack, what)
+        })?;
+        needed.insert(blob.digest, found);
+    }
+    let bases = BaseStores::new(needed);
+    let store = DeltaStore {
+        file: Arc::new(store.with_bases(bases.clone())),
+        left_out: Arc::new(left_out),
+        bases,
+    };
+    check_listed(record, &*store.blobs(), &sizes)?;
+    Ok(store)
+}
+
+/// A record, and where each of its manifests is.
+fn read_metadata(
+    file: &Arc<dyn ReadAt>,
+    found: &BundleEntries,
+    metadata: &Metadata,
+) -> Result<(Contents, BTreeMap<Digest, Extent>), Fault> {
+    let record = found.blobs[&metadata.record.digest];
+    let path = metadata.record.digest.blob_path();
+    let contents = read_record(&**file, &path, record)?;
+    if contents.identity() != metadata.identity() {
         let what = format!("it has the digest {}", contents.identity());
         return Err(Fault::new(path, record.offset, what));
     }
-    let manifests = found.blobs[&artifact.manifests.digest];
-    let mut verbatim = manifest_extents(contents.record(), manifests)?;
-    verbatim.extend(
-        artifact
-            .kept
-            .iter()
-            .map(|part| (part.digest, found.blobs[&part.digest])),
-    );
-    let verbatim = ExtentStore::new(Arc::clone(&file), verbatim);
-    let store = CompactStore::open(file, verbatim, &artifact.packs, &found.blobs, reading)?;
-    check_listed(contents.record(), &store, &store.sizes())?;
-    Ok((contents, Arc::new(store)))
+    let manifests = found.blobs[&metadata.manifests.digest];
+    let extents = manifest_extents(contents.record(), manifests)?;
+    Ok((contents, extents))
+}
+
+/// What is known of a base, and its manifests.
+fn read_base(
+    file: &Arc<dyn ReadAt>,
+    found: &BundleEntries,
+    metadata: &Metadata,
+) -> Result<(Base, ExtentStore), Fault> {
+    let (contents, extents) = read_metadata(file, found, metadata)?;
+    let store = ExtentStore::new(Arc::clone(file), extents);
+    let sizes: BTreeMap<Digest, u64> = contents.record().sizes().collect();
+    let graph = read_graph(&contents, &store, &|digest| sizes.get(digest).copied())?;
+    Ok((Base::new(contents, graph), store))
 }
 
 /// The artifact that `index.json` names; its parts are exactly the blobs of the file.
@@ -175,7 +435,7 @@ fn read_artifact(
     let manifest = Manifest::parse_for(manifest, &plain)
         .map_err(|error| Fault::new(&path, extent.offset, error.to_string()))?;
     let artifact = Artifact::parse(&manifest)
-        .ok_or_else(|| Fault::new(&path, extent.offset, "it is not the artifact of a bundle"))?;
+        .map_err(|error| Fault::new(&path, extent.offset, error.to_string()))?;
     let own = Part {
         digest: descriptor.digest,
         size: extent.size,
@@ -267,9 +527,7 @@ fn check_listed(
     store: &dyn Store,
     sizes: &BTreeMap<Digest, u64>,
 ) -> Result<(), Fault> {
-    let manifests = record.manifests.iter().map(|one| (one.digest, one.size));
-    let blobs = record.blobs.iter().map(|blob| (blob.digest, blob.size));
-    let listed: BTreeMap<Digest, u64> = manifests.chain(blobs).collect();
+    let listed: BTreeMap<Digest, u64> = record.sizes().collect();
     let fault = |digest: &Digest, what: String| {
         let location = store.locate(digest);
         Err(Fault::new(location.entry, location.offset, what))

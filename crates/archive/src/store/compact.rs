@@ -1,17 +1,18 @@
-//! The store of a compact bundle: blobs are rebuilt from packs, which are decoded into scratch space when
-//! one of their blobs is first read.
+//! The store of a compact bundle or a delta: blobs are rebuilt from packs, which are decoded into scratch space
+//! when one of their blobs is first read. The packs of a delta need blobs of its bases.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sealift_oci::Digest;
-use sealift_pack::{DecodedPack, Limits, Pack, Scratch, Workers};
+use sealift_pack::{Blob, DecodedPack, Error as PackError, Limits, Pack, Scratch, Workers};
 use sealift_pipeline::order::largest_first;
 
 use crate::contents::Part;
 use crate::fault::Fault;
 use crate::reading::{Reading, ScratchFolder};
+use crate::store::base::BaseStores;
 use crate::store::content::{Location, Store, Stored, absent};
 use crate::store::extents::ExtentStore;
 use crate::store::read_at::{Extent, ReadAt};
@@ -23,20 +24,33 @@ const KEPT_DECODED: usize = 2;
 pub(crate) struct CompactStore {
     file: Arc<dyn ReadAt>,
     /// Manifests and kept blobs.
-    verbatim: ExtentStore,
+    verbatim: Arc<ExtentStore>,
     packs: Vec<StoredPack>,
     /// Which pack a blob is in, and its size.
-    packed: BTreeMap<Digest, (usize, u64)>,
+    packed: Arc<BTreeMap<Digest, (usize, u64)>>,
+    /// The blobs of bases that a blob needs, if it needs any.
+    needs: Arc<BTreeMap<Digest, Vec<Blob>>>,
     /// The parts of the file.
-    parts: ExtentStore,
+    parts: Arc<ExtentStore>,
+    /// What packs need from bases.
+    bases: BaseStores,
     reading: Reading,
     recent: Mutex<VecDeque<Arc<DecodedPack>>>,
+}
+
+/// What a file consists of besides its metadata.
+pub(crate) struct CompactParts<'a> {
+    pub(crate) packs: &'a [Part],
+    /// Where every part is.
+    pub(crate) extents: &'a BTreeMap<Digest, Extent>,
 }
 
 /// A pack in the file.
 struct StoredPack {
     digest: Digest,
     extent: Extent,
+    /// The scratch space that decoding it needs, in bytes.
+    scratch: u64,
     decoded: Mutex<Decoded>,
 }
 
@@ -52,64 +66,108 @@ enum Decoded {
 }
 
 impl CompactStore {
-    /// The blobs in `packs`, whose extents are in `parts`, besides those in `verbatim`. Reads the head and
+    /// The blobs in packs, besides those in `verbatim`. Reads the head and
     /// the index of each pack.
     pub(crate) fn open(
         file: Arc<dyn ReadAt>,
         verbatim: ExtentStore,
-        packs: &[Part],
-        parts: &BTreeMap<Digest, Extent>,
+        parts: &CompactParts<'_>,
         reading: &Reading,
     ) -> Result<Self, Fault> {
-        let mut store = Self {
-            verbatim,
-            packs: Vec::with_capacity(packs.len()),
-            packed: BTreeMap::new(),
-            parts: ExtentStore::new(Arc::clone(&file), parts.clone()),
-            reading: reading.clone(),
-            recent: Mutex::default(),
-            file,
-        };
-        for part in packs {
-            let Some(extent) = parts.get(&part.digest) else {
+        let mut packed = BTreeMap::new();
+        let mut needs = BTreeMap::new();
+        let mut packs = Vec::with_capacity(parts.packs.len());
+        for part in parts.packs {
+            let Some(extent) = parts.extents.get(&part.digest) else {
                 let what = "the artifact lists it, but it is missing";
                 return Err(Fault::new(part.digest.blob_path(), 0, what));
             };
-            store.add(part.digest, *extent)?;
-        }
-        Ok(store)
-    }
-
-    fn add(&mut self, digest: Digest, extent: Extent) -> Result<(), Fault> {
-        let fault = |what: String| Fault::new(digest.blob_path(), extent.offset, what);
-        let pack = self
-            .open_pack(extent)
-            .map_err(|error| fault(error.to_string()))?;
-        let number = self.packs.len();
-        for blob in pack.blobs() {
-            let twice = self.verbatim.size(&blob.digest).is_some()
-                || self
-                    .packed
-                    .insert(blob.digest, (number, blob.size))
-                    .is_some();
-            if twice {
-                return Err(fault(format!("{} is stored twice", blob.digest)));
+            let fault = |what: String| Fault::new(part.digest.blob_path(), extent.offset, what);
+            let pack = open_pack(&file, *extent).map_err(|error| fault(error.to_string()))?;
+            for blob in pack.blobs() {
+                let new = (packs.len(), blob.size);
+                let twice = verbatim.size(&blob.digest).is_some()
+                    || packed.insert(blob.digest, new).is_some();
+                if twice {
+                    return Err(fault(format!("{} is stored twice", blob.digest)));
+                }
+                let bases = pack.base_blobs_of(&blob.digest);
+                let bases = bases.map_err(|error| fault(error.to_string()))?;
+                if !bases.is_empty() {
+                    let bases = bases.into_iter().map(|base| base.blob);
+                    needs.insert(blob.digest, bases.collect());
+                }
             }
+            packs.push(StoredPack::new(
+                part.digest,
+                *extent,
+                pack.account().scratch,
+            ));
         }
-        self.packs.push(StoredPack {
-            digest,
-            extent,
-            decoded: Mutex::default(),
-        });
-        Ok(())
+        Ok(Self {
+            verbatim: Arc::new(verbatim),
+            packs,
+            packed: Arc::new(packed),
+            needs: Arc::new(needs),
+            parts: Arc::new(ExtentStore::new(Arc::clone(&file), parts.extents.clone())),
+            bases: BaseStores::default(),
+            reading: reading.clone(),
+            recent: Mutex::default(),
+            file,
+        })
     }
 
-    fn open_pack(&self, extent: Extent) -> Result<Pack, sealift_pack::Error> {
-        let region = region(Arc::clone(&self.file), extent);
-        Pack::open(region, &Limits::default())
+    /// The same file with these stores of bases. Nothing is decoded yet.
+    pub(crate) fn with_bases(&self, bases: BaseStores) -> Self {
+        let packs = self.packs.iter();
+        Self {
+            file: Arc::clone(&self.file),
+            verbatim: Arc::clone(&self.verbatim),
+            packs: packs
+                .map(|pack| StoredPack::new(pack.digest, pack.extent, pack.scratch))
+                .collect(),
+            packed: Arc::clone(&self.packed),
+            needs: Arc::clone(&self.needs),
+            parts: Arc::clone(&self.parts),
+            bases,
+            reading: self.reading.clone(),
+            recent: Mutex::default(),
+        }
     }
 
-    /// Every blob of the store with its size, by digest.
+    /// The blobs of bases that reading `digest` needs.
+    pub(crate) fn needs(&self, digest: &Digest) -> impl Iterator<Item = Blob> {
+        self.needs.get(digest).into_iter().flatten().copied()
+    }
+
+    /// Every blob of a base that a pack needs, with the position of the pack.
+    pub(crate) fn base_blobs(&self) -> impl Iterator<Item = (Blob, usize)> {
+        self.needs.iter().flat_map(|(digest, blobs)| {
+            let (pack, _) = self.packed[digest];
+            blobs.iter().map(move |blob| (*blob, pack))
+        })
+    }
+
+    /// A fault of the pack at this position.
+    pub(crate) fn pack_fault(&self, pack: usize, what: impl Into<String>) -> Fault {
+        let pack = &self.packs[pack];
+        Fault::new(pack.digest.blob_path(), pack.extent.offset, what)
+    }
+
+    /// The scratch space in bytes that reading `digests` one after the other needs.
+    pub(crate) fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
+        let packs = digests.into_iter();
+        let packs = packs.filter_map(|digest| Some(self.packed.get(&digest)?.0));
+        let packs: BTreeSet<usize> = packs.collect();
+        let mut largest: Vec<u64> = packs
+            .into_iter()
+            .map(|pack| self.packs[pack].scratch)
+            .collect();
+        largest.sort_unstable_by(|a, b| b.cmp(a));
+        largest.into_iter().take(KEPT_DECODED).sum()
+    }
+
+    /// Every blob of the file with its size, by digest.
     pub(crate) fn sizes(&self) -> BTreeMap<Digest, u64> {
         let packed = self.packed.iter();
         let packed = packed.map(|(digest, (_, size))| (*digest, *size));
@@ -152,13 +210,31 @@ impl CompactStore {
     }
 
     fn decode(&self, extent: Extent) -> io::Result<Arc<DecodedPack>> {
-        let pack = self.open_pack(extent)?;
+        let pack = open_pack(&self.file, extent)?;
         let scratch: Arc<dyn Scratch> = Arc::new(ScratchFolder(self.reading.scratch.clone()));
         let decoded = self
             .reading
             .budget
             .install_apart(|| pack.decode(&scratch, &self.reading.cancel))?;
         Ok(decoded?)
+    }
+
+    /// Reads the blobs of bases that a blob needs, unless that was done for another one.
+    fn read_bases(&self, decoded: &DecodedPack, digest: &Digest) -> io::Result<()> {
+        let budget = &self.reading.budget;
+        let cancel = &self.reading.cancel;
+        let read =
+            budget.install_apart(|| decoded.read_bases(&self.bases, Some(&[*digest]), cancel))?;
+        read.map_err(|error| match error {
+            // Its error says what is absent, or what is wrong with the store that has it.
+            PackError::Source { error, .. } => error,
+            PackError::BaseChanged { digest, .. } | PackError::BaseSize { digest, .. } => {
+                let location = self.bases.locate(&digest);
+                io::Error::new(io::ErrorKind::InvalidData, format!("{location}: {error}"))
+            }
+            PackError::BaseMissing(digest) => self.bases.absent(&digest),
+            error => error.into(),
+        })
     }
 
     /// Threads that help to rebuild a blob.
@@ -190,6 +266,9 @@ impl Store for CompactStore {
             };
         };
         let decoded = self.decoded(*number)?;
+        if self.needs.contains_key(digest) {
+            self.read_bases(&decoded, digest)?;
+        }
         Ok(Box::new(decoded.open(digest, from, &self.workers())?))
     }
 
@@ -201,6 +280,11 @@ impl Store for CompactStore {
             },
             None => self.verbatim.locate(digest),
         }
+    }
+
+    fn is_readable(&self, digest: &Digest) -> bool {
+        let mut needs = self.needs(digest);
+        self.size(digest).is_some() && needs.all(|blob| self.bases.has(&blob.digest))
     }
 
     /// A group for each pack, in the file's order, then what is kept as it is.
@@ -219,7 +303,7 @@ impl Store for CompactStore {
 
     fn stored(&self) -> Option<Stored<'_>> {
         Some(Stored {
-            store: &self.parts,
+            store: &*self.parts,
             sizes: self
                 .parts
                 .sizes()
@@ -227,6 +311,22 @@ impl Store for CompactStore {
                 .collect(),
         })
     }
+}
+
+impl StoredPack {
+    fn new(digest: Digest, extent: Extent, scratch: u64) -> Self {
+        Self {
+            digest,
+            extent,
+            scratch,
+            decoded: Mutex::default(),
+        }
+    }
+}
+
+fn open_pack(file: &Arc<dyn ReadAt>, extent: Extent) -> Result<Pack, PackError> {
+    let region = region(Arc::clone(file), extent);
+    Pack::open(region, &Limits::default())
 }
 
 /// A range of a file, as packs are read from it.

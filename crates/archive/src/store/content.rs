@@ -48,6 +48,11 @@ pub trait Store: Send + Sync {
         vec![wanted]
     }
 
+    /// Whether everything that reading a blob needs is there. It may need blobs of other stores.
+    fn is_readable(&self, digest: &Digest) -> bool {
+        self.size(digest).is_some()
+    }
+
     /// The parts that blobs are rebuilt from; `None` if the blobs are stored as they are.
     fn stored(&self) -> Option<Stored<'_>> {
         None

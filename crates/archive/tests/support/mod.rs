@@ -1,6 +1,8 @@
 //! What several tests of this crate need.
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+pub(crate) mod packing;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ pub(crate) fn reading() -> sealift_archive::Reading {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
+        bases: sealift_archive::Bases::default(),
     }
 }
 

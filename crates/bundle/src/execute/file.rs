@@ -52,13 +52,11 @@ fn write_as(
     context.cancel.check()?;
     let fetcher = Fetcher::new(plan, *context);
     let missing: Vec<(Digest, &Item)> = plan
-        .planned()
-        .items
-        .iter()
+        .fetched()
         .filter(|(digest, _)| writer.state(digest) != BlobState::Complete)
         .map(|(digest, item)| (*digest, item))
         .collect();
-    let present = plan.planned().items.len() - missing.len();
+    let present = plan.fetched().count() - missing.len();
     let small = put_small(&fetcher, &writer, &missing)?;
     let mut blobs: Vec<(Digest, &Item)> = missing
         .into_iter()
@@ -341,6 +339,7 @@ mod tests {
             budget: &Budget::new(3, 2),
             scratch: folder,
             observer: &observer,
+            bases: &sealift_archive::Bases::default(),
             cancel: &cancel,
         })
     }

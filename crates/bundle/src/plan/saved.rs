@@ -1,7 +1,7 @@
 //! A plan as text, for the journal: all that a later run needs to continue without another request. The
 //! manifests are not in it: they are written into the partial file first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ struct Saved {
     not_covered: BTreeMap<String, Vec<String>>,
     pulled_from: BTreeMap<String, String>,
     warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    shared: BTreeSet<Digest>,
 }
 
 impl Plan {
@@ -50,6 +52,7 @@ impl Plan {
             not_covered: planned.not_covered.clone(),
             pulled_from: planned.pulled_from.clone(),
             warnings: planned.warnings.clone(),
+            shared: parts.shared.clone(),
         };
         serde_json::to_string(&saved).expect("digests and text are the only keys")
     }
@@ -92,6 +95,7 @@ impl Plan {
             },
             request: saved.request,
             sources: saved.sources,
+            shared: saved.shared,
             spool: Arc::new(Spool::new(scratch)),
             locals: Locals::default(),
         }))

@@ -104,6 +104,7 @@ pub(crate) fn assemble(
         request: request.digest(),
         sources: known.sources.list().to_vec(),
         spool,
+        shared: BTreeSet::new(),
         locals,
     })))
 }

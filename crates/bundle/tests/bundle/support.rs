@@ -84,6 +84,7 @@ impl Connected {
             client: &client,
             budget: &Budget::new(self.connections, 2),
             scratch: self.folder.path(),
+            bases: &sealift_archive::Bases::default(),
             observer: &self.observer,
             cancel: &self.cancel,
         })
@@ -229,5 +230,6 @@ fn reading() -> sealift_archive::Reading {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
+        bases: sealift_archive::Bases::default(),
     }
 }

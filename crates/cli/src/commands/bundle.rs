@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealift_archive::{OutputFile, Program, checksum};
+use sealift_archive::{BaseFile, BaseFiles, Bases, OutputFile, Program, Reading, checksum};
 use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, Output, Plan, PlannedImage, Report,
     Request, Status, execute, fetched, resolve, resume, status,
@@ -21,6 +21,7 @@ use crate::charts::{self, ChartRequest, Charts};
 use crate::checksums::Summed;
 use crate::client::client;
 use crate::commands::compact::{PackingArgs, compact_words, write_failure};
+use crate::deltas::DeltaPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::mirrors::MirrorArgs;
@@ -43,6 +44,7 @@ Examples:
     sealift bundle -f images.txt --mirror docker.io=mirror.corp:5000/hub -o app.tar
     sealift bundle --chart https://charts.jetstack.io/cert-manager@v1.20.0 -o cert-manager.tar
     sealift bundle -r bundle.yaml
+    sealift bundle --product calico@v3.32.1 --base calico-3.32.0.tar -o calico-3.32.1-delta.tar
     sealift bundle -f images.txt --dry-run")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -105,12 +107,17 @@ pub(crate) struct BundleArgs {
     /// Keep the journal of an interrupted run in this folder instead of the output's
     #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// How blobs are stored: plain as the registry served them, compact in a fraction of the size [default: plain]
+    /// How blobs are stored: plain, compact or delta [default: plain, or delta with --base]
     ///
     /// In a compact bundle, content that layers share is stored once, related and compressed. `load` rebuilds every
-    /// blob byte for byte, which costs processor time and scratch space.
+    /// blob byte for byte, which costs processor time and scratch space. A delta bundle also leaves out what its bases
+    /// have.
     #[arg(long, help_heading = heading::OUTPUT, value_name = "PROFILE")]
     profile: Option<ProfileArg>,
+    /// Build on this bundle (of any profile) or record: what it has is not fetched and not stored. With
+    /// --profile plain or compact it is only used to read delta bundles that are given with --from [repeatable]
+    #[arg(long, value_name = "FILE")]
+    base: Vec<PathBuf>,
     #[command(flatten)]
     packing: PackingArgs,
     /// Replace the output if it exists, once the new bundle is complete
@@ -136,6 +143,7 @@ enum ProfileArg {
     #[default]
     Plain,
     Compact,
+    Delta,
 }
 
 /// Refuses files to carry that do not exist, before any work.
@@ -194,6 +202,8 @@ struct DryRun<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     products: Vec<ProductReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<DeltaPlan<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Status>,
 }
 
@@ -211,7 +221,13 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     check_carried(args)?;
     let mut found = sources::read(&args.sources)?;
     let mirrors = args.mirrors.mirrors()?;
-    let mut request = request(args, &found)?;
+    let bases = open_bases(args, cancel)?;
+    let profile = profile(args);
+    let lean: &[BaseFile] = match profile {
+        ProfileArg::Delta => bases.list(),
+        ProfileArg::Plain | ProfileArg::Compact => &[],
+    };
+    let mut request = request(args, &found, lean)?;
     mirrors.apply(&mut request)?;
     let charts = args.chart.iter().flat_map(|chart| chart.hosts(&mirrors));
     let charts: Vec<String> = charts.collect();
@@ -225,11 +241,12 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     add_charts(&mut request, &found, &charts);
     mirrors.apply(&mut request)?;
     let budget = args.transport.budget();
-    let scratch = args.state_dir.clone().unwrap_or_else(env::temp_dir);
+    let scratch = scratch(args);
     let context = Context {
         client: &client,
         budget: &budget,
         scratch: &scratch,
+        bases: bases.bundles(),
         observer: &observer,
         cancel,
     };
@@ -247,27 +264,26 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         }
     }
     // A compact bundle is packed from a plain one, which is what an interrupted run leaves.
-    let profile = args.profile.unwrap_or_default();
     let fetched = file.as_ref().map(|file| match profile {
         ProfileArg::Plain => file.clone(),
-        ProfileArg::Compact => fetched(file),
+        ProfileArg::Compact | ProfileArg::Delta => fetched(file),
     });
     let earlier = fetched.as_ref().and_then(|file| resume(&request, file));
     let plan = match earlier {
         Some(plan) => plan,
-        None => resolve(&request, &context)?,
+        None => resolve(&request, &context)?.on_bases(lean),
     };
     for text in moved_charts(&plan, &charts) {
         observer.event(&Event::Warning { text: &text });
     }
     if args.dry_run {
-        return dry_run(args, &plan, &found, fetched.as_ref());
+        return dry_run(args, &plan, &found, lean, fetched.as_ref());
     }
     warn(&*observer, &plan);
     let Some(file) = &file else {
         return stream(&plan, &context);
     };
-    let (report, sum) = write(args, file, &plan, &context)?;
+    let (report, sum) = write(args, file, lean, &plan, &context)?;
     drop(observer);
     // The bundle contains them now.
     let _ = folder.map(fs::remove_dir_all);
@@ -281,13 +297,15 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
 fn write(
     args: &BundleArgs,
     file: &OutputFile,
+    bases: &[BaseFile],
     plan: &Plan,
     context: &Context<'_>,
 ) -> Result<(Report, Digest), Failure> {
     let options = args.packing.options(context.scratch);
-    let output = match args.profile.unwrap_or_default() {
+    let output = match profile(args) {
         ProfileArg::Plain => Output::File(file),
         ProfileArg::Compact => Output::Compact(file, &options),
+        ProfileArg::Delta => Output::Delta(file, bases, &options),
     };
     let report = execute(plan, output, context)?;
     let sum = checksum(&file.path, context.cancel, &**context.observer)?;
@@ -311,11 +329,39 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         let message = "neither the arguments nor the request file name an output";
         return Err(Failure::message(Exit::Usage, message).hint("use -o FILE, or --dry-run"));
     }
-    if to_stdout(args) && args.profile == Some(ProfileArg::Compact) {
-        let message = "a compact bundle is written to a file (-o FILE), not to standard output";
+    if to_stdout(args) && profile(args) != ProfileArg::Plain {
+        let message =
+            "a compact or delta bundle is written to a file (-o FILE), not to standard output";
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    if profile(args) == ProfileArg::Delta && args.base.is_empty() {
+        let message = "a delta bundle builds on other bundles (--base FILE)";
         return Err(Failure::message(Exit::Usage, message));
     }
     Ok(())
+}
+
+fn profile(args: &BundleArgs) -> ProfileArg {
+    args.profile.unwrap_or(if args.base.is_empty() {
+        ProfileArg::Plain
+    } else {
+        ProfileArg::Delta
+    })
+}
+
+fn open_bases(args: &BundleArgs, cancel: &Cancel) -> Result<BaseFiles, Failure> {
+    let reading = Reading {
+        budget: args.transport.budget(),
+        scratch: scratch(args),
+        cancel: cancel.clone(),
+        bases: Bases::default(),
+    };
+    Ok(BaseFiles::open(&args.base, &reading)?)
+}
+
+/// The folder for temporary data.
+fn scratch(args: &BundleArgs) -> PathBuf {
+    args.state_dir.clone().unwrap_or_else(env::temp_dir)
 }
 
 fn to_stdout(args: &BundleArgs) -> bool {
@@ -377,7 +423,7 @@ fn registries<'a>(request: &'a Request, charts: &'a [String]) -> Vec<&'a str> {
     once.into_iter().collect()
 }
 
-fn request(args: &BundleArgs, found: &Sources) -> Result<Request, Failure> {
+fn request(args: &BundleArgs, found: &Sources, bases: &[BaseFile]) -> Result<Request, Failure> {
     let mut files = args.carry.clone();
     if args.with_sealift {
         files.push(program::running()?);
@@ -391,6 +437,7 @@ fn request(args: &BundleArgs, found: &Sources) -> Result<Request, Failure> {
         platforms: args.platform.clone(),
         referrers: !args.no_referrers,
         foreign_layers: args.foreign_layers,
+        bases: bases.iter().map(BaseFile::identity).collect(),
     })
 }
 
@@ -458,8 +505,13 @@ fn dry_run(
     args: &BundleArgs,
     plan: &Plan,
     found: &Sources,
+    bases: &[BaseFile],
     file: Option<&OutputFile>,
 ) -> Result<Exit, Failure> {
+    let delta = match bases {
+        [] => None,
+        bases => Some(DeltaPlan::new(plan.contents().record(), bases)),
+    };
     let status = file.map(|file| status(plan, file));
     let products: Vec<ProductReport<'_>> = found.products.iter().map(ProductReport::of).collect();
     if args.output_args.json {
@@ -467,13 +519,14 @@ fn dry_run(
             plan,
             programs: plan.programs(),
             products,
+            delta,
             output: status,
         })?;
     } else {
         for line in products.iter().flat_map(ProductReport::lines) {
             output::line(&line)?;
         }
-        output::lines(&plan_words(plan))?;
+        output::lines(&plan_words(plan, delta.as_ref()))?;
         let path = args.output.as_deref().unwrap_or(Path::new("BUNDLE"));
         for program in plan.programs() {
             output::lines(&program::words(&path.display().to_string(), &program))?;
@@ -485,7 +538,7 @@ fn dry_run(
     Ok(Exit::Done)
 }
 
-fn plan_words(plan: &Plan) -> Vec<String> {
+fn plan_words(plan: &Plan, delta: Option<&DeltaPlan<'_>>) -> Vec<String> {
     let summary = plan.summary();
     let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
     lines.extend(summary.referrers.iter().map(|referrer| {
@@ -515,11 +568,14 @@ fn plan_words(plan: &Plan) -> Vec<String> {
         words::bytes(summary.content_bytes),
         words::bytes(summary.shared_bytes)
     ));
-    lines.push(format!(
-        "size of the bundle: {} ({} bytes)",
-        words::bytes(summary.total_bytes),
-        summary.total_bytes
-    ));
+    lines.extend(match delta {
+        Some(delta) => delta.words(),
+        None => vec![format!(
+            "size of the bundle: {} ({} bytes)",
+            words::bytes(summary.total_bytes),
+            summary.total_bytes
+        )],
+    });
     lines.push(format!("identity {}", summary.identity));
     lines
 }

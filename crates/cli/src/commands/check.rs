@@ -56,9 +56,11 @@ pub(crate) fn run(args: &CheckArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let observer = observer(args.output.quiet);
     let registry = expected.destination().registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
+    let scratch = std::env::temp_dir();
     let context = Context {
         client: &client,
         budget: &args.transport.budget(),
+        scratch: &scratch,
         observer: &*observer,
         cancel,
     };

@@ -2,29 +2,40 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sealift_archive::{
-    Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget, OutputFile, Work,
-    WriteError, compact_plan, write_compact,
+    BaseFile, BaseFiles, Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget,
+    OutputFile, Published, Reading, Work, WriteError, compact_plan, write_compact, write_delta,
 };
 use sealift_pipeline::{Budget, Cancel, cores};
 
 use crate::args::{OutputArgs, ScratchArgs, heading};
+use crate::deltas::DeltaPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
 use crate::{output, words};
 
-/// Convert a bundle to the compact profile
+/// Convert a bundle to the compact profile, or to a delta bundle
 ///
 /// Content that layers share is stored once, related and compressed. Every blob is rebuilt while the bundle is
 /// written: those that cannot be rebuilt byte for byte are kept unchanged and listed. No network is used.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n    sealift compact calico.tar -o calico-compact.tar")]
+#[command(after_help = "\
+Examples:
+    sealift compact calico.tar -o calico-compact.tar
+    sealift compact calico-2.tar --base calico-1.tar -o calico-2-delta.tar")]
 pub(crate) struct CompactArgs {
     /// The bundle
     bundle: PathBuf,
     /// Write the compact bundle to this file
     #[arg(long, short, help_heading = heading::OUTPUT, value_name = "FILE")]
     output: PathBuf,
+    /// Write a delta bundle that builds on this bundle or record: what it has is left out or stored as differences
+    /// [repeatable]
+    #[arg(long, value_name = "FILE")]
+    base: Vec<PathBuf>,
+    /// Show what bases have of the bundle; write nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Replace the output if it exists, once the new bundle is complete
     #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
@@ -46,6 +57,15 @@ pub(crate) struct PackingArgs {
     /// Maximum size of a pack in gigabytes of uncompressed content; reading one needs as much scratch space
     #[arg(long, value_name = "GB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pack_size: u64,
+}
+
+/// How the blobs of a complete bundle are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileArg {
+    /// As the registry served them
+    Plain,
+    /// Opened, related and compressed, and rebuilt byte for byte on load
+    Compact,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -78,28 +98,74 @@ pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> 
     };
     output.check().map_err(|error| write_failure(&error))?;
     let budget = Budget::new(1, cores());
-    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
+    let reading = args.scratch.reading(&budget, cancel);
+    let bases = BaseFiles::open(&args.base, &reading)?;
+    let reading = Reading {
+        bases: bases.bundles().clone(),
+        ..reading
+    };
+    let bundle = Bundle::open(&args.bundle, &reading)?;
+    if args.dry_run {
+        return dry_run(&bundle, &bases, args.output_args);
+    }
     let options = args.packing.options(&args.scratch.folder());
-    let plan = compact_plan(&bundle, &options);
-    let target = FileTarget::begin(&output, bundle.identity().0, &plan)
-        .map_err(|error| write_failure(&error))?;
     let observer = observer(args.output_args.quiet);
     let work = Work {
         budget: &budget,
         cancel,
         observer: &observer,
     };
-    let (published, report) = write_compact(&bundle, Box::new(target), &options, &work)?;
+    let (published, packed) = pack(&bundle, bases.list(), &output, &options, &work)?;
     drop(observer);
-    if args.output_args.json {
-        output::json(&report)?;
+    report(&bundle, &published, &packed, args.output_args)
+}
+
+fn dry_run(bundle: &Bundle, bases: &BaseFiles, output_args: OutputArgs) -> Result<Exit, Failure> {
+    let plan = DeltaPlan::new(bundle.record(), bases.list());
+    if output_args.json {
+        output::json(&plan)?;
+    } else {
+        output::lines(&plan.words())?;
+        output::line(&format!("identity {}", bundle.identity()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes `bundle` as a delta on `bases`, or as a compact bundle if there are none.
+pub(crate) fn pack(
+    bundle: &Bundle,
+    bases: &[BaseFile],
+    output: &OutputFile,
+    options: &CompactOptions,
+    work: &Work<'_>,
+) -> Result<(Published, CompactReport), Failure> {
+    let plan = compact_plan(bundle, bases, options);
+    let target = FileTarget::begin(output, bundle.identity().0, &plan)
+        .map_err(|error| write_failure(&error))?;
+    let target = Box::new(target);
+    Ok(if bases.is_empty() {
+        write_compact(bundle, target, options, work)?
+    } else {
+        write_delta(bundle, bases, target, options, work)?
+    })
+}
+
+/// Reports what was written.
+pub(crate) fn report(
+    bundle: &Bundle,
+    published: &Published,
+    packed: &CompactReport,
+    output_args: OutputArgs,
+) -> Result<Exit, Failure> {
+    if output_args.json {
+        output::json(packed)?;
     } else {
         output::line(&format!(
             "{}: {}",
             published.path.display(),
             words::bytes(published.bytes)
         ))?;
-        output::lines(&compact_words(&report))?;
+        output::lines(&compact_words(packed))?;
         output::line(&format!("identity {}", bundle.identity()))?;
     }
     Ok(Exit::Done)
@@ -120,6 +186,13 @@ pub(crate) fn compact_words(report: &CompactReport) -> Vec<String> {
         permille % 10,
         words::count(report.packs, "pack")
     )];
+    if let Some(delta) = &report.delta {
+        lines.push(format!(
+            "left out: {} ({}) that the bases have",
+            words::count(delta.left_out_blobs, "blob"),
+            words::bytes(delta.left_out_bytes)
+        ));
+    }
     lines.extend(report.kept.iter().map(|blob| {
         let (digest, size) = (blob.digest, words::bytes(blob.size));
         format!("kept unchanged: {digest} ({size}): {}", blob.reason)
@@ -151,6 +224,8 @@ impl From<ConvertError> for Failure {
         match &error {
             ConvertError::Cancelled(cancelled) => (*cancelled).into(),
             ConvertError::Write(error) => write_failure(error),
+            ConvertError::Absent(absent) => absent.clone().into(),
+            ConvertError::Bases { .. } => Self::new(Exit::Usage, &error),
             error if error.is_corrupt() => Self::new(Exit::Damaged, error),
             error => Self::new(Exit::Failed, error),
         }

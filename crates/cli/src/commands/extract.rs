@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealift_archive::{Bundle, ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
+use sealift_archive::{ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{OutputArgs, ScratchArgs, heading};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
@@ -36,6 +36,8 @@ pub(crate) struct ExtractArgs {
     #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
     #[command(flatten)]
+    bases: BaseArgs,
+    #[command(flatten)]
     scratch: ScratchArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -47,7 +49,8 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
         return Err(Failure::message(Exit::Usage, message).hint("use --to with another folder"));
     }
     let budget = Budget::new(1, cores());
-    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
+    let reading = args.scratch.reading(&budget, cancel);
+    let bundle = args.bases.open(&args.bundle, &reading)?;
     let plan = plan_extract(
         &bundle,
         &ExtractRequest {
@@ -66,6 +69,7 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
         }
         return Ok(Exit::Done);
     }
+    bundle.check_readable(plan.items.iter().map(|item| item.digest))?;
     let observer = observer(args.output.quiet);
     let extracted = plan.execute(&bundle, cancel, &*observer)?;
     drop(observer);

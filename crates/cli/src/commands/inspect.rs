@@ -2,10 +2,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealift_archive::{
-    Bundle, FileKind, ImageSource, InspectedFile, InspectedImage, InspectedPlatform,
+    FileKind, ImageSource, InspectedDelta, InspectedFile, InspectedImage, InspectedPlatform,
     InspectedReferrer, Inspection, inspect,
 };
 
+use crate::args::BaseArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, program, words};
@@ -21,13 +22,17 @@ use crate::{output, program, words};
 pub(crate) struct InspectArgs {
     /// The bundle
     bundle: PathBuf,
+    #[command(flatten)]
+    bases: BaseArgs,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
-    let bundle = Bundle::open(&args.bundle, &crate::args::metadata_reading())?;
+    let bundle = args
+        .bases
+        .open(&args.bundle, &crate::args::metadata_reading())?;
     let inspection = inspect(&bundle);
     if args.json {
         output::json(&inspection)?;
@@ -58,6 +63,7 @@ impl Node {
 fn tree(name: &str, inspection: &Inspection) -> Vec<String> {
     let images = inspection.images.iter().map(image_node);
     let files = inspection.files.iter().map(file_node);
+    let bases = inspection.delta.iter().flat_map(base_nodes);
     let root = Node {
         text: format!(
             "{name}: {}, {}, {}, {} saved by sharing",
@@ -66,7 +72,7 @@ fn tree(name: &str, inspection: &Inspection) -> Vec<String> {
             words::count(inspection.blobs, "blob"),
             words::bytes(inspection.shared_bytes)
         ),
-        below: images.chain(files).collect(),
+        below: bases.chain(images).chain(files).collect(),
     };
     let mut lines = vec![
         root.text.clone(),
@@ -87,6 +93,27 @@ fn draw(node: &Node, indent: &str, lines: &mut Vec<String>) {
         lines.push(format!("{indent}{branch}{}", child.text));
         draw(child, &format!("{indent}{rest}"), lines);
     }
+}
+
+/// What a delta leaves to its bases.
+fn base_nodes(delta: &InspectedDelta) -> Vec<Node> {
+    let left_out = Node::leaf(format!(
+        "delta bundle: {} ({}) left out; {} to a complete bundle",
+        words::count(delta.left_out_blobs, "blob"),
+        words::bytes(delta.left_out_bytes),
+        words::count(u64::from(delta.chain), "delta")
+    ));
+    let bases = delta.bases.iter().map(|base| {
+        let first = base.images.first().map(String::as_str).unwrap_or_default();
+        Node::leaf(format!(
+            "base {}  {} of its blobs needed ({}); {}, including {first}",
+            base.identity,
+            base.needed_blobs,
+            words::bytes(base.needed_bytes),
+            words::count(base.images.len() as u64, "image"),
+        ))
+    });
+    std::iter::once(left_out).chain(bases).collect()
 }
 
 fn image_node(image: &InspectedImage) -> Node {

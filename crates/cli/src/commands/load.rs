@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
-use sealift_archive::Bundle;
 use sealift_load::{
     Context, LoadError, Plan, PublisherIndex, Receipt, Request, SessionFile, TagAction, Totals,
     execute, plan,
@@ -12,7 +11,7 @@ use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
 use sealift_registry::SessionStore;
 
-use crate::args::{NamingArgs, OutputArgs, ScratchArgs, TransportArgs, heading};
+use crate::args::{BaseArgs, NamingArgs, OutputArgs, ScratchArgs, TransportArgs, heading};
 use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -68,6 +67,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     publisher_index: IndexArg,
     #[command(flatten)]
+    bases: BaseArgs,
+    #[command(flatten)]
     scratch: ScratchArgs,
     /// Note interrupted uploads in this folder, in BUNDLE.uploads [default: the bundle's own]
     #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
@@ -119,14 +120,17 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let uploads = session_file(args)?;
     let budget = args.transport.budget();
     let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
-    let bundle = Bundle::open(path.path(), &args.scratch.reading(&budget, cancel))?;
+    let reading = args.scratch.reading(&budget, cancel);
+    let bundle = args.bases.open(path.path(), &reading)?;
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
     let started = SystemTime::now();
+    let scratch = args.scratch.folder();
     let context = Context {
         client: &client,
         budget: &budget,
+        scratch: &scratch,
         observer: &*observer,
         cancel,
     };
@@ -227,8 +231,8 @@ fn plan_words(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn totals_words(totals: &Totals) -> [String; 3] {
-    [
+fn totals_words(totals: &Totals) -> Vec<String> {
+    let mut lines = vec![
         format!(
             "{}, {}, {} into {}",
             words::count(totals.images, "image"),
@@ -253,7 +257,16 @@ fn totals_words(totals: &Totals) -> [String; 3] {
             totals.tags_unchanged,
             totals.conflicts
         ),
-    ]
+    ];
+    if totals.scratch_bytes > 0 {
+        lines.push(format!(
+            "{} ({}) to read from the registry to rebuild others; up to {} of scratch space",
+            words::count(totals.base_blobs, "blob"),
+            words::bytes(totals.base_bytes),
+            words::bytes(totals.scratch_bytes)
+        ));
+    }
+    lines
 }
 
 fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {

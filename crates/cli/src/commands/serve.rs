@@ -1,11 +1,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealift_archive::Bundle;
 use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_serve::{Contents, ContentsError, ServeError, Server};
 
-use crate::args::{NamingArgs, ScratchArgs, heading};
+use crate::args::{BaseArgs, NamingArgs, ScratchArgs, heading, open_readable};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -30,6 +29,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     naming: NamingArgs,
     #[command(flatten)]
+    bases: BaseArgs,
+    #[command(flatten)]
     scratch: ScratchArgs,
     /// Do not print each request
     #[arg(long, short, help_heading = heading::OUTPUT)]
@@ -50,7 +51,8 @@ fn listen_address(text: &str) -> Result<String, &'static str> {
 
 pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let budget = Budget::new(1, cores());
-    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
+    let reading = args.scratch.reading(&budget, cancel);
+    let bundle = open_readable(&args.bases, &args.bundle, &reading)?;
     let identity = bundle.identity();
     let contents = Contents::new(bundle, &args.naming.naming()?)?;
     let count = contents.repositories().count() as u64;

@@ -2,12 +2,14 @@ use std::path::PathBuf;
 use std::thread;
 
 use clap::Args;
-use sealift_archive::{Bundle, OpenError, VerifyError, VerifyReport, checksum};
+use sealift_archive::{
+    Bases, Bundle, OpenError, Profile, Reading, VerifyError, VerifyReport, checksum,
+};
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, NoObserver, cores};
 use serde::Serialize;
 
-use crate::args::{OutputArgs, ScratchArgs, heading};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::observer;
@@ -19,16 +21,21 @@ use crate::{checksums, output, words};
 /// Nothing is unpacked or written. Each problem is reported with its position in the file and the images that it
 /// affects.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n    sealift verify calico.tar")]
+#[command(after_help = "\
+Examples:
+    sealift verify calico.tar
+    sealift verify calico-2-delta.tar --base calico-1.tar")]
 pub(crate) struct VerifyArgs {
     /// The bundle; - is standard input, which is kept in the scratch folder first
     bundle: PathBuf,
     /// Number of threads that compute digests [default: one for each core]
     #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Also rebuild every blob of a compact bundle and check its digest, not only the packs
+    /// Also rebuild every blob of a compact or delta bundle and check its digest, not only the packs; implied by --base
     #[arg(long)]
     deep: bool,
+    #[command(flatten)]
+    bases: BaseArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
     #[command(flatten)]
@@ -61,15 +68,25 @@ struct UnopenedProblem<'a> {
 pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let budget = Budget::new(1, args.threads.map_or_else(cores, usize::from));
     let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
-    let bundle = match Bundle::open(path.path(), &args.scratch.reading(&budget, cancel)) {
+    let reading = args.scratch.reading(&budget, cancel);
+    let reading = Reading {
+        bases: Bases::open(&args.bases.base, &reading)?,
+        ..reading
+    };
+    let bundle = match Bundle::open(path.path(), &reading) {
         Ok(bundle) => bundle,
         Err(error) => return unopened(&error, args.output.json),
     };
+    BaseArgs::check(&bundle, &reading.bases)?;
+    let deep = args.deep || !args.bases.base.is_empty();
+    if deep {
+        bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
+    }
     let observer = observer(args.output.quiet);
     // Both read the file once; done at the same time, it comes from the disk once.
     let (report, sum) = thread::scope(|scope| {
         let sum = scope.spawn(|| checksum(path.path(), cancel, &NoObserver));
-        let report = sealift_archive::verify(&bundle, args.deep, &budget, cancel, &*observer);
+        let report = sealift_archive::verify(&bundle, deep, &budget, cancel, &*observer);
         (report, sum.join())
     });
     let report = report?;
@@ -140,7 +157,12 @@ fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest) -> Result<(), Fai
             words::bytes(report.bytes)
         ))?;
         if !report.rebuilt {
-            output::line("checked the packs; use --deep to rebuild the blobs in them too")?;
+            output::line(match bundle.profile() {
+                Profile::Delta => {
+                    "checked the packs; use --base FILE to rebuild the blobs in them too"
+                }
+                _ => "checked the packs; use --deep to rebuild the blobs in them too",
+            })?;
         }
         checksums::print(&report.identity, sum)?;
     }

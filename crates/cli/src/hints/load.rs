@@ -30,6 +30,11 @@ pub(crate) fn hint(error: &LoadError) -> Option<String> {
             return hint(&partly.cause)
                 .or_else(|| Some("run the same command again to move the rest".to_owned()));
         }
+        LoadError::Absent(_) => {
+            "load the base first, use the naming that it was loaded with, or give its file with --base FILE".to_owned()
+        }
+        LoadError::Base { .. } => "give the base's file with --base FILE".to_owned(),
+        LoadError::Scratch { .. } => "choose another folder with --scratch-dir DIR".to_owned(),
         LoadError::Cancelled(_) => "run the same command again: it resumes".to_owned(),
         _ => return None,
     })

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::{ForeignLayer, LoadError};
 use crate::graph::{Foreign, Loaded, damaged};
 use crate::plan::ask::Registry;
+use crate::plan::bases;
 use crate::plan::value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
     PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
@@ -52,6 +53,7 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
     sites.ask(&registry, &graph)?;
     refuse_foreign(bundle, &registry, &graph, &sites.list)?;
     let mut blobs = ask_blobs(&registry, &graph, &sites.list, request.deep)?;
+    let bases = bases::settle(bundle, &registry, &mut blobs, request)?;
     put_in_reading_order(bundle, &mut blobs);
     let mut plan = Plan {
         bundle: bundle.identity(),
@@ -63,11 +65,14 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
         covering: covering(bundle.record(), &graph, &placements, &sites),
         manifests: sites.list,
         blobs,
+        bases,
         graph,
         keep_going: request.keep_going,
         overwrite: request.overwrite,
     };
     plan.totals = totals(&plan);
+    bases::account(bundle, &mut plan);
+    bases::check_scratch(&plan, context)?;
     if request.verify_first && plan.totals.conflicts == 0 {
         verify_all(bundle, request, context)?;
     }

@@ -139,6 +139,19 @@ pub struct PlannedBlob {
     pub places: Vec<BlobPlace>,
 }
 
+/// A blob of a base that is at the destination. It is read from there if the rebuild of a blob needs it, or if it
+/// cannot be mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedBaseBlob {
+    /// The blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The repository that has it.
+    pub repository: RepositoryName,
+}
+
 /// What becomes of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "action")]
@@ -224,6 +237,12 @@ pub struct Totals {
     pub blobs_to_mount: u64,
     /// Their bytes.
     pub bytes_to_mount: u64,
+    /// Blobs of bases that are read from the destination to rebuild others.
+    pub base_blobs: u64,
+    /// Their bytes.
+    pub base_bytes: u64,
+    /// Bytes of scratch space that rebuilding needs at most.
+    pub scratch_bytes: u64,
     /// Tags that are new.
     pub tags_to_set: u64,
     /// Tags that move.
@@ -248,6 +267,9 @@ pub struct Plan {
     pub(crate) manifests: Vec<PlannedManifest>,
     pub(crate) blobs: Vec<PlannedBlob>,
     pub(crate) referrers: Vec<PlannedReferrers>,
+    /// Blobs of a delta's bases.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) bases: Vec<PlannedBaseBlob>,
     /// By the positions of publishers' indexes that the registry may refuse: the positions of what covers only
     /// those.
     #[serde(skip)]
@@ -308,6 +330,11 @@ impl Plan {
     /// Every blob that the registry was asked for, the largest first.
     pub fn blobs(&self) -> &[PlannedBlob] {
         &self.blobs
+    }
+
+    /// Blobs of the bases of a delta that are at the destination and may be read from there.
+    pub fn bases(&self) -> &[PlannedBaseBlob] {
+        &self.bases
     }
 
     /// Everything that refers to something, by repository and subject.

@@ -24,6 +24,7 @@ fn a_tag_that_was_set_since_the_plan_is_a_conflict_and_no_tag_moves() {
     let context = Context {
         client: &client(),
         budget: &Budget::new(8, 2),
+        scratch: &std::env::temp_dir(),
         observer: &NoObserver,
         cancel: &Cancel::new(),
     };
@@ -64,6 +65,7 @@ fn a_tag_that_was_set_since_the_plan_is_moved_where_that_was_allowed_and_reporte
     let context = Context {
         client: &client(),
         budget: &Budget::new(8, 2),
+        scratch: &std::env::temp_dir(),
         observer: &warnings,
         cancel: &Cancel::new(),
     };

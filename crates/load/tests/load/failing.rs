@@ -250,6 +250,7 @@ fn an_interrupted_load_goes_on_without_sending_a_whole_blob_again() {
         let context = Context {
             client: &client(),
             budget: &Budget::new(8, 2),
+            scratch: &std::env::temp_dir(),
             observer: &observer,
             cancel: &cancel,
         };
@@ -276,6 +277,7 @@ fn a_load_that_was_stopped_before_it_began_does_nothing() {
     let context = Context {
         client: &client(),
         budget: &Budget::new(8, 2),
+        scratch: &std::env::temp_dir(),
         observer: &NoObserver,
         cancel: &cancel,
     };

@@ -4,7 +4,9 @@
 mod at_once;
 mod checking;
 mod choosing;
+mod deltas;
 mod failing;
+mod pruning;
 mod pushing;
 mod real;
 mod referrers;

@@ -178,6 +178,7 @@ pub(crate) fn with<T>(connections: usize, work: impl FnOnce(&Context<'_>) -> T) 
     work(&Context {
         client: &client(),
         budget: &Budget::new(connections, 2),
+        scratch: &std::env::temp_dir(),
         observer: &NoObserver,
         cancel: &Cancel::new(),
     })

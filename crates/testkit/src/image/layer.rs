@@ -22,7 +22,7 @@ pub enum Packing {
     Plain,
 }
 
-/// A layer to be made: a tar with one file, or with given files.
+/// A layer to be made: a tar with one file, with more, or with given files.
 #[derive(Clone, Debug)]
 pub struct Layer {
     files: Vec<(String, Vec<u8>)>,
@@ -31,6 +31,8 @@ pub struct Layer {
     packing: Packing,
     everywhere: bool,
     empty: bool,
+    /// More files: seeds and sizes.
+    more: Vec<(String, usize)>,
 }
 
 impl Layer {
@@ -44,6 +46,7 @@ impl Layer {
             packing: Packing::Gzip,
             everywhere: false,
             empty: false,
+            more: Vec::new(),
         }
     }
 
@@ -86,6 +89,12 @@ impl Layer {
         self
     }
 
+    /// With one more file, the same for all platforms and in all layers that have it.
+    pub fn file(mut self, seed: &str, size: usize) -> Self {
+        self.more.push((seed.to_owned(), size));
+        self
+    }
+
     pub(super) fn seed(&self) -> &str {
         &self.seed
     }
@@ -109,8 +118,10 @@ impl Layer {
         let tar = if self.files.is_empty() {
             let platform = if self.everywhere { "" } else { platform };
             let content = filler(&format!("{}{platform}", self.seed), self.size);
-            let name = format!("usr/share/{}", self.seed.replace(['/', ':'], "-"));
-            tar_of(&["usr/", "usr/share/"], &[(name, content)])
+            let more = self.more.iter();
+            let mut files = vec![(file_name(&self.seed), content)];
+            files.extend(more.map(|(seed, size)| (file_name(seed), filler(seed, *size))));
+            tar_of(&["usr/", "usr/share/"], &files)
         } else {
             tar_of(&[], &self.files)
         };
@@ -130,6 +141,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
         .write_all(bytes)
         .and_then(|()| encoder.finish())
         .expect("gzip writes to memory")
+}
+
+fn file_name(seed: &str) -> String {
+    format!("usr/share/{}", seed.replace(['/', ':'], "-"))
 }
 
 fn tar_of(folders: &[&str], files: &[(String, Vec<u8>)]) -> Vec<u8> {

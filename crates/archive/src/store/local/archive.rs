@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::bundle::{Bundle, OpenError};
 use crate::contents::ImageSource;
 use crate::reading::Reading;
-use crate::store::bundle_file::BundleFile;
 use crate::store::content::Store;
 use crate::store::extents::ExtentStore;
 use crate::store::folder::FolderStore;
@@ -87,12 +87,14 @@ fn open_layout(
     };
     let files = LayoutFiles::read(&name, &entry)?;
     if files.is_compact_bundle() {
-        let bundle = BundleFile::read(file, reading).map_err(|fault| LocalError::Fault {
-            path: name.clone(),
-            fault,
-        })?;
-        let record = bundle.contents.record().clone();
-        return Ok(layout::of_record(name, record, bundle.store));
+        let bundle =
+            Bundle::from_reader(file, name.clone(), reading).map_err(|error| match error {
+                OpenError::Fault { name: path, fault } => LocalError::Fault { path, fault },
+                OpenError::Io { name: path, source } => LocalError::Io { path, source },
+            })?;
+        bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
+        let record = bundle.record().clone();
+        return Ok(layout::of_record(name, record, bundle.shared_store()));
     }
     let listed = match found.files.get("manifest.json") {
         Some(extent) if !files.is_bundle() => {

@@ -4,6 +4,7 @@ use std::io;
 
 use sealift_oci::{Digest, JsonError, ManifestError, ReferenceError};
 
+use crate::delta::AbsentBases;
 use crate::fault::Fault;
 
 /// Why images on disk cannot be read.
@@ -25,6 +26,9 @@ pub enum LocalError {
         /// What is wrong, and where.
         fault: Fault,
     },
+    /// A delta bundle, and blobs of its bases are absent.
+    #[error(transparent)]
+    Absent(#[from] AbsentBases),
     /// Compressed as a whole, so that nothing in it can be read at its place.
     #[error(
         "{path} is compressed with {program}, but images are read in place (decompress it first: {program} -d)"
@@ -157,7 +161,10 @@ impl LocalError {
             | Self::Missing { .. }
             | Self::Size { .. }
             | Self::BadName { .. } => true,
-            Self::Compressed { .. } | Self::NoRepository { .. } | Self::Reference { .. } => false,
+            Self::Absent(_)
+            | Self::Compressed { .. }
+            | Self::NoRepository { .. }
+            | Self::Reference { .. } => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use sealift_oci::annotation::CONTAINERD_SUBJECT;
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use serde::Deserialize;
 
-use crate::contents::{BUNDLE_TYPE, Discovery, ImageSource, MAX_RECORD_BYTES, Record};
+use crate::contents::{Artifact, Discovery, ImageSource, MAX_RECORD_BYTES, Record};
 use crate::store::content::Store;
 use crate::store::local::error::LocalError;
 use crate::store::local::images::{LocalImage, LocalImages, LocalReferrer, read_manifest};
@@ -75,7 +75,10 @@ impl LayoutFiles {
     /// Whether the layout is a bundle in the compact profile.
     pub(super) fn is_compact_bundle(&self) -> bool {
         let mut manifests = self.index.manifests.iter();
-        manifests.any(|manifest| manifest.artifact_type.as_deref() == Some(BUNDLE_TYPE))
+        let artifact_type = manifests
+            .next()
+            .and_then(|one| one.artifact_type.as_deref());
+        artifact_type.is_some_and(Artifact::is_bundle_type)
     }
 
     /// Whether the layout is a bundle.

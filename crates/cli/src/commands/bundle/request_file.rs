@@ -93,7 +93,9 @@ impl BundleArgs {
         self.profile = self.profile.or(file.profile.map(|profile| match profile {
             Profile::Plain => ProfileArg::Plain,
             Profile::Compact => ProfileArg::Compact,
+            Profile::Delta => ProfileArg::Delta,
         }));
+        self.base.extend(file.bases.into_iter().map(at));
         Ok(())
     }
 
@@ -143,7 +145,9 @@ impl BundleArgs {
             profile: self.profile.map(|profile| match profile {
                 ProfileArg::Plain => Profile::Plain,
                 ProfileArg::Compact => Profile::Compact,
+                ProfileArg::Delta => Profile::Delta,
             }),
+            bases: self.base.clone(),
             ..RequestFile::default()
         }
     }

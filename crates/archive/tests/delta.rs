@@ -1,0 +1,524 @@
+//! What a delta promises: the contents of the complete bundle, byte for byte, without what its bases have.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sealift_archive::{
+    BaseFile, BaseFiles, Bases, BasesError, Bundle, CompactReport, Contents, ConvertError,
+    FileTarget, MemoryStore, NamedStore, OpenError, Profile, Reading, Work, absent_blob_of,
+    open_local, record_plan, stream_plain, write_record,
+};
+use sealift_oci::Digest;
+use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
+use support::packing::{Folder, gzip, tar, text};
+use support::{Content, entries, image_entry, joined, reading, verified};
+
+/// A release of two images: a layer that never changes, one that every release changes a little, and small ones.
+fn release(version: u64) -> Content {
+    let mut content = Content::empty();
+    let stays = gzip(&tar(&[("lib/stays", &text(1, 6_000))]));
+    let mut program = text(2, 8_000);
+    for at in (0..program.len()).step_by(7_000) {
+        program[at] = program[at].wrapping_add(u8::try_from(version).unwrap());
+    }
+    let changes = gzip(&tar(&[
+        ("bin/program", &program),
+        ("share/data", &text(3, 2_000)),
+    ]));
+    let note = format!("note of release {version}");
+    for (name, layers) in [
+        ("first", vec![stays.as_slice(), &changes]),
+        ("second", vec![stays.as_slice(), note.as_bytes()]),
+    ] {
+        let config = format!("{{\"release\":{version},\"name\":\"{name}\"}}");
+        let descriptor = content.image(config.as_bytes(), &layers, None);
+        let name = format!("r.example/{name}:{version}");
+        content.record.images.push(image_entry(&name, descriptor));
+    }
+    content
+}
+
+/// The digest of the layer that never changes.
+fn stays() -> Digest {
+    let (first, second) = (release(1), release(2));
+    let shared = first.blobs.iter();
+    let shared = shared.filter(|(digest, _)| second.blobs.contains_key(digest));
+    *shared.max_by_key(|(_, bytes)| bytes.len()).unwrap().0
+}
+
+fn opened(bytes: Vec<u8>, reading: &Reading) -> Result<Bundle, OpenError> {
+    Bundle::from_reader(Arc::new(bytes), "delta.tar", reading)
+}
+
+fn based(bundles: Vec<Bundle>) -> Reading {
+    Reading {
+        bases: Bases::of_bundles(bundles).unwrap(),
+        ..reading()
+    }
+}
+
+fn base_file(bundle: Bundle) -> BaseFile {
+    BaseFile::Bundle(Arc::new(bundle))
+}
+
+fn delta(bundle: &Bundle, base: Bundle) -> (Vec<u8>, CompactReport) {
+    let folder = Folder::new();
+    let bases = [base_file(base)];
+    folder
+        .delta(bundle, &bases, &folder.options(), &Cancel::new(), 2)
+        .unwrap()
+}
+
+/// The delta of release `to` on the plain bundle of release `from`.
+fn delta_of(from: u64, to: u64) -> Vec<u8> {
+    delta(&release(to).bundle(), release(from).bundle()).0
+}
+
+fn exported(bundle: &Bundle) -> Result<Vec<u8>, ConvertError> {
+    let observer: Arc<dyn Observer> = Arc::new(NoObserver);
+    let (budget, cancel) = (Budget::new(1, 2), Cancel::new());
+    let work = Work {
+        budget: &budget,
+        cancel: &cancel,
+        observer: &observer,
+    };
+    let mut bytes = Vec::new();
+    stream_plain(bundle, &mut bytes, &work)?;
+    Ok(bytes)
+}
+
+#[test]
+fn a_delta_leaves_out_what_its_base_has_and_is_the_bundle_again_with_it() {
+    let new = release(2);
+    let plain = new.bundle();
+    let (bytes, report) = delta(&plain, release(1).bundle());
+    let left_out = report.delta.unwrap();
+    assert_eq!(left_out.left_out_blobs, 1);
+    assert_eq!(left_out.bases, [release(1).bundle().identity()]);
+    assert!(left_out.left_out_bytes > 10_000);
+    let (complete, _) = {
+        let folder = Folder::new();
+        let options = folder.options();
+        let compact = folder.compact(&plain, &options, &Cancel::new(), 2);
+        compact.unwrap()
+    };
+    assert!((bytes.len() as u64) < complete.len() as u64);
+    let bundle = opened(bytes, &based(vec![release(1).bundle()])).unwrap();
+    assert_eq!(bundle.identity(), plain.identity());
+    assert_eq!(bundle.profile(), Profile::Delta);
+    assert_eq!(bundle.delta().unwrap().chain(), 1);
+    assert!(exported(&bundle).unwrap() == new.bytes());
+    assert!(verified(&bundle, true).problems.is_empty());
+    // The compact bundle of the same contents is the same too.
+    let folder = Folder::new();
+    let again = folder.compact(&bundle, &folder.options(), &Cancel::new(), 2);
+    assert!(again.unwrap().0 == complete);
+}
+
+#[test]
+fn a_base_may_have_any_profile() {
+    let folder = Folder::new();
+    let base = release(1).bundle();
+    let (compact, _) = folder
+        .compact(&base, &folder.options(), &Cancel::new(), 2)
+        .unwrap();
+    let expected = delta_of(1, 2);
+    let compact = || opened(compact.clone(), &reading()).unwrap();
+    let (bytes, _) = delta(&release(2).bundle(), compact());
+    assert!(bytes == expected, "the profile of a base changes nothing");
+    let bundle = opened(bytes, &based(vec![compact()])).unwrap();
+    assert!(exported(&bundle).unwrap() == release(2).bytes());
+}
+
+#[test]
+fn without_its_base_a_delta_says_what_it_needs() {
+    let bundle = opened(delta_of(1, 2), &reading()).unwrap();
+    // The file itself can be checked, and what it carries is known.
+    assert!(verified(&bundle, false).problems.is_empty());
+    let base = release(1).bundle();
+    let known = &bundle.delta().unwrap().bases()[0];
+    assert_eq!(known.identity(), base.identity());
+    assert_eq!(known.record(), base.record());
+    let error = exported(&bundle).unwrap_err();
+    let ConvertError::Absent(absent) = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(absent.absent[0].base, base.identity());
+    assert!(absent.absent[0].blobs.contains(&stays()));
+    let text = error.to_string();
+    for part in [
+        "delta.tar",
+        &base.identity().to_string(),
+        "r.example/first:1",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let read = bundle.blob(&stays()).err().unwrap();
+    assert_eq!(absent_blob_of(&read).unwrap().base, base.identity());
+    // What the file has can be read nevertheless.
+    let sizes = bundle.sizes();
+    let there = sizes.filter(|(digest, _)| bundle.check_readable([*digest]).is_ok());
+    for (digest, size) in there.collect::<Vec<_>>() {
+        let mut bytes = Vec::new();
+        let mut reader = bundle.blob(&digest).unwrap();
+        reader.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len() as u64, size);
+    }
+}
+
+#[test]
+fn another_bundle_with_the_same_blobs_serves_as_well() {
+    let mut other = release(1);
+    other.record.images.truncate(1);
+    let delta = opened(delta_of(1, 2), &based(vec![other.bundle()])).unwrap();
+    assert!(exported(&delta).unwrap() == release(2).bytes());
+}
+
+#[test]
+fn a_wrong_base_is_as_good_as_none() {
+    let mut other = Content::empty();
+    let descriptor = other.image(b"{}", &[b"something else"], None);
+    let image = image_entry("r.example/other:1", descriptor);
+    other.record.images.push(image);
+    let delta = opened(delta_of(1, 2), &based(vec![other.bundle()])).unwrap();
+    assert!(matches!(exported(&delta), Err(ConvertError::Absent(_))));
+}
+
+#[test]
+fn a_base_with_other_bytes_than_its_digests_is_found_before_its_bytes_are_used() {
+    let base = release(1);
+    let mut blobs = base.blobs.clone();
+    let middle = blobs[&stays()].len() / 2;
+    blobs.get_mut(&stays()).unwrap()[middle] ^= 1;
+    let contents = Contents::new(base.record).unwrap();
+    let store: MemoryStore = blobs.into_iter().collect();
+    let damaged = Bundle::from_store(contents, Arc::new(store), "damaged.tar").unwrap();
+    let bundle = opened(delta_of(1, 2), &based(vec![damaged])).unwrap();
+    let problems = verified(&bundle, true).problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].entry.contains("damaged.tar"), "{problems:?}");
+    let error = exported(&bundle).unwrap_err();
+    assert!(error.is_corrupt(), "{error}");
+}
+
+#[test]
+fn a_chain_of_deltas_is_resolved() {
+    let second = opened(delta_of(1, 2), &based(vec![release(1).bundle()])).unwrap();
+    let (bytes, _) = delta(&release(3).bundle(), second);
+    // Neither the profile nor the chain of a base is in the bytes.
+    assert!(bytes == delta_of(2, 3));
+    let chain = || {
+        vec![
+            opened(delta_of(1, 2), &reading()).unwrap(),
+            release(1).bundle(),
+        ]
+    };
+    let third = opened(bytes.clone(), &based(chain())).unwrap();
+    assert_eq!(third.delta().unwrap().chain(), 2);
+    assert!(exported(&third).unwrap() == release(3).bytes());
+    // A link is missing: the one in the middle is there, but not what that one needs.
+    let broken = based(chain().into_iter().take(1).collect());
+    let third = opened(bytes, &broken).unwrap();
+    assert!(matches!(exported(&third), Err(ConvertError::Absent(_))));
+}
+
+#[test]
+fn a_bundle_that_another_base_builds_on_is_not_a_base_itself() {
+    let folder = Folder::new();
+    let path = |name: &str| folder.0.path().join(name);
+    fs::write(path("1.tar"), release(1).bytes()).unwrap();
+    fs::write(path("2.tar"), delta_of(1, 2)).unwrap();
+    let paths = [path("2.tar"), path("1.tar")];
+    let files = BaseFiles::open(&paths, &reading()).unwrap();
+    let names: Vec<&str> = files.list().iter().map(BaseFile::name).collect();
+    assert_eq!(names, [path("2.tar").to_str().unwrap()]);
+    assert_eq!(files.bundles().iter().count(), 2);
+}
+
+#[test]
+fn deltas_that_build_on_each_other_in_a_circle_are_refused() {
+    let one = opened(delta_of(1, 2), &reading()).unwrap();
+    let two = opened(delta_of(2, 1), &reading()).unwrap();
+    let error = Bases::of_bundles(vec![one, two]).err().unwrap();
+    assert!(matches!(error, BasesError::Circle { .. }), "{error}");
+    // A bundle that is its own base leaves everything out and can be read from a complete one only.
+    let own = || opened(delta_of(2, 2), &reading()).unwrap();
+    let error = Bases::of_bundles(vec![own()]).err().unwrap();
+    assert!(matches!(error, BasesError::Circle { .. }), "{error}");
+    let complete = based(vec![release(2).bundle()]);
+    let read = opened(delta_of(2, 2), &complete).unwrap();
+    assert!(exported(&read).unwrap() == release(2).bytes());
+}
+
+#[test]
+fn a_chain_has_a_limit() {
+    let small = |version: u64| {
+        let mut content = Content::empty();
+        let layer = format!("release {version}");
+        let descriptor = content.image(b"{}", &[layer.as_bytes()], None);
+        let image = image_entry("r.example/small:1", descriptor);
+        content.record.images.push(image);
+        content.bundle()
+    };
+    let deltas = (1..=20).map(|version| {
+        let (bytes, _) = delta(&small(version + 1), small(version));
+        opened(bytes, &reading()).unwrap()
+    });
+    let error = Bases::of_bundles(deltas.rev().collect()).err().unwrap();
+    assert!(matches!(error, BasesError::TooLong { .. }), "{error}");
+}
+
+#[test]
+fn an_interrupted_build_of_a_delta_is_resumed_with_the_same_bytes() {
+    let folder = Folder::new();
+    let (new, options) = (release(2).bundle(), folder.options());
+    let bases = [base_file(release(1).bundle())];
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let stopped = folder.delta(&new, &bases, &options, &cancel, 2);
+    assert!(matches!(stopped, Err(ConvertError::Cancelled(_))));
+    let (bytes, _) = folder
+        .delta(&new, &bases, &options, &Cancel::new(), 1)
+        .unwrap();
+    assert!(bytes == delta_of(1, 2));
+}
+
+#[test]
+fn a_delta_that_says_something_else_of_its_base_is_refused() {
+    let bytes = delta_of(1, 2);
+    let parts = entries(&bytes);
+    assert!(opened(joined(&parts), &reading()).is_ok());
+    // Without one of its parts, whichever that is.
+    for missing in 0..parts.len() {
+        let mut rest = parts.clone();
+        rest.remove(missing);
+        let directory = parts[missing][156] == b'5';
+        assert_eq!(
+            opened(joined(&rest), &reading()).is_ok(),
+            directory,
+            "{missing}"
+        );
+    }
+    // With any bit changed it is refused, or reading it finds the change.
+    for at in (600..bytes.len()).step_by(bytes.len() / 60) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        if let Ok(bundle) = opened(damaged, &reading()) {
+            assert!(!verified(&bundle, false).problems.is_empty(), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn an_artifact_of_a_later_version_is_refused_by_its_name() {
+    let text = "application/vnd.sealift.delta.v1";
+    let bytes = delta_of(1, 2);
+    let mut parts = entries(&bytes);
+    let manifest = parts.len() - 2;
+    let position = |part: &[u8]| {
+        part.windows(text.len())
+            .position(|at| at == text.as_bytes())
+    };
+    let content_end = {
+        let header = &parts[manifest];
+        let size = std::str::from_utf8(&header[124..135]).unwrap();
+        512 + usize::from_str_radix(size, 8).unwrap()
+    };
+    let at = position(&parts[manifest]).unwrap();
+    parts[manifest][at + text.len() - 1] = b'9';
+    let digest = Digest::sha256(&parts[manifest][512..content_end]);
+    let mut builder = BTreeMap::new();
+    builder.insert("name", digest.blob_path());
+    let renamed = {
+        let mut header = tar_header(&parts[manifest]);
+        header.set_path(&builder["name"]).unwrap();
+        header.set_cksum();
+        [header.as_bytes().as_slice(), &parts[manifest][512..]].concat()
+    };
+    let old = {
+        let header = tar_header(&parts[manifest]);
+        let path = header.path().unwrap().display().to_string();
+        format!("sha256:{}", path.rsplit('/').next().unwrap())
+    };
+    parts[manifest] = renamed;
+    let index = String::from_utf8(parts[manifest + 1].clone()).unwrap();
+    parts[manifest + 1] = index
+        .replace(&old, &digest.to_string())
+        .replace(text, "application/vnd.sealift.delta.v9")
+        .into_bytes();
+    let error = opened(joined(&parts), &reading())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("application/vnd.sealift.delta.v9"),
+        "{error}"
+    );
+}
+
+fn tar_header(entry: &[u8]) -> tar::Header {
+    tar::Header::from_byte_slice(&entry[..512]).clone()
+}
+
+#[test]
+fn images_of_a_delta_are_bundled_again_only_with_its_base() {
+    let folder = Folder::new();
+    let path: PathBuf = folder.0.path().join("delta.tar");
+    fs::write(&path, delta_of(1, 2)).unwrap();
+    let error = open_local(&path, &reading()).err().unwrap().to_string();
+    let base = release(1).bundle();
+    assert!(error.contains(&base.identity().to_string()), "{error}");
+    let images = open_local(&path, &based(vec![base])).unwrap();
+    assert_eq!(images.images().len(), 2);
+}
+
+#[test]
+fn another_store_can_be_added_to_an_open_delta() {
+    let store: MemoryStore = release(1).blobs.into_iter().collect();
+    let bundle = opened(delta_of(1, 2), &reading()).unwrap();
+    let bundle = bundle.with_base(NamedStore {
+        name: "a registry".to_owned(),
+        store: Arc::new(store),
+    });
+    assert!(exported(&bundle).unwrap() == release(2).bytes());
+}
+
+/// The record of `bundle` in `folder`.
+fn recorded(folder: &Folder, bundle: &Bundle) -> PathBuf {
+    let output = folder.output("old.record");
+    let target = FileTarget::begin(&output, bundle.identity().0, &record_plan(bundle)).unwrap();
+    let observer: Arc<dyn Observer> = Arc::new(NoObserver);
+    let (budget, cancel) = (Budget::new(1, 2), Cancel::new());
+    let work = Work {
+        budget: &budget,
+        cancel: &cancel,
+        observer: &observer,
+    };
+    write_record(bundle, Box::new(target), &folder.options(), &work).unwrap();
+    output.path
+}
+
+#[test]
+fn a_record_is_a_base_without_bytes() {
+    let folder = Folder::new();
+    let (old, new) = (release(1), release(2));
+    let path = recorded(&folder, &old.bundle());
+    assert!(fs::metadata(&path).unwrap().len() < old.bytes().len() as u64 / 2);
+    let files = BaseFiles::open(std::slice::from_ref(&path), &reading()).unwrap();
+    assert_eq!(files.list()[0].identity(), old.bundle().identity());
+    assert!(files.list()[0].blobs().is_none());
+    let (bytes, report) = folder
+        .delta(
+            &new.bundle(),
+            files.list(),
+            &folder.options(),
+            &Cancel::new(),
+            2,
+        )
+        .unwrap();
+    assert_eq!(report.delta.unwrap().left_out_blobs, 1);
+    let bundle = opened(bytes, &based(vec![old.bundle()])).unwrap();
+    assert!(exported(&bundle).unwrap() == new.bytes());
+    // A record has no blobs to read a delta with, and is not a bundle.
+    let error = Bases::open(std::slice::from_ref(&path), &reading())
+        .err()
+        .unwrap();
+    assert!(matches!(error, BasesError::NoBlobs { .. }), "{error}");
+    let error = Bundle::open(&path, &reading()).err().unwrap().to_string();
+    assert!(error.contains("record of a bundle"), "{error}");
+}
+
+#[test]
+fn equal_files_are_found_by_a_record_and_what_is_assumed_is_reported() {
+    let release = |version: &str| {
+        let mut content = Content::empty();
+        let stays = text(7, 6_000);
+        let layer = gzip(&tar(&[
+            ("lib/stays", &stays),
+            ("lib/changes", version.as_bytes()),
+        ]));
+        let descriptor = content.image(version.as_bytes(), &[&layer], None);
+        let image = image_entry("r.example/app:1", descriptor);
+        content.record.images.push(image);
+        content
+    };
+    let (old, new) = (release("{\"release\":1}"), release("{\"release\":2}"));
+    let folder = Folder::new();
+    let path = recorded(&folder, &old.bundle());
+    let files = BaseFiles::open(&[path], &reading()).unwrap();
+    let (bytes, report) = folder
+        .delta(
+            &new.bundle(),
+            files.list(),
+            &folder.options(),
+            &Cancel::new(),
+            2,
+        )
+        .unwrap();
+    let report = report.delta.unwrap();
+    assert_eq!((report.left_out_blobs, report.base_blobs), (0, 1));
+    assert_eq!(report.assumed.len(), 1);
+    let bundle = opened(bytes, &based(vec![old.bundle()])).unwrap();
+    assert_eq!(bundle.delta().unwrap().needed().len(), 1);
+    assert!(exported(&bundle).unwrap() == new.bytes());
+}
+
+#[test]
+fn a_layer_that_changed_needs_what_is_equal_in_the_base() {
+    let (bytes, report) = delta(&release(2).bundle(), release(1).bundle());
+    assert!(report.delta.unwrap().base_blobs > 0);
+    let bundle = opened(bytes, &reading()).unwrap();
+    let delta = bundle.delta().unwrap();
+    // The layer that changed needs one of the base; a base whose bytes are others is noticed before they are used.
+    let changed = delta.needed().keys().find(|digest| **digest != stays());
+    let changed = *changed.unwrap();
+    let mut blobs = release(1).blobs;
+    let middle = blobs[&changed].len() / 2;
+    blobs.get_mut(&changed).unwrap()[middle] ^= 1;
+    let store: MemoryStore = blobs.into_iter().collect();
+    let damaged = bundle.with_base(NamedStore {
+        name: "damaged.tar".to_owned(),
+        store: Arc::new(store),
+    });
+    let problems = verified(&damaged, true).problems;
+    assert!(!problems.is_empty());
+    assert!(problems[0].what.contains("damaged.tar"), "{problems:?}");
+}
+
+#[test]
+fn a_base_that_is_not_what_its_record_says_stops_the_build() {
+    let base = release(1);
+    let mut blobs = base.blobs;
+    let layers = blobs.iter().filter(|(digest, _)| **digest != stays());
+    let changed = *layers.max_by_key(|(_, bytes)| bytes.len()).unwrap().0;
+    // Its content is another, and its gzip is intact.
+    let other = gzip(&tar(&[("bin/program", &text(2, 8_000))]));
+    let size = blobs[&changed].len();
+    let mut padded = other;
+    padded.resize(size, 0);
+    blobs.insert(changed, padded);
+    let contents = Contents::new(base.record).unwrap();
+    let store: MemoryStore = blobs.into_iter().collect();
+    let damaged = Bundle::from_store(contents, Arc::new(store), "damaged.tar").unwrap();
+    let folder = Folder::new();
+    let bases = [base_file(damaged)];
+    let new = release(2).bundle();
+    let built = folder.delta(&new, &bases, &folder.options(), &Cancel::new(), 2);
+    match built {
+        Err(error) => {
+            assert!(error.is_corrupt(), "{error}");
+            assert!(error.to_string().contains("damaged.tar"), "{error}");
+        }
+        // Nothing of it was used: then the delta is right.
+        Ok((bytes, _)) => {
+            let bundle = opened(bytes, &based(vec![release(1).bundle()])).unwrap();
+            assert!(exported(&bundle).unwrap() == release(2).bytes());
+        }
+    }
+}

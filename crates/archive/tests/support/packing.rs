@@ -1,0 +1,112 @@
+//! Building compact bundles and deltas in tests.
+#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::io::Write;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sealift_archive::{
+    BaseFile, Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget, OutputFile,
+    Work, compact_plan, write_compact, write_delta,
+};
+use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
+use tempfile::TempDir;
+
+use super::Random;
+
+/// Content that repeats itself in part, as programs do.
+pub(crate) fn text(seed: u64, words: usize) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut text = Vec::new();
+    for number in 0..words {
+        let word = random.below(5000);
+        text.extend_from_slice(format!("word {word} of {number} ").as_bytes());
+    }
+    text
+}
+
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A tar of files.
+pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+/// A folder that bundles are written to.
+pub(crate) struct Folder(pub(crate) TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn output(&self, name: &str) -> OutputFile {
+        OutputFile {
+            path: self.0.path().join(name),
+            state_dir: None,
+            replace: false,
+        }
+    }
+
+    pub(crate) fn options(&self) -> CompactOptions {
+        CompactOptions {
+            effort: Effort::Fast,
+            pack_bytes: 8 << 30,
+            scratch: self.0.path().to_owned(),
+        }
+    }
+
+    /// Packs `bundle` and returns the file.
+    pub(crate) fn compact(
+        &self,
+        bundle: &Bundle,
+        options: &CompactOptions,
+        cancel: &Cancel,
+        threads: usize,
+    ) -> Result<(Vec<u8>, CompactReport), ConvertError> {
+        self.delta(bundle, &[], options, cancel, threads)
+    }
+
+    /// Packs `bundle` on `bases`, or without if there are none, and returns the file.
+    pub(crate) fn delta(
+        &self,
+        bundle: &Bundle,
+        bases: &[BaseFile],
+        options: &CompactOptions,
+        cancel: &Cancel,
+        threads: usize,
+    ) -> Result<(Vec<u8>, CompactReport), ConvertError> {
+        let output = self.output("compact.tar");
+        let plan = compact_plan(bundle, bases, options);
+        let target = FileTarget::begin(&output, bundle.identity().0, &plan)?;
+        let target = Box::new(target);
+        let observer: Arc<dyn Observer> = Arc::new(NoObserver);
+        let work = Work {
+            budget: &Budget::new(1, threads),
+            cancel,
+            observer: &observer,
+        };
+        let (published, report) = if bases.is_empty() {
+            write_compact(bundle, target, options, &work)?
+        } else {
+            write_delta(bundle, bases, target, options, &work)?
+        };
+        let bytes = fs::read(&published.path).unwrap();
+        fs::remove_file(&published.path).unwrap();
+        assert_eq!(published.bytes, bytes.len() as u64);
+        Ok((bytes, report))
+    }
+}

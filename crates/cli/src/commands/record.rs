@@ -1,0 +1,77 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use sealift_archive::{
+    CompactOptions, Effort, FileTarget, OutputFile, Work, record_plan, write_record,
+};
+use sealift_pipeline::{Budget, Cancel, cores};
+
+use crate::args::{BaseArgs, ScratchArgs, open_readable};
+use crate::commands::compact::write_failure;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::observer;
+use crate::{output, words};
+
+/// Write the record of a bundle, which a delta bundle can be built on without the bundle
+///
+/// A record has the names, the manifests, and the digest of every file, but no content. With a record as base, blobs
+/// and files that are equal are left out; only the bundle itself allows to store similar files as differences.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+    sealift record calico-1.tar -o calico-1.record
+    sealift bundle --product calico@v3.32.1 --base calico-1.record -o calico-2-delta.tar")]
+pub(crate) struct RecordArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The record to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace the output if it exists, once the new record is complete
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    bases: BaseArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
+    /// Print only warnings and the result
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(crate) fn run(args: &RecordArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let file = OutputFile {
+        path: args.output.clone(),
+        state_dir: None,
+        replace: args.force,
+    };
+    file.check().map_err(|error| write_failure(&error))?;
+    let budget = Budget::new(1, cores());
+    let reading = args.scratch.reading(&budget, cancel);
+    let bundle = open_readable(&args.bases, &args.bundle, &reading)?;
+    let target = FileTarget::begin(&file, bundle.identity().0, &record_plan(&bundle))
+        .map_err(|error| write_failure(&error))?;
+    let observer = observer(args.quiet);
+    let work = Work {
+        budget: &budget,
+        cancel,
+        observer: &observer,
+    };
+    let options = CompactOptions {
+        effort: Effort::Default,
+        pack_bytes: u64::MAX,
+        scratch: args.scratch.folder(),
+    };
+    let published = write_record(&bundle, Box::new(target), &options, &work)?;
+    drop(observer);
+    if !args.quiet {
+        output::line(&format!(
+            "{}: {}",
+            published.path.display(),
+            words::bytes(published.bytes)
+        ))?;
+        output::line(&format!("identity {}", bundle.identity()))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,83 @@
+//! The tags that a receipt names.
+
+use std::collections::BTreeSet;
+
+use sealift_oci::{Destination, Digest};
+use serde::Deserialize;
+
+use crate::loaded::ReceiptError;
+
+/// The tags that a load set or found right, as its receipt says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptTags {
+    registry: String,
+    tags: BTreeSet<(String, String, Digest)>,
+}
+
+#[derive(Deserialize)]
+struct RawReceipt {
+    destination: String,
+    tags: Vec<RawTag>,
+}
+
+#[derive(Deserialize)]
+struct RawTag {
+    repository: String,
+    tag: String,
+    new: Digest,
+}
+
+impl ReceiptTags {
+    /// Reads a receipt; `name` is its file's name, for messages.
+    ///
+    /// # Errors
+    /// If it is not a receipt.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self, ReceiptError> {
+        let error = |reason: String| ReceiptError::new(name, reason);
+        let raw: RawReceipt =
+            serde_json::from_slice(bytes).map_err(|fault| error(fault.to_string()))?;
+        let destination: Destination = raw
+            .destination
+            .parse()
+            .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?;
+        let tags = raw.tags.into_iter();
+        Ok(Self {
+            registry: destination.registry().to_owned(),
+            tags: tags.map(|tag| (tag.repository, tag.tag, tag.new)).collect(),
+        })
+    }
+
+    /// Whether the receipt is of a load into the registry of `destination` that left `tag` of `repository` standing for
+    /// `digest`.
+    pub(super) fn names(
+        &self,
+        destination: &Destination,
+        repository: &str,
+        tag: &str,
+        digest: &Digest,
+    ) -> bool {
+        let named = (repository.to_owned(), tag.to_owned(), *digest);
+        self.registry == destination.registry() && self.tags.contains(&named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_what_the_receipt_names_is_named() {
+        let digest = Digest::sha256(b"m");
+        let text = format!(
+            r#"{{"destination": "r.corp/a", "tags": [{{"repository": "a/app", "tag": "1", "new": "{digest}"}}]}}"#
+        );
+        let tags = ReceiptTags::read("r.json", text.as_bytes()).unwrap();
+        let (here, there) = ("r.corp".parse().unwrap(), "other.corp".parse().unwrap());
+        assert!(tags.names(&here, "a/app", "1", &digest));
+        assert!(!tags.names(&there, "a/app", "1", &digest));
+        assert!(!tags.names(&here, "a/app", "2", &digest));
+        assert!(!tags.names(&here, "a/app", "1", &Digest::sha256(b"n")));
+        assert!(ReceiptTags::read("r.json", b"{}").is_err());
+    }
+}
