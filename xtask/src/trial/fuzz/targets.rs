@@ -96,6 +96,7 @@ impl Tools {
             budget: Budget::new(2, 2),
             scratch: self.folder.path().to_owned(),
             cancel: Cancel::new(),
+            bases: sealift_archive::Bases::default(),
         }
     }
 }
