@@ -1,3 +1,5 @@
+//! Why a bundle could not be planned or written.
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;

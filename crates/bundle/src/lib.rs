@@ -16,6 +16,7 @@ mod request;
 mod resolve;
 mod sources;
 mod spool;
+mod stamp;
 mod status;
 
 pub use charts::{ChartError, PulledChart, download_chart, pull_chart};

@@ -1,3 +1,5 @@
+//! What is to be bundled, as a value.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! Manifests that are kept on scratch space while a request is resolved.
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;

@@ -3,96 +3,11 @@
 //! The grammar is [`Reference`]'s; this module adds what it cannot know: template variables, addresses
 //! with a scheme, passwords, and words that stand for a value to be filled in.
 
-use std::fmt;
-
 use sealift_oci::{Reference, ReferenceError};
 
 use crate::error::Reason;
-
-/// The template languages whose variables end up in image lists and manifests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Placeholder {
-    /// `{{ .Values.image }}`.
-    Helm,
-    /// `{{site.data.versions}}`, `{% include … %}`.
-    Jekyll,
-    /// `$[version]` or `@@version@@`.
-    Docusaurus,
-    /// `$REGISTRY`, `${REGISTRY}`, `$(REGISTRY)`.
-    Variable,
-    /// `<registry>`.
-    AngleBrackets,
-    /// A tag such as `VERSION`, to be replaced by the reader.
-    Word,
-}
-
-/// Tags that documentation uses for "put yours here".
-const WORDS: &[&str] = &[
-    "VERSION",
-    "TAG",
-    "RELEASE",
-    "REPLACE_ME",
-    "CHANGEME",
-    "CHANGE_ME",
-];
-
-impl Placeholder {
-    /// What to do about it.
-    pub(crate) fn remedy(self) -> &'static str {
-        match self {
-            Self::Helm => "render the chart first (`helm template`) and give its output",
-            Self::Jekyll | Self::Docusaurus => {
-                "this is a documentation page's source: take the released file instead"
-            }
-            Self::Variable => "replace the variable (`envsubst`) and give the result",
-            Self::AngleBrackets | Self::Word => "fill in the real value",
-        }
-    }
-
-    /// The placeholder in `text`, if there is one.
-    pub(crate) fn of(text: &str) -> Option<Self> {
-        if let Some(at) = text.find("{{") {
-            let inside = text[at + 2..].trim_start();
-            let jekyll = ["site.", "page.", "include.", "imageNames", "jekyll"];
-            let is_jekyll = jekyll.iter().any(|p| inside.starts_with(p));
-            return Some(if is_jekyll { Self::Jekyll } else { Self::Helm });
-        }
-        if text.contains("{%") {
-            Some(Self::Jekyll)
-        } else if text.contains("$[") || text.contains("@@") {
-            Some(Self::Docusaurus)
-        } else if text.contains("${") || text.contains("$(") || variable(text) {
-            Some(Self::Variable)
-        } else if text.find('<').is_some_and(|at| text[at..].contains('>')) {
-            Some(Self::AngleBrackets)
-        } else {
-            let (_, tag) = split_tag(text.split('@').next().unwrap_or_default());
-            tag.is_some_and(|tag| WORDS.contains(&tag))
-                .then_some(Self::Word)
-        }
-    }
-}
-
-/// `$NAME` with a letter or an underscore after the dollar.
-fn variable(text: &str) -> bool {
-    text.split('$')
-        .skip(1)
-        .any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
-}
-
-impl fmt::Display for Placeholder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Helm => "a Helm template expression",
-            Self::Jekyll => "a Jekyll template expression",
-            Self::Docusaurus => "a Docusaurus variable",
-            Self::Variable => "a variable",
-            Self::AngleBrackets => "a placeholder in angle brackets",
-            Self::Word => "a word that stands for a tag",
-        })
-    }
-}
+use crate::placeholder::Placeholder;
+use crate::tag::split_tag;
 
 /// Reads `text` as an image reference: `[registry/]repository[:tag][@digest]`.
 ///
@@ -139,14 +54,6 @@ fn reason(error: ReferenceError) -> Reason {
         ReferenceError::Grammar { reason, .. } => Reason::Grammar(reason.to_owned()),
         ReferenceError::Credentials => Reason::Credentials,
         ReferenceError::Digest { source, .. } => Reason::Grammar(source.to_string()),
-    }
-}
-
-/// Splits `name:tag`; a colon before the last slash belongs to a port.
-pub(crate) fn split_tag(text: &str) -> (&str, Option<&str>) {
-    match text.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains(['/', ']']) => (name, Some(tag)),
-        _ => (text, None),
     }
 }
 

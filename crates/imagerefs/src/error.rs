@@ -3,7 +3,7 @@
 use sealift_oci::excerpt;
 use thiserror::Error;
 
-use crate::check::Placeholder;
+use crate::placeholder::Placeholder;
 
 /// Longest piece of the user's text that an error repeats, in characters.
 const EXCERPT: usize = 120;

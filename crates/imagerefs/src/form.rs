@@ -2,7 +2,6 @@
 
 mod kustomize;
 mod oc_mirror;
-mod patch;
 mod skopeo;
 
 use crate::error::{FindError, Reason};
@@ -10,9 +9,7 @@ use crate::lists;
 use crate::occurrence::InputKind;
 use crate::text::Text;
 use crate::tree::Document;
-use crate::walk::Walk;
-
-pub(crate) use patch::is_patch;
+use crate::walk::{Walk, is_patch};
 
 /// What a document is; `None` for an empty one.
 ///

@@ -1,10 +1,11 @@
 //! What a key calls images: lists, mappings from names to references, and lines of text; also lists that look
 //! like images under keys that say nothing.
 
-use crate::check::{check, fully_qualified, has_host, has_selector, short_reference, split_tag};
+use crate::check::{check, fully_qualified, has_host, has_selector, short_reference};
 use crate::error::{FindError, Reason};
 use crate::free::{ELSEWHERE, MAX_APART, lines_of};
 use crate::occurrence::Kind;
+use crate::tag::split_tag;
 use crate::text::trim;
 use crate::tree::Id;
 use crate::walk::{Mode, Segment, Walk};

@@ -14,7 +14,6 @@
 //! texts inside of texts; `report` collects the [`Findings`].
 
 mod check;
-mod compose;
 mod diff;
 mod edit;
 mod encoding;
@@ -30,7 +29,7 @@ mod list;
 mod lists;
 mod occurrence;
 mod pins;
-mod pod;
+mod placeholder;
 mod relocate;
 mod report;
 mod rewrite;
@@ -38,11 +37,12 @@ mod scalar;
 mod secret;
 mod settings;
 mod stored;
+mod tag;
 mod text;
 mod tree;
 mod walk;
 
-pub use check::{Placeholder, check};
+pub use check::check;
 pub use diff::unified_diff;
 pub use edit::{Edit, RewriteError};
 pub use error::{FindError, Reason};
@@ -50,6 +50,7 @@ pub use fields::{SpecEdits, SpecFields, plan_spec_fields};
 pub use find::find;
 pub use occurrence::{Findings, InputKind, Kind, NotUnderstood, Occurrence};
 pub use pins::Pins;
+pub use placeholder::Placeholder;
 pub use relocate::Relocation;
 pub use rewrite::{Mapping, Replacement, Rewrite, plan_rewrite};
 pub use secret::{PullSecret, PullSecretError, Resource, plan_pull_secret};

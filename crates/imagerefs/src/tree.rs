@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use crate::check::Placeholder;
 use crate::error::{FindError, Reason};
+use crate::placeholder::Placeholder;
 use crate::text::{Text, trim};
 
 /// Deepest nesting that is followed; real manifests stay below 40.

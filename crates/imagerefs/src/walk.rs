@@ -1,13 +1,19 @@
 //! Goes through one document and reports what it meets.
 
+mod compose;
+mod patch;
+mod pod;
+
 use std::collections::HashSet;
 
-use crate::check::{Placeholder, check, fully_qualified, has_host};
-use crate::compose::Scope;
+use compose::Scope;
+pub(crate) use patch::is_patch;
+use pod::part_of_image;
+
+use crate::check::{check, fully_qualified, has_host};
 use crate::error::{FindError, Reason};
-use crate::form::is_patch;
 use crate::occurrence::{Findings, Kind};
-use crate::pod::part_of_image;
+use crate::placeholder::Placeholder;
 use crate::text::Text;
 use crate::tree::{Document, Id};
 

@@ -12,7 +12,7 @@ use sealift_oci::{Descriptor, Digest, Hasher};
 use sealift_pipeline::{BUFFER_BYTES, Cancel};
 use sealift_registry::{Client, RegistryError};
 
-use crate::plan::RepositoryName;
+use crate::repository::RepositoryName;
 
 /// How often a blob is requested again after its connection broke.
 const RETRIES: u32 = 8;

@@ -14,7 +14,8 @@ use sealift_registry::{ErrorKind, Repository};
 
 use crate::context::Context;
 use crate::error::LoadError;
-use crate::plan::{Registry, RepositoryName};
+use crate::plan::Registry;
+use crate::repository::RepositoryName;
 use blobs::Blobs;
 pub use expected::{Expected, ExpectedName};
 use expected::{ExpectedManifest, ExpectedTag};

@@ -1,3 +1,5 @@
+//! Why a bundle could not be loaded.
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -8,7 +10,7 @@ use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
 
 use crate::base::BaseError;
-use crate::receipt::Moved;
+use crate::tag::{Moved, TagConflict};
 
 /// Why a load was not planned or not done. Unless the variant says otherwise, no tag was touched.
 #[derive(Debug, thiserror::Error)]
@@ -204,29 +206,6 @@ impl fmt::Display for ForeignLayer {
             f,
             "layer {} of {} ({})",
             self.digest, self.name, self.media_type
-        )
-    }
-}
-
-/// A tag that points elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagConflict {
-    /// The repository at the destination.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// What it stands for there.
-    pub there: Digest,
-    /// What the bundle has under this name.
-    pub wanted: Digest,
-}
-
-impl fmt::Display for TagConflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{} ({}, not {})",
-            self.repository, self.tag, self.there, self.wanted
         )
     }
 }

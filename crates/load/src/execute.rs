@@ -24,8 +24,9 @@ use crate::execute::refusals::Refusals;
 use crate::execute::source::BundleBlob;
 use crate::plan::{BlobAction, Plan, PlannedName, Registry, TagAction};
 use crate::receipt::{
-    Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
+    Failed, ManifestReceipt, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };
+use crate::tag::Moved;
 
 /// Does what `plan` says. Blobs go first, each read once and committed only when it is what its digest
 /// says; manifests follow by digest, children before indexes and subjects before referrers; each is

@@ -19,27 +19,31 @@ mod loaded;
 mod plan;
 mod prune;
 mod receipt;
+mod repository;
 mod request;
 mod select;
 mod sessions;
+mod tag;
 
 pub use base::BaseError;
 pub use check::{
     CheckReport, CheckTotals, CheckedObject, Difference, Expected, ExpectedName, Problem, check,
 };
 pub use context::Context;
-pub use error::{AbsentAtDestination, ForeignLayer, LoadError, PartlyMoved, TagConflict};
+pub use error::{AbsentAtDestination, ForeignLayer, LoadError, PartlyMoved};
 pub use execute::execute;
 pub use loaded::{Loaded, LoadedImage, ReceiptError};
 pub use plan::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
-    PlannedName, PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals, plan,
+    PlannedName, PlannedReferrers, PlannedTag, TagAction, Totals, plan,
 };
 pub use prune::{
     NotPruned, OldTag, OldTagState, PrunePlan, Pruned, ReceiptTags, plan_prune, prune,
 };
 pub use receipt::{
-    Failed, ManifestReceipt, Moved, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
+    Failed, ManifestReceipt, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };
+pub use repository::RepositoryName;
 pub use request::{PublisherIndex, Request};
 pub use sessions::SessionFile;
+pub use tag::{Moved, TagConflict};

@@ -10,5 +10,5 @@ pub use build::plan;
 pub(crate) use build::stands_for;
 pub use value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
-    PlannedName, PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
+    PlannedName, PlannedReferrers, PlannedTag, TagAction, Totals,
 };

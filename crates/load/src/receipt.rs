@@ -1,8 +1,11 @@
+//! What a load wrote and how it was checked, as a value and as JSON.
+
 use sealift_archive::Identity;
 use sealift_oci::Digest;
 use serde::Serialize;
 
-use crate::plan::{PlannedName, RepositoryName};
+use crate::plan::PlannedName;
+use crate::repository::RepositoryName;
 
 /// What a load did: what was sent, mounted and there, what was verified, and which tags moved. It
 /// carries no credentials, and no time unless [`Receipt::with_times`] gives some.
@@ -106,21 +109,6 @@ pub struct ManifestReceipt {
     pub stored: bool,
     /// How it was compared.
     pub verified: Verified,
-}
-
-/// A tag that was set by this load.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Moved {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The tag.
-    pub tag: String,
-    /// What it stood for before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub old: Option<Digest>,
-    /// What it stands for now.
-    pub new: Digest,
 }
 
 /// A tag at the destination.

@@ -1,3 +1,5 @@
+//! What is to be loaded, and where, as a value.
+
 use sealift_oci::{Destination, Naming};
 
 /// Which index gets the tag of an image of which platforms were chosen: the publisher's, of which children are

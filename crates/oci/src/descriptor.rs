@@ -1,3 +1,5 @@
+//! Descriptors: media type, digest and size of a blob (OCI image specification, `descriptor.md`).
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

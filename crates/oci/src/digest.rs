@@ -1,3 +1,5 @@
+//! Digests: an algorithm and a hash, and how a hash is computed from bytes.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Manifests: the bytes as they came, and a typed view of them.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

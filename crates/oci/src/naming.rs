@@ -1,3 +1,5 @@
+//! Names at a destination: the rules by which an image gets its repository there.
+
 use std::fmt;
 use std::str::FromStr;
 

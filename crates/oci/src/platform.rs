@@ -1,3 +1,5 @@
+//! Platforms: operating system, architecture and variant, and how a request matches them.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! References: registry, repository, tag and digest of an image as people write them.
+
 use std::fmt;
 use std::str::FromStr;
 

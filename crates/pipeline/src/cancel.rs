@@ -1,3 +1,5 @@
+//! Stopping: one switch that everything which runs long checks.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,3 +1,5 @@
+//! Copies from a reader to a writer with progress, in pieces that can be cancelled.
+
 use std::io::{self, Read, Write};
 
 use crate::{Cancel, Cancelled};

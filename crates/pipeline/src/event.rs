@@ -1,3 +1,5 @@
+//! Events of progress, and who receives them.
+
 use std::time::Duration;
 
 use sealift_oci::Digest;

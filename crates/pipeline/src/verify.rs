@@ -1,3 +1,5 @@
+//! A reader that hashes and counts what passes, and fails at the end if it is something else.
+
 use std::io::{self, Read};
 
 use sealift_oci::{Algorithm, Digest, Hasher};

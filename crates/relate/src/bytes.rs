@@ -1,4 +1,4 @@
-//! Little-endian integers at offsets of a slice; `None` beyond its end.
+//! Reading slices: little-endian integers at offsets (`None` beyond the end), names, common prefixes.
 
 pub(crate) fn u8_at(bytes: &[u8], at: usize) -> Option<u8> {
     bytes.get(at).copied()
@@ -83,5 +83,41 @@ impl<'a> Walker<'a> {
         }
         self.at = end + 1;
         Some(string)
+    }
+}
+
+/// How many bytes are equal from the start.
+pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let len = a.len().min(b.len());
+    let words = a.chunks_exact(8).zip(b.chunks_exact(8));
+    for (index, (x, y)) in words.enumerate() {
+        let difference = word(x) ^ word(y);
+        if difference != 0 {
+            return index * 8 + difference.trailing_zeros() as usize / 8;
+        }
+    }
+    let done = len / 8 * 8;
+    let rest = a[done..len].iter().zip(&b[done..len]);
+    done + rest.take_while(|(x, y)| x == y).count()
+}
+
+/// Up to eight bytes as a number.
+pub(crate) fn word(bytes: &[u8]) -> u64 {
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from_le_bytes(bytes);
+    }
+    let more = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    bytes.iter().rev().fold(0, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_bytes_are_counted_over_words_and_rest() {
+        assert_eq!(common_prefix(b"0123456789abc", b"0123456789abd"), 12);
+        assert_eq!(common_prefix(b"0123x567", b"0123y567"), 4);
+        assert_eq!(common_prefix(b"", b"a"), 0);
     }
 }

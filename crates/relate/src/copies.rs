@@ -7,7 +7,7 @@
 
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
-use crate::program::Part;
+use crate::layout::Part;
 use crate::stream::{Class, Kind, StreamId};
 use crate::varint::{unzigzag, zigzag};
 

@@ -5,8 +5,9 @@ use crate::codec::Codec;
 use crate::content::{Content, Target};
 use crate::copies::{Copy, Cursor, Piece};
 use crate::error::DecodeError;
+use crate::layout::{Layout, MAX_BYTES as MAX_LAYOUT};
 use crate::output::Output;
-use crate::program::{self, Layout, MAX_LAYOUT, Passage, Source};
+use crate::program::{self, Passage, Source};
 use crate::stream::{Class, Input, Kind, StreamId};
 use crate::transfer::{self, Decoding, Space};
 

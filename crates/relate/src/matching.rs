@@ -5,6 +5,5 @@ mod guide;
 mod search;
 mod table;
 
-pub(crate) use extend::common_prefix;
 pub(crate) use guide::Guide;
 pub(crate) use search::{Search, search};

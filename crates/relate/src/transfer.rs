@@ -5,8 +5,8 @@ use crate::channel::{Readers, Sinks};
 use crate::content::Content;
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
+use crate::field::Field;
 use crate::output::Output;
-use crate::program::Field;
 use crate::stream::{Class, Kind, StreamId};
 use crate::varint::{self, unzigzag, zigzag};
 
@@ -219,7 +219,7 @@ impl Side for Encoding<'_> {
         let truth = self.truth.get(at, buf.len())?;
         let mut start = 0;
         while start < buf.len() {
-            let equal = crate::matching::common_prefix(&buf[start..], &truth[start..]);
+            let equal = crate::bytes::common_prefix(&buf[start..], &truth[start..]);
             self.gaps[kind as usize] += equal as u64;
             start += equal;
             if start < buf.len() {

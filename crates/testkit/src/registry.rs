@@ -9,6 +9,7 @@ mod handle;
 mod http;
 mod record;
 mod server;
+mod shared;
 mod store;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,8 @@ pub use endless::Endless;
 pub use fault::{Fault, Gate, Location, Response, When};
 pub use record::{Authorization, Recorded, Route, Traffic};
 
-use server::{Shared, accept};
+use server::accept;
+use shared::Shared;
 use store::{Content, Storage, Stored, lock};
 
 /// A registry on loopback; it ends with the value.

@@ -1,3 +1,5 @@
+//! Files, folders and charts as OCI artifacts, so that a bundle can contain them.
+
 use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;

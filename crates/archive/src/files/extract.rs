@@ -1,3 +1,5 @@
+//! Finds the carried files of a bundle and writes them below a folder.
+
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,3 +1,5 @@
+//! Names under which files are carried: relative paths that are safe on any file system.
+
 use std::fmt;
 
 /// What is wrong with a name that was to become a file's.

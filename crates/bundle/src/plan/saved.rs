@@ -11,9 +11,9 @@ use sealift_pipeline::Cancel;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
-use crate::resolve::local::stamp as stamp_of;
 use crate::sources::{Locals, Source, carry_file};
 use crate::spool::Spool;
+use crate::stamp::stamp as stamp_of;
 
 /// The name and version of the form; a plan of another version is not taken up.
 const FORMAT: &str = "sealift.plan/3";

@@ -1,3 +1,5 @@
+//! What a plan contains, in numbers and names, for people and as JSON.
+
 use std::collections::BTreeMap;
 
 use sealift_archive::{Identity, ImageEntry};

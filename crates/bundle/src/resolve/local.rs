@@ -1,9 +1,6 @@
 //! Images on disk, as places like any other.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use sealift_archive::{ImageEntry, LocalImages, open_local};
@@ -15,6 +12,7 @@ use crate::error::{ImageFailure, ResolveError};
 use crate::request::LocalRequest;
 use crate::resolve::failure;
 use crate::sources::Source;
+use crate::stamp::stamp;
 
 /// A layout or archive of the request.
 pub(crate) struct Opened {
@@ -65,21 +63,6 @@ fn open_one(request: &LocalRequest, context: &Context<'_>) -> Result<Opened, Res
         images: Arc::new(images),
         repository: request.repository.clone(),
     })
-}
-
-/// Size and time of the file, or of a folder's index: what changes when the content does.
-pub(crate) fn stamp(path: &Path) -> String {
-    let index = path.join("index.json");
-    let telling = if path.is_dir() { &index } else { path };
-    match fs::metadata(telling) {
-        Ok(metadata) => format!(
-            "{} bytes, {}.{:09}",
-            metadata.size(),
-            metadata.mtime(),
-            metadata.mtime_nsec()
-        ),
-        Err(_) => String::new(),
-    }
 }
 
 /// What a bundle's record says of its images, where `images` is a bundle.

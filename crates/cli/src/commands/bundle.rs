@@ -1,3 +1,5 @@
+//! `sealift bundle`: gathers images and files into one bundle.
+
 mod request_file;
 
 use std::collections::BTreeSet;

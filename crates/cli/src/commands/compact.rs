@@ -1,3 +1,5 @@
+//! `sealift compact`: converts a bundle to the compact profile.
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};

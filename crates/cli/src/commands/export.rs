@@ -1,3 +1,5 @@
+//! `sealift export`: converts a bundle back to the plain profile.
+
 use std::io;
 use std::path::{Path, PathBuf};
 

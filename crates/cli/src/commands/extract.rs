@@ -1,3 +1,5 @@
+//! `sealift extract`: writes the carried files of a bundle.
+
 use std::path::PathBuf;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `sealift inspect`: shows what is in a bundle.
+
 use std::path::PathBuf;
 
 use clap::Args;

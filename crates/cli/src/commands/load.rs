@@ -1,3 +1,5 @@
+//! `sealift load`: puts a bundle into a registry.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,3 +1,5 @@
+//! `sealift serve`: serves a bundle as a read-only registry.
+
 use std::path::PathBuf;
 
 use clap::Args;

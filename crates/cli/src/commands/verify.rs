@@ -1,3 +1,5 @@
+//! `sealift verify`: checks a bundle.
+
 use std::path::PathBuf;
 use std::thread;
 

@@ -1,3 +1,5 @@
+//! Progress on a terminal: bars that are replaced in place.
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 

@@ -12,7 +12,8 @@ use super::expected::ExpectedManifest;
 use super::report::Difference;
 use crate::context::Context;
 use crate::error::LoadError;
-use crate::plan::{Registry, RepositoryName};
+use crate::plan::Registry;
+use crate::repository::RepositoryName;
 
 /// The media type in a descriptor with which a blob is requested; no registry looks at it.
 const ANY: &str = "application/octet-stream";

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::error::LoadError;
 use crate::graph::Loaded;
 use crate::loaded::ReceiptError;
-use crate::plan::RepositoryName;
+use crate::repository::RepositoryName;
 use crate::request::{PublisherIndex, Request};
 use crate::select::{places, select};
 

@@ -6,7 +6,7 @@ use sealift_archive::Identity;
 use sealift_oci::Digest;
 use serde::Serialize;
 
-use crate::plan::RepositoryName;
+use crate::repository::RepositoryName;
 
 /// What a registry contains of what was loaded, and what it does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,3 +1,5 @@
+//! Sends and mounts the blobs of a plan.
+
 use std::sync::{Mutex, PoisonError};
 
 use sealift_oci::Digest;
@@ -8,8 +10,8 @@ use crate::error::LoadError;
 use crate::execute::Run;
 use crate::execute::queue::{End, Job, Queue};
 use crate::execute::source::BundleBlob;
-use crate::plan::RepositoryName;
 use crate::receipt::PlacedBlob;
+use crate::repository::RepositoryName;
 
 impl Run<'_> {
     /// Brings every blob where the plan wants it.

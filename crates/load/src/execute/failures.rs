@@ -1,9 +1,12 @@
+//! Failures of a load that goes on with the images that are complete.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sealift_oci::Digest;
 
-use crate::plan::{Plan, RepositoryName};
+use crate::plan::Plan;
+use crate::repository::RepositoryName;
 
 /// What did not succeed while the rest goes on, with the reason in words.
 #[derive(Debug, Default)]

@@ -1,3 +1,5 @@
+//! Pushes manifests by digest, children before the indexes that list them.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::PlainDescriptor;

@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::plan::{BlobAction, PlannedBlob, RepositoryName};
+use crate::plan::{BlobAction, PlannedBlob};
+use crate::repository::RepositoryName;
 
 /// One blob into one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! The blobs of the bundle, as uploads read them.
+
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -6,11 +6,11 @@
 use sealift_oci::{Descriptor, Digest};
 use sealift_pipeline::Event;
 
-use crate::error::{LoadError, TagConflict};
+use crate::error::LoadError;
 use crate::execute::Run;
 use crate::execute::tags::Step;
 use crate::plan::{PlannedReferrers, PlannedTag, TagAction, stands_for};
-use crate::receipt::Moved;
+use crate::tag::{Moved, TagConflict};
 
 impl Run<'_> {
     /// Checks that all tags still stand for what the plan found, before the first of them moves. If they may be

@@ -1,10 +1,12 @@
+//! Moves tags when everything that they stand for is there.
+
 use sealift_oci::{Descriptor, Manifest};
 use sealift_pipeline::{Cancel, JobError, run_parallel};
 
 use crate::error::{LoadError, PartlyMoved};
 use crate::execute::Run;
 use crate::plan::{PlannedReferrers, PlannedTag, TagAction};
-use crate::receipt::Moved;
+use crate::tag::Moved;
 
 /// One change of a name.
 #[derive(Clone, Copy)]

@@ -15,8 +15,9 @@ use crate::plan::ask::Registry;
 use crate::plan::bases;
 use crate::plan::value::{
     BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
-    PlannedReferrers, PlannedTag, RepositoryName, TagAction, Totals,
+    PlannedReferrers, PlannedTag, TagAction, Totals,
 };
+use crate::repository::RepositoryName;
 use crate::request::Request;
 use crate::select::{Places, places, referring, select};
 

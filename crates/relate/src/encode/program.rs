@@ -9,10 +9,9 @@ use crate::content::Content;
 use crate::copies::{self, Copy, Piece};
 use crate::decode::{MAX_COPIES, sources};
 use crate::error::Error;
+use crate::layout::{Layout, Part};
 use crate::matching::{Guide, Search};
-use crate::program::{
-    Layout, Part, Passage, Source, anchors, coding_order, follower_pairs, follows, is_derived,
-};
+use crate::program::{Passage, Source, anchors, coding_order, follower_pairs, follows, is_derived};
 use crate::stream::{Class, Encoded};
 use crate::transfer::{Encoding, Space};
 

@@ -1,33 +1,11 @@
 //! How far two ranges resemble each other.
 
+use crate::bytes::{common_prefix, word};
+
 /// A match ends where its score has fallen this far below its best.
 const GIVE_UP: i64 = 48;
 /// The same for the way back, which only adds to a match that is good already.
 const GIVE_UP_BACKWARD: i64 = 24;
-
-/// How many bytes are equal from the start.
-pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let len = a.len().min(b.len());
-    let words = a.chunks_exact(8).zip(b.chunks_exact(8));
-    for (index, (x, y)) in words.enumerate() {
-        let difference = word(x) ^ word(y);
-        if difference != 0 {
-            return index * 8 + difference.trailing_zeros() as usize / 8;
-        }
-    }
-    let done = len / 8 * 8;
-    let rest = a[done..len].iter().zip(&b[done..len]);
-    done + rest.take_while(|(x, y)| x == y).count()
-}
-
-/// Up to eight bytes as a number.
-fn word(bytes: &[u8]) -> u64 {
-    if let Ok(bytes) = bytes.try_into() {
-        return u64::from_le_bytes(bytes);
-    }
-    let more = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-    bytes.iter().rev().fold(0, more)
-}
 
 /// How many bytes from the start of both to take, and the score of that: equal bytes less unequal ones.
 pub(super) fn forward(a: &[u8], b: &[u8]) -> (usize, i64) {
@@ -151,12 +129,5 @@ mod tests {
         let b = b"aaaaaaaaaaaaaaaaaaZaaaaaaaaaaaaaaaaaVVVV";
         assert_eq!(forward(a, b), (36, 34));
         assert_eq!(backward(&a[..36], &b[..36]), 36);
-    }
-
-    #[test]
-    fn equal_bytes_are_counted_over_words_and_rest() {
-        assert_eq!(common_prefix(b"0123456789abc", b"0123456789abd"), 12);
-        assert_eq!(common_prefix(b"0123x567", b"0123y567"), 4);
-        assert_eq!(common_prefix(b"", b"a"), 0);
     }
 }

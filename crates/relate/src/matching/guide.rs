@@ -1,6 +1,6 @@
 //! What the search knows about contents besides their bytes.
 
-use crate::program::{Entity, Source, entities};
+use crate::program::{Entity, Source, entities, fixed_fields};
 use crate::stream::Kind;
 
 /// How many earlier things are tried for each thing.
@@ -86,7 +86,7 @@ fn pairs(mut wanted: Vec<Entity>, mut known: Vec<Entity>) -> Vec<(u32, u32)> {
 /// Sets the widths of a program's fields.
 fn mark_fields(program: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
     for part in &program.layout.parts {
-        for (position, width) in program.fields(part)? {
+        for (position, width) in fixed_fields(program, part)? {
             if let Some(slot) = widths.get_mut(part.start as usize + position as usize) {
                 *slot = width;
             }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::extend::{Fielded, backward, common_prefix, forward, forward_over_fields, mismatches};
+use super::extend::{Fielded, backward, forward, forward_over_fields, mismatches};
 use super::guide::{Guide, alignment, is_strict};
 use super::table::Table;
+use crate::bytes::common_prefix;
 use crate::copies::Copy;
 use crate::stream::Kind;
 

@@ -1,8 +1,8 @@
 //! From a field's value to what it refers to, and back.
 
-use super::elf::Load;
-use super::field::Field;
-use super::layout::{Layout, Part};
+use crate::elf::Load;
+use crate::field::Field;
+use crate::layout::{Layout, Part};
 use crate::stream::Kind;
 
 /// What a field refers to: a position in the content, or an address without bytes in the file (with
@@ -35,7 +35,7 @@ const LEAST: u64 = 0x1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     loads: Vec<Load>,
-    go: super::layout::Go,
+    go: crate::layout::Go,
     /// Start and length of the first part of each kind; zero if there is none.
     areas: Vec<(u64, u64)>,
 }
@@ -215,7 +215,7 @@ mod page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::layout::Go;
+    use crate::layout::Go;
 
     fn addresses() -> Addresses {
         let load = |address, start, len, memory| Load {

@@ -1,7 +1,6 @@
 //! Finds the fields of a part. These rules are part of the format: see the crate's documentation.
 
 mod dwarf;
-mod found;
 mod frames;
 mod func;
 mod pointers;
@@ -10,21 +9,29 @@ mod text;
 
 use std::io;
 
-use super::field::Field;
-use super::layout::{Machine, Part};
+use super::found::Found;
 use super::marks::Marks;
-use super::source::Source;
+use super::source::{MAX_PART, Source};
 use crate::bytes::{u32_at, u64_at};
+use crate::field::Field;
+use crate::layout::{Machine, Part};
 use crate::stream::Kind;
 
 pub(crate) use dwarf::{Unit, list_starts, units};
-pub(crate) use found::Found;
 pub(crate) use frames::{frame_index, frame_starts};
 pub(crate) use func::Funcs;
 pub(crate) use pointers::TypeHeader;
 
-/// The fields of a part.
+/// Of each kind only so many parts of a program are annotated, since some need others to be read.
+const MAX_PARTS: usize = 16;
+
+/// The fields of a part of a program.
 pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
+    let parts = &source.layout.parts;
+    let earlier = |other: &&Part| other.kind == part.kind && other.start < part.start;
+    if part.len > MAX_PART || parts.iter().filter(earlier).count() >= MAX_PARTS {
+        return Ok(Marks::default());
+    }
     let bytes = source.bytes(part)?;
     let found = match part.kind {
         Kind::Text => match source.layout.machine {
@@ -55,6 +62,17 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         _ => Found::default(),
     };
     Ok(Marks::sorted(found))
+}
+
+/// Positions relative to a part of its fields of fixed width, and the widths.
+pub(crate) fn fixed_fields(
+    source: &Source<'_>,
+    part: &Part,
+) -> io::Result<impl Iterator<Item = (u32, u8)>> {
+    let fixed = annotate(source, part)?
+        .into_iter()
+        .filter(|(_, field)| *field != Field::AddressIndex);
+    Ok(fixed.map(|(position, field)| (position, field.width() as u8)))
 }
 
 fn every(bytes: &[u8], step: usize, field: Field) -> Found {

@@ -11,10 +11,10 @@ mod go;
 use std::io;
 
 use super::address::Target;
-use super::layout::Part;
 use super::source::Source;
 use super::symbols::{self, hash};
 use crate::bytes::{name_at, until_zero};
+use crate::layout::Part;
 use crate::stream::Kind;
 
 pub(crate) use followers::{anchors, follows, pairs as follower_pairs};

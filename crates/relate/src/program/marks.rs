@@ -1,17 +1,7 @@
 //! Where fields are: positions within a part, found from its bytes alone and those of related parts.
 
-use std::io;
-
-use super::annotate::{self, Found};
-use super::field::Field;
-use super::layout::Part;
-use super::source::Source;
-
-/// Longer parts are not annotated.
-pub(crate) const MAX_PART: u64 = 192 << 20;
-
-/// Of each kind only so many parts of a program are annotated, since some need others to be read.
-const MAX_PARTS: usize = 16;
+use super::found::Found;
+use crate::field::Field;
 
 /// Fields of a part in ascending order, with positions relative to the part.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,16 +13,6 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// The fields of a part of a program.
-    pub(crate) fn of(source: &Source<'_>, part: &Part) -> io::Result<Self> {
-        let parts = &source.layout.parts;
-        let earlier = |other: &&Part| other.kind == part.kind && other.start < part.start;
-        if part.len > MAX_PART || parts.iter().filter(earlier).count() >= MAX_PARTS {
-            return Ok(Self::default());
-        }
-        annotate::annotate(source, part)
-    }
-
     /// Puts marks in order; of two at one position the first stays.
     pub(crate) fn sorted(found: Found) -> Self {
         let mut marks = found.into_vec();

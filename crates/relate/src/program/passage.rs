@@ -3,15 +3,16 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::field::Field;
-use super::layout::{Layout, Part};
-use super::marks::{MAX_PART, Marks};
+use super::annotate::annotate;
+use super::marks::Marks;
 use super::predict::{Place, Prediction, Predictor};
-use super::source::Source;
+use super::source::{MAX_PART, Source};
 use super::symbols::Symbol;
 use crate::bytes::u64_at;
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
+use crate::field::Field;
+use crate::layout::{Layout, Part};
 use crate::stream::Kind;
 use crate::transfer::{self, CHUNK, Side, Space};
 use crate::varint;
@@ -160,7 +161,7 @@ impl<'a, S: Side> Passage<'a, S> {
         };
         let slot = &mut self.marks[base][index];
         if slot.is_none() {
-            let marks = Marks::of(source, part);
+            let marks = annotate(source, part);
             let failed = |source| DecodeError::Base {
                 index: base,
                 source,

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use super::address::{Addresses, Target};
 use super::annotate::{Funcs, frame_index, list_starts};
 use super::exceptions::Exceptions;
-use super::field::Field;
 use super::inverse::{Found, Inverse};
-use super::layout::{Layout, Part};
 use super::source::Source;
 use super::symbols::{self, MAX_VARIABLES, Memory, Symbol};
 use crate::copies::Copy;
 use crate::error::DecodeError;
+use crate::field::Field;
+use crate::layout::{Layout, Part};
 use crate::stream::Kind;
 
 /// More memory addresses than this are not learned.

@@ -3,11 +3,12 @@
 use std::io;
 
 use super::address::Addresses;
-use super::field::Field;
-use super::layout::{Layout, Part};
-use super::marks::{MAX_PART, Marks};
 use crate::content::Content;
+use crate::layout::{Layout, Part};
 use crate::stream::Kind;
+
+/// Longer parts are not annotated.
+pub(crate) const MAX_PART: u64 = 192 << 20;
 
 /// A content with its layout.
 pub(crate) struct Source<'a> {
@@ -46,14 +47,5 @@ impl<'a> Source<'a> {
             Some(part) => self.bytes(part),
             None => Ok(Vec::new()),
         }
-    }
-
-    /// Positions relative to a part of its fields of fixed width, and the widths.
-    pub(crate) fn fields(&self, part: &Part) -> io::Result<impl Iterator<Item = (u32, u8)>> {
-        let marks = Marks::of(self, part)?;
-        let fixed = marks
-            .into_iter()
-            .filter(|(_, field)| *field != Field::AddressIndex);
-        Ok(fixed.map(|(position, field)| (position, field.width() as u8)))
     }
 }

@@ -3,9 +3,9 @@
 use std::io;
 
 use super::address::Target;
-use super::layout::Machine;
 use super::source::Source;
 use crate::bytes::{name_at, u8_at, u32_at, u64_at};
+use crate::layout::Machine;
 use crate::stream::Kind;
 
 /// Bytes of a symbol.

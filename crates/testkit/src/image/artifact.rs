@@ -1,3 +1,5 @@
+//! Makes artifacts such as signatures, for tests.
+
 use std::collections::BTreeMap;
 
 use sealift_oci::{Descriptor, Digest, annotation, media_type};

@@ -1,3 +1,5 @@
+//! Makes layers, for tests.
+
 use std::io::Write;
 
 use sealift_oci::{Digest, media_type};

@@ -13,7 +13,7 @@ use super::auth::Granted;
 use super::behaviour::Behaviour;
 use super::http::{Answer, Body, Head};
 use super::record::{Route, route};
-use super::server::Shared;
+use super::shared::Shared;
 use super::store::lock;
 
 /// A request that may be done.

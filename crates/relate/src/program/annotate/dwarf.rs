@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-use super::Found;
 use crate::bytes::{Walker, u16_at, u32_at, u64_at};
-use crate::program::field::Field;
+use crate::field::Field;
+use crate::program::found::Found;
 use crate::program::source::Source;
 use crate::stream::Kind;
 

@@ -1,8 +1,8 @@
 //! Call frames of `.eh_frame` and their index.
 
-use super::Found;
 use crate::bytes::{Walker, name_at, u32_at};
-use crate::program::field::Field;
+use crate::field::Field;
+use crate::program::found::Found;
 
 /// Displacement of 32 bits from the field itself; the same through a pointer.
 const RELATIVE: u8 = 0x1b;

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::Found;
 use crate::bytes::{u8_at, u32_at};
-use crate::program::field::Field;
-use crate::program::layout::Part;
+use crate::field::Field;
+use crate::layout::Part;
+use crate::program::found::Found;
 use crate::program::source::Source;
 use crate::stream::Kind;
 

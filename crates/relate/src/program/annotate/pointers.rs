@@ -1,10 +1,10 @@
 //! Addresses in data, and Go's descriptions of types.
 
-use super::Found;
 use crate::bytes::{u8_at, u16_at, u32_at, u64_at};
+use crate::field::Field;
+use crate::layout::Part;
 use crate::program::address::Target;
-use crate::program::field::Field;
-use crate::program::layout::Part;
+use crate::program::found::Found;
 use crate::program::source::Source;
 
 /// More methods than any type has.

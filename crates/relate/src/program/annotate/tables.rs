@@ -2,11 +2,12 @@
 
 use std::io;
 
-use super::{Found, text};
+use super::text;
 use crate::bytes::u32_at;
+use crate::field::Field;
+use crate::layout::{Machine, Part};
 use crate::program::address::Target;
-use crate::program::field::Field;
-use crate::program::layout::{Machine, Part};
+use crate::program::found::Found;
 use crate::program::marks::Marks;
 use crate::program::source::Source;
 use crate::stream::Kind;

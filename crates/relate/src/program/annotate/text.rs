@@ -1,10 +1,10 @@
 //! References in machine code, recognised without disassembling from the bytes before them.
 
-use super::Found;
 use crate::bytes::u32_at;
+use crate::field::Field;
+use crate::layout::Part;
 use crate::program::address::Target;
-use crate::program::field::Field;
-use crate::program::layout::Part;
+use crate::program::found::Found;
 use crate::program::source::Source;
 
 /// Calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search

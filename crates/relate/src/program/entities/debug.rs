@@ -4,8 +4,8 @@ use std::io;
 
 use super::{Collector, FunctionNames, Thing};
 use crate::bytes::{Walker, name_at, u32_at, u64_at};
+use crate::layout::Part;
 use crate::program::annotate::{Unit, units};
-use crate::program::layout::Part;
 use crate::program::source::Source;
 use crate::program::symbols::hash;
 use crate::stream::Kind;

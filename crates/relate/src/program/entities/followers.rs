@@ -5,9 +5,9 @@ use std::io;
 
 use crate::bytes::u64_at;
 use crate::copies::Copy;
+use crate::layout::Part;
 use crate::program::address::Target;
 use crate::program::annotate::frame_starts;
-use crate::program::layout::Part;
 use crate::program::source::Source;
 use crate::stream::Kind;
 

@@ -4,8 +4,8 @@ use std::io;
 
 use super::{Collector, Thing};
 use crate::bytes::{name_at, u32_at};
+use crate::layout::Part;
 use crate::program::annotate::{Funcs, TypeHeader};
-use crate::program::layout::Part;
 use crate::program::source::Source;
 use crate::program::symbols::hash;
 use crate::stream::Kind;

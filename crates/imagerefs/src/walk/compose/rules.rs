@@ -2,8 +2,10 @@
 //! `docs/image-references.md`, as a function of the fields alone.
 
 use super::fields::{Field, Fields};
-use crate::check::{check, has_host, selector, split_tag};
+use super::hosts::{is_registry, is_source};
+use crate::check::{check, has_host, selector};
 use crate::occurrence::Piece;
+use crate::tag::split_tag;
 
 /// What is known of a mapping besides its own fields.
 #[derive(Debug, Clone, Copy, Default)]
@@ -290,22 +292,4 @@ fn last(name: &str) -> &str {
     let name = name.split('@').next().unwrap_or_default();
     let (name, _) = split_tag(name);
     name.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether a text is a registry's host with or without a path.
-pub(crate) fn is_registry(text: &str) -> bool {
-    let text = text.trim_end_matches('/');
-    let host = text.split('/').next().unwrap_or_default();
-    (host.contains(['.', ':']) || host == "localhost")
-        && !is_source(text)
-        && check(&format!("{text}/x")).is_ok()
-}
-
-/// Whether a text is where charts or sources are kept.
-pub(super) fn is_source(text: &str) -> bool {
-    const HOSTS: &[&str] = &["github.com/", "gitlab.com/", "bitbucket.org/"];
-    text.contains("://")
-        || text.starts_with('@')
-        || text.strip_suffix(".git").is_some()
-        || HOSTS.iter().any(|host| text.starts_with(host))
 }

@@ -1,6 +1,6 @@
 //! The fields found in a part, bounded.
 
-use crate::program::field::Field;
+use crate::field::Field;
 
 /// More fields than a part may have: what an ordinary part of the greatest length has several times over.
 const MAX_FIELDS: usize = 16 << 20;
@@ -10,17 +10,17 @@ const MAX_FIELDS: usize = 16 << 20;
 pub(crate) struct Found(Vec<(u32, Field)>);
 
 impl Found {
-    pub(super) fn with_capacity(count: usize) -> Self {
+    pub(crate) fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count.min(MAX_FIELDS)))
     }
 
-    pub(super) fn push(&mut self, mark: (u32, Field)) {
+    pub(crate) fn push(&mut self, mark: (u32, Field)) {
         if self.0.len() < MAX_FIELDS {
             self.0.push(mark);
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 

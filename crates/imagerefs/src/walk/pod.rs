@@ -1,9 +1,10 @@
 //! What a pod has: containers, their environment and their arguments.
 
-use crate::check::{Placeholder, check, has_selector};
+use crate::check::{check, has_selector};
 use crate::error::{FindError, Reason};
 use crate::helm;
 use crate::occurrence::Kind;
+use crate::placeholder::Placeholder;
 use crate::text::trim;
 use crate::tree::Id;
 use crate::walk::{Mode, Segment, Walk, image_key};

@@ -4,6 +4,7 @@
 //! undecided, and neither taken for an image nor edited.
 
 mod fields;
+mod hosts;
 mod rules;
 
 use sealift_oci::Reference;

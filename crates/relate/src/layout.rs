@@ -7,9 +7,9 @@
 
 use std::io;
 
-use super::elf::{self, Elf, Load, MAX_LOADS, Section};
 use crate::bytes::{Walker, u32_at, u64_at};
 use crate::content::Content;
+use crate::elf::{self, Elf, Load, MAX_LOADS, Section};
 use crate::stream::Kind;
 use crate::varint;
 

@@ -1,7 +1,7 @@
 //! The fields of one mapping that may be parts of a reference, by the role that their key gives them.
 
 use super::Scope;
-use super::rules::{is_registry, is_source};
+use super::hosts::{is_registry, is_source};
 use crate::check::{check, has_host, selector};
 use crate::occurrence::Piece;
 use crate::text::trim;
