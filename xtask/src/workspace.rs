@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Member {
     /// The package's name.
     pub(crate) name: String,
+    /// Its folder, relative to the workspace's.
+    pub(crate) folder: String,
     /// Names of the packages that it needs to build and run.
     pub(crate) dependencies: BTreeSet<String>,
     /// Names of the packages that only its tests need.
@@ -59,8 +61,11 @@ pub(crate) fn member(manifest: &Path) -> Result<Member, Box<dyn Error>> {
             dependencies.extend(names(target, "dependencies"));
         }
     }
+    let folder = manifest.parent().unwrap_or(manifest);
+    let folder = folder.strip_prefix(root()).unwrap_or(folder);
     Ok(Member {
         name: name.to_owned(),
+        folder: folder.to_string_lossy().into_owned(),
         dependencies,
         dev_dependencies: names(&table, "dev-dependencies"),
     })

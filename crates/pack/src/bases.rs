@@ -10,10 +10,9 @@ use rayon::prelude::*;
 use sealift_oci::Digest;
 
 use crate::error::Result;
-use crate::open::MIN_SKETCHED;
 use crate::options::Options;
 use crate::report::Step;
-use crate::sketch::Likeness;
+use crate::sketch::{Likeness, MIN_SKETCHED};
 use crate::source::{Blob, BlobReader, Source, source_error};
 use crate::summary::{Summarizer, Summary};
 use crate::survey::{GZIP, Surveyed};

@@ -1,5 +1,8 @@
 //! A pack whose streams are on scratch space: blobs can be rebuilt from it.
 
+mod blob;
+mod fetch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +13,12 @@ use relate::{DecodeError, Input, StreamId};
 use sealift_oci::{Digest, Hasher};
 use sealift_pipeline::Cancel;
 
-use crate::blob::BlobContent;
+pub use blob::BlobContent;
+use fetch::Bases;
+pub use fetch::Needed;
+pub(crate) use fetch::{base_blob, fetch_parts};
+
 use crate::error::{Error, Part, Result, damaged};
-use crate::fetch::Bases;
 use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
 use crate::gate::Gate;
 use crate::read::{Checked, DECODING, Pack};

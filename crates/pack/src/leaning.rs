@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regzip::nested::Outline;
 
 use crate::bases::Base;
-use crate::fetch::base_blob;
+use crate::decode::base_blob;
 use crate::format::{BaseBlob, BaseObject, Object, Range};
 use crate::relating::{Difference, Lean};
 use crate::storage::Region;

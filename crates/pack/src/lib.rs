@@ -26,7 +26,6 @@
 
 mod arrange;
 mod bases;
-mod blob;
 mod build;
 mod candidates;
 mod class;
@@ -35,7 +34,6 @@ mod copies;
 mod cost;
 mod decode;
 mod error;
-mod fetch;
 mod format;
 mod gate;
 mod leaning;
@@ -56,12 +54,10 @@ mod survey;
 mod tar;
 
 pub use bases::{Base, NoBases, summarize};
-pub use blob::BlobContent;
 pub use build::{Built, build};
 pub use cost::BlobCost;
-pub use decode::DecodedPack;
+pub use decode::{BlobContent, DecodedPack, Needed};
 pub use error::{Error, Part, Result, is_scratch_fault};
-pub use fetch::Needed;
 pub use options::{Account, Effort, Limits, Options};
 pub use plan::{PackPlan, Plan, plan};
 pub use read::Pack;

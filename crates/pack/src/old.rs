@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::candidates::{Candidate, Place};
+use crate::decode::fetch_parts;
 use crate::error::Result;
-use crate::fetch::fetch_parts;
 use crate::format::Range;
 use crate::leaning::Leaning;
 use crate::open::{File, Opened, open_nested};

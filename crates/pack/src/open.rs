@@ -23,7 +23,7 @@ use crate::spool::Spool;
 use crate::storage::{Region, Scratch};
 
 use layer::{Layer, open_layer};
-pub(crate) use nested::{MIN_SKETCHED, open_nested};
+pub(crate) use nested::open_nested;
 
 /// Everything that goes into a pack, opened, on scratch space.
 pub(crate) struct Opened {

@@ -4,6 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
+/// Shorter contents are not sketched: they are compressed next to their likes, not related.
+pub(crate) const MIN_SKETCHED: u64 = 16 << 10;
+
 /// So many samples at most describe one content.
 const SAMPLES: usize = 256;
 /// A sample is taken on average at one of so many positions, before the smallest are chosen.

@@ -1,5 +1,7 @@
 //! The index: which objects there are, and how blobs are made of them.
 
+mod bases;
+
 use std::sync::Arc;
 
 use regzip::Recipe;
@@ -8,9 +10,10 @@ use sealift_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Part, Result, damaged};
 
-use super::bases::{BaseBlob, BaseObject, get_bases, put_bases};
 use super::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
 use super::head::{StreamEntry, StreamKind};
+pub(crate) use bases::{BaseBlob, BaseObject, Range};
+use bases::{get_bases, put_bases};
 
 const RELATED: u8 = 1;
 const NESTED: u8 = 2;

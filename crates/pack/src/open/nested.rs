@@ -9,7 +9,7 @@ use crate::class::Class;
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::report::KeptStream;
-use crate::sketch::Sketch;
+use crate::sketch::{MIN_SKETCHED, Sketch};
 use crate::spool::{Short, Spool, SpoolWriter};
 use crate::storage::{Cursor, Lazy, Region, Scratch};
 
@@ -17,8 +17,6 @@ use super::{Content, File};
 
 /// Streams with more plain bytes are looked into on scratch space.
 const IN_MEMORY: u64 = 4 << 20;
-/// Shorter contents are not sketched: they are compressed next to their likes, not related.
-pub(crate) const MIN_SKETCHED: u64 = 16 << 10;
 
 /// Opens the streams inside a file; its bytes move to other scratch space if there are any.
 pub(crate) fn open_nested(

@@ -7,8 +7,8 @@ use sealift_oci::Digest;
 
 use crate::error::{Error, Part, Result, damaged};
 
-use super::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
-use super::index::{Body, Object, get_digest, put_digest};
+use super::{Body, Object, get_digest, put_digest};
+use crate::format::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
 
 /// A blob from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
