@@ -10,7 +10,8 @@ use crate::base::Found;
 use crate::context::Context;
 use crate::error::{AbsentAtDestination, LoadError};
 use crate::plan::ask::Registry;
-use crate::plan::value::{BlobAction, Plan, PlannedBaseBlob, PlannedBlob, RepositoryName};
+use crate::plan::value::{BlobAction, Plan, PlannedBaseBlob, PlannedBlob};
+use crate::repository::RepositoryName;
 use crate::request::Request;
 
 /// Settles where blobs of bases come from. What is left out of the delta and is in another repository of the
