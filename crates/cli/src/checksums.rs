@@ -64,10 +64,17 @@ fn line(sum: &Digest, name: &OsStr) -> Vec<u8> {
     line
 }
 
-/// Prints identity and checksum, and what they are.
-pub(crate) fn print(identity: &dyn std::fmt::Display, sum: &Digest) -> Result<(), Failure> {
+/// Prints identity and checksum, and unless `quiet` what they are.
+pub(crate) fn print(
+    identity: &dyn std::fmt::Display,
+    sum: &Digest,
+    quiet: bool,
+) -> Result<(), Failure> {
     output::line(&format!("identity {identity}"))?;
     output::line(&format!("sha256   {}", sum.hex()))?;
+    if quiet {
+        return Ok(());
+    }
     progress::note(
         "the identity stands for the content, whatever the profile; the sha256 is this file's, as sha256sum prints it",
     );

@@ -498,7 +498,7 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
         for program in plan.programs() {
             output::lines(&program::words(&path.display().to_string(), &program))?;
         }
-        checksums::print(&report.identity, sum)?;
+        checksums::print(&report.identity, sum, args.output_args.quiet)?;
     }
     Ok(Exit::Done)
 }

@@ -101,7 +101,7 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
             sha256: sum.hex(),
         })?;
     } else {
-        print(&bundle, &report, &sum)?;
+        print(&bundle, &report, &sum, args.output.quiet)?;
     }
     if report.problems.is_empty() {
         return Ok(Exit::Done);
@@ -141,7 +141,7 @@ fn unopened(error: &OpenError, json: bool) -> Result<Exit, Failure> {
     Err(error.into())
 }
 
-fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest) -> Result<(), Failure> {
+fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest, quiet: bool) -> Result<(), Failure> {
     for problem in &report.problems {
         output::line(&format!(
             "corrupt: {} at byte {}: {}",
@@ -166,7 +166,7 @@ fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest) -> Result<(), Fai
                 _ => "checked the packs; use --deep to rebuild the blobs in them too",
             })?;
         }
-        checksums::print(&report.identity, sum)?;
+        checksums::print(&report.identity, sum, quiet)?;
     }
     Ok(())
 }
