@@ -283,8 +283,9 @@ fn sources<'w>(words: &[&'w str]) -> Vec<&'w str> {
         "--without",
         "--product-data",
     ];
-    const FLAGS: [&str; 7] = [
+    const FLAGS: [&str; 8] = [
         "--dry-run",
+        "--print-request",
         "--json",
         "--quiet",
         "--force",
@@ -295,7 +296,10 @@ fn sources<'w>(words: &[&'w str]) -> Vec<&'w str> {
     let mut sources = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        if KEPT.contains(word) {
+        if *word == "-r" {
+            sources.push("-f");
+            sources.extend(words.next());
+        } else if KEPT.contains(word) {
             sources.push(*word);
             sources.extend(words.next());
         } else if !word.starts_with('-') {
