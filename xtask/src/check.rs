@@ -30,11 +30,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     }
     crates.push(Crate::read(&root, "xtask")?);
     for krate in &crates {
-        faults.extend(circles::circles(krate));
         faults.extend(files::outside(krate));
         faults.extend(flags::named(krate));
         faults.extend(source::without_purpose(krate));
     }
+    faults.extend(circles::beyond_standing(&crates));
     faults.extend(files::stale(&crates));
     faults.extend(source::too_long(&root, MAX_LINES)?);
     if faults.is_empty() {

@@ -153,6 +153,7 @@ impl Facts {
             profile: match bundle.profile() {
                 Profile::Plain => "plain",
                 Profile::Compact => "compact",
+                Profile::Delta => "delta",
             },
             content_bytes: bundle.sizes().map(|(_, size)| size).sum(),
             shared_bytes: inspection.shared_bytes,

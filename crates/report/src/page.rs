@@ -65,7 +65,7 @@ pub fn page(facts: &Facts) -> String {
                     (section(6, images::not_read(facts)))
                 }
                 footer {
-                    p { "Written by sealift from the bundle alone. The same facts are available as JSON with --json." }
+                    p { "Written by sealift from the bundle only. The same facts are available as JSON." }
                 }
             }
         }

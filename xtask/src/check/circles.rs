@@ -5,12 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{Crate, ItemPath};
 
+/// Circles that stand, as the check words them. One that is not here is a fault, and so is a row that is not
+/// needed any more.
+const STANDING: &[&str] = &[
+    "crates/archive: modules of contents use each other in a circle: graph, record",
+    "crates/archive: modules of profile::compact use each other in a circle: known, packing",
+    "crates/archive: modules of the root use each other in a circle: bases, bundle, delta, files, metadata, profile, reading, store, target",
+    "crates/cli: modules of commands::product use each other in a circle: calico, given, loaded",
+    "crates/cli: modules of the root use each other in a circle: args, products",
+    "crates/cli: modules of the root use each other in a circle: charts, sources",
+    "crates/request: modules of the root use each other in a circle: file, other, own",
+];
+
 /// For each module, which of the modules beside it it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
+/// The circles of all crates that are not in the table, and rows of the table that no crate needs.
+pub(super) fn beyond_standing(crates: &[Crate]) -> Vec<String> {
+    let found: BTreeSet<String> = crates.iter().flat_map(circles).collect();
+    let new = found
+        .iter()
+        .filter(|circle| !STANDING.contains(&circle.as_str()));
+    let gone = STANDING.iter().filter(|row| !found.contains(**row));
+    let gone =
+        gone.map(|row| format!("xtask/src/check/circles.rs lists a circle that is gone: {row}"));
+    new.cloned().chain(gone).collect()
+}
+
 /// Every circle of a crate.
-pub(super) fn circles(krate: &Crate) -> Vec<String> {
-    let root = krate.modules.first().map_or("", |module| &module.file);
+fn circles(krate: &Crate) -> Vec<String> {
+    let file = krate.modules.first().map_or("", |module| &module.file);
+    let name = file.split("/src/").next().unwrap_or_default();
     let mut faults = Vec::new();
     for (parent, uses) in uses(krate) {
         for circle in groups(&uses) {
@@ -20,7 +45,7 @@ pub(super) fn circles(krate: &Crate) -> Vec<String> {
             };
             let names: Vec<&str> = circle.iter().map(String::as_str).collect();
             faults.push(format!(
-                "{root}: modules of {inside} use each other in a circle: {}",
+                "{name}: modules of {inside} use each other in a circle: {}",
                 names.join(", ")
             ));
         }

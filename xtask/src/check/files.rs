@@ -17,6 +17,21 @@ const OWNERS: &[(&str, &str)] = &[
         "files that are carried and extracted",
     ),
     ("crates/archive/src/bundle.rs", "opens a bundle from a path"),
+    ("crates/archive/src/bases.rs", "opens bases from paths"),
+    ("crates/archive/src/checksum.rs", "the checksum of a file"),
+    (
+        "crates/load/src/base.rs",
+        "the scratch folder of base blobs",
+    ),
+    ("crates/load/src/context.rs", "the scratch folder"),
+    ("crates/load/src/error.rs", "the scratch folder in errors"),
+    ("crates/load/src/sessions.rs", "the file of upload sessions"),
+    ("crates/report/src/facts.rs", "the bundle's path"),
+    ("crates/report/src/hash.rs", "the checksum of a file"),
+    (
+        "crates/request/src",
+        "paths of a request, and request files",
+    ),
     ("crates/archive/src/reading.rs", "scratch folders"),
     (
         "crates/archive/src/profile",

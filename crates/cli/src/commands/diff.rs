@@ -1,3 +1,5 @@
+//! `sealift diff`: shows what differs between two bundles.
+
 use std::path::PathBuf;
 
 use clap::Args;

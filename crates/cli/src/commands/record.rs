@@ -1,3 +1,5 @@
+//! `sealift record`: writes the record of a bundle, which a delta bundle can be built on without the bundle.
+
 use std::path::PathBuf;
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `sealift report`: writes a page about a bundle.
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
