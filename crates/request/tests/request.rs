@@ -19,7 +19,7 @@ fn own(body: &str) -> Result<RequestFile, String> {
 
 #[test]
 fn a_request_says_what_where_from_and_where_to() {
-    let file = own(r#"
+    let file = own(r"
 products:
   - calico@v3.32.1
   - {name: cilium, version: 1.19, with: [hubble], mirror: m.corp/c}
@@ -38,7 +38,7 @@ referrers: false
 mirrors: [{from: docker.io, to: m.corp/hub}]
 output: out.tar
 profile: compact
-"#)
+")
     .unwrap();
     assert_eq!(file.products[0].version, "v3.32.1");
     // A version is text: its last zero stays, and it is not a number.
@@ -342,7 +342,7 @@ fn the_schema_and_the_reader_agree_on_every_field() {
 #[test]
 fn haulers_manifests_are_read_and_what_they_mean_besides_is_listed() {
     let file = read(
-        r#"apiVersion: content.hauler.cattle.io/v1
+        r"apiVersion: content.hauler.cattle.io/v1
 kind: Images
 metadata:
   name: images
@@ -379,7 +379,7 @@ spec:
     - path: testdata/x.yaml
     - path: https://get.rke2.io/install.sh
       name: install.sh
-"#,
+",
     )
     .unwrap();
     assert_eq!(file.form, RequestForm::Hauler);
@@ -464,7 +464,7 @@ components:
 #[test]
 fn an_image_sets_additional_images_and_charts_are_read_and_its_catalogs_are_listed() {
     let file = read(
-        r#"apiVersion: mirror.openshift.io/v2alpha1
+        r"apiVersion: mirror.openshift.io/v2alpha1
 kind: ImageSetConfiguration
 archiveSize: 4
 mirror:
@@ -477,7 +477,7 @@ mirror:
         url: https://stefanprodan.github.io/podinfo
         charts: [{name: podinfo, version: 5.0.0}, {name: other}]
     local: [{name: x, path: x.tgz}]
-"#,
+",
     )
     .unwrap();
     assert_eq!(file.form, RequestForm::OcMirror);

@@ -39,9 +39,10 @@ fn circles(krate: &Crate) -> Vec<String> {
     let mut faults = Vec::new();
     for (parent, uses) in uses(krate) {
         for circle in groups(&uses) {
-            let inside = match parent.is_empty() {
-                true => "the root".to_owned(),
-                false => parent.join("::"),
+            let inside = if parent.is_empty() {
+                "the root".to_owned()
+            } else {
+                parent.join("::")
             };
             let names: Vec<&str> = circle.iter().map(String::as_str).collect();
             faults.push(format!(
@@ -74,10 +75,8 @@ fn uses(krate: &Crate) -> BTreeMap<ItemPath, Uses> {
 
 /// The module that contains the item of this path.
 fn module_of<'a>(name: &ItemPath, modules: &BTreeSet<&'a ItemPath>) -> Option<&'a ItemPath> {
-    let prefixes = (0..=name.len()).rev().map(|len| name[..len].to_vec());
-    prefixes
-        .filter_map(|prefix| modules.get(&prefix).copied())
-        .next()
+    let mut prefixes = (0..=name.len()).rev().map(|len| name[..len].to_vec());
+    prefixes.find_map(|prefix| modules.get(&prefix).copied())
 }
 
 fn common(a: &ItemPath, b: &ItemPath) -> usize {

@@ -259,12 +259,7 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         observer.event(&Event::Note { text: &text });
     }
     let file = output_file(args);
-    if let Some(file) = &file {
-        file.check().map_err(BundleError::from)?;
-        if args.checksums {
-            checksums::check(&file.path, args.force)?;
-        }
-    }
+    check_output(args, file.as_ref())?;
     // A compact bundle is packed from a plain one, which is what an interrupted run leaves.
     let fetched = file.as_ref().map(|file| match profile {
         ProfileArg::Plain => file.clone(),
@@ -312,6 +307,18 @@ fn write(
     let report = execute(plan, output, context)?;
     let sum = checksum(&file.path, context.cancel, &**context.observer)?;
     Ok((report, sum))
+}
+
+/// Refuses an output that cannot be written, before the first request.
+fn check_output(args: &BundleArgs, file: Option<&OutputFile>) -> Result<(), Failure> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    file.check().map_err(BundleError::from)?;
+    if args.checksums {
+        checksums::check(&file.path, args.force)?;
+    }
+    Ok(())
 }
 
 fn check(args: &BundleArgs) -> Result<(), Failure> {
