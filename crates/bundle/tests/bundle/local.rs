@@ -306,7 +306,10 @@ fn two_files_of_one_name_are_refused() {
         ..Request::default()
     };
     let words = words(side.build(&request));
-    assert!(words.contains("same: another file is carried"), "{words}");
+    assert!(
+        words.contains("same: another file has this name"),
+        "{words}"
+    );
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn an_attestation_that_the_registry_does_not_have_is_left_out_where_platforms_ar
     let side = Connected::new();
     let request = chosen(&registry, "a", &[&platform]);
     let warnings = summary(&side, &request).warnings.join("\n");
-    let expected = format!("without the attestation {}", attestation.digest);
+    let expected = format!("the attestation {} is omitted", attestation.digest);
     assert!(warnings.contains(&expected), "{warnings}");
     side.build(&request).unwrap();
     assert_eq!(side.open().record().manifests.len(), 2, "index and image");
