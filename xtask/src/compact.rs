@@ -15,36 +15,67 @@ use crate::workspace::root;
 use measure::measure;
 use sets::{Kind, Set, Workshop};
 
-/// What to measure.
+/// Which sets and efforts, and how they are measured.
 #[derive(clap::Args)]
-pub(crate) struct CompactArguments {
+pub(crate) struct Selection {
     /// Only this set: go, debian, python or node (repeatable)
     #[arg(long = "set", value_parser = kind)]
     sets: Vec<Kind>,
     /// Only this effort: fast, default or best (repeatable)
     #[arg(long = "effort", value_parser = effort)]
     efforts: Vec<Effort>,
-    /// Only the first layers of each set
-    #[arg(long)]
-    layers: Option<usize>,
     /// Threads that compute
     #[arg(long, default_value_t = 2)]
-    threads: usize,
-    /// Also run xz and 7-Zip, which takes long
-    #[arg(long)]
-    scale: bool,
+    pub(crate) threads: usize,
     /// Also print what each stream of the packs costs
     #[arg(long)]
-    streams: bool,
+    pub(crate) streams: bool,
     /// Write the table to docs/compact.md
     #[arg(long)]
-    write: bool,
+    pub(crate) write: bool,
     /// Where content is downloaded to and kept
     #[arg(long)]
     folder: Option<PathBuf>,
 }
 
-pub(crate) fn kind(name: &str) -> Result<Kind, String> {
+impl Selection {
+    /// Where content is kept.
+    pub(crate) fn workshop(&self) -> Result<Workshop, Box<dyn Error>> {
+        let folder = self.folder.clone();
+        Workshop::new(folder.unwrap_or_else(|| root().join("target/compact")))
+    }
+
+    /// The selected sets; all if none was.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        if self.sets.is_empty() {
+            return Kind::ALL.to_vec();
+        }
+        self.sets.clone()
+    }
+
+    /// The selected efforts, or these if none was.
+    pub(crate) fn efforts_or(&self, default: &[Effort]) -> Vec<Effort> {
+        if self.efforts.is_empty() {
+            return default.to_vec();
+        }
+        self.efforts.clone()
+    }
+}
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct CompactArguments {
+    #[command(flatten)]
+    selection: Selection,
+    /// Only the first layers of each set
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Also run xz and 7-Zip, which takes long
+    #[arg(long)]
+    scale: bool,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
     let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
     found.ok_or_else(|| "expected go, debian, python or node".to_owned())
 }
@@ -55,7 +86,7 @@ const EFFORTS: [(Effort, &str); 3] = [
     (Effort::Best, "best"),
 ];
 
-pub(crate) fn effort(name: &str) -> Result<Effort, String> {
+fn effort(name: &str) -> Result<Effort, String> {
     let found = EFFORTS.into_iter().find(|&(_, known)| known == name);
     found
         .map(|(effort, _)| effort)
@@ -69,26 +100,16 @@ pub(crate) fn effort_name(effort: Effort) -> &'static str {
 
 /// Measures and prints the table.
 pub(crate) fn run(arguments: &CompactArguments) -> Result<(), Box<dyn Error>> {
-    let folder = arguments.folder.clone();
-    let folder = folder.unwrap_or_else(|| root().join("target/compact"));
-    let workshop = Workshop::new(folder)?;
-    let kinds = if arguments.sets.is_empty() {
-        Kind::ALL.to_vec()
-    } else {
-        arguments.sets.clone()
-    };
-    let efforts = if arguments.efforts.is_empty() {
-        vec![Effort::Default]
-    } else {
-        arguments.efforts.clone()
-    };
+    let selection = &arguments.selection;
+    let workshop = selection.workshop()?;
+    let efforts = selection.efforts_or(&[Effort::Default]);
     let mut rows = Vec::new();
-    for kind in kinds {
+    for kind in selection.kinds() {
         let mut set = workshop.set(kind)?;
         set.layers.truncate(arguments.layers.unwrap_or(usize::MAX));
         rows.extend(measure_set(&set, &efforts, arguments)?);
     }
-    if arguments.write {
+    if selection.write {
         report::write(&rows)?;
     }
     Ok(())
@@ -101,8 +122,8 @@ fn measure_set(
 ) -> Result<Vec<report::Row>, Box<dyn Error>> {
     let mut rows = Vec::new();
     for &effort in efforts {
-        let measured = measure(set, &[], effort, arguments.threads)?;
-        if arguments.streams {
+        let measured = measure(set, &[], effort, arguments.selection.threads)?;
+        if arguments.selection.streams {
             report::print_streams(&measured.report);
         }
         rows.push(report::Row::of(set, effort_name(effort), &measured));

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
+use sealift_archive::Published;
 use sealift_oci::{escaped, escaped_lines};
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::progress;
+use crate::{progress, words};
 
 /// Writes `text` as one line, escaped: names in it may come from outside.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
@@ -39,6 +40,15 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Failed, &error))?;
     write(format!("{text}\n").as_bytes())
+}
+
+/// Writes where a file is and how large.
+pub(crate) fn published(published: &Published) -> Result<(), Failure> {
+    line(&format!(
+        "{}: {}",
+        published.path.display(),
+        words::bytes(published.bytes)
+    ))
 }
 
 fn write(content: &[u8]) -> Result<(), Failure> {

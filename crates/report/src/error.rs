@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sealift_archive::CorruptBlob;
+use sealift_archive::{ChecksumError, CorruptBlob};
 use sealift_pipeline::Cancelled;
 
 /// Why a bundle cannot be reported on.
@@ -27,4 +27,16 @@ pub enum ReportError {
         /// Why not.
         source: io::Error,
     },
+}
+
+impl From<ChecksumError> for ReportError {
+    fn from(error: ChecksumError) -> Self {
+        match error {
+            ChecksumError::Io { path, source } => Self::Io {
+                name: path.display().to_string(),
+                source,
+            },
+            ChecksumError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sealift_archive::{
-    Bundle, Identity, InspectedFile, InspectedImage, InspectedReferrer, Profile, Work, inspect,
+    Bundle, Identity, InspectedFile, InspectedImage, InspectedReferrer, Profile, Work, checksum,
+    inspect,
 };
 use sealift_inventory::Inventory;
 use sealift_oci::Digest;
@@ -12,7 +13,6 @@ use serde::Serialize;
 
 use crate::config::{self, Publisher};
 use crate::error::ReportError;
-use crate::hash;
 use crate::layers::{Layers, UnreadLayer};
 use crate::platforms::{PlatformImage, platforms};
 
@@ -148,7 +148,7 @@ impl Facts {
         Ok(Self {
             file: name.to_string_lossy().into_owned(),
             bytes: bundle.total_bytes(),
-            sha256: hash::file(path, work)?.hex(),
+            sha256: checksum(path, work.cancel, &**work.observer)?.hex(),
             identity: bundle.identity(),
             profile: match bundle.profile() {
                 Profile::Plain => "plain",

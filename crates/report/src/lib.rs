@@ -8,7 +8,6 @@ mod config;
 mod diff;
 mod error;
 mod facts;
-mod hash;
 mod layers;
 mod page;
 mod platforms;

@@ -27,7 +27,6 @@ const OWNERS: &[(&str, &str)] = &[
     ("crates/load/src/error.rs", "the scratch folder in errors"),
     ("crates/load/src/sessions.rs", "the file of upload sessions"),
     ("crates/report/src/facts.rs", "the bundle's path"),
-    ("crates/report/src/hash.rs", "the checksum of a file"),
     (
         "crates/request/src",
         "paths of a request, and request files",

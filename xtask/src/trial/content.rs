@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs;
 use std::net::SocketAddr;
 
 use sealift_testkit::{Image, ImageMaker, Layer, Registry, cosign};
+use tempfile::TempDir;
 
 use crate::demo::proof::{Tree, walk};
 
@@ -38,6 +40,15 @@ impl Content {
                 ("tool", single.layer(Layer::gzip("tool", bytes)).make()),
             ],
         }
+    }
+
+    /// A registry with everything in it, and a folder with the list of it, `images.txt`.
+    pub(crate) fn source(&self) -> Result<(Registry, TempDir), Box<dyn Error>> {
+        let (registry, folder) = (Registry::start(), tempfile::tempdir()?);
+        self.put_into(&registry);
+        let list = folder.path().join("images.txt");
+        fs::write(list, self.list(&registry.host()))?;
+        Ok((registry, folder))
     }
 
     /// Puts everything into a registry.

@@ -96,16 +96,8 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(program: &'a Path, strace: PathBuf) -> Result<Self, Box<dyn Error>> {
-        let (content, source, folder) = (
-            Content::new(20_000),
-            Registry::start(),
-            tempfile::tempdir()?,
-        );
-        content.put_into(&source);
-        fs::write(
-            folder.path().join("images.txt"),
-            content.list(&source.host()),
-        )?;
+        let content = Content::new(20_000);
+        let (source, folder) = content.source()?;
         fs::create_dir(folder.path().join("files"))?;
         for name in ["files/a", "files/b"] {
             fs::write(
@@ -134,10 +126,8 @@ impl<'a> Scene<'a> {
             .as_slice(),
             &["compact", "p.tar", "-o", "c.tar"],
         ] {
-            let ended = run_program(&mut command(program, scene.folder.path(), arguments), LIMIT)?;
-            if ended.code() != Some(0) {
-                return Err(format!("the first run failed: {}", ended.words()).into());
-            }
+            let mut run = command(program, scene.folder.path(), arguments);
+            run_program(&mut run, LIMIT)?.succeeded()?;
         }
         Ok(scene)
     }

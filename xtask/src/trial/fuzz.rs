@@ -12,8 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sealift_testkit::Registry;
-
 use super::Setting;
 use super::content::Content;
 use super::program::{command, run as run_program};
@@ -122,22 +120,12 @@ impl Corpus {
 }
 
 fn corpus(setting: &Setting) -> Result<Corpus, Box<dyn Error>> {
-    let (content, source) = (Content::new(3000), Registry::start());
-    content.put_into(&source);
-    let folder = tempfile::tempdir()?;
-    fs::write(
-        folder.path().join("images.txt"),
-        content.list(&source.host()),
-    )?;
+    let content = Content::new(3000);
+    let (_source, folder) = content.source()?;
     let arguments = ["bundle", "-f", "images.txt", "-o", "out.tar", "--quiet"];
     let limit = Duration::from_secs(60);
-    let ended = run_program(
-        &mut command(&setting.program, folder.path(), &arguments),
-        limit,
-    )?;
-    if ended.code() != Some(0) {
-        return Err(format!("the bundle cannot be built: {}", ended.words()).into());
-    }
+    let mut build = command(&setting.program, folder.path(), &arguments);
+    run_program(&mut build, limit)?.succeeded()?;
     let bundle = fs::read(folder.path().join("out.tar"))?;
     let mut corpus = Corpus {
         records: Vec::new(),

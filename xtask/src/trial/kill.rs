@@ -64,17 +64,9 @@ const BUILD: [&str; 7] = [
 
 impl<'a> Scene<'a> {
     fn new(program: &'a Path) -> Result<Self, Box<dyn Error>> {
-        let (content, source) = (Content::new(LAYER), Registry::start());
-        content.put_into(&source);
-        let folder = tempfile::tempdir()?;
-        fs::write(
-            folder.path().join("images.txt"),
-            content.list(&source.host()),
-        )?;
-        let built = run_program(&mut command(program, folder.path(), &BUILD), LIMIT)?;
-        if built.code() != Some(0) {
-            return Err(format!("the first build failed: {}", built.words()).into());
-        }
+        let content = Content::new(LAYER);
+        let (source, folder) = content.source()?;
+        run_program(&mut command(program, folder.path(), &BUILD), LIMIT)?.succeeded()?;
         // Responses come in pieces, so that kills meet blobs half on their way.
         let slow = Fault::Trickle(96 << 10, Duration::from_millis(3));
         source.script(When::new("GET", Route::Blob).always(), slow);

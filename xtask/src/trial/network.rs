@@ -14,7 +14,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sealift_testkit::Registry;
 use sealift_testkit::real::RealRegistry;
 use tempfile::TempDir;
 
@@ -159,28 +158,15 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(program: &'a Path) -> Result<Self, Box<dyn Error>> {
-        let (content, source) = (Content::new(LAYER), Registry::start());
-        content.put_into(&source);
-        let folder = tempfile::tempdir()?;
-        fs::write(
-            folder.path().join("images.txt"),
-            content.list(&source.host()),
-        )?;
-        let ended = bundle(program, folder.path())?;
-        succeeded(&ended)?;
+        let content = Content::new(LAYER);
+        let (source, folder) = content.source()?;
+        bundle(program, folder.path())?.succeeded()?;
         Ok(Self {
             program,
             trees: content.trees(source.address(), "")?,
             content,
             folder,
         })
-    }
-}
-
-fn succeeded(ended: &Ended) -> Result<(), Box<dyn Error>> {
-    match ended.code() {
-        Some(0) => Ok(()),
-        _ => Err(format!("a run without a fault failed: {}", ended.words()).into()),
     }
 }
 
@@ -214,8 +200,8 @@ impl<'a> Lane<'a> {
             bundle: Vec::new(),
         };
         let work_dir = lane.work_dir(scene)?;
-        succeeded(&lane.load(scene, work_dir.path(), "")?)?;
-        succeeded(&bundle(scene.program, work_dir.path())?)?;
+        lane.load(scene, work_dir.path(), "")?.succeeded()?;
+        bundle(scene.program, work_dir.path())?.succeeded()?;
         lane.bundle = fs::read(work_dir.path().join("out.tar"))?;
         Ok(lane)
     }

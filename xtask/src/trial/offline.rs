@@ -84,16 +84,8 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(program: &'a Path, strace: PathBuf) -> Result<Self, Box<dyn Error>> {
-        let (content, source, folder) = (
-            Content::new(20_000),
-            Registry::start(),
-            tempfile::tempdir()?,
-        );
-        content.put_into(&source);
-        fs::write(
-            folder.path().join("images.txt"),
-            content.list(&source.host()),
-        )?;
+        let content = Content::new(20_000);
+        let (source, folder) = content.source()?;
         let yaml = format!(
             "image: {}",
             content
@@ -112,10 +104,7 @@ impl<'a> Scene<'a> {
             "p.tar",
         ];
         for arguments in [build.as_slice(), &["compact", "p.tar", "-o", "c.tar"]] {
-            let ended = run_program(&mut command(program, folder.path(), arguments), LIMIT)?;
-            if ended.code() != Some(0) {
-                return Err(format!("the first run failed: {}", ended.words()).into());
-            }
+            run_program(&mut command(program, folder.path(), arguments), LIMIT)?.succeeded()?;
         }
         Ok(Self {
             program,

@@ -1,5 +1,6 @@
 //! One run of the program under trial, watched: it may take only so long.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt as _;
@@ -37,6 +38,17 @@ impl Ended {
         self.code() == Some(101)
             || self.stderr.contains("panicked at")
             || (!self.hung && signal.is_some_and(|signal| signal != 9))
+    }
+
+    /// Requires success, for a run that nothing disturbs.
+    ///
+    /// # Errors
+    /// How it ended, if it did not succeed.
+    pub(crate) fn succeeded(&self) -> Result<(), Box<dyn Error>> {
+        match self.code() {
+            Some(0) => Ok(()),
+            _ => Err(format!("a run without a fault failed: {}", self.words()).into()),
+        }
     }
 
     /// How it ended, for a message.

@@ -118,18 +118,10 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(program: &'a Path) -> Result<Self, Box<dyn Error>> {
-        let (content, source, folder) =
-            (Content::new(2000), Registry::start(), tempfile::tempdir()?);
-        content.put_into(&source);
-        fs::write(
-            folder.path().join("images.txt"),
-            content.list(&source.host()),
-        )?;
+        let content = Content::new(2000);
+        let (_source, folder) = content.source()?;
         let build = ["bundle", "-f", "images.txt", "-o", "product.tar"];
-        let ended = run_program(&mut command(program, folder.path(), &build), LIMIT)?;
-        if ended.code() != Some(0) {
-            return Err(format!("the first build failed: {}", ended.words()).into());
-        }
+        run_program(&mut command(program, folder.path(), &build), LIMIT)?.succeeded()?;
         Ok(Self {
             program,
             content,

@@ -162,11 +162,7 @@ pub(crate) fn report(
     if output_args.json {
         output::json(packed)?;
     } else {
-        output::line(&format!(
-            "{}: {}",
-            published.path.display(),
-            words::bytes(published.bytes)
-        ))?;
+        output::published(published)?;
         output::lines(&compact_words(packed))?;
         output::line(&format!("identity {}", bundle.identity()))?;
     }

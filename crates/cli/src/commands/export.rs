@@ -11,8 +11,8 @@ use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading, open_readable};
 use crate::commands::compact::{PackingArgs, ProfileArg, pack, report, write_failure};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 use crate::progress::observer;
-use crate::{output, words};
 
 /// Convert a bundle to a complete one, plain or compact
 ///
@@ -81,11 +81,7 @@ pub(crate) fn run(args: &ExportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     }
     let published = write(&bundle, &file, &work)?;
     drop(observer);
-    output::line(&format!(
-        "{}: {}",
-        published.path.display(),
-        words::bytes(published.bytes)
-    ))?;
+    output::published(&published)?;
     output::line(&format!("identity {}", bundle.identity()))?;
     Ok(Exit::Done)
 }

@@ -12,8 +12,8 @@ use crate::args::{BaseArgs, ScratchArgs, open_readable};
 use crate::commands::compact::write_failure;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 use crate::progress::observer;
-use crate::{output, words};
 
 /// Write the record of a bundle, which a delta bundle can be built on without the bundle
 ///
@@ -68,11 +68,7 @@ pub(crate) fn run(args: &RecordArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let published = write_record(&bundle, Box::new(target), &options, &work)?;
     drop(observer);
     if !args.quiet {
-        output::line(&format!(
-            "{}: {}",
-            published.path.display(),
-            words::bytes(published.bytes)
-        ))?;
+        output::published(&published)?;
         output::line(&format!("identity {}", bundle.identity()))?;
     }
     Ok(Exit::Done)
