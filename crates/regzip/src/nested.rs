@@ -22,6 +22,7 @@
 
 mod close;
 mod find;
+mod frame;
 mod map;
 mod open;
 mod options;

@@ -8,12 +8,10 @@ use crate::error::{Error, Result};
 use crate::recipe::{Member, Recipe, Tail, get_members, put_members};
 use crate::varint::{self, Fields};
 
+use super::frame::{self, Flags};
 use super::png::Chunks;
 
 const MAGIC: [u8; 2] = *b"RM";
-const VERSION: u8 = 1;
-const CHUNKED: u8 = 1;
-const INNER: u8 = 2;
 /// Deeper maps are not read.
 pub(super) const MAX_DEPTH: usize = 16;
 
@@ -162,10 +160,7 @@ impl Map {
 
     /// The map as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        out.push(VERSION);
-        self.put(&mut out);
-        out
+        frame::to_bytes(MAGIC, |out| self.put(out))
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -176,9 +171,11 @@ impl Map {
         for entry in &self.entries {
             let recipe = &entry.recipe;
             varint::put(out, entry.gap);
-            let chunked = if entry.chunks.is_some() { CHUNKED } else { 0 };
-            let inner = if entry.inner.is_some() { INNER } else { 0 };
-            out.push(chunked | inner);
+            let flags = Flags {
+                is_chunked: entry.chunks.is_some(),
+                has_inner: entry.inner.is_some(),
+            };
+            flags.put(out);
             varint::put(out, recipe.stream_len);
             out.extend_from_slice(&recipe.stream_crc.to_le_bytes());
             put_members(out, &recipe.members, before);
@@ -198,18 +195,9 @@ impl Map {
     ///
     /// [`Error::BadRecipe`] for anything that [`Map::to_bytes`] would not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let mut fields = Fields::new(bytes);
-        if [fields.byte()?, fields.byte()?] != MAGIC {
-            return Err(Error::BadRecipe("not a map"));
-        }
-        if fields.byte()? != VERSION {
-            return Err(Error::BadRecipe("unknown version"));
-        }
-        let map = Self::get(&mut fields, MAX_DEPTH)?;
-        if fields.remaining() != 0 {
-            return Err(Error::BadRecipe("bytes after its end"));
-        }
-        Ok(map)
+        frame::from_bytes(bytes, MAGIC, "not a map", |fields| {
+            Self::get(fields, MAX_DEPTH)
+        })
     }
 
     fn get(fields: &mut Fields<'_>, depth: usize) -> Result<Self> {
@@ -246,20 +234,13 @@ impl Map {
 impl Entry {
     fn get(fields: &mut Fields<'_>, depth: usize, before: &mut Option<Member>) -> Result<Self> {
         let gap = fields.number()?;
-        let flags = fields.byte()?;
-        if flags & !(CHUNKED | INNER) != 0 {
-            return Err(Error::BadRecipe("unknown flags"));
-        }
+        let flags = Flags::get(fields)?;
         let stream_len = fields.number()?;
         let stream_crc = fields.u32()?;
         let members = get_members(fields, before.as_ref())?;
         *before = members.last().cloned();
-        let chunks = if flags & CHUNKED != 0 {
-            Some(Chunks::get(fields, stream_len)?)
-        } else {
-            None
-        };
-        let inner = if flags & INNER != 0 {
+        let chunks = flags.chunks(fields, stream_len)?;
+        let inner = if flags.has_inner {
             Some(Arc::new(Map::get(fields, depth - 1)?))
         } else {
             None

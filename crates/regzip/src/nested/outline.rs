@@ -10,13 +10,11 @@ use crate::recipe::Member;
 use crate::varint::{self, Fields};
 use crate::wrapper::Wrapper;
 
+use super::frame::{self, Flags};
 use super::map::{Entry, MAX_DEPTH, Map};
 use super::png::{Chunks, Unframer};
 
 const MAGIC: [u8; 2] = *b"RO";
-const VERSION: u8 = 1;
-const CHUNKED: u8 = 1;
-const INNER: u8 = 2;
 const OTHER: Error = Error::BadStream("not the content that the outline was made from");
 
 /// Which streams [`super::open`] opened. With the content it gives the expansion, by inflating only: no encoder
@@ -133,10 +131,7 @@ impl Outline {
 
     /// The outline as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        out.push(VERSION);
-        self.put(&mut out);
-        out
+        frame::to_bytes(MAGIC, |out| self.put(out))
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -144,9 +139,11 @@ impl Outline {
         varint::put(out, self.streams.len() as u64);
         for stream in &self.streams {
             varint::put(out, stream.gap);
-            let chunked = if stream.chunks.is_some() { CHUNKED } else { 0 };
-            let inner = if stream.inner.is_some() { INNER } else { 0 };
-            out.push(chunked | inner);
+            let flags = Flags {
+                is_chunked: stream.chunks.is_some(),
+                has_inner: stream.inner.is_some(),
+            };
+            flags.put(out);
             varint::put(out, stream.len);
             varint::put(out, stream.members.len() as u64);
             for span in &stream.members {
@@ -169,18 +166,9 @@ impl Outline {
     ///
     /// [`Error::BadRecipe`] for anything that [`Outline::to_bytes`] would not write.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let mut fields = Fields::new(bytes);
-        if [fields.byte()?, fields.byte()?] != MAGIC {
-            return Err(Error::BadRecipe("not an outline"));
-        }
-        if fields.byte()? != VERSION {
-            return Err(Error::BadRecipe("unknown version"));
-        }
-        let outline = Self::get(&mut fields, MAX_DEPTH)?;
-        if fields.remaining() != 0 {
-            return Err(Error::BadRecipe("bytes after its end"));
-        }
-        Ok(outline)
+        frame::from_bytes(bytes, MAGIC, "not an outline", |fields| {
+            Self::get(fields, MAX_DEPTH)
+        })
     }
 
     fn get(fields: &mut Fields<'_>, depth: usize) -> Result<Self> {
@@ -223,10 +211,7 @@ fn count(fields: &mut Fields<'_>, shortest: u64) -> Result<usize> {
 impl Opened {
     fn get(fields: &mut Fields<'_>, depth: usize) -> Result<Self> {
         let gap = fields.number()?;
-        let flags = fields.byte()?;
-        if flags & !(CHUNKED | INNER) != 0 {
-            return Err(Error::BadRecipe("unknown flags"));
-        }
+        let flags = Flags::get(fields)?;
         let len = fields.number()?;
         let count = count(fields, SHORTEST_MEMBER)?;
         if count == 0 {
@@ -236,12 +221,8 @@ impl Opened {
         for _ in 0..count {
             members.push(Span::get(fields)?);
         }
-        let chunks = if flags & CHUNKED != 0 {
-            Some(Chunks::get(fields, len)?)
-        } else {
-            None
-        };
-        let inner = if flags & INNER != 0 {
+        let chunks = flags.chunks(fields, len)?;
+        let inner = if flags.has_inner {
             Some(Box::new(Outline::get(fields, depth - 1)?))
         } else {
             None
