@@ -29,6 +29,11 @@ fn source() -> (WorkDir, Registry) {
     (work_dir, registry)
 }
 
+/// Bundles the second release on `base` into `output`; what the program printed.
+fn second_release(work_dir: &WorkDir, base: &str, output: &str) -> String {
+    work_dir.ok(&["bundle", "-f", "2.txt", "--base", base, "-o", output])
+}
+
 fn assert_loaded(registry: &Registry, release: u32) {
     for name in NAMES {
         image(name, release).assert_in(registry, name, Some(&format!("v{release}")));
@@ -47,15 +52,7 @@ fn the_second_release_crosses_as_a_delta() {
     source.clear_traffic();
     let plan = work_dir.ok(&["bundle", "-f", "2.txt", "--base", "1.tar", "--dry-run"]);
     assert!(plan.contains("left out: 1 blob"), "{plan}");
-    let delta = work_dir.ok(&[
-        "bundle",
-        "-f",
-        "2.txt",
-        "--base",
-        "1.tar",
-        "-o",
-        "2-delta.tar",
-    ]);
+    let delta = second_release(&work_dir, "1.tar", "2-delta.tar");
     assert_eq!(identity(&delta), identity(&full));
     let base = source.traffic().of("GET", Route::Blob).len();
     // Of four layers and two configs an image, what release 1 has is not fetched.
@@ -91,15 +88,7 @@ fn a_delta_and_its_base_are_the_complete_bundle_in_both_profiles() {
     work_dir.ok(&["bundle", "-f", "2.txt", "-o", "2.tar"]);
     work_dir.ok(&["compact", "2.tar", "-o", "2-compact.tar"]);
     work_dir.ok(&["compact", "2.tar", "--base", "1.tar", "-o", "2-delta.tar"]);
-    work_dir.ok(&[
-        "bundle",
-        "-f",
-        "2.txt",
-        "--base",
-        "1.tar",
-        "-o",
-        "fetched-delta.tar",
-    ]);
+    second_release(&work_dir, "1.tar", "fetched-delta.tar");
     assert!(work_dir.read("fetched-delta.tar") == work_dir.read("2-delta.tar"));
     work_dir.ok(&[
         "export",
@@ -131,15 +120,7 @@ fn a_record_stands_for_a_bundle_that_is_gone() {
     source.clear_traffic();
     let plan = work_dir.ok(&["bundle", "-f", "2.txt", "--base", "1.record", "--dry-run"]);
     assert!(plan.contains("a record"), "{plan}");
-    work_dir.ok(&[
-        "bundle",
-        "-f",
-        "2.txt",
-        "--base",
-        "1.record",
-        "-o",
-        "2-delta.tar",
-    ]);
+    second_release(&work_dir, "1.record", "2-delta.tar");
     work_dir.ok(&["load", "2-delta.tar", &destination.host()]);
     assert_loaded(&destination, 2);
     // A record is not a bundle.
@@ -153,15 +134,7 @@ fn a_record_stands_for_a_bundle_that_is_gone() {
 fn three_releases_make_a_chain() {
     let (work_dir, _source) = source();
     work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
-    work_dir.ok(&[
-        "bundle",
-        "-f",
-        "2.txt",
-        "--base",
-        "1.tar",
-        "-o",
-        "2-delta.tar",
-    ]);
+    second_release(&work_dir, "1.tar", "2-delta.tar");
     let chain = ["--base", "2-delta.tar", "--base", "1.tar"];
     let third = [&["bundle", "-f", "3.txt", "-o", "3-delta.tar"][..], &chain].concat();
     work_dir.ok(&third);
@@ -186,15 +159,7 @@ fn three_releases_make_a_chain() {
 fn a_base_that_is_missing_is_named_before_anything_is_written() {
     let (work_dir, _source) = source();
     work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
-    let made = work_dir.ok(&[
-        "bundle",
-        "-f",
-        "2.txt",
-        "--base",
-        "1.tar",
-        "-o",
-        "2-delta.tar",
-    ]);
+    let made = second_release(&work_dir, "1.tar", "2-delta.tar");
     let base = identity(&work_dir.ok(&["inspect", "1.tar"]));
     let destination = Registry::start();
     let host = destination.host();

@@ -10,6 +10,7 @@ mod environment;
 mod exit;
 mod failure;
 mod files;
+mod heading;
 mod hints;
 mod mirrors;
 mod output;

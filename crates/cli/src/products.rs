@@ -14,9 +14,9 @@ use sealift_products::{
 
 use sealift_request::Product;
 
-use crate::args::heading;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 pub(crate) use report::ProductReport;
 
 /// No product data file is larger.

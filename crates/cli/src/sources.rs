@@ -9,7 +9,6 @@ use sealift_imagerefs::{Findings, NotUnderstood, Occurrence, find};
 use sealift_oci::Reference;
 
 use crate::args::SourceArgs;
-use crate::charts::Charts;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::products::{self, Chosen};
@@ -126,12 +125,12 @@ impl Sources {
         incomplete.chain(not_understood).collect()
     }
 
-    /// Adds what charts name.
+    /// Adds what was found in files of other kinds, such as charts.
     ///
     /// # Errors
     /// If something was not understood that `args` do not allow to be missing.
-    pub(crate) fn add(&mut self, args: &SourceArgs, charts: &Charts) -> Result<(), Failure> {
-        self.files.extend(charts.images.iter().cloned());
+    pub(crate) fn add(&mut self, args: &SourceArgs, files: &[SourceFile]) -> Result<(), Failure> {
+        self.files.extend(files.iter().cloned());
         self.check_strict(args)
     }
 

@@ -4,9 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::error::RequestError;
-use crate::{other, own};
-
 /// What a bundle should contain, where it comes from and where it is written. Paths are as in the file; the
 /// caller resolves them against the file's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,21 +196,5 @@ impl Default for RequestFile {
             not_read: Vec::new(),
             form: RequestForm::Own,
         }
-    }
-}
-
-impl RequestFile {
-    /// Reads a request file, or another tool's file that can be read as one; `name` is the file's, for
-    /// messages.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, with its line and column.
-    pub fn read(name: &str, bytes: &[u8]) -> Result<Self, RequestError> {
-        let documents = crate::tree::documents(bytes).map_err(|fault| fault.in_file(name))?;
-        match other::read(&documents) {
-            Some(read) => read,
-            None => own::read(documents),
-        }
-        .map_err(|fault| fault.in_file(name))
     }
 }

@@ -9,6 +9,7 @@ mod fields;
 mod file;
 mod other;
 mod own;
+mod read;
 mod tree;
 mod write;
 

@@ -2,6 +2,7 @@
 
 use sealift_oci::{ArtifactKind, Digest};
 
+use crate::contents::graph::Graph;
 use crate::contents::record::{Discovery, Record, ReferrerEntry};
 
 /// How far a signature of an attestation of a signature is followed.
@@ -29,6 +30,30 @@ impl Record {
     pub fn subject_name(&self, repository: &str, digest: &Digest) -> String {
         self.named(repository, digest, MAX_DEPTH)
             .unwrap_or_else(|| format!("{repository}@{digest}"))
+    }
+
+    /// The names of everything that needs `digest`, as `graph` has its manifests: images, files, and what
+    /// referrers are of.
+    pub(crate) fn needed_by(&self, graph: &Graph, digest: &Digest) -> Vec<String> {
+        let dependents = graph.dependents(digest);
+        let images = self.images.iter().map(|image| {
+            let original = image.original.as_ref().map(|original| original.digest);
+            let own = original.filter(|original| original == digest);
+            let root = own.unwrap_or(image.descriptor.digest);
+            (image.reference.to_string(), root)
+        });
+        let files = (self.files.iter()).map(|file| (file.name.clone(), file.descriptor.digest));
+        let referrers = self.referrers.iter().map(|referrer| {
+            let subject = self.subject_name(&referrer.repository, &referrer.subject);
+            let name = format!("{} of {subject}", referrer.kind());
+            (name, referrer.descriptor.digest)
+        });
+        images
+            .chain(files)
+            .chain(referrers)
+            .filter(|(_, root)| dependents.contains(root))
+            .map(|(name, _)| name)
+            .collect()
     }
 
     fn named(&self, repository: &str, digest: &Digest, depth: usize) -> Option<String> {

@@ -6,8 +6,6 @@ use std::io::{self, Write};
 use sealift_oci::{Descriptor, Digest, JsonError, Platform, Reference, check_json};
 use serde::{Deserialize, Serialize};
 
-use crate::contents::graph::Graph;
-
 /// The value of [`Record::format`] that this version writes and reads.
 pub(crate) const FORMAT: &str = "sealift.record/1";
 
@@ -326,30 +324,6 @@ impl Record {
         let manifests = self.manifests.iter().map(|one| (one.digest, one.size));
         let blobs = self.blobs.iter().map(|blob| (blob.digest, blob.size));
         manifests.chain(blobs)
-    }
-
-    /// The names of everything that needs `digest`, as `graph` has its manifests: images, files, and what
-    /// referrers are of.
-    pub(crate) fn needed_by(&self, graph: &Graph, digest: &Digest) -> Vec<String> {
-        let dependents = graph.dependents(digest);
-        let images = self.images.iter().map(|image| {
-            let original = image.original.as_ref().map(|original| original.digest);
-            let own = original.filter(|original| original == digest);
-            let root = own.unwrap_or(image.descriptor.digest);
-            (image.reference.to_string(), root)
-        });
-        let files = (self.files.iter()).map(|file| (file.name.clone(), file.descriptor.digest));
-        let referrers = self.referrers.iter().map(|referrer| {
-            let subject = self.subject_name(&referrer.repository, &referrer.subject);
-            let name = format!("{} of {subject}", referrer.kind());
-            (name, referrer.descriptor.digest)
-        });
-        images
-            .chain(files)
-            .chain(referrers)
-            .filter(|(_, root)| dependents.contains(root))
-            .map(|(name, _)| name)
-            .collect()
     }
 
     /// Every manifest that something names from outside: images, referrers and files.

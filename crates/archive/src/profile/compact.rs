@@ -8,6 +8,7 @@
 mod known;
 mod packing;
 mod parts;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

@@ -18,7 +18,7 @@ use sealift_oci::{Digest, PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
-use crate::args::{OutputArgs, SourceArgs, TransportArgs, heading};
+use crate::args::{OutputArgs, SourceArgs, TransportArgs};
 use crate::charts::{self, ChartRequest, Charts};
 use crate::checksums::Summed;
 use crate::client::client;
@@ -26,6 +26,7 @@ use crate::commands::compact::{PackingArgs, compact_words, write_failure};
 use crate::deltas::DeltaPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::mirrors::MirrorArgs;
 use crate::products::ProductReport;
 use crate::progress::observer;
@@ -239,7 +240,7 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let client = client(&transport, &registries, observer.clone(), cancel)?;
     let folder = charts_folder(args);
     let charts = charts::read(&args.chart, &mirrors, &client, folder.as_deref(), cancel)?;
-    found.add(&args.sources, &charts)?;
+    found.add(&args.sources, &charts.images)?;
     add_charts(&mut request, &found, &charts);
     mirrors.apply(&mut request)?;
     let budget = args.transport.budget();

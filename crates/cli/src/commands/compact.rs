@@ -9,10 +9,11 @@ use sealift_archive::{
 };
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{OutputArgs, ScratchArgs, heading};
+use crate::args::{OutputArgs, ScratchArgs};
 use crate::deltas::DeltaPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::progress::observer;
 use crate::{output, words};
 

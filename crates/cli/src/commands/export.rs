@@ -7,10 +7,11 @@ use clap::Args;
 use sealift_archive::{Bundle, FileTarget, OutputFile, Published, Work, stream_plain, write_plain};
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading, open_readable};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs, open_readable};
 use crate::commands::compact::{PackingArgs, ProfileArg, pack, report, write_failure};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::output;
 use crate::progress::observer;
 

@@ -6,9 +6,10 @@ use clap::Args;
 use sealift_archive::{ExtractError, ExtractItem, ExtractRequest, FileKind, plan_extract};
 use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::progress::observer;
 use crate::{output, words};
 

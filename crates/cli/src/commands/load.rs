@@ -13,10 +13,11 @@ use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
 use sealift_registry::SessionStore;
 
-use crate::args::{BaseArgs, NamingArgs, OutputArgs, ScratchArgs, TransportArgs, heading};
+use crate::args::{BaseArgs, NamingArgs, OutputArgs, ScratchArgs, TransportArgs};
 use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::progress::observer;
 use crate::standard_input::BundlePath;
 use crate::{hints, output, receipt, words};

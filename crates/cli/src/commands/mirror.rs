@@ -11,10 +11,11 @@ use sealift_products::mirror::{
 };
 use sealift_registry::is_loopback_authority;
 
-use crate::args::{NamingArgs, heading};
+use crate::args::NamingArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, check_folder, write_all};
+use crate::heading;
 use crate::{output, progress, receipt};
 
 /// Print registry mirror configuration for container runtimes (an alternative to rewriting)

@@ -1,5 +1,6 @@
 //! `sealift product`: what the known products consist of, and what Calico needs to install from a registry.
 
+mod args;
 mod calico;
 mod folder;
 mod given;
@@ -25,7 +26,7 @@ pub(crate) struct ProductCommandArgs {
 
 #[derive(Subcommand, Debug)]
 enum ProductCommand {
-    Calico(Box<calico::CalicoArgs>),
+    Calico(Box<args::CalicoArgs>),
     List(list::ListArgs),
 }
 

@@ -10,10 +10,11 @@ use clap::Args;
 use sealift_archive::Bundle;
 use sealift_oci::{Destination, Naming};
 
-use crate::args::{NamingArgs, OutputArgs, heading};
+use crate::args::{NamingArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, write_all};
+use crate::heading;
 use crate::rewriting::{Rewriting, Rewritten, pins, pins_of_receipt, rewrite};
 use crate::{output, progress, receipt, words};
 

@@ -6,9 +6,10 @@ use clap::Args;
 use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_serve::{Contents, ContentsError, ServeError, Server};
 
-use crate::args::{BaseArgs, NamingArgs, ScratchArgs, heading, open_readable};
+use crate::args::{BaseArgs, NamingArgs, ScratchArgs, open_readable};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::output;
 use crate::progress::observer;
 

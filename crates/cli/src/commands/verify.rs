@@ -11,9 +11,10 @@ use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, NoObserver, cores};
 use serde::Serialize;
 
-use crate::args::{BaseArgs, OutputArgs, ScratchArgs, heading};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::heading;
 use crate::progress::observer;
 use crate::standard_input::BundlePath;
 use crate::{checksums, output, words};

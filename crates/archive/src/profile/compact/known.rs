@@ -10,7 +10,7 @@ use sealift_pack::{Base, Blob, Options, Source, Summary};
 
 use crate::bases::{BaseFile, RecordFile};
 use crate::bundle::Bundle;
-use crate::profile::compact::packing::StoreSource;
+use crate::profile::compact::source::StoreSource;
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::store::{BaseBlob, BaseStores, NamedStore};

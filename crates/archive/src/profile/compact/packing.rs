@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use sealift_oci::Digest;
-use sealift_pack::{Pack, PackPlan, Reason, Scratch, Source, Step, Watcher};
+use sealift_pack::{Pack, PackPlan, Reason, Scratch, Step, Watcher};
 use sealift_pipeline::{Event, Observer};
 
 use crate::bundle::Bundle;
@@ -14,22 +14,14 @@ use crate::contents::{BlobEntry, Part};
 use crate::files::programs;
 use crate::profile::compact::known::KnownBases;
 use crate::profile::compact::parts::PartsWriter;
+use crate::profile::compact::source::StoreSource;
 use crate::profile::compact::{CompactOptions, CompactReport, KeptBlob, SharedBlobs};
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::profile::tar_writer::blob_at;
 use crate::reading::ScratchFolder;
-use crate::store::{Store, region};
+use crate::store::region;
 use crate::target::{Target, WriteError};
-
-/// Blobs of a store, as packs are built from them.
-pub(super) struct StoreSource<'a>(pub(super) &'a dyn Store);
-
-impl Source for StoreSource<'_> {
-    fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send + '_>> {
-        self.0.open(digest, from).map(|reader| reader as _)
-    }
-}
 
 /// Reports a build's steps as phases.
 struct Phases {

@@ -1,11 +1,9 @@
 //! `sealift product calico`: the folder with which Calico installs from a registry.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
 use sealift_archive::Bundle;
-use sealift_oci::{Destination, NamingRule, Reference};
+use sealift_oci::{NamingRule, Reference};
 use sealift_products::calico::{
     ApplyFiles, ApplyRequest, CalicoError, Contents, Install, InstallationKind, Manifest, ProvedBy,
     PullSecret, Target, apply_files, contents, release_of,
@@ -13,123 +11,16 @@ use sealift_products::calico::{
 use sealift_products::{Catalogue, Product, ProductSpec, Release, Version};
 use serde::Serialize;
 
+use super::args::{CalicoArgs, Method};
 use super::folder::{self, seen_from};
 use super::given::{self, Given};
 use super::loaded::{Destined, destined};
-use crate::args::heading;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{NewFile, ORDINARY, SECRET, check_folder};
-use crate::products::{ProductDataArgs, catalogue, name};
+use crate::products::{catalogue, name};
 use crate::sources::read_input;
 use crate::{output, progress, words};
-
-/// A heading of the help.
-const SECRETS: &str = "Pull secret";
-
-/// Write the files that make Calico install from a registry: Installation, ImageSet, pull secret
-///
-/// The files go into one folder, with a README that lists the commands to run and a checklist for a second person.
-/// For each image it is checked that the release's operator composes the name that load writes.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-    sealift product calico calico.tar registry.corp:5000/mirror --out-dir apply
-    sealift product calico calico.tar --receipt receipt.json --out-dir apply
-    sealift product calico calico.tar registry.corp:5000/calico --naming flat \\
-        --install helm --out-dir apply
-    sealift product calico calico.tar registry.corp:5000 --manifest tigera-operator.yaml \\
-        --pull-secret corp --credentials ~/.docker/config.json --out-dir apply")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
-pub(super) struct CalicoArgs {
-    /// The bundle
-    pub(super) bundle: PathBuf,
-    /// The registry, and the path below which the bundle is loaded
-    #[arg(value_name = "REGISTRY[/PATH]", required_unless_present = "receipt")]
-    pub(super) destination: Option<Destination>,
-    /// Read destination, names and digests from the receipt that load wrote
-    #[arg(long, value_name = "FILE", help_heading = heading::NAMES)]
-    pub(super) receipt: Option<PathBuf>,
-    /// The release [default: the release of the operator's or the node's image in the bundle]
-    #[arg(long, value_name = "VERSION")]
-    release: Option<String>,
-    #[command(flatten)]
-    data: ProductDataArgs,
-    /// Naming rule: keep (REGISTRY/PATH/calico/node) or flat (REGISTRY/PATH/node, imagePath) [default: keep]
-    #[arg(
-        long,
-        value_name = "RULE",
-        conflicts_with = "receipt",
-        help_heading = heading::NAMES
-    )]
-    pub(super) naming: Option<NamingRule>,
-    /// Add this prefix to the last part of every name (imagePrefix)
-    #[arg(
-        long,
-        value_name = "PREFIX",
-        conflicts_with = "receipt",
-        help_heading = heading::NAMES
-    )]
-    pub(super) image_prefix: Option<String>,
-    /// How Calico is installed
-    #[arg(long, value_name = "METHOD", default_value = "operator")]
-    pub(super) install: Method,
-    /// Patch the Installation in the cluster instead of creating one: for upgrades
-    #[arg(long)]
-    patch: bool,
-    /// Write no ImageSet: images are pulled by tag
-    #[arg(long)]
-    no_imageset: bool,
-    /// Accept that images which the install pulls are not in the bundle
-    #[arg(long)]
-    allow_missing: bool,
-    /// The name of the pull secret
-    #[arg(long, value_name = "NAME", help_heading = SECRETS)]
-    pub(super) pull_secret: Option<String>,
-    /// Create the pull secret from this Docker credentials file; it is never printed
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "pull_secret",
-        help_heading = SECRETS
-    )]
-    credentials: Option<PathBuf>,
-    /// Rewrite a manifest of the release into the folder: tigera-operator.yaml, 02-tigera-operator.yaml,
-    /// calico.yaml, … (repeatable)
-    #[arg(long, value_name = "FILE")]
-    pub(super) manifest: Vec<PathBuf>,
-    /// Copy the release's chart into the folder, with --install helm
-    #[arg(long, value_name = "FILE")]
-    chart: Option<PathBuf>,
-    /// The folder to write to
-    #[arg(
-        long,
-        value_name = "DIR",
-        required_unless_present = "dry_run",
-        help_heading = heading::OUTPUT
-    )]
-    pub(super) out_dir: Option<PathBuf>,
-    /// Replace files that exist
-    #[arg(long, help_heading = heading::OUTPUT)]
-    pub(super) overwrite: bool,
-    /// Print the files except for secrets, and write nothing
-    #[arg(long, help_heading = heading::OUTPUT)]
-    dry_run: bool,
-    /// Print the proof as JSON
-    #[arg(long, help_heading = heading::OUTPUT)]
-    pub(super) json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Method {
-    Operator,
-    Openshift,
-    Helm,
-    Manifests,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sealift_imagerefs::{SpecFields, plan_spec_fields};
 use sealift_products::calico::{Manifest, Target};
 
-use super::calico::{CalicoArgs, Method};
+use super::args::{CalicoArgs, Method};
 use super::loaded::Destined;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -6,7 +6,7 @@ use sealift_archive::{Bundle, Identity};
 use sealift_oci::{Digest, NamingRule, Reference};
 use sealift_products::calico::Target;
 
-use super::calico::CalicoArgs;
+use super::args::CalicoArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::receipt;
