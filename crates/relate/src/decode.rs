@@ -40,15 +40,17 @@ pub fn decode(
             no_more(&streams)?;
             matching(&space, side, &mut control)?;
         }
-        Codec::PROGRAM => {
+        Codec::PROGRAM | Codec::PROGRAM_1 => {
             let layout = layout(
                 &mut Readers::take(&mut streams, &[Class::Layout])?,
                 target.len(),
+                codec.version,
             )?;
             let classes = [BYTES.as_slice(), &[Class::Fields]].concat();
             let side = Decoding::new(Readers::take(&mut streams, &classes)?, Output::new(target));
             no_more(&streams)?;
-            program(&space, bases, &layout, side, &mut control)?;
+            let sources = sources(bases, codec.version)?;
+            program(&space, &sources, &layout, side, &mut control)?;
         }
         codec => return Err(DecodeError::UnknownCodec(codec)),
     }
@@ -80,33 +82,35 @@ fn matching(
     side.finish()
 }
 
-fn layout(readers: &mut Readers<'_>, len: u64) -> Result<Layout, DecodeError> {
+fn layout(readers: &mut Readers<'_>, len: u64, version: u8) -> Result<Layout, DecodeError> {
     let stream = StreamId {
         class: Class::Layout,
         kind: 0,
     };
     let bytes = readers.reader(stream.class, stream.kind).all(MAX_LAYOUT)?;
     let reason = "not a layout of the content";
-    Layout::get(&bytes, len).ok_or(DecodeError::Invalid { stream, reason })
+    Layout::get(&bytes, len, version).ok_or(DecodeError::Invalid { stream, reason })
 }
 
 fn program(
     space: &Space<'_>,
-    bases: &[&dyn Content],
+    sources: &[Source<'_>],
     layout: &Layout,
     mut side: Decoding<'_, '_>,
     control: &mut Readers<'_>,
 ) -> Result<(), DecodeError> {
     let copies = copies(space, layout, control)?;
-    let sources = sources(bases)?;
-    Passage::new(&mut side, space, &sources, layout, &copies).run(&copies)?;
+    Passage::new(&mut side, space, sources, layout, &copies).run(&copies)?;
     side.finish()
 }
 
-/// The bases with their layouts.
-pub(crate) fn sources<'a>(bases: &'a [&'a dyn Content]) -> Result<Vec<Source<'a>>, DecodeError> {
+/// The bases with their layouts in a version of the codec.
+pub(crate) fn sources<'a>(
+    bases: &'a [&'a dyn Content],
+    version: u8,
+) -> Result<Vec<Source<'a>>, DecodeError> {
     let source = |(index, base): (usize, &&'a dyn Content)| {
-        Source::new(*base).map_err(|source| DecodeError::Base { index, source })
+        Source::new(*base, version).map_err(|source| DecodeError::Base { index, source })
     };
     bases.iter().enumerate().map(source).collect()
 }

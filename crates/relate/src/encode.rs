@@ -52,7 +52,7 @@ fn encode_within(
     limits: Limits,
 ) -> Result<Encoded, Error> {
     let space = Space::new(bases, new.len()).map_err(Error::Unproved)?;
-    let layout = Layout::of(new).map_err(Error::Content)?;
+    let layout = Layout::of(new, Codec::PROGRAM.version).map_err(Error::Content)?;
     if layout.is_program() && new.len() <= limits.program / 2 {
         let encoded = program::encode(new, bases, &space, &layout, options, limits)?;
         if let Some(encoded) = encoded {

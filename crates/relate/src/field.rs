@@ -60,6 +60,8 @@ pub(crate) enum Field {
     Addend = 27,
     /// 32-bit index of a dynamic symbol.
     SymbolIndex = 28,
+    /// 32-bit offset from the start of Go's read-only data.
+    DataOffset = 29,
 }
 
 impl Field {

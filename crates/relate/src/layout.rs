@@ -3,7 +3,8 @@
 //! The layout of bases is read from their headers. That of the new content is part of its streams, so that the
 //! decoder knows it before it has a single byte; it is numbers as LEB128: machine, count of loads, for each address,
 //! start, length and length in memory; address of text, of types and their end, of functions' data; bytes of a
-//! function's description; count of parts, for each kind and length. Parts cover the content.
+//! function's description; address of read-only data (from version 2 on); count of parts, for each kind and length.
+//! Parts cover the content.
 
 use std::io;
 
@@ -16,6 +17,8 @@ use crate::varint;
 /// No layout in the form of the streams is longer.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 const MAX_PARTS: usize = 4096;
+/// What follows the index of functions starts at a multiple of this, counted from the start of the part that it is in.
+const INDEX_ALIGNMENT: u64 = 16;
 /// `.noptrdata` is searched for the module's description up to this length.
 const MAX_MODULE: u64 = 64 << 20;
 
@@ -55,6 +58,8 @@ pub(crate) struct Go {
     pub(crate) func_data: u64,
     /// Bytes of a function's description before its tables.
     pub(crate) func_header: u64,
+    /// Address of the read-only data; 0 in version 1 of the codec.
+    pub(crate) rodata: u64,
 }
 
 /// Where the pieces of a program are and where they are loaded.
@@ -68,8 +73,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Reads the headers of a program. Anything else is a single part.
-    pub(crate) fn of(content: &dyn Content) -> io::Result<Self> {
+    /// Reads the headers of a program, by the rules of a version of the codec. Anything else is a single part.
+    pub(crate) fn of(content: &dyn Content, version: u8) -> io::Result<Self> {
         let Some(elf) = Elf::read(content)? else {
             return Ok(Self::whole(content.len()));
         };
@@ -80,22 +85,31 @@ impl Layout {
         };
         let mut parts = Vec::new();
         let mut go = Go::default();
+        let mut index = None;
         for section in &elf.sections {
             if section.name == b".gopclntab"
                 && let Some(table) = GoTable::read(content, &elf, section)?
             {
                 go = table.go;
+                if version > 1 {
+                    index = table.index;
+                } else {
+                    go.rodata = 0;
+                }
                 parts.extend(table.parts);
                 continue;
             }
             parts.push(Part {
-                kind: kind_of(section),
+                kind: kind_of(section, version),
                 start: section.start,
                 len: section.len,
             });
         }
-        let parts = covering(&parts, content.len());
+        let mut parts = covering(&parts, content.len());
         let loads = elf.loads;
+        if let Some(index) = index {
+            split_index(&mut parts, &loads, index);
+        }
         let layout = Self {
             machine,
             loads,
@@ -132,7 +146,7 @@ impl Layout {
         self.parts.iter().find(|part| part.kind == kind)
     }
 
-    /// Appends the layout in the form of the streams.
+    /// Appends the layout in the form of the streams of the latest version.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         let mut number = |value| varint::put(out, value);
         number(match self.machine {
@@ -151,8 +165,9 @@ impl Layout {
             types_end,
             func_data,
             func_header,
+            rodata,
         } = self.go;
-        let fields = [text, types, types_end, func_data, func_header];
+        let fields = [text, types, types_end, func_data, func_header, rodata];
         fields.into_iter().for_each(&mut number);
         number(self.parts.len() as u64);
         for part in &self.parts {
@@ -161,8 +176,8 @@ impl Layout {
         }
     }
 
-    /// Reads what [`Layout::put`] wrote, for a content of `len` bytes; `None` if it is invalid.
-    pub(crate) fn get(bytes: &[u8], len: u64) -> Option<Self> {
+    /// Reads what [`Layout::put`] wrote, for a content of `len` bytes; `None` if it is invalid in this version.
+    pub(crate) fn get(bytes: &[u8], len: u64, version: u8) -> Option<Self> {
         let mut walker = Walker::new(bytes, 0);
         let machine = match walker.leb()? {
             0 => Machine::Other,
@@ -185,11 +200,15 @@ impl Layout {
             types_end: walker.leb()?,
             func_data: walker.leb()?,
             func_header: walker.leb()?,
+            rodata: if version > 1 { walker.leb()? } else { 0 },
         };
         let mut parts = Vec::new();
         let mut start = 0u64;
         for _ in 0..bounded(walker.leb()?, MAX_PARTS)? {
             let kind = Kind::from_number(u8::try_from(walker.leb()?).ok()?)?;
+            if kind > Kind::Relocations && version == 1 {
+                return None;
+            }
             let part = Part {
                 kind,
                 start,
@@ -237,8 +256,42 @@ fn covering(parts: &[Part], len: u64) -> Vec<Part> {
     all
 }
 
+/// Makes a part of the index of functions, which is at an address and has a length, within the part that it lies in. What
+/// follows starts at a multiple of [`INDEX_ALIGNMENT`], so that its fields stay aligned.
+fn split_index(parts: &mut Vec<Part>, loads: &[Load], (address, len): (u64, u64)) {
+    let inside = |load: &&Load| address.wrapping_sub(load.address) < load.len;
+    let Some(load) = loads.iter().find(inside) else {
+        return;
+    };
+    let start = load.start + (address - load.address);
+    let number = parts.partition_point(|part| part.end() <= start);
+    let Some(&whole) = parts.get(number) else {
+        return;
+    };
+    let start = start - whole.start;
+    let known = matches!(whole.kind, Kind::ReadOnly | Kind::FuncData);
+    if !known || len == 0 || len > whole.len - start {
+        return;
+    }
+    let end = (start + len)
+        .next_multiple_of(INDEX_ALIGNMENT)
+        .min(whole.len);
+    let piece = |kind, start, end| Part {
+        kind,
+        start: whole.start + start,
+        len: end - start,
+    };
+    let pieces = [
+        piece(whole.kind, 0, start),
+        piece(Kind::FuncIndex, start, end),
+        piece(whole.kind, end, whole.len),
+    ];
+    let pieces = pieces.into_iter().filter(|part| part.len > 0);
+    parts.splice(number..=number, pieces);
+}
+
 /// The kind of a section by its name or else by its type and flags.
-fn kind_of(section: &Section) -> Kind {
+fn kind_of(section: &Section, version: u8) -> Kind {
     const PROGBITS: u32 = 1;
     const RELA: u32 = 4;
     const WRITE: u64 = 1;
@@ -246,6 +299,7 @@ fn kind_of(section: &Section) -> Kind {
     const EXECUTE: u64 = 4;
     match section.name.as_slice() {
         b".rodata" | b".data.rel.ro" => Kind::ReadOnly,
+        b".typelink" if version > 1 => Kind::TypeLinks,
         b".typelink" | b".itablink" | b".init_array" | b".fini_array" | b".dynamic" => Kind::Data,
         b".eh_frame" => Kind::CallFrames,
         b".eh_frame_hdr" => Kind::CallFrameIndex,
@@ -272,6 +326,8 @@ fn kind_of(section: &Section) -> Kind {
 struct GoTable {
     go: Go,
     parts: Vec<Part>,
+    /// Address and length of the index of functions.
+    index: Option<(u64, u64)>,
 }
 
 impl GoTable {
@@ -322,13 +378,26 @@ impl GoTable {
                 len,
             });
         }
-        Some(Self { go, parts })
+        let index = module.map(|module| module.index);
+        Some(Self { go, parts, index })
+    }
+}
+
+/// The bytes of the index of functions for so many bytes of text: a number of four bytes for each 4096 bytes, and one
+/// byte for each 256. 0 if there cannot be so many.
+fn index_len(text: u64) -> u64 {
+    if text < 1 << 32 {
+        text.div_ceil(4096) * 4 + text.div_ceil(256)
+    } else {
+        0
     }
 }
 
 /// What the module's description in the data says.
 struct Module {
     go: Go,
+    /// Address and length of the index of functions.
+    index: (u64, u64),
 }
 
 impl Module {
@@ -369,8 +438,11 @@ impl Module {
                     types_end: read(36 + skip + more),
                     func_data: read(38 + skip + 3 * more),
                     func_header: 0,
+                    rodata: read(37 + skip + 3 * more),
                 };
-                return Ok(Some(Self { go }));
+                let text_len = read(21).wrapping_sub(read(20));
+                let index = (read(19), index_len(text_len));
+                return Ok(Some(Self { go, index }));
             }
         }
         Ok(None)

@@ -191,11 +191,15 @@ pub enum Kind {
     DynamicSymbols = 24,
     /// Relocations.
     Relocations = 25,
+    /// Offsets of Go's types, in the order of their names.
+    TypeLinks = 26,
+    /// Go's index of functions by address.
+    FuncIndex = 27,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Other,
         Self::Strings,
         Self::Symbols,
@@ -222,6 +226,8 @@ impl Kind {
         Self::DynamicStrings,
         Self::DynamicSymbols,
         Self::Relocations,
+        Self::TypeLinks,
+        Self::FuncIndex,
     ];
 
     /// The kind with this number.
@@ -258,6 +264,8 @@ impl Kind {
             Self::DynamicStrings => "dynamic symbol strings",
             Self::DynamicSymbols => "dynamic symbols",
             Self::Relocations => "relocations",
+            Self::TypeLinks => "type links",
+            Self::FuncIndex => "function index",
         }
     }
 }

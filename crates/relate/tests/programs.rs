@@ -9,12 +9,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mini::Mini;
-use relate::{Class, Codec, Content, Encoded, Options, Stream, StreamId, decode, encode};
+use relate::{Class, Codec, Content, Encoded, Kind, Options, Stream, StreamId, decode, encode};
 
 fn pair(amd64: bool) -> (Vec<u8>, Vec<u8>) {
     let old = Mini::new(120, amd64).build();
     let new = Mini::new(120, amd64).with_more(5, 3).build();
     (old, new)
+}
+
+/// A pair with links to types, an index of functions, and objects on stacks.
+fn linked(amd64: bool) -> (Vec<u8>, Vec<u8>) {
+    let old = Mini::new(200, amd64).with_links();
+    let new = Mini::new(200, amd64).with_more(5, 3).with_links();
+    (old.build(), new.build())
 }
 
 fn encoded(new: &[u8], old: &[u8]) -> Encoded {
@@ -78,15 +85,72 @@ fn a_program_given_one_for_another_processor_comes_back() {
     assert_eq!(decoded, arm64);
 }
 
+/// Literals and differences of some kinds of parts.
+fn unpredicted(encoded: &Encoded, kinds: &[Kind]) -> usize {
+    let streams = encoded.streams.iter().filter(|stream| {
+        let classes = [Class::Literals, Class::Differences];
+        let is_about = |kind: &Kind| stream.id.kind == *kind as u8;
+        classes.contains(&stream.id.class) && kinds.iter().any(is_about)
+    });
+    streams.map(|stream| stream.bytes.len()).sum()
+}
+
+#[test]
+fn tables_are_predicted_wherever_they_start() {
+    let kinds = [Kind::Symbols, Kind::Addresses];
+    let old = Mini::new(120, true).build();
+    let new = |shift| Mini::new(120, true).with_more(5, 3).shifted(shift).build();
+    let even = unpredicted(&encoded(&new(0), &old), &kinds);
+    let odd = unpredicted(&encoded(&new(3), &old), &kinds);
+    assert!(even < 400, "{even} bytes");
+    assert!(odd <= even + 16, "{odd} bytes instead of {even}");
+}
+
+#[test]
+fn links_to_types_and_the_index_of_functions_follow_from_the_rest() {
+    for amd64 in [true, false] {
+        let (old, new) = linked(amd64);
+        let encoded = encoded(&new, &old);
+        let links = unpredicted(&encoded, &[Kind::TypeLinks]);
+        assert!(links < 80, "{links} bytes of links");
+        assert_eq!(unpredicted(&encoded, &[Kind::FuncIndex]), 0);
+        let layout = encoded
+            .streams
+            .iter()
+            .find(|stream| stream.id.class == Class::Layout);
+        let kinds = [Kind::TypeLinks, Kind::FuncIndex].map(|kind| kind as u8);
+        let has = |kind: &u8| layout.unwrap().bytes.contains(kind);
+        assert!(kinds.iter().all(has));
+    }
+}
+
+#[test]
+fn the_first_version_knows_no_parts_of_the_second() {
+    let (old, new) = linked(true);
+    let encoded = encoded(&new, &old);
+    let mut decoded = vec![0; new.len()];
+    let result = decode(Codec::PROGRAM_1, encoded.inputs(), &[&old], &mut decoded);
+    assert!(result.is_err());
+}
+
+/// Golden files, their codecs, and whether the programs are for amd64 and have what the second version knows.
+const GOLDEN: [(&str, Codec, bool, bool); 4] = [
+    ("program-1-amd64", Codec::PROGRAM_1, true, false),
+    ("program-1-arm64", Codec::PROGRAM_1, false, false),
+    ("program-2-amd64", Codec::PROGRAM, true, true),
+    ("program-2-arm64", Codec::PROGRAM, false, true),
+];
+
 #[test]
 fn streams_from_the_golden_files_decode() {
-    for (name, amd64) in [("program-1-amd64", true), ("program-1-arm64", false)] {
-        let (old, new) = pair(amd64);
+    for (name, codec, amd64, links) in GOLDEN {
+        let (old, new) = if links { linked(amd64) } else { pair(amd64) };
         let path = golden(name);
-        if std::env::var_os("RELATE_WRITE_GOLDEN").is_some() {
+        if codec == Codec::PROGRAM && std::env::var_os("RELATE_WRITE_GOLDEN").is_some() {
             fs::write(&path, pack(&encoded(&new, &old))).unwrap();
         }
         let stored = unpack(&fs::read(&path).unwrap());
+        assert_eq!(stored.codec, codec);
         let mut decoded = vec![0; new.len()];
         decode(stored.codec, stored.inputs(), &[&old], &mut decoded).unwrap();
         assert!(

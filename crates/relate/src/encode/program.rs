@@ -30,7 +30,7 @@ pub(super) fn encode(
         .map(|index| (*index, 0..bases[*index].len()))
         .collect();
     let loaded = Loaded::new(new, bases, space, &ranges, 0..new.len())?;
-    let sources = sources(bases).map_err(failed)?;
+    let sources = sources(bases, Codec::PROGRAM.version).map_err(failed)?;
     let found = find(&loaded, new, &sources, &used, layout, options)?;
     if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
         return Ok(None);

@@ -13,6 +13,8 @@ pub(crate) struct Guide {
     pub(super) widths: Vec<u8>,
     /// Pairs of a position in the new content and one in the bases, in ascending order.
     pub(super) pairs: Vec<(u32, u32)>,
+    /// Where the parts of all contents start, in ascending order.
+    part_starts: Vec<u32>,
 }
 
 impl Guide {
@@ -31,19 +33,37 @@ impl Guide {
     ) -> std::io::Result<Self> {
         let mut widths = vec![0; (new_start + new.content.len()) as usize];
         let mut known = Vec::new();
+        let mut part_starts = Vec::new();
         let mut start = 0;
         for base in bases {
+            part_starts.extend(starts(base, start));
             mark_fields(base, &mut widths[start as usize..])?;
             known.extend(shifted(entities(base)?, start));
             start += base.content.len();
         }
+        part_starts.extend(starts(new, start));
         mark_fields(new, &mut widths[start as usize..])?;
         let wanted = shifted(entities(new)?, new_start).collect();
         Ok(Self {
             widths,
             pairs: pairs(wanted, known),
+            part_starts,
         })
     }
+
+    /// How far a position is from the start of its part.
+    pub(super) fn offset_in_part(&self, position: usize) -> usize {
+        let starts = &self.part_starts;
+        let index = starts.partition_point(|start| *start as usize <= position);
+        let start = index.checked_sub(1).map_or(0, |index| starts[index]);
+        position - start as usize
+    }
+}
+
+/// Where the parts of a program start, whose content starts at `start`.
+fn starts(program: &Source<'_>, start: u64) -> impl Iterator<Item = u32> {
+    let parts = program.layout.parts.iter();
+    parts.map(move |part| (start + part.start) as u32)
 }
 
 fn shifted(entities: Vec<Entity>, start: u64) -> impl Iterator<Item = Entity> {
@@ -107,14 +127,20 @@ pub(super) fn is_strict(kind: Kind) -> bool {
             | Kind::CallFrames
             | Kind::DynamicSymbols
             | Kind::Relocations
+            | Kind::TypeLinks
     )
 }
 
 /// Fields are at multiples of this in a kind of bytes.
 pub(super) fn alignment(kind: Kind) -> usize {
     match kind {
-        Kind::ReadOnly | Kind::Data | Kind::Symbols | Kind::DynamicSymbols | Kind::Relocations => 8,
-        Kind::Funcs | Kind::UnitFiles | Kind::FuncData | Kind::CallFrames => 4,
+        Kind::ReadOnly
+        | Kind::Data
+        | Kind::Symbols
+        | Kind::Addresses
+        | Kind::DynamicSymbols
+        | Kind::Relocations => 8,
+        Kind::Funcs | Kind::UnitFiles | Kind::FuncData | Kind::CallFrames | Kind::TypeLinks => 4,
         _ => 1,
     }
 }

@@ -275,13 +275,11 @@ impl<'a> Search<'a> {
         (equal, equal as i64)
     }
 
-    /// Whether fields at a source may be fields at a position.
+    /// Whether fields at a source may be fields at a position. What is opened before a part moves it by any number of
+    /// bytes, so that only its own start counts.
     fn is_aligned(&self, source: usize, at: usize) -> bool {
-        let content = self.content(source).checked_sub(1);
-        let start = content.map_or(0, |before| self.boundaries[before] as usize);
-        let new_start = self.boundaries.last().map_or(0, |end| *end as usize);
-        self.alignment == 1
-            || (source - start) % self.alignment == (at - new_start) % self.alignment
+        let offset = |position| self.guide.offset_in_part(position) % self.alignment;
+        self.alignment == 1 || offset(source) == offset(at)
     }
 
     fn content(&self, position: usize) -> usize {
@@ -289,15 +287,16 @@ impl<'a> Search<'a> {
             .partition_point(|end| *end as usize <= position)
     }
 
-    /// The first position that a copy around `source` may come from.
+    /// The first position that a copy around `source` may come from. Where a copy begins decides which fields it has, so
+    /// that it does not begin in the part before.
     fn source_start(&self, source: usize) -> usize {
         let content = self.content(source);
         if content == self.boundaries.len() {
             return self.floor;
         }
-        content
-            .checked_sub(1)
-            .map_or(0, |before| self.boundaries[before] as usize)
+        let before = content.checked_sub(1);
+        let start = before.map_or(0, |before| self.boundaries[before] as usize);
+        start.max(source - self.guide.offset_in_part(source))
     }
 
     /// Whether a copy to `at` may come from `source`: from a base, or from before it in the same range.

@@ -112,6 +112,7 @@ impl Addresses {
             Field::TextOffset => Some((self.go.text, u64::MAX)),
             Field::TypeOffset => Some((self.go.types, self.go.types_end)),
             Field::FuncDataOffset => Some((self.go.func_data, u64::MAX)),
+            Field::DataOffset => Some((self.go.rodata, u64::MAX)),
             _ => None,
         }
     }

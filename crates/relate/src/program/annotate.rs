@@ -19,7 +19,7 @@ use crate::stream::Kind;
 
 pub(crate) use dwarf::{Unit, list_starts, units};
 pub(crate) use frames::{frame_index, frame_starts};
-pub(crate) use func::Funcs;
+pub(crate) use func::{Funcs, func_index};
 pub(crate) use pointers::TypeHeader;
 
 /// Of each kind only so many parts of a program are annotated, since some need others to be read.
@@ -42,14 +42,20 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         Kind::ReadOnly => {
             let mut found = pointers::types(source, part, &bytes);
             found.extend(func::inlined(source, part, &bytes)?.into_vec());
+            found.extend(func::stack_objects(source, part, &bytes)?.into_vec());
             found.extend(pointers::addresses(source, &bytes).into_vec());
             return tables::with_tables(source, part, &bytes, found);
         }
         Kind::Data => pointers::addresses(source, &bytes),
         Kind::UnitFiles => every(&bytes, 4, Field::FileOffset),
+        Kind::TypeLinks => every(&bytes, 4, Field::TypeOffset),
         Kind::FuncTable => every(&bytes, 8, Field::FunctionEntry),
         Kind::Funcs => func::descriptions(source, &bytes),
-        Kind::FuncData => func::inlined(source, part, &bytes)?,
+        Kind::FuncData => {
+            let mut found = func::inlined(source, part, &bytes)?;
+            found.extend(func::stack_objects(source, part, &bytes)?.into_vec());
+            found
+        }
         Kind::Lines => dwarf::lines(&bytes),
         Kind::Frames => dwarf::frames(&bytes),
         Kind::Addresses => dwarf::addresses(source, &bytes),

@@ -405,7 +405,9 @@ pub(crate) fn coding_order(layout: &Layout) -> Vec<usize> {
 
 /// Whether a part follows from another, so that it has no copies. Of each kind only the first does.
 pub(crate) fn is_derived(layout: &Layout, part: &Part) -> bool {
-    matches!(part.kind, Kind::FuncTable | Kind::CallFrameIndex)
-        && part.len <= MAX_PART
+    matches!(
+        part.kind,
+        Kind::FuncTable | Kind::CallFrameIndex | Kind::FuncIndex
+    ) && part.len <= MAX_PART
         && layout.part(part.kind) == Some(part)
 }

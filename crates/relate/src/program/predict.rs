@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::address::{Addresses, Target};
-use super::annotate::{Funcs, frame_index, list_starts};
+use super::annotate::{Funcs, frame_index, func_index, list_starts};
 use super::exceptions::Exceptions;
 use super::inverse::{Found, Inverse};
 use super::source::Source;
@@ -156,12 +156,16 @@ impl<'a> Predictor<'a> {
     pub(crate) fn origin_of(kind: Kind) -> Kind {
         match kind {
             Kind::CallFrameIndex => Kind::CallFrames,
+            Kind::FuncIndex => Kind::FuncTable,
             _ => Kind::Funcs,
         }
     }
 
     /// The expected bytes of a part that follows from another, whose bytes are `origin`.
     pub(crate) fn derived(&self, part: &Part, origin: &[u8]) -> Vec<u8> {
+        if part.kind == Kind::FuncIndex {
+            return func_index(origin, part.len as usize);
+        }
         let address = |position| self.addresses.address_of(Target(position));
         let (start, _) = self.addresses.area(Self::origin_of(part.kind));
         if part.kind == Kind::CallFrameIndex {

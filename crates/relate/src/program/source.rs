@@ -18,8 +18,9 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(content: &'a dyn Content) -> io::Result<Self> {
-        Ok(Self::with_layout(content, Layout::of(content)?))
+    /// A content with the layout that its headers give in a version of the codec.
+    pub(crate) fn new(content: &'a dyn Content, version: u8) -> io::Result<Self> {
+        Ok(Self::with_layout(content, Layout::of(content, version)?))
     }
 
     pub(crate) fn with_layout(content: &'a dyn Content, layout: Layout) -> Self {

@@ -14,6 +14,11 @@ const FUNC: u64 = 32;
 pub(crate) struct Mini {
     names: Vec<String>,
     amd64: bool,
+    /// Whether it has what the second version of the codec knows: links to types, an index of functions, objects on
+    /// stacks.
+    links: bool,
+    /// Bytes between the start of sections that are not loaded and the boundary before.
+    shift: usize,
 }
 
 impl Mini {
@@ -23,7 +28,22 @@ impl Mini {
         Self {
             names: names.collect(),
             amd64,
+            links: false,
+            shift: 0,
         }
+    }
+
+    /// The same with links to types, an index of functions, and objects on stacks.
+    pub(crate) fn with_links(self) -> Self {
+        Self {
+            links: true,
+            ..self
+        }
+    }
+
+    /// The same with sections that are not loaded at so many bytes behind a boundary.
+    pub(crate) fn shifted(self, shift: usize) -> Self {
+        Self { shift, ..self }
     }
 
     /// The same with functions that move all others.
@@ -49,8 +69,10 @@ impl Mini {
         let mut file = vec![0; 64 + 56];
         let mut sections: Vec<(&str, u32, u64, u64, u64)> = vec![("", 0, 0, 0, 0)];
         let mut loaded = 0;
-        for (name, kind, flags, make) in PARTS {
-            file.resize(file.len().next_multiple_of(16), 0);
+        let links = LINKS.into_iter().filter(|_| self.links);
+        for (name, kind, flags, make) in PARTS.into_iter().chain(links) {
+            let shift = if flags == 0 { self.shift } else { 0 };
+            file.resize(file.len().next_multiple_of(16) + shift, 0);
             let start = file.len() as u64;
             let bytes = make(self, places);
             places.set(name, start, bytes.len() as u64);
@@ -154,7 +176,48 @@ impl Mini {
         for index in 0..self.len() as u64 {
             bytes.extend((places.address(".text") + FUNC * index).to_le_bytes());
         }
+        if self.links {
+            bytes.extend(self.function_index());
+            bytes.resize(bytes.len().next_multiple_of(16), 0);
+            bytes.extend(self.stack_objects());
+        }
         bytes
+    }
+
+    /// The index of functions by address, which follows the addresses of functions.
+    fn function_index(&self) -> Vec<u8> {
+        let each = 256 / FUNC as u32;
+        let mut bytes = Vec::new();
+        for piece in 0..(self.len() as u32).div_ceil(each) {
+            if piece % 16 == 0 {
+                bytes.extend((piece * each).to_le_bytes());
+            }
+            bytes.push((piece % 16 * each) as u8);
+        }
+        bytes
+    }
+
+    /// For each function a list of one object, which refers to the strings.
+    fn stack_objects(&self) -> Vec<u8> {
+        let object = |index: u32| [1, 0, index, 16, 8, 8 * (index % 7)].map(u32::to_le_bytes);
+        (0..self.len() as u32)
+            .flat_map(|index| object(index).concat())
+            .collect()
+    }
+
+    /// Where in the read-only data the index and the objects are.
+    fn index_and_objects(&self) -> (u64, u64) {
+        let index = 160 + 8 * self.len();
+        let objects = (index + self.function_index().len()).next_multiple_of(16);
+        (index as u64, objects as u64)
+    }
+
+    /// Offsets of addresses in the read-only data, as if they were types.
+    fn type_links(&self, _: &Places) -> Vec<u8> {
+        let link = |index: usize| 160 + 8 * (index * 7 % self.len()) as u32;
+        (0..self.len())
+            .flat_map(|index| link(index).to_le_bytes())
+            .collect()
     }
 
     fn data(_: &Self, places: &Places) -> Vec<u8> {
@@ -190,9 +253,13 @@ impl Mini {
                 10 + index as u32 % 9,
             ];
             funcs.extend(fields.map(u32::to_le_bytes).concat());
-            funcs.extend([0, 0, 0, 1]);
+            funcs.extend([0, 0, 0, if self.links { 3 } else { 1 }]);
             funcs.extend(value.to_le_bytes());
             funcs.extend(u32::MAX.to_le_bytes());
+            if self.links {
+                funcs.extend(u32::MAX.to_le_bytes());
+                funcs.extend((24 * index as u32).to_le_bytes());
+            }
             names.extend(name.bytes());
             names.push(0);
         }
@@ -213,7 +280,7 @@ impl Mini {
     }
 
     /// The description of the module.
-    fn module(_: &Self, places: &Places) -> Vec<u8> {
+    fn module(&self, places: &Places) -> Vec<u8> {
         let mut words = [0u64; 48];
         words[0] = places.address(".gopclntab");
         words[1] = words[0] + 72;
@@ -221,6 +288,14 @@ impl Mini {
         words[37] = places.address(".rodata");
         words[38] = words[37] + places.get(".rodata").1;
         words[40] = words[38];
+        if self.links {
+            let (index, objects) = self.index_and_objects();
+            words[19] = words[37] + index;
+            words[20] = words[22];
+            words[21] = words[22] + FUNC * self.len() as u64;
+            words[39] = words[37];
+            words[40] = words[37] + objects;
+        }
         words.map(u64::to_le_bytes).concat()
     }
 
@@ -414,6 +489,9 @@ const PARTS: [(&str, u32, u64, Maker); 19] = [
     (".symtab", 2, 0, Mini::symbols),
     (".strtab", 3, 0, Mini::strings),
 ];
+
+/// What is in the program besides if it has links.
+const LINKS: [(&str, u32, u64, Maker); 1] = [(".typelink", 1, 2, Mini::type_links)];
 
 /// Where sections start, and their lengths.
 #[derive(Default)]

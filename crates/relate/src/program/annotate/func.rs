@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::bytes::{u8_at, u32_at};
+use crate::bytes::{u8_at, u32_at, u64_at};
 use crate::field::Field;
 use crate::layout::Part;
 use crate::program::found::Found;
@@ -11,6 +11,10 @@ use crate::stream::Kind;
 
 /// Which of a function's data lists the inlined calls.
 const INLINED: usize = 3;
+/// Which of a function's data lists objects on its stack.
+const STACK_OBJECTS: usize = 2;
+/// Bytes of an object on the stack.
+const OBJECT: usize = 16;
 /// Bytes of an inlined call.
 const CALL: usize = 16;
 /// A function without a certain datum.
@@ -55,9 +59,9 @@ impl Func<'_> {
         (0..self.data).map(move |index| start + 4 * index)
     }
 
-    /// The offset of the list of inlined calls in the functions' data.
-    fn inlined(&self) -> Option<u32> {
-        let at = self.data().nth(INLINED)?;
+    /// The offset of one of the function's data in that of all.
+    fn datum(&self, number: usize) -> Option<u32> {
+        let at = self.data().nth(number)?;
         u32_at(self.bytes, at).filter(|offset| *offset != NONE)
     }
 
@@ -152,28 +156,75 @@ pub(super) fn inlined(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Res
     }
     let funcs = source.bytes_of(Kind::Funcs)?;
     let (_, names) = source.addresses.area(Kind::FuncNames);
-    let mut known = vec![0u64; bytes.len() / 4 / 64 + 1];
+    let mut known = Known::new(bytes.len());
     for start in Funcs::of(source, &funcs).filter_map(|func| inlined_calls(source, part, &func)) {
         for at in calls(bytes, start, names) {
             // Functions may share a list, so that one seen before ends it.
-            let (word, bit) = (at / 4 / 64, 1 << (at / 4 % 64));
-            if known[word] & bit != 0 {
+            if !known.insert(at) {
                 break;
             }
-            known[word] |= bit;
             found.push((at as u32 + 4, Field::NameOffset));
         }
     }
     Ok(found)
 }
 
+/// Offsets of the maps of pointers in the lists of objects on the stack that lie in `part`: behind a count of eight bytes,
+/// the last four bytes of each object.
+pub(super) fn stack_objects(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
+    let mut found = Found::default();
+    let go = &source.layout.go;
+    if go.func_data == 0 || go.rodata == 0 {
+        return Ok(found);
+    }
+    let funcs = source.bytes_of(Kind::Funcs)?;
+    let mut known = Known::new(bytes.len());
+    for func in Funcs::of(source, &funcs) {
+        let Some(start) = datum_at(source, part, &func, STACK_OBJECTS) else {
+            continue;
+        };
+        let count = u64_at(bytes, start).unwrap_or(0);
+        let list = (start + 8..bytes.len()).step_by(OBJECT);
+        // Functions may share a list.
+        for at in list.take(usize::try_from(count).unwrap_or(0)) {
+            if at + OBJECT > bytes.len() || !known.insert(at) {
+                break;
+            }
+            found.push(((at + 12) as u32, Field::DataOffset));
+        }
+    }
+    Ok(found)
+}
+
+/// Which words of four bytes were seen.
+struct Known(Vec<u64>);
+
+impl Known {
+    fn new(len: usize) -> Self {
+        Self(vec![0; len / 4 / 64 + 1])
+    }
+
+    /// Whether the word at a position was not seen before.
+    fn insert(&mut self, at: usize) -> bool {
+        let (word, bit) = (at / 4 / 64, 1 << (at / 4 % 64));
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+}
+
 /// Where in `part` a function's list of inlined calls starts.
 pub(crate) fn inlined_calls(source: &Source<'_>, part: &Part, func: &Func<'_>) -> Option<usize> {
+    datum_at(source, part, func, INLINED)
+}
+
+/// Where in `part` one of a function's data starts.
+fn datum_at(source: &Source<'_>, part: &Part, func: &Func<'_>, number: usize) -> Option<usize> {
     let address = source
         .layout
         .go
         .func_data
-        .checked_add(u64::from(func.inlined()?))?;
+        .checked_add(u64::from(func.datum(number)?))?;
     let position = source.addresses.target_of(address)?.position()?;
     let start = position.checked_sub(part.start)?;
     (start < part.len).then_some(start as usize)
@@ -191,4 +242,53 @@ fn calls(bytes: &[u8], start: usize, names: u64) -> impl Iterator<Item = usize> 
             && field(12) < 1 << 20
     };
     (start..bytes.len()).step_by(CALL).take_while(is_call)
+}
+
+/// The index of functions by address, `len` bytes of it, given their table: for each 4096 bytes of text the number of the
+/// function that is there, then for each 256 bytes how many functions further one is.
+pub(crate) fn func_index(table: &[u8], len: usize) -> Vec<u8> {
+    const FUNCTIONS_EACH: u64 = 256;
+    const EACH: u64 = 16;
+    let count = table.len() / 8;
+    let start = |index: usize| u64::from(u32_at(table, index * 8).unwrap_or(0));
+    let (first, end) = (start(0), start(count));
+    let (mut index, mut base) = (0, 0);
+    let mut bytes = Vec::with_capacity(len + 8);
+    for piece in 0u64.. {
+        let address = first + piece * FUNCTIONS_EACH;
+        if address >= end || bytes.len() >= len {
+            break;
+        }
+        while index + 1 < count && start(index + 1) <= address {
+            index += 1;
+        }
+        if piece % EACH == 0 {
+            base = index;
+            bytes.extend((base as u32).to_le_bytes());
+        }
+        bytes.push((index - base) as u8);
+    }
+    bytes.resize(len, 0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_names_the_function_at_each_start_of_256_bytes() {
+        let starts = [0x100u32, 0x180, 0x400, 0x1180, 0x1300];
+        let table: Vec<u8> = starts
+            .iter()
+            .enumerate()
+            .flat_map(|(number, start)| [*start, number as u32])
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        // The end of the last function is the last entry, without a number.
+        let index = func_index(&table[..table.len() - 4], 26);
+        let first = [0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2];
+        assert_eq!(index[..20], first);
+        assert_eq!(index[20..], [2, 0, 0, 0, 0, 1]);
+    }
 }

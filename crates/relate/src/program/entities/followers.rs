@@ -1,9 +1,9 @@
 //! Entries that are about something elsewhere, paired by what that is paired with: relocations by the address that they
-//! change, call frames by the code that they are for.
+//! change, call frames by the code that they are for, links to types by the type.
 
 use std::io;
 
-use crate::bytes::u64_at;
+use crate::bytes::{u32_at, u64_at};
 use crate::copies::Copy;
 use crate::layout::Part;
 use crate::program::address::Target;
@@ -13,34 +13,51 @@ use crate::stream::Kind;
 
 /// Bytes of a relocation.
 const RELOCATION: usize = 24;
+/// Bytes of a link to a type.
+const LINK: usize = 4;
 
 /// Entries by what they are about: positions in the program, of the entry second.
 pub(crate) type Anchors = Vec<(u64, u64)>;
 
 /// Whether parts of a kind are paired when the others are.
 pub(crate) fn follows(kind: Kind) -> bool {
-    matches!(kind, Kind::Relocations | Kind::CallFrames)
+    matches!(kind, Kind::Relocations | Kind::CallFrames | Kind::TypeLinks)
 }
 
 /// The entries of a part, in ascending order of what they are about.
 pub(crate) fn anchors(source: &Source<'_>, part: &Part) -> io::Result<Anchors> {
     let bytes = source.bytes(part)?;
     let position = |address| source.addresses.target_of(address)?.position();
-    let mut anchors: Anchors = if part.kind == Kind::Relocations {
-        let entries = bytes.chunks_exact(RELOCATION).enumerate();
-        let anchor = |(index, entry): (usize, &[u8])| {
-            let entry_at = part.start + (index * RELOCATION) as u64;
-            Some((position(u64_at(entry, 0)?)?, entry_at))
-        };
-        entries.filter_map(anchor).collect()
-    } else {
-        let start = source.addresses.address_of(Target(part.start));
-        let anchor = |(at, displacement): (usize, u32)| {
-            let field = start.wrapping_add(at as u64 + 8);
-            let address = field.wrapping_add(i64::from(displacement as i32) as u64);
-            Some((position(address)?, part.start + at as u64))
-        };
-        frame_starts(&bytes).filter_map(anchor).collect()
+    let mut anchors: Anchors = match part.kind {
+        Kind::Relocations => {
+            let entries = bytes.chunks_exact(RELOCATION).enumerate();
+            let anchor = |(index, entry): (usize, &[u8])| {
+                let entry_at = part.start + (index * RELOCATION) as u64;
+                Some((position(u64_at(entry, 0)?)?, entry_at))
+            };
+            entries.filter_map(anchor).collect()
+        }
+        Kind::TypeLinks => {
+            let types = source.layout.go.types;
+            let anchor = |(index, entry): (usize, &[u8])| {
+                let address = types.checked_add(u64::from(u32_at(entry, 0)?))?;
+                Some((position(address)?, part.start + (index * LINK) as u64))
+            };
+            bytes
+                .chunks_exact(LINK)
+                .enumerate()
+                .filter_map(anchor)
+                .collect()
+        }
+        _ => {
+            let start = source.addresses.address_of(Target(part.start));
+            let anchor = |(at, displacement): (usize, u32)| {
+                let field = start.wrapping_add(at as u64 + 8);
+                let address = field.wrapping_add(i64::from(displacement as i32) as u64);
+                Some((position(address)?, part.start + at as u64))
+            };
+            frame_starts(&bytes).filter_map(anchor).collect()
+        }
     };
     anchors.sort_unstable();
     Ok(anchors)
