@@ -12,12 +12,14 @@ use serde_json::Value;
 use crate::support::WorkDir;
 
 /// A served bundle; the server ends with the value.
-struct Served {
+pub(crate) struct Served {
     server: Child,
-    host: String,
-    image: Image,
+    pub(crate) host: String,
+    /// What the server printed when it began.
+    pub(crate) printed: Vec<String>,
+    pub(crate) image: Image,
     sbom: Image,
-    work_dir: WorkDir,
+    pub(crate) work_dir: WorkDir,
 }
 
 impl Drop for Served {
@@ -46,7 +48,18 @@ impl Answer {
 }
 
 fn served() -> Served {
-    let (work_dir, source) = (WorkDir::new(), Registry::start());
+    served_with(WorkDir::new(), &[], 2)
+}
+
+/// The usual bundle, served with more options, which make the server print `lines` lines.
+pub(crate) fn served_with(work_dir: WorkDir, options: &[&str], lines: usize) -> Served {
+    let (image, sbom) = bundle(&work_dir);
+    serve(work_dir, image, sbom, options, lines)
+}
+
+/// Writes `app.tar`: two images, one of them with an SBOM and a signature.
+pub(crate) fn bundle(work_dir: &WorkDir) -> (Image, Image) {
+    let source = Registry::start();
     let image = ImageMaker::new("app")
         .platforms(&["linux/amd64", "linux/arm64"])
         .layer(Layer::gzip("app", 700_000))
@@ -67,30 +80,27 @@ fn served() -> Served {
         source.reference("team/other", "v2"),
     ];
     work_dir.ok(&["bundle", &images[0], &images[1], "-o", "app.tar", "--quiet"]);
-    serve(work_dir, image, sbom)
+    (image, sbom)
 }
 
-fn serve(work_dir: WorkDir, image: Image, sbom: Image) -> Served {
+fn serve(work_dir: WorkDir, image: Image, sbom: Image, options: &[&str], lines: usize) -> Served {
+    let command = ["serve", "app.tar", "--listen", "127.0.0.1:0", "--quiet"];
     let mut server = work_dir
-        .command(&["serve", "app.tar", "--listen", "127.0.0.1:0", "--quiet"])
+        .command(&[&command, options].concat())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let address = line
-        .split(" on ")
-        .nth(1)
-        .and_then(|rest| rest.split(';').next());
+    let output = BufReader::new(server.stdout.take().unwrap());
+    let printed: Vec<String> = output.lines().take(lines).map(Result::unwrap).collect();
+    let address = printed[0].split([' ', ';']).nth(4);
     let host = address
-        .unwrap_or_else(|| panic!("no address in {line:?}"))
+        .unwrap_or_else(|| panic!("no address in {printed:?}"))
         .to_owned();
     Served {
         server,
         host,
+        printed,
         image,
         sbom,
         work_dir,
@@ -327,7 +337,7 @@ fn a_damaged_blob_is_never_served_to_its_end() {
     damaged[at] ^= 1;
     let other = WorkDir::new();
     other.write("app.tar", &damaged);
-    let served = serve(other, image.clone(), sbom.clone());
+    let served = serve(other, image.clone(), sbom.clone(), &[], 2);
     let path = format!("/v2/team/app/blobs/{digest}");
     assert!(served.get(&path).body.len() < bytes.len());
     let part = served.ask("GET", &path, &["Range: bytes=0-9"]);

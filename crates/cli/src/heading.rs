@@ -14,3 +14,5 @@ pub(crate) const OUTPUT: &str = "Output";
 pub(crate) const REGISTRY: &str = "Registry access";
 /// Time, network and disk.
 pub(crate) const PERFORMANCE: &str = "Performance";
+/// Who may read what is served.
+pub(crate) const ACCESS: &str = "TLS and passwords";

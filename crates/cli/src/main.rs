@@ -1,5 +1,6 @@
 //! `sealift`: carries container images across an air gap.
 
+mod access_log;
 mod args;
 mod charts;
 mod checksums;
@@ -19,6 +20,7 @@ mod program;
 mod progress;
 mod receipt;
 mod rewriting;
+mod serving;
 mod signals;
 mod sources;
 mod standard_input;

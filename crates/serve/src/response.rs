@@ -92,6 +92,19 @@ impl ApiResponse {
         response
     }
 
+    /// The response to a request without a user name and password that are accepted.
+    pub(crate) fn unauthorized() -> Self {
+        let message = "a user name and a password that this registry knows are required";
+        Self::error(401, "UNAUTHORIZED", message)
+            .header("www-authenticate", "Basic realm=\"sealift\"")
+    }
+
+    /// The response to a request in plain HTTP where TLS is spoken.
+    pub(crate) fn tls_expected() -> Self {
+        let message = "this is an HTTPS server, and the request was sent in plain HTTP";
+        Self::error(400, "UNSUPPORTED", message)
+    }
+
     fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -4,25 +4,30 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealift_pipeline::{Budget, Cancel, cores};
-use sealift_serve::{Contents, ContentsError, ServeError, Server};
+use sealift_serve::{Contents, ContentsError, ServeError, Server, ServerOptions};
 
+use crate::access_log::access_log;
 use crate::args::{BaseArgs, NamingArgs, ScratchArgs, open_readable};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
 use crate::output;
 use crate::progress::observer;
+use crate::serving::AccessArgs;
 
 /// Serve a bundle as a read-only registry
 ///
 /// For a first node or a small site: skopeo, podman, containerd and sealift itself can pull from it. Nothing is
-/// unpacked. Content is checked while it is sent, and the connection is closed if it is corrupt. The server uses
-/// plain HTTP: listen only on networks that you trust, or run a proxy with TLS in front of it.
+/// unpacked. Content is checked while it is sent, and the connection is closed if it is corrupt. Without --tls-cert
+/// or --tls-self-signed the server uses plain HTTP: listen only on networks that you trust.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
     sealift serve calico.tar --listen 127.0.0.1:5000
-    sealift serve calico.tar --listen 10.0.0.5:5000 --naming host --quiet")]
+    sealift serve calico.tar --listen 10.0.0.5:5000 --naming host --quiet
+    sealift serve calico.tar --listen 10.0.0.5:5000 --tls-self-signed --tls-cert-out ca.crt
+    sealift serve calico.tar --listen 10.0.0.5:5000 --tls-cert tls.crt --tls-key tls.key \\
+        --htpasswd users --access-log access.log")]
 pub(crate) struct ServeArgs {
     /// The bundle
     bundle: PathBuf,
@@ -30,11 +35,19 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = listen_address)]
     listen: String,
     #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
     naming: NamingArgs,
     #[command(flatten)]
     bases: BaseArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
+    /// Append a line for each request to this file; - is standard output
+    ///
+    /// The line has the time, the client, the user or -, the method, the path, the status, the bytes of the response
+    /// and the duration.
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
+    access_log: Option<PathBuf>,
     /// Do not print each request
     #[arg(long, short, help_heading = heading::OUTPUT)]
     quiet: bool,
@@ -53,22 +66,40 @@ fn listen_address(text: &str) -> Result<String, &'static str> {
 }
 
 pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let certificate = args.access.certificate(&args.listen)?;
+    let users = args.access.users()?;
+    let observer = observer(args.quiet);
+    let log = access_log(args.access_log.as_deref(), observer)?;
     let budget = Budget::new(1, cores());
     let reading = args.scratch.reading(&budget, cancel);
     let bundle = open_readable(&args.bases, &args.bundle, &reading)?;
     let identity = bundle.identity();
     let contents = Contents::new(bundle, &args.naming.naming()?)?;
-    let count = contents.repositories().count() as u64;
-    let server = Server::bind(contents, &args.listen)?;
+    let repositories = crate::words::repositories(contents.repositories().count() as u64);
+    let mut about = vec![format!("identity {identity}")];
+    about.extend(users.as_ref().map(|users| {
+        let users = crate::words::count(users.count() as u64, "user");
+        format!("a password is required ({users})")
+    }));
+    let (certificate, written) =
+        certificate.map_or((None, None), |(own, written)| (Some(own), written));
+    let tls = certificate.is_some();
+    let options = ServerOptions { certificate, users };
+    let server = Server::bind(contents, &args.listen, options)?;
     let address = server
         .local_addr()
         .map_err(|error| Failure::new(Exit::Failed, &error))?;
-    let repositories = crate::words::repositories(count);
-    output::lines(&[
-        format!("serving {repositories} on {address}; press Ctrl-C to stop"),
-        format!("identity {identity}"),
-    ])?;
-    server.run(cancel, &observer(args.quiet))?;
+    if let Some(written) = &written {
+        about.extend(args.access.publish(written, address)?);
+    }
+    args.access.warn_of_plain_passwords(address, tls);
+    let with = if tls { " with TLS" } else { "" };
+    about.insert(
+        0,
+        format!("serving {repositories} on {address}{with}; press Ctrl-C to stop"),
+    );
+    output::lines(&about)?;
+    server.run(cancel, &log)?;
     // It was asked to end, and has.
     Ok(Exit::Done)
 }
