@@ -193,6 +193,36 @@ fn a_chart_repository_gives_a_version_that_its_index_describes() {
 }
 
 #[test]
+fn a_chart_repository_is_read_from_its_mirror() {
+    let (work_dir, _registry) = chart();
+    let package = work_dir.read("app-1.2.3.tgz");
+    let index = "apiVersion: v1\nentries:\n  app:\n  - version: 1.2.3\n    urls: ['https://charts.invalid/stable/files/app-1.2.3.tgz']\n";
+    let host = file_server(vec![
+        ("/helm/stable/index.yaml".to_owned(), index.into()),
+        ("/helm/stable/files/app-1.2.3.tgz".to_owned(), package),
+    ]);
+    let rule = format!("charts.invalid={host}/helm");
+    let chart = "https://charts.invalid/stable/app@1.2.3";
+    let bundle = [
+        "bundle", "--chart", chart, "--mirror", &rule, "-o", "a.tar", "-q",
+    ];
+    work_dir.ok(&bundle);
+    let (images, files) = inside(&work_dir, "a.tar");
+    assert_eq!((images.len(), files), (2, vec!["app-1.2.3.tgz".to_owned()]));
+    let other = format!("charts.invalid={host}/nothing");
+    let bundle = [
+        "bundle", "--chart", chart, "--mirror", &other, "-o", "b.tar", "-q",
+    ];
+    let run = work_dir.run(&bundle);
+    assert_eq!(run.code, Some(1), "{}", run.said());
+    assert!(
+        run.stderr.contains("/nothing/stable/index.yaml"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_chart_in_a_registry_is_bundled_as_it_is_and_comes_from_a_mirror_if_there_is_one() {
     let (work_dir, registry) = chart();
     // As `helm push` stores it, which loading a carried chart does.

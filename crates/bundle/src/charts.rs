@@ -8,6 +8,8 @@ use sealift_pipeline::VerifyingReader;
 use sealift_registry::{Client, RegistryError, resolve_url};
 use serde_json::Value;
 
+use crate::mirrors::{FileLocation, Mirrors};
+
 /// No chart's package is larger; Helm's own limit is 20 MiB of templates.
 const MAX_PACKAGE_BYTES: u64 = 64 << 20;
 /// No repository's index is larger.
@@ -85,21 +87,22 @@ fn pull(location: &Reference, client: &Client) -> Result<PulledChart, ChartError
     })
 }
 
-/// Downloads a chart's package from the chart repository at `url`; its digest is checked if the repository's
-/// index has one.
+/// Downloads a chart's package from the chart repository at `url` or its mirrors; its digest is checked if the
+/// repository's index has one.
 ///
 /// # Errors
-/// If the repository does not have the chart in this version, or the package is another.
+/// If no location has the chart in this version, or the package is another.
 pub fn download_chart(
     url: &str,
     name: &str,
     version: &str,
+    mirrors: &Mirrors,
     client: &Client,
 ) -> Result<Vec<u8>, ChartError> {
     let index_url = format!("{}/index.yaml", url.trim_end_matches('/'));
-    let index = client.download(&index_url, MAX_INDEX_BYTES)?;
+    let index = download(&index_url, MAX_INDEX_BYTES, mirrors, client)?;
     let entry = entry(&index_url, &index, name, version)?;
-    let package = client.download(&entry.url, MAX_PACKAGE_BYTES)?;
+    let package = download(&entry.url, MAX_PACKAGE_BYTES, mirrors, client)?;
     let actual = Digest::sha256(&package);
     match entry.digest {
         Some(expected) if expected != actual => Err(ChartError::Invalid {
@@ -108,6 +111,30 @@ pub fn download_chart(
         }),
         _ => Ok(package),
     }
+}
+
+/// Downloads a file from the first of its locations that has it.
+fn download(
+    url: &str,
+    limit: u64,
+    mirrors: &Mirrors,
+    client: &Client,
+) -> Result<Vec<u8>, RegistryError> {
+    let mut first = None;
+    for location in mirrors.file_locations(url) {
+        let downloaded = match &location {
+            FileLocation::Url(url) => client.download(url, limit),
+            FileLocation::Mirror { host, path } => client.download_from(host, path, limit),
+        };
+        match downloaded {
+            Err(error) if !error.is_cancelled() => {
+                first.get_or_insert(error);
+            }
+            result => return result,
+        }
+    }
+    // There is always a location.
+    first.map_or_else(|| client.download(url, limit), Err)
 }
 
 /// A chart in a repository's index.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sealift_archive::{
     CarryError, ConvertError, LocalError, OpenError, RuleError, TooLarge, VerifyError, WriteError,
 };
-use sealift_oci::{Digest, ManifestError};
+use sealift_oci::{Digest, ManifestError, Reference};
 use sealift_pipeline::{Cancelled, Mismatch};
 use sealift_registry::RegistryError;
 
@@ -95,6 +95,8 @@ pub(crate) fn no_image_for(wanted: &[String], there: &[String]) -> String {
 pub struct ImageFailure {
     /// The image, referrer or file, as the request or the registry names it.
     pub name: String,
+    /// The image that is incomplete because of it; `None` for files, and for what is wrong with the request.
+    pub image: Option<Reference>,
     /// Why.
     #[source]
     pub error: ResolveError,
@@ -415,6 +417,13 @@ impl BundleError {
             _ => None,
         });
         resolve.chain(fetch)
+    }
+}
+
+impl ImageFailure {
+    /// Whether the bundle can do without the image that is incomplete: it is not there, and nothing is corrupt.
+    pub(crate) fn is_omittable(&self) -> bool {
+        self.image.is_some() && !self.error.is_damage() && !self.error.is_cancelled()
     }
 }
 

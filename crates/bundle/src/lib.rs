@@ -24,8 +24,10 @@ pub use context::Context;
 pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
 pub use execute::compact::fetched;
 pub use execute::{Output, Report, execute};
-pub use mirrors::{BlockedError, MirrorRule, MirrorRuleError, Mirrors, RegistriesConfError};
-pub use plan::{LeftOut, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
+pub use mirrors::{
+    BlockedError, FileLocation, MirrorRule, MirrorRuleError, Mirrors, RegistriesConfError,
+};
+pub use plan::{LeftOut, OmittedImage, Plan, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 pub use request::{FileRequest, LocalRequest, Request};
 pub use resolve::resolve;
 pub use status::{Earlier, Status, resume, status};

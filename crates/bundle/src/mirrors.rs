@@ -89,6 +89,20 @@ enum Pulls {
     TagOnly,
 }
 
+/// Where a file that is not in a registry, such as a chart of a chart repository, is downloaded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileLocation {
+    /// Its own URL.
+    Url(String),
+    /// A mirror, which serves it at this path.
+    Mirror {
+        /// The mirror's host, with its port if that is not the usual one.
+        host: String,
+        /// The path, which begins with a slash; with the query of the URL.
+        path: String,
+    },
+}
+
 impl Pulls {
     fn include(self, image: &Reference) -> bool {
         match self {
@@ -251,6 +265,33 @@ impl Mirrors {
         Ok(all)
     }
 
+    /// Where the file with this URL is downloaded from, in the order in which the locations are tried. Only the rules
+    /// from arguments apply: a `registries.conf` is about registries.
+    pub fn file_locations(&self, url: &str) -> Vec<FileLocation> {
+        let own = || FileLocation::Url(url.to_owned());
+        let name = url.split_once("://").map_or(url, |(_, name)| name);
+        let Some(rule) = longest(&self.rules, name, |rule| &rule.prefix) else {
+            return vec![own()];
+        };
+        let same = self
+            .rules
+            .iter()
+            .filter(|other| other.prefix == rule.prefix);
+        let mirrors = same.filter_map(|rule| {
+            let rest = name.get(rule.prefix.matched(name)?..)?;
+            let below = rule
+                .to
+                .path()
+                .map_or(String::new(), |path| format!("/{path}"));
+            Some(FileLocation::Mirror {
+                host: rule.to.registry().to_owned(),
+                path: format!("{below}{rest}"),
+            })
+        });
+        let fallback = self.fallback.then(own);
+        mirrors.chain(fallback).collect()
+    }
+
     /// Sets where the images of `request` are pulled from. Images that have a location already keep it.
     ///
     /// # Errors
@@ -311,6 +352,41 @@ mod tests {
     fn locations(mirrors: &Mirrors, image: &str) -> Vec<String> {
         let locations = mirrors.locations(&image.parse().unwrap()).unwrap();
         locations.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn files_of_other_servers_come_from_mirrors_too() {
+        let rules = [
+            "charts.example.com=m.corp:5000/helm",
+            "cdn.example.com/a=m.corp",
+        ];
+        let located = |url: &str, fallback| mirrors(&rules, fallback).file_locations(url);
+        let mirror = |host: &str, path: &str| FileLocation::Mirror {
+            host: host.to_owned(),
+            path: path.to_owned(),
+        };
+        for (url, there) in [
+            (
+                "https://charts.example.com/stable/index.yaml",
+                mirror("m.corp:5000", "/helm/stable/index.yaml"),
+            ),
+            (
+                "https://cdn.example.com/a/b.tgz?c=/d",
+                mirror("m.corp", "/b.tgz?c=/d"),
+            ),
+        ] {
+            assert_eq!(located(url, false), std::slice::from_ref(&there));
+            assert_eq!(
+                located(url, true),
+                [there, FileLocation::Url(url.to_owned())]
+            );
+        }
+        for url in [
+            "https://cdn.example.com/ab/b.tgz",
+            "https://charts.example.com.evil/x",
+        ] {
+            assert_eq!(located(url, false), [FileLocation::Url(url.to_owned())]);
+        }
     }
 
     #[test]

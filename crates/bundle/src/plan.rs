@@ -15,7 +15,7 @@ use crate::error::BundleError;
 use crate::sources::{Locals, Source, SourceId};
 use crate::spool::Spool;
 
-pub use summary::{LeftOut, PlannedFile, PlannedImage, PlannedReferrer, Summary};
+pub use summary::{LeftOut, OmittedImage, PlannedFile, PlannedImage, PlannedReferrer, Summary};
 
 /// What is about to be created: the contents, where each blob comes from, and what a person should know
 /// of it. Where each byte goes is decided by a profile when the plan is executed. Serialised, it is its
@@ -30,6 +30,8 @@ pub struct Plan {
 #[derive(Clone)]
 pub(crate) struct PlanParts {
     pub(crate) planned: Planned,
+    /// Images that were requested and could not be resolved.
+    pub(crate) omitted: Vec<OmittedImage>,
     /// The digest of what was asked for.
     pub(crate) request: Digest,
     /// Where content comes from; items name these by number.
@@ -111,7 +113,7 @@ impl Item {
 impl Plan {
     pub(crate) fn new(parts: PlanParts) -> Self {
         Self {
-            summary: Summary::of(&parts.planned),
+            summary: Summary::of(&parts.planned, &parts.omitted),
             parts,
         }
     }

@@ -30,6 +30,8 @@ pub struct Request {
     pub foreign_layers: bool,
     /// The bases of a delta: what they have is not fetched.
     pub bases: Vec<Identity>,
+    /// Whether images that cannot be resolved are omitted; else one of them fails the whole request.
+    pub keep_going: bool,
 }
 
 /// Images on disk.
@@ -73,6 +75,8 @@ struct Canonical {
     foreign_layers: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     bases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_going: Option<bool>,
 }
 
 impl Request {
@@ -105,6 +109,7 @@ impl Request {
             referrers: self.referrers,
             foreign_layers: self.foreign_layers,
             bases: self.bases.iter().map(ToString::to_string).collect(),
+            keep_going: self.keep_going.then_some(true),
         };
         let bytes = serde_json::to_vec(&canonical).expect("lists of text are always JSON");
         Digest::sha256(&bytes)

@@ -18,13 +18,13 @@ mod select;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sealift_archive::{ImageEntry, ImageSource, MAX_INDEX_DEPTH, PlainDescriptor};
+use sealift_archive::{FileEntry, ImageEntry, ImageSource, MAX_INDEX_DEPTH, PlainDescriptor};
 use sealift_oci::{Digest, Platform, PlatformSelector, Reference};
 use sealift_pipeline::{Cancelled, Event};
 
 use crate::context::Context;
 use crate::error::{BundleError, ImageFailure, ResolveError};
-use crate::plan::Plan;
+use crate::plan::{OmittedImage, Plan, PlanParts, Planned};
 use crate::request::Request;
 use crate::sources::{Locals, Source, SourceId, Sources};
 use crate::spool::Spool;
@@ -81,35 +81,97 @@ pub fn resolve(request: &Request, context: &Context<'_>) -> Result<Plan, BundleE
     for root in roots {
         match select::choose(&mut known, &root, &request.platforms) {
             Ok(chosen) => images.push((root, chosen)),
-            Err(error) => failures.push(failure(root.reference.to_string(), error)),
+            Err(error) => failures.push(image_failure(&root.reference, error)),
         }
     }
     if let Err(error) = originals::read(&known, &images) {
         failures.push(failure("the publishers' indexes", error));
     }
-    let mut referrers = if request.referrers {
-        referrers::find(&mut known, &images, &mut failures)
-    } else {
-        Referrers::default()
-    };
-    let differing = elsewhere::compare(request, &images, context);
-    referrers.warnings.extend(differing);
-    referrers.warnings.extend(untagged);
     let mut files = files::carried_on(&mut known, &opened);
     files.extend(files::carried(&mut known, &locals.carried));
     files::one_content_a_name(&files, &mut failures);
-    context.cancel.check()?;
-    let parts = assemble::Parts {
-        request,
-        images,
-        referrers,
-        files,
+    let (planned, omitted) = plan(request, &mut known, images, &files, &untagged, failures)?;
+    Ok(Plan::new(PlanParts {
+        planned,
+        omitted,
+        request: request.digest(),
+        sources: sources.list().to_vec(),
+        spool: Arc::clone(&spool),
+        shared: BTreeSet::new(),
         locals,
-    };
-    match assemble::assemble(parts, &known, Arc::clone(&spool), &mut failures)? {
-        Some(plan) => Ok(plan),
-        None => Err(all(failures)),
+    }))
+}
+
+/// Plans `images` and `files` with what belongs to them. If images that turn out to be incomplete can be omitted, that
+/// is done once more without them: what was read is known.
+fn plan(
+    request: &Request,
+    known: &mut Known<'_>,
+    mut images: Images,
+    files: &[(FileEntry, SourceId)],
+    untagged: &[String],
+    mut failures: Vec<ImageFailure>,
+) -> Result<(Planned, Vec<OmittedImage>), BundleError> {
+    let context = known.context;
+    loop {
+        let before = failures.len();
+        let mut referrers = if request.referrers {
+            referrers::find(known, &images, &mut failures)
+        } else {
+            Referrers::default()
+        };
+        let differing = elsewhere::compare(request, &images, &context);
+        referrers.warnings.extend(differing);
+        referrers.warnings.extend_from_slice(untagged);
+        context.cancel.check()?;
+        let parts = assemble::Parts {
+            request,
+            images: &images,
+            referrers: &referrers,
+            files,
+        };
+        let builder = assemble::assemble(&parts, known, &mut failures);
+        if !failures.is_empty() && !can_omit(request, &images, &failures) {
+            return Err(all(failures));
+        }
+        if failures.len() == before {
+            return Ok((builder.finish(&images, &referrers)?, omitted(failures)));
+        }
+        let incomplete: BTreeSet<&Reference> = failures[before..]
+            .iter()
+            .filter_map(|failure| failure.image.as_ref())
+            .collect();
+        let count = images.len();
+        images.retain(|(root, _)| !incomplete.contains(&root.reference));
+        if images.len() == count {
+            return Err(all(failures));
+        }
     }
+}
+
+/// Whether the request can be planned without the images that failed.
+fn can_omit(request: &Request, images: &Images, failures: &[ImageFailure]) -> bool {
+    request.keep_going && !images.is_empty() && failures.iter().all(ImageFailure::is_omittable)
+}
+
+/// What the plan goes without, each image once.
+fn omitted(failures: Vec<ImageFailure>) -> Vec<OmittedImage> {
+    let mut reasons: BTreeMap<Reference, String> = BTreeMap::new();
+    for failure in failures {
+        if let Some(image) = failure.image {
+            let reason = failure.error.to_string();
+            let reason = if failure.name == image.to_string() {
+                reason
+            } else {
+                format!("{}: {reason}", failure.name)
+            };
+            reasons.entry(image).or_insert(reason);
+        }
+    }
+    let omitted = reasons.into_iter();
+    omitted
+        .map(|(reference, reason)| OmittedImage { reference, reason })
+        .collect()
 }
 
 /// Every place that the request names, once and in order.
@@ -199,9 +261,20 @@ fn descend_from(
     }
 }
 
+/// What is wrong with a file or with the request itself.
 pub(crate) fn failure(name: impl Into<String>, error: ResolveError) -> ImageFailure {
     ImageFailure {
         name: name.into(),
+        image: None,
+        error,
+    }
+}
+
+/// Why an image cannot be bundled.
+pub(crate) fn image_failure(image: &Reference, error: ResolveError) -> ImageFailure {
+    ImageFailure {
+        name: image.to_string(),
+        image: Some(image.clone()),
         error,
     }
 }

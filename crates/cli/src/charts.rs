@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sealift_archive::{ChartPackage, ChartPackageError};
-use sealift_bundle::{ChartError, FileRequest, Mirrors, download_chart, pull_chart};
+use sealift_bundle::{ChartError, FileLocation, FileRequest, Mirrors, download_chart, pull_chart};
 use sealift_imagerefs::{Findings, find};
 use sealift_oci::{Digest, Reference};
 use sealift_pipeline::Cancel;
@@ -159,7 +159,7 @@ impl ChartRequest {
         }
     }
 
-    /// The registry that is asked for it, for credentials.
+    /// The registries and servers that are asked for it, for credentials.
     pub(crate) fn hosts(&self, mirrors: &Mirrors) -> Vec<String> {
         match &self.place {
             ChartPlace::Package(_) => Vec::new(),
@@ -171,8 +171,15 @@ impl ChartRequest {
                 Err(_) => Vec::new(),
             },
             ChartPlace::Repository { url, .. } => {
-                let host = url.split("://").nth(1).unwrap_or_default();
-                vec![host.split('/').next().unwrap_or_default().to_owned()]
+                let locations = mirrors.file_locations(url).into_iter();
+                let hosts = locations.map(|location| match location {
+                    FileLocation::Mirror { host, .. } => host,
+                    FileLocation::Url(url) => {
+                        let host = url.split("://").nth(1).unwrap_or_default();
+                        host.split('/').next().unwrap_or_default().to_owned()
+                    }
+                });
+                hosts.collect()
             }
         }
     }
@@ -246,7 +253,7 @@ impl Charts {
                 (format!("{name}.tgz"), pulled.package)
             }
             ChartPlace::Repository { url, name, version } => {
-                let package = download_chart(url, name, version, client)?;
+                let package = download_chart(url, name, version, mirrors, client)?;
                 (format!("{name}-{version}.tgz"), package)
             }
         };

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Conflict = 5,
     /// `check` found something missing or different at the registry.
     Different = 6,
+    /// `bundle` omitted images that could not be resolved, as it was told to: the bundle is incomplete.
+    Incomplete = 7,
     /// Stopped by Ctrl-C or a signal; the same command resumes.
     Interrupted = 130,
 }
@@ -41,4 +43,5 @@ Exit codes:
     5  conflict at the destination (a tag points elsewhere, two images would get one name, a file
        exists); nothing was written
     6  check found something missing or different at the registry
+    7  bundle --keep-going omitted images that could not be resolved; the bundle is incomplete
   130  interrupted; the same command resumes";

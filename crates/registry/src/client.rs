@@ -121,14 +121,7 @@ impl Client {
     /// # Errors
     /// If it is not such a URL, or the server does not give the file.
     pub fn download(&self, url: &str, limit: u64) -> Result<Vec<u8>, RegistryError> {
-        let what = || "the file".to_owned();
-        let fail = |host: &str, reason: &str| RegistryError {
-            host: host.to_owned(),
-            what: what(),
-            kind: ErrorKind::Refused(reason.to_owned()),
-        };
-        let (origin, path) = Origin::split(url)
-            .ok_or_else(|| fail("", "the URL is not a plain http or https URL"))?;
+        let (origin, path) = Origin::split(url).ok_or_else(|| not_a_file("", NO_URL))?;
         let host = self.host(&origin.authority)?;
         if host.origin.https != origin.https {
             let reason = if origin.https {
@@ -136,12 +129,33 @@ impl Client {
             } else {
                 "the URL is plain HTTP, which has to be allowed for this host"
             };
-            return Err(fail(&origin.authority, reason));
+            return Err(not_a_file(&origin.authority, reason));
         }
-        let request = Request::get(path.as_str(), "").header("accept", "*/*");
+        self.file(&host, &path, limit)
+    }
+
+    /// Downloads a file of at most `limit` bytes from a host, which is reached as a registry of this name is. `path`
+    /// begins with a slash.
+    ///
+    /// # Errors
+    /// If that is not the URL of a file, or the server does not give it.
+    pub fn download_from(
+        &self,
+        host: &str,
+        path: &str,
+        limit: u64,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let split = Origin::split(&format!("https://{host}{path}"));
+        let (_, path) = split.ok_or_else(|| not_a_file(host, NO_URL))?;
+        let host = self.host(host)?;
+        self.file(&host, &path, limit)
+    }
+
+    fn file(&self, host: &Host, path: &str, limit: u64) -> Result<Vec<u8>, RegistryError> {
+        let request = Request::get(path, "").header("accept", "*/*");
         let what = || format!("file {}", path.split('?').next().unwrap_or_default());
-        self.transport.retrying(&host, &what, || {
-            self.transport.attempt(&host, &request)?.bytes(limit)
+        self.transport.retrying(host, &what, || {
+            self.transport.attempt(host, &request)?.bytes(limit)
         })
     }
 
@@ -199,6 +213,17 @@ impl Client {
         }
         // Certificates may have been given for it or for another: what listens on this machine shows it.
         options.ca_file.is_none() || self.transport.exchange.speaks_tls(origin) == Some(false)
+    }
+}
+
+/// Why something is not a URL to download from.
+const NO_URL: &str = "the URL is not a plain http or https URL";
+
+fn not_a_file(host: &str, reason: &str) -> RegistryError {
+    RegistryError {
+        host: host.to_owned(),
+        what: "the file".to_owned(),
+        kind: ErrorKind::Refused(reason.to_owned()),
     }
 }
 

@@ -46,6 +46,12 @@ pub struct RequestFile {
     pub profile: Option<Profile>,
     /// Bundles or records that a delta bundle builds on.
     pub bases: Vec<PathBuf>,
+    /// Whether the running program is included.
+    pub with_sealift: bool,
+    /// Whether a `SHA256SUMS` is written beside the bundle.
+    pub checksums: bool,
+    /// Whether images that cannot be resolved are omitted.
+    pub keep_going: bool,
     /// What the file says that is not read, each with its line. Own files have nothing of that kind: there it
     /// is an error.
     pub not_read: Vec<String>,
@@ -193,6 +199,9 @@ impl Default for RequestFile {
             output: None,
             profile: None,
             bases: Vec::new(),
+            with_sealift: false,
+            checksums: false,
+            keep_going: false,
             not_read: Vec::new(),
             form: RequestForm::Own,
         }

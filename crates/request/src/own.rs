@@ -39,6 +39,9 @@ pub(crate) fn read(documents: Vec<Node>) -> Result<RequestFile, Fault> {
         output: fields.path("output")?,
         profile: fields.parsed::<Profile>("profile")?,
         bases: paths(&mut fields, "bases")?,
+        with_sealift: fields.flag("withSealift", false)?,
+        checksums: fields.flag("checksums", false)?,
+        keep_going: fields.flag("keepGoing", false)?,
         ..RequestFile::default()
     };
     fields.finish()?;

@@ -62,6 +62,9 @@ impl RequestFile {
         let profile = self.profile.map(|profile| profile.to_string());
         yaml.value("profile", &maybe(profile.as_deref()));
         yaml.texts("bases", &texts(&self.bases));
+        yaml.flag("withSealift", self.with_sealift, false);
+        yaml.flag("checksums", self.checksums, false);
+        yaml.flag("keepGoing", self.keep_going, false);
         yaml.0
     }
 }

@@ -189,6 +189,7 @@ prop_compose! {
         (registries_conf, output) in (maybe(), maybe()),
         compact in prop::option::of(any::<bool>()),
         bases in few(text()),
+        (with_sealift, checksums, keep_going) in any::<(bool, bool, bool)>(),
     ) -> RequestFile {
         RequestFile {
             products,
@@ -208,6 +209,9 @@ prop_compose! {
             output: output.map(Into::into),
             profile: compact.map(|compact| if compact { Profile::Compact } else { Profile::Plain }),
             bases: bases.into_iter().map(Into::into).collect(),
+            with_sealift,
+            checksums,
+            keep_going,
             ..RequestFile::default()
         }
     }

@@ -10,7 +10,7 @@ use sealift_oci::Digest;
 use sealift_pipeline::Cancel;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
+use crate::plan::{Item, LeftOut, Need, OmittedImage, Plan, PlanParts, Planned};
 use crate::sources::{Locals, Source, carry_file};
 use crate::spool::Spool;
 use crate::stamp::stamp as stamp_of;
@@ -34,6 +34,8 @@ struct Saved {
     warnings: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     shared: BTreeSet<Digest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    omitted: Vec<OmittedImage>,
 }
 
 impl Plan {
@@ -53,6 +55,7 @@ impl Plan {
             pulled_from: planned.pulled_from.clone(),
             warnings: planned.warnings.clone(),
             shared: parts.shared.clone(),
+            omitted: parts.omitted.clone(),
         };
         serde_json::to_string(&saved).expect("digests and text are the only keys")
     }
@@ -96,6 +99,7 @@ impl Plan {
             request: saved.request,
             sources: saved.sources,
             shared: saved.shared,
+            omitted: saved.omitted,
             spool: Arc::new(Spool::new(scratch)),
             locals: Locals::default(),
         }))

@@ -16,6 +16,9 @@ pub struct Summary {
     pub identity: Identity,
     /// The images, by reference.
     pub images: Vec<PlannedImage>,
+    /// Images that were requested and will not be in the bundle, since they could not be resolved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<OmittedImage>,
     /// Signatures, attestations, SBOMs.
     pub referrers: Vec<PlannedReferrer>,
     /// Carried files.
@@ -60,6 +63,16 @@ pub struct PlannedImage {
     pub no_longer_covered_by: Vec<String>,
     /// Bytes of all that it needs, shared or not.
     pub bytes: u64,
+}
+
+/// An image that was requested and is not bundled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OmittedImage {
+    /// Its name.
+    pub reference: Reference,
+    /// Why.
+    pub reason: String,
 }
 
 /// A platform that is not carried.
@@ -111,7 +124,7 @@ pub struct PlannedFile {
 }
 
 impl Summary {
-    pub(crate) fn of(planned: &Planned) -> Self {
+    pub(crate) fn of(planned: &Planned, omitted: &[OmittedImage]) -> Self {
         let record = planned.contents.record();
         let bytes: BTreeMap<&str, u64> = planned
             .needs
@@ -144,6 +157,7 @@ impl Summary {
                 .iter()
                 .map(|image| planned_image(image, planned, &bytes_of))
                 .collect(),
+            omitted: omitted.to_vec(),
             referrers: referrers.collect(),
             files: files.collect(),
             manifests,

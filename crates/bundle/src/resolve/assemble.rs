@@ -1,7 +1,6 @@
 //! The record, every blob's origins, and what a person should know, from what was read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use sealift_archive::{
     BlobEntry, BlobRef, Contents, FileEntry, ImageEntry, Layout, MAX_CONFIG_BYTES, Node,
@@ -10,40 +9,37 @@ use sealift_archive::{
 use sealift_oci::{Digest, PlatformSelector};
 
 use crate::error::{BundleError, ImageFailure, Pointer, ResolveError, no_image_for};
-use crate::plan::{Item, LeftOut, Need, Plan, PlanParts, Planned};
+use crate::plan::{Item, LeftOut, Need, Planned};
 use crate::request::Request;
 use crate::resolve::fetch::Known;
 use crate::resolve::limits::{MAX_MANIFESTS, TOO_DEEP, TOO_MANY};
 use crate::resolve::referrers::{Referrers, Subject};
 use crate::resolve::select::{Chosen, names};
-use crate::resolve::{Images, Root, failure, originals};
-use crate::sources::{Locals, Source, SourceId};
-use crate::spool::Spool;
+use crate::resolve::{Images, Root, failure, image_failure, originals};
+use crate::sources::{Source, SourceId};
 
 /// What assembling begins with.
 pub(crate) struct Parts<'a> {
     pub(crate) request: &'a Request,
-    pub(crate) images: Images,
-    pub(crate) referrers: Referrers,
+    pub(crate) images: &'a Images,
+    pub(crate) referrers: &'a Referrers,
     /// Carried files, with the place that has them.
-    pub(crate) files: Vec<(FileEntry, SourceId)>,
-    pub(crate) locals: Locals,
+    pub(crate) files: &'a [(FileEntry, SourceId)],
 }
 
-/// Makes the plan; none where something failed.
-pub(crate) fn assemble(
-    parts: Parts<'_>,
-    known: &Known<'_>,
-    spool: Arc<Spool>,
+/// Collects what images, referrers and files need, and adds what fails to `failures`. If something failed, the result
+/// is incomplete.
+pub(crate) fn assemble<'a, 'b>(
+    parts: &Parts<'_>,
+    known: &'a Known<'b>,
     failures: &mut Vec<ImageFailure>,
-) -> Result<Option<Plan>, BundleError> {
+) -> Builder<'a, 'b> {
     let Parts {
         request,
         images,
         referrers,
         files,
-        locals,
-    } = parts;
+    } = *parts;
     let too_deep = match known.graph.check_depth() {
         Ok(()) => BTreeSet::new(),
         Err(error) => known.graph.dependents(&error.digest()),
@@ -59,14 +55,14 @@ pub(crate) fn assemble(
         originals: BTreeSet::new(),
         warnings: referrers.warnings.clone(),
     };
-    for (root, chosen) in &images {
+    for (root, chosen) in images {
         let name = root.reference.to_string();
         let walked = builder
             .walk(&name, root.source, &chosen.descriptor)
             .and_then(|()| builder.original(root, chosen));
         match walked {
             Ok(()) => builder.image(root, chosen, &request.platforms),
-            Err(error) => failures.push(failure(name, error)),
+            Err(error) => failures.push(image_failure(&root.reference, error)),
         }
     }
     for referrer in &referrers.carried {
@@ -86,30 +82,24 @@ pub(crate) fn assemble(
                 artifact_type: referrer.artifact_type.clone(),
                 discovery: referrer.discovery.clone(),
             }),
-            Err(error) => failures.push(failure(name, error)),
+            Err(error) => failures.push(ImageFailure {
+                name,
+                image: referrers.images.get(&referrer.subject).cloned(),
+                error,
+            }),
         }
     }
     for (file, source) in files {
-        match builder.walk(&file.name, source, &file.descriptor) {
-            Ok(()) => builder.record.files.push(file),
-            Err(error) => failures.push(failure(file.name, error)),
+        match builder.walk(&file.name, *source, &file.descriptor) {
+            Ok(()) => builder.record.files.push(file.clone()),
+            Err(error) => failures.push(failure(&file.name, error)),
         }
     }
-    if !failures.is_empty() {
-        return Ok(None);
-    }
-    let planned = builder.finish(&images, &referrers)?;
-    Ok(Some(Plan::new(PlanParts {
-        planned,
-        request: request.digest(),
-        sources: known.sources.list().to_vec(),
-        spool,
-        shared: BTreeSet::new(),
-        locals,
-    })))
+    builder
 }
 
-struct Builder<'a, 'b> {
+/// A plan that is being made.
+pub(crate) struct Builder<'a, 'b> {
     known: &'a Known<'b>,
     /// Manifests that lead to an index with too many indexes in each other.
     too_deep: BTreeSet<Digest>,
@@ -305,7 +295,12 @@ impl Builder<'_, '_> {
         });
     }
 
-    fn finish(self, images: &Images, referrers: &Referrers) -> Result<Planned, BundleError> {
+    /// The finished plan of all that was collected.
+    pub(crate) fn finish(
+        self,
+        images: &Images,
+        referrers: &Referrers,
+    ) -> Result<Planned, BundleError> {
         let mut record = self.record;
         record.manifests = self.manifests.into_values().collect();
         record.blobs = self

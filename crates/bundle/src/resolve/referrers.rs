@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sealift_archive::{Discovery, LocalImages, PlainDescriptor};
-use sealift_oci::Digest;
+use sealift_oci::{Digest, Reference};
 use sealift_pipeline::{JobError, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
 use crate::resolve::fetch::{Known, Wanted};
 use crate::resolve::limits::MAX_MANIFESTS;
-use crate::resolve::{Images, Root, descend_completely, failure, originals};
+use crate::resolve::{Images, Root, descend_completely, originals};
 use crate::sources::{SourceId, Sources};
 
 /// How far referrers of referrers are followed: a signature of an attestation of an image.
@@ -61,6 +61,8 @@ pub(crate) struct Referrers {
     /// What refers to an index that a new one stands for, in words.
     pub(crate) of_originals: BTreeMap<Subject, Vec<String>>,
     pub(crate) warnings: Vec<String>,
+    /// The image that each subject was reached from.
+    pub(crate) images: BTreeMap<Subject, Reference>,
 }
 
 /// Something that refers to a subject, as its registry lists it.
@@ -86,17 +88,16 @@ pub(crate) fn find(
 ) -> Referrers {
     let mut search = Search {
         asked: BTreeSet::new(),
-        names: BTreeMap::new(),
         failures,
         found: Referrers::default(),
     };
     let mut level: Vec<Subject> = Vec::new();
     let mut originals = BTreeSet::new();
     for (root, chosen) in images {
-        let name = root.reference.to_string();
+        let image = &root.reference;
         if let Some(original) = originals::of(root, chosen) {
             let subject = Subject::of(root, original.digest);
-            search.name(&subject, &name);
+            search.belongs(&subject, image);
             if originals::is_carried(known, original) {
                 level.push(subject.clone());
             }
@@ -105,7 +106,7 @@ pub(crate) fn find(
         for digest in below(known, &chosen.descriptor.digest) {
             if !known.made.contains(&digest) {
                 let subject = Subject::of(root, digest);
-                search.name(&subject, &name);
+                search.belongs(&subject, image);
                 level.push(subject);
             }
         }
@@ -127,18 +128,34 @@ fn below(known: &Known<'_>, root: &Digest) -> BTreeSet<Digest> {
 
 struct Search<'a> {
     asked: BTreeSet<Subject>,
-    /// The image that a subject was reached from, for messages.
-    names: BTreeMap<Subject, String>,
     failures: &'a mut Vec<ImageFailure>,
     found: Referrers,
 }
 
 impl Search<'_> {
-    fn name(&mut self, subject: &Subject, name: &str) {
-        let names = &mut self.names;
-        names
+    fn belongs(&mut self, subject: &Subject, image: &Reference) {
+        let images = &mut self.found.images;
+        images
             .entry(subject.clone())
-            .or_insert_with(|| name.to_owned());
+            .or_insert_with(|| image.clone());
+    }
+
+    /// A failure of the image that a subject was reached from.
+    fn fail(&mut self, name: String, subject: &Subject, error: ResolveError) {
+        self.failures.push(ImageFailure {
+            name,
+            image: self.found.images.get(subject).cloned(),
+            error,
+        });
+    }
+
+    /// The name of the image that a subject was reached from.
+    fn image_name(&self, subject: &Subject) -> String {
+        let image = self.found.images.get(subject);
+        image.map_or_else(
+            || format!("{}@{}", subject.repository, subject.digest),
+            Reference::to_string,
+        )
     }
 
     /// Notes what refers to publishers' indexes: it does not cover the new ones, and whoever reads the plan
@@ -200,7 +217,7 @@ impl Search<'_> {
                 ));
             } else {
                 let name = format!("{} of {of}", hit.words());
-                self.failures.push(failure(name, error.clone()));
+                self.fail(name, subject, error.clone());
             }
             return None;
         };
@@ -211,8 +228,9 @@ impl Search<'_> {
             ));
             return None;
         }
-        let name = self.names.get(subject).cloned().unwrap_or(of);
-        self.name(&subject.with(digest), &name);
+        if let Some(image) = self.found.images.get(subject).cloned() {
+            self.belongs(&subject.with(digest), &image);
+        }
         self.found.carried.insert(Referrer {
             subject: subject.clone(),
             descriptor: node.descriptor.clone(),
@@ -224,7 +242,7 @@ impl Search<'_> {
                 what: "too many referrers",
                 limit: MAX_MANIFESTS,
             };
-            self.failures.push(failure(name, error));
+            self.fail(self.image_name(subject), subject, error);
             return None;
         }
         Some(subject.with(digest))
@@ -259,10 +277,9 @@ impl Search<'_> {
                 Err(JobError::Cancelled(cancelled)) => cancelled.into(),
             };
             // One line an image: what refuses one question mostly refuses all.
-            let name = self.names.get(&subject).cloned().unwrap_or_default();
+            let name = self.image_name(&subject);
             if broken.insert(name.clone()) {
-                self.failures
-                    .push(failure(name, ResolveError::Referrers(Box::new(error))));
+                self.fail(name, &subject, ResolveError::Referrers(Box::new(error)));
             }
         }
         hits

@@ -12,7 +12,7 @@ use crate::error::{ImageFailure, ResolveError};
 use crate::request::Request;
 use crate::resolve::fetch::{Known, keep, readers};
 use crate::resolve::local::{Opened, recorded};
-use crate::resolve::{Root, failure};
+use crate::resolve::{Root, failure, image_failure};
 use crate::sources::{Source, SourceId, Sources};
 use crate::spool::Spool;
 
@@ -138,7 +138,7 @@ pub(crate) fn read(
             Err(JobError::Failed(error)) => error,
             Err(JobError::Cancelled(cancelled)) => cancelled.into(),
         };
-        failures.push(failure(asked.reference.to_string(), error));
+        failures.push(image_failure(&asked.reference, error));
     }
     roots
 }

@@ -3,6 +3,7 @@
 
 mod faults;
 mod interruptions;
+mod keep_going;
 mod local;
 mod mirrors;
 mod platforms;

@@ -1,5 +1,6 @@
 //! `sealift bundle`: gathers images and files into one bundle.
 
+mod omitted;
 mod request_file;
 
 use std::collections::BTreeSet;
@@ -11,8 +12,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sealift_archive::{BaseFile, BaseFiles, Bases, OutputFile, Program, Reading, checksum};
 use sealift_bundle::{
-    BundleError, Context, Earlier, FileRequest, LocalRequest, Output, Plan, PlannedImage, Report,
-    Request, Status, execute, fetched, resolve, resume, status,
+    BundleError, Context, Earlier, FileRequest, LocalRequest, OmittedImage, Output, Plan,
+    PlannedImage, Report, Request, Status, execute, fetched, resolve, resume, status,
 };
 use sealift_oci::{Digest, PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
@@ -47,6 +48,7 @@ Examples:
     sealift bundle -f images.txt --mirror docker.io=mirror.corp:5000/hub -o app.tar
     sealift bundle --chart https://charts.jetstack.io/cert-manager@v1.20.0 -o cert-manager.tar
     sealift bundle -r bundle.yaml
+    sealift bundle -f images.txt --keep-going -o partial.tar
     sealift bundle --product calico@v3.32.1 --base calico-3.32.0.tar -o calico-3.32.1-delta.tar
     sealift bundle -f images.txt --dry-run")]
 #[expect(
@@ -98,6 +100,13 @@ pub(crate) struct BundleArgs {
     /// Also fetch non-distributable (foreign) layers
     #[arg(long, help_heading = heading::INCLUDE)]
     foreign_layers: bool,
+    /// Omit images that cannot be resolved, list them at the end, and exit with code 7
+    ///
+    /// The bundle is incomplete, and nothing in it says which images were requested. An image whose platforms or
+    /// signatures cannot be read is omitted too. Files, charts, archives and layouts that cannot be read still fail the
+    /// command, as do blobs that cannot be fetched: then the same command resumes.
+    #[arg(long, help_heading = heading::CHECKS)]
+    keep_going: bool,
     /// Write the bundle to this file; - is standard output
     #[arg(
         long,
@@ -279,7 +288,8 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     }
     warn(&*observer, &plan);
     let Some(file) = &file else {
-        return stream(&plan, &context);
+        stream(&plan, &context)?;
+        return omitted::written(&plan, None);
     };
     let (report, sum) = write(args, file, lean, &plan, &context)?;
     drop(observer);
@@ -448,6 +458,7 @@ fn request(args: &BundleArgs, found: &Sources, bases: &[BaseFile]) -> Result<Req
         referrers: !args.no_referrers,
         foreign_layers: args.foreign_layers,
         bases: bases.iter().map(BaseFile::identity).collect(),
+        keep_going: args.keep_going,
     })
 }
 
@@ -457,7 +468,7 @@ fn warn(observer: &dyn Observer, plan: &Plan) {
     }
 }
 
-fn stream(plan: &Plan, context: &Context<'_>) -> Result<Exit, Failure> {
+fn stream(plan: &Plan, context: &Context<'_>) -> Result<(), Failure> {
     let mut out = Summed::new(io::stdout().lock());
     let report = execute(plan, Output::Stream(&mut out), context)?;
     out.flush()
@@ -465,7 +476,7 @@ fn stream(plan: &Plan, context: &Context<'_>) -> Result<Exit, Failure> {
     let sum = out.finish().hex();
     let text = format!("identity {}, sha256 of the file {sum}", report.identity);
     context.observer.event(&Event::Note { text: &text });
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The report as `--json` prints it.
@@ -473,6 +484,9 @@ fn stream(plan: &Plan, context: &Context<'_>) -> Result<Exit, Failure> {
 struct Finished<'a> {
     #[serde(flatten)]
     report: &'a Report,
+    /// Images that were requested and are not in the bundle.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    omitted: &'a [OmittedImage],
     /// The checksum of the file, in hexadecimal digits.
     sha256: String,
     /// Programs that `tar` can get out of the bundle.
@@ -484,6 +498,7 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
     if args.output_args.json {
         output::json(&Finished {
             report,
+            omitted: &plan.summary().omitted,
             sha256: sum.hex(),
             programs: plan.programs(),
         })?;
@@ -508,7 +523,7 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
         }
         checksums::print(&report.identity, sum, args.output_args.quiet)?;
     }
-    Ok(Exit::Done)
+    omitted::written(plan, report.path.as_deref())
 }
 
 fn dry_run(
@@ -545,12 +560,13 @@ fn dry_run(
             output::line(&status_words(&file.path, status))?;
         }
     }
-    Ok(Exit::Done)
+    omitted::planned(plan)
 }
 
 fn plan_words(plan: &Plan, delta: Option<&DeltaPlan<'_>>) -> Vec<String> {
     let summary = plan.summary();
     let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
+    lines.extend(omitted::lines(plan));
     lines.extend(summary.referrers.iter().map(|referrer| {
         let (kind, subject, digest) = (&referrer.kind, &referrer.subject_name, referrer.digest);
         format!("{kind} of {subject}: {digest}")

@@ -96,6 +96,9 @@ impl BundleArgs {
             Profile::Delta => ProfileArg::Delta,
         }));
         self.base.extend(file.bases.into_iter().map(at));
+        self.with_sealift |= file.with_sealift;
+        self.checksums |= file.checksums;
+        self.keep_going |= file.keep_going;
         Ok(())
     }
 
@@ -148,6 +151,9 @@ impl BundleArgs {
                 ProfileArg::Delta => Profile::Delta,
             }),
             bases: self.base.clone(),
+            with_sealift: self.with_sealift,
+            checksums: self.checksums,
+            keep_going: self.keep_going,
             ..RequestFile::default()
         }
     }
