@@ -1,5 +1,7 @@
 //! `product list`, and suggestions for names that are misspelled.
 
+use sealift_testkit::real::require;
+
 use crate::support::WorkDir;
 
 #[test]
@@ -39,6 +41,46 @@ fn one_product_is_listed_with_the_images_of_the_release_that_is_named() {
     let hubble = features.iter().find(|feature| feature["name"] == "hubble");
     assert_eq!(hubble.unwrap()["default"], false);
     assert!(!hubble.unwrap()["images"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_shell_completes_products_releases_and_features() {
+    let Some(bash) = require("bash") else { return };
+    let work_dir = WorkDir::new();
+    work_dir.write("script", work_dir.ok(&["completions", "bash"]));
+    let complete = |words: &[&str]| {
+        let line = format!(
+            "source ./script; COMP_WORDS=({}); COMP_CWORD={}; _sealift sealift '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words.len() - 1,
+            words[words.len() - 1],
+            words[words.len() - 2],
+        );
+        let output = std::process::Command::new(&bash)
+            .args(["--norc", "-c", &line])
+            .current_dir(work_dir.folder())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let releases = complete(&["sealift", "bundle", "--product", "calico@v3.32"]);
+    assert!(
+        releases.contains(&"calico@v3.32.1".to_owned()),
+        "{releases:?}"
+    );
+    assert!(releases.iter().all(|name| name.starts_with("calico@v3.32")));
+    let features = complete(&["sealift", "images", "--with", "win"]);
+    assert_eq!(features, ["windows"]);
+    let products = complete(&["sealift", "product", "list", "kub"]);
+    assert_eq!(products[0], "kubeadm");
+    let help = work_dir.ok(&["bundle", "--help"]);
+    assert!(!help.contains("calico@v3.31"), "{help}");
 }
 
 #[test]

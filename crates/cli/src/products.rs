@@ -1,5 +1,6 @@
 //! Products on the command line: which release, and which of its images.
 
+pub(crate) mod completion;
 mod report;
 
 use std::fs;
@@ -28,14 +29,16 @@ const MAX_DATA_BYTES: u64 = 16 << 20;
 pub(crate) struct ProductArgs {
     /// Include the images of a release of a product: calico@v3.32.1, or calico@3.32 for the newest known
     /// patch release; `sealift product list` prints the products (repeatable)
-    #[arg(long, value_name = "NAME@VERSION")]
+    #[arg(long, value_name = "NAME@VERSION", value_parser = completion::releases::<ProductSpec>(), hide_possible_values = true)]
     pub(crate) product: Vec<ProductSpec>,
     /// Include an optional part of the product: Calico's windows, Cilium's hubble, … (repeatable)
     #[arg(
         long,
         value_name = "FEATURE",
         requires = "product",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = completion::features::<String>(),
+        hide_possible_values = true
     )]
     pub(crate) with: Vec<String>,
     /// Exclude a part of the product that a default install includes (repeatable)
@@ -43,7 +46,9 @@ pub(crate) struct ProductArgs {
         long,
         value_name = "FEATURE",
         requires = "product",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = completion::features::<String>(),
+        hide_possible_values = true
     )]
     pub(crate) without: Vec<String>,
     /// Pull the images of the release's default registry from this one, which serves them under the same

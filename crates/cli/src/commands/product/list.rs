@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::products::{ProductDataArgs, catalogue};
+use crate::products::{ProductDataArgs, catalogue, completion};
 use crate::{output, progress, words};
 
 /// List products and their features, with the images that each feature adds
@@ -21,7 +21,7 @@ Examples:
     sealift product list rke2@1.36 --json")]
 pub(super) struct ListArgs {
     /// List only this product, with image names: calico, calico@3.32 or calico@v3.32.1
-    #[arg(value_name = "PRODUCT[@VERSION]")]
+    #[arg(value_name = "PRODUCT[@VERSION]", value_parser = completion::products_and_releases::<String>(), hide_possible_values = true)]
     product: Option<String>,
     #[command(flatten)]
     data: ProductDataArgs,
