@@ -214,6 +214,64 @@ fn a_report_has_what_an_officer_asks_for() {
     assert_eq!(notes[0]["path"], "var/lib/rpm/Packages");
 }
 
+#[test]
+fn a_publishers_index_that_is_in_the_bundle_is_not_reported_as_omitted() {
+    let (work_dir, registry) = (WorkDir::new(), Registry::start());
+    let app = ImageMaker::new("app")
+        .platforms(&["linux/amd64", "linux/arm64"])
+        .make();
+    app.put_into(&registry, "p/app", Some("v1"));
+    let name = registry.reference("p/app", "v1");
+    let bundle = [
+        "bundle",
+        &name,
+        "--platform",
+        "linux/amd64",
+        "-o",
+        "new.tar",
+        "-q",
+    ];
+    work_dir.ok(&bundle);
+    let facts = facts(&work_dir, "new.tar");
+    let image = &facts["images"][0];
+    assert_eq!(image["original"], app.digest().to_string());
+    assert_eq!(image["originalIncluded"], true);
+    let omitted = facts["omitted"].as_array().unwrap();
+    let what: Vec<&str> = omitted
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(what, ["platform linux/arm64"]);
+    work_dir.ok(&["report", "new.tar", "-o", "page.html", "-q"]);
+    let page = String::from_utf8(work_dir.read("page.html")).unwrap();
+    assert!(page.contains("contains the publisher's index and a new one"));
+    assert!(!page.contains("publisher's index, and signatures"));
+}
+
+#[test]
+fn quiet_commands_print_their_result() {
+    let work_dir = releases();
+    for (command, expected) in [
+        (
+            ["report", "new.tar", "-o", "page.html", "-q"],
+            "page.html: 3 images",
+        ),
+        (
+            ["record", "new.tar", "-o", "new.record", "-q"],
+            "new.record: ",
+        ),
+    ] {
+        let run = work_dir.run(&command);
+        assert_eq!(
+            (run.code, run.stderr.as_str()),
+            (Some(0), ""),
+            "{command:?}"
+        );
+        assert!(run.stdout.starts_with(expected), "{}", run.stdout);
+        assert!(run.stdout.contains("identity sha256:"), "{}", run.stdout);
+    }
+}
+
 fn sha256(bytes: &[u8]) -> String {
     sealift_oci::Digest::sha256(bytes).hex()
 }

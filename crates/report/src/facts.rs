@@ -60,6 +60,9 @@ pub struct ImageFacts {
     /// The publisher's index, if platforms were selected and `digest` is a new one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<Digest>,
+    /// Whether the bundle contains that index too, for registries that accept it without all its platforms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_included: Option<bool>,
     /// Whether the digest was made when the bundle was built, since the source had none.
     pub new_digest: bool,
     /// All that it needs, in bytes.
@@ -158,7 +161,7 @@ impl Facts {
             content_bytes: bundle.sizes().map(|(_, size)| size).sum(),
             shared_bytes: inspection.shared_bytes,
             blobs: inspection.blobs,
-            omitted: omitted(&inspection.images, &all),
+            omitted: omitted(&inspection.images, &all, &images),
             images,
             files: inspection.files,
         })
@@ -243,6 +246,9 @@ fn image_facts(
             sealift_archive::ImageSource::DockerArchive => "docker save archive",
         },
         original: image.original,
+        original_included: image
+            .original
+            .map(|original| bundle.sizes().any(|(digest, _)| digest == original)),
         new_digest: image.new_digest,
         bytes: image.bytes,
         unique_bytes: image.own_bytes,
@@ -251,9 +257,13 @@ fn image_facts(
     })
 }
 
-fn omitted(images: &[InspectedImage], all: &[Vec<PlatformImage>]) -> Vec<OmittedFact> {
+fn omitted(
+    images: &[InspectedImage],
+    all: &[Vec<PlatformImage>],
+    facts: &[ImageFacts],
+) -> Vec<OmittedFact> {
     let mut omitted = Vec::new();
-    for (image, platforms) in images.iter().zip(all) {
+    for ((image, platforms), facts) in images.iter().zip(all).zip(facts) {
         omitted.extend(image.left_out.iter().map(|entry| OmittedFact {
             image: image.reference.clone(),
             what: entry.platform.as_ref().map_or_else(
@@ -263,11 +273,11 @@ fn omitted(images: &[InspectedImage], all: &[Vec<PlatformImage>]) -> Vec<Omitted
             why: "not among the selected platforms, or not in the source",
             digest: entry.digest,
         }));
-        if let Some(original) = image.original {
+        if let (Some(original), Some(false)) = (image.original, facts.original_included) {
             omitted.push(OmittedFact {
                 image: image.reference.clone(),
-                what: "the publisher's index, and signatures that cover it".to_owned(),
-                why: "platforms were selected, so a new index takes its place",
+                what: "the publisher's index".to_owned(),
+                why: "platforms were selected, and the index was not available or too large to be bundled beside the new one",
                 digest: original,
             });
         }

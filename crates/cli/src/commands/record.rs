@@ -67,9 +67,7 @@ pub(crate) fn run(args: &RecordArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     };
     let published = write_record(&bundle, Box::new(target), &options, &work)?;
     drop(observer);
-    if !args.quiet {
-        output::published(&published)?;
-        output::line(&format!("identity {}", bundle.identity()))?;
-    }
+    output::published(&published)?;
+    output::line(&format!("identity {}", bundle.identity()))?;
     Ok(Exit::Done)
 }

@@ -72,7 +72,7 @@ pub(crate) fn run(args: &ReportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     match file {
         Some(file) => {
             publish(&file, bundle.identity().0, &page(&facts))?;
-            if !args.output_args.json && !args.output_args.quiet {
+            if !args.output_args.json {
                 output::lines(&summary(&facts, &file.path))?;
             }
         }

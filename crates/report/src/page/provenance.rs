@@ -22,11 +22,20 @@ pub(super) fn origin(facts: &Facts) -> Markup {
                 dt { "Digest" } dd { code { (image.digest) } }
                 @if let Some(original) = &image.original {
                     dt { "Publisher's digest" }
-                    dd { code { (original) } " (platforms were selected, so the digest here is a new one; signatures of the publisher's index do not cover it)" }
+                    dd { code { (original) } (note_on_original(image)) }
                 }
                 (built(image))
             }
         }
+    }
+}
+
+/// What becomes of the publisher's index of an image of which platforms were selected.
+fn note_on_original(image: &ImageFacts) -> &'static str {
+    if image.original_included == Some(true) {
+        " (platforms were selected: the bundle contains the publisher's index and a new one. A registry that accepts the publisher's without all its platforms gets that one; signatures of it do not cover the new one)"
+    } else {
+        " (platforms were selected, so the digest here is a new one; signatures of the publisher's index do not cover it)"
     }
 }
 
