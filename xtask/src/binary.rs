@@ -31,20 +31,20 @@ pub(crate) fn sealift() -> Result<PathBuf, Box<dyn Error>> {
         "sealift",
         "--",
     ]);
-    run(command.args(STATIC))?;
+    run(command.args(STATIC), &root())?;
     Ok(target_folder()?.join("release").join("sealift"))
 }
 
-/// Builds `sealift` for a release: for `target`, below `folder`, and without a path of this machine in it.
-pub(crate) fn release(target: &str, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let root = root();
+/// Builds `sealift` for a release from the checkout at `root`: for `target`, below `folder`, and without a path of this
+/// machine in it.
+pub(crate) fn release(root: &Path, target: &str, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
         .ok_or("neither CARGO_HOME nor HOME is set")?;
     // The last rule that fits a path counts.
     let moved = [
-        (root.as_path(), "/sealift"),
+        (root, "/sealift"),
         (folder, "/sealift/target"),
         (home.as_path(), "/cargo"),
     ]
@@ -74,7 +74,7 @@ pub(crate) fn release(target: &str, folder: &Path) -> Result<PathBuf, Box<dyn Er
             rust.collect::<Vec<_>>().join("\u{1f}"),
         )
         .env("CFLAGS", c.collect::<Vec<_>>().join(" "));
-    run(&mut command)?;
+    run(&mut command, root)?;
     Ok(folder.join(target).join("release").join("sealift"))
 }
 
@@ -87,8 +87,8 @@ pub(crate) fn target_folder() -> Result<PathBuf, Box<dyn Error>> {
         .to_owned())
 }
 
-fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
-    if command.current_dir(root()).status()?.success() {
+fn run(command: &mut Command, root: &Path) -> Result<(), Box<dyn Error>> {
+    if command.current_dir(root).status()?.success() {
         return Ok(());
     }
     Err("sealift does not build".into())

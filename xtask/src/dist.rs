@@ -11,6 +11,7 @@ mod licences;
 mod metadata;
 mod package;
 mod sbom;
+mod twice;
 
 use std::env;
 use std::error::Error;
@@ -39,9 +40,12 @@ pub(crate) struct DistArguments {
     /// The target, which cargo has to be able to build for
     #[arg(long, value_name = "TRIPLE", default_value = HOST)]
     target: String,
+    /// Build the program once, instead of a second time in other folders to compare the two
+    #[arg(long)]
+    once: bool,
     /// Instead of a release, package the program that `demo` builds, twice, and check everything: equal
     /// bytes, checksums, and that the Debian package runs in a folder that contains nothing else
-    #[arg(long, conflicts_with = "target")]
+    #[arg(long, conflicts_with_all = ["target", "once"])]
     check: bool,
 }
 
@@ -60,7 +64,10 @@ pub(crate) fn run(arguments: &DistArguments) -> Result<(), Box<dyn Error>> {
         return check::release(&folder.path().join("first"), &release);
     }
     let folder = binary::target_folder()?.join("release-build");
-    let program = binary::release(&arguments.target, &folder)?;
+    let program = binary::release(&root(), &arguments.target, &folder)?;
+    if !arguments.once {
+        twice::check(&program, &arguments.target)?;
+    }
     // Manual pages and completions are printed by the program itself, so one has to run here.
     let runs_here = if arguments.target == HOST {
         program.clone()
