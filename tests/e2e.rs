@@ -29,6 +29,8 @@ mod hostile_text;
 mod interchange;
 #[path = "e2e/interrupted.rs"]
 mod interrupted;
+#[path = "e2e/keeping_going.rs"]
+mod keeping_going;
 #[path = "e2e/limits.rs"]
 mod limits;
 #[path = "e2e/lists.rs"]
@@ -65,6 +67,10 @@ mod rewriting;
 mod secrets;
 #[path = "e2e/serving.rs"]
 mod serving;
+#[path = "e2e/serving_docs.rs"]
+mod serving_docs;
+#[path = "e2e/serving_tls.rs"]
+mod serving_tls;
 #[path = "e2e/signals.rs"]
 mod signals;
 #[path = "e2e/signatures.rs"]

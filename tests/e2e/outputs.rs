@@ -4,9 +4,11 @@
 //! Hosts and digests are replaced, and progress is omitted: they differ from run to run.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
+use std::process::Stdio;
 
 use insta::Settings;
-use sealift_testkit::Registry;
+use sealift_testkit::{ImageMaker, Registry};
 
 use crate::support::{Product, Run, WorkDir};
 
@@ -57,11 +59,40 @@ impl Session {
         self.text.push('\n');
     }
 
+    /// Runs a `serve` until it has printed its first lines, and adds those to the text.
+    fn serve(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut server = self
+            .work_dir
+            .command(&[&words[..], &["--listen", "127.0.0.1:0", "--quiet"]].concat())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = server.stdout.take().unwrap();
+        // All of them are written in one piece.
+        let mut piece = vec![0; 4096];
+        let read = output.read(&mut piece).unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let text = String::from_utf8(piece[..read].to_vec()).unwrap();
+        let address = text.split([' ', ';']).nth(4).unwrap();
+        let text = text.replace(address, "10.0.0.5:5000");
+        writeln!(self.text, "$ sealift {line} --listen 10.0.0.5:5000").unwrap();
+        self.text
+            .push_str(&without_certificate(&self.stable(&text)));
+        self.text.push('\n');
+    }
+
     /// `text` without what differs from run to run.
     fn stable(&self, text: &str) -> String {
         let text = text
             .replace(&self.destination.host(), "registry.corp:5000")
             .replace(&self.source.host(), "registry.example.com")
+            .replace(
+                &self.source.host().replace(':', "-"),
+                "registry.example.com",
+            )
             .replace(&self.work_dir.folder().display().to_string(), "/work");
         without_digests(&text)
     }
@@ -83,6 +114,25 @@ fn without_progress(text: &str) -> impl Iterator<Item = &str> {
         failed |= line.starts_with("error: ");
         failed || line.starts_with("warning: ")
     })
+}
+
+/// Replaces what differs between two certificates.
+fn without_certificate(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut last = "";
+        let words = line.split(' ').map(|word| {
+            let shown = match last {
+                "until" => "TIME,",
+                "fingerprint" => "FINGERPRINT",
+                _ => word,
+            };
+            last = word;
+            shown
+        });
+        writeln!(out, "{}", words.collect::<Vec<_>>().join(" ")).unwrap();
+    }
+    out
 }
 
 /// Replaces every digest.
@@ -143,6 +193,71 @@ fn files() {
     session.run("rewrite pod.yaml --to registry.corp:5000/mirror --dry-run");
     session.run("rewrite pod.yaml --to registry.corp:5000/mirror");
     session.check("files");
+}
+
+#[test]
+fn conflicts() {
+    let mut session = Session::new();
+    session.run("bundle -f images.txt -o product.tar --quiet");
+    let other = ImageMaker::new("other").make();
+    other.put_into(&session.destination, "mirror/product/node", Some("v1"));
+    session.run("load product.tar registry.corp:5000/mirror --dry-run");
+    session.run("load product.tar registry.corp:5000/mirror");
+    session.run("load product.tar registry.corp:5000/mirror --overwrite");
+    session.run("check product.tar registry.corp:5000/mirror");
+    other.put_into(&session.destination, "mirror/product/node", Some("v1"));
+    session.run("check product.tar registry.corp:5000/mirror");
+    session.check("conflicts");
+}
+
+#[test]
+fn incomplete() {
+    let mut session = Session::new();
+    let missing = session.source.reference("product/none", "v1");
+    let list = session.work_dir.read("images.txt");
+    let list = format!("{}\n{missing}\n", String::from_utf8(list).unwrap());
+    session.work_dir.write("images.txt", list);
+    session.run("bundle -f images.txt --keep-going --dry-run");
+    session.run("bundle -f images.txt --keep-going -o product.tar");
+    session.check("incomplete");
+}
+
+#[test]
+fn looking() {
+    let mut session = Session::new();
+    session.work_dir.write("notes.txt", "to be read first\n");
+    session.run("bundle -f images.txt -o old.tar --quiet");
+    let newer = ImageMaker::new("node-2").make();
+    newer.put_into(&session.source, "product/node", Some("v1"));
+    session.run("bundle -f images.txt --carry notes.txt -o new.tar --quiet");
+    session.run("diff old.tar new.tar");
+    session.run("report new.tar -o report.html");
+    session.run("record new.tar -o new.record");
+    session.check("looking");
+}
+
+#[test]
+fn products() {
+    let mut session = Session::new();
+    session.run("product list");
+    session.run("product list cert-manager@v1.21.1");
+    session.check("products");
+}
+
+#[test]
+fn serving() {
+    let mut session = Session::new();
+    let hash = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+    session.work_dir.write("users", format!("anna:{hash}\n"));
+    session.run("bundle -f images.txt -o product.tar --quiet");
+    session.serve("serve product.tar");
+    session.serve("serve product.tar --tls-self-signed --tls-cert-out ca.crt --htpasswd users");
+    for runtime in ["containerd", "registries-conf", "k3s", "openshift"] {
+        session.run(&format!(
+            "mirror {runtime} product.tar registry.corp:5000/mirror --naming host"
+        ));
+    }
+    session.check("serving");
 }
 
 #[test]

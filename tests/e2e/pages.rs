@@ -4,7 +4,7 @@
 //! The words after the three ticks of a block say what it is: `sh connected` and `sh isolated` are commands,
 //! plain `sh` sets variables on both sides, `yaml NAME` and `text NAME` are files that the reader writes, `sh install` is covered by `cargo xtask dist --check`. Registries on loopback stand in for the
 //! publishers' and for `registry.corp:5000`; before a `bundle` runs, the images that it names are published.
-//! `docs/calico.md` and `docs/products.md` have tests of their own, which also check what was written.
+//! `docs/calico.md`, `docs/products.md` and `docs/serving.md` have tests of their own, which also check what was written.
 
 use std::collections::BTreeSet;
 
@@ -61,10 +61,6 @@ const PAGES: &[Page] = &[
     ),
     page("docs/mirrors.md", include_str!("../../docs/mirrors.md")),
     page("docs/openshift.md", include_str!("../../docs/openshift.md")),
-    page(
-        "docs/without-a-registry.md",
-        include_str!("../../docs/without-a-registry.md"),
-    ),
     page(
         "docs/from-hauler.md",
         include_str!("../../docs/from-hauler.md"),

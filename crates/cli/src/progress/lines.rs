@@ -96,8 +96,12 @@ impl State {
             }
             Event::Total { blobs, bytes } => {
                 (self.blobs, self.bytes) = (*blobs, *bytes);
-                let blobs = words::count(*blobs, "blob");
-                let line = format!("{}: {blobs}, {}", self.phase, words::bytes(*bytes));
+                // A file is read as a whole.
+                let blobs = match (*blobs, *bytes) {
+                    (0, 1..) => String::new(),
+                    (blobs, _) => format!("{}, ", words::count(blobs, "blob")),
+                };
+                let line = format!("{}: {blobs}{}", self.phase, words::bytes(*bytes));
                 Some((Level::Info, line))
             }
             Event::Started { digest, size, what } => {
@@ -209,6 +213,22 @@ mod tests {
 
     fn line(state: &mut State, event: &Event<'_>, now: Instant) -> Option<String> {
         state.line(event, now).map(|(_, line)| line)
+    }
+
+    #[test]
+    fn what_has_no_blobs_is_counted_in_bytes() {
+        let mut state = State::new(Instant::now());
+        let phase = Event::Phase { name: "reading" };
+        line(&mut state, &phase, Instant::now());
+        for (blobs, bytes, expected) in [
+            (0, 5_000, "reading: 5.0 kB"),
+            (0, 0, "reading: 0 blobs, 0 B"),
+            (1, 5_000, "reading: 1 blob, 5.0 kB"),
+        ] {
+            let total = Event::Total { blobs, bytes };
+            let line = line(&mut state, &total, Instant::now());
+            assert_eq!(line.as_deref(), Some(expected));
+        }
     }
 
     #[test]
