@@ -22,6 +22,13 @@ fn an_incomplete_bundle_has_an_exit_code_of_its_own_and_lists_what_is_missing() 
     let strict = work_dir.run(&["bundle", "-f", "images.txt", "-o", "a.tar", "-q"]);
     assert_eq!(strict.code, Some(1), "{}", strict.stderr);
     assert!(!work_dir.path("a.tar").exists());
+    assert!(
+        strict.stderr.contains("hint: --keep-going "),
+        "{}",
+        strict.stderr
+    );
+    let only = work_dir.run(&["bundle", &missing, "-o", "a.tar", "-q"]);
+    assert!(!only.stderr.contains("--keep-going"), "{}", only.stderr);
     let command = [
         "bundle",
         "-f",

@@ -414,6 +414,38 @@ fn what_cannot_be_served_with_is_refused_before_listening() {
 }
 
 #[test]
+fn a_line_for_a_user_is_made_from_a_password_on_standard_input() {
+    let work_dir = WorkDir::new();
+    let run = work_dir.run_with_input(&["htpasswd", "bob"], b"pa ss\r\nmore");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.starts_with("bob:$2y$10$"), "{}", run.stdout);
+    assert!(!run.said().contains("pa ss"), "{}", run.said());
+    work_dir.write("users", format!("{USERS}{}", run.stdout));
+    let served = served_with(work_dir, &["--htpasswd", "users"], 3);
+    assert_eq!(served.printed[2], "a password is required (2 users)");
+    for (login, status) in [
+        ("bob:pa ss", "200"),
+        ("bob:pa", "401"),
+        ("anna:secret", "200"),
+    ] {
+        let answer = plain(&served.host, &basic(login));
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+    let long = "x".repeat(73);
+    for (user, password) in [("a:b", "secret"), ("anna", ""), ("anna", &long)] {
+        let input = format!("{password}\n");
+        let run = served
+            .work_dir
+            .run_with_input(&["htpasswd", user], input.as_bytes());
+        assert_eq!(run.code, Some(2), "{}", run.said());
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
 fn a_given_certificate_is_used() {
     let work_dir = WorkDir::new();
     let (own, key) = certificate(false);

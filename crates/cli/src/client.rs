@@ -87,8 +87,20 @@ fn login_host(named: Option<&str>, registries: &[&str]) -> Result<String, Failur
     }
 }
 
-/// The first line of `input`.
+/// The password for `--username`.
 fn password(input: impl BufRead) -> Result<Secret, Failure> {
+    let line = password_line(input)?.ok_or_else(|| {
+        let message = "--password-stdin was given, but standard input has no password";
+        Failure::message(Exit::Usage, message)
+    })?;
+    Ok(Secret::new(line))
+}
+
+/// The first line of `input`; `None` if it is empty.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn password_line(input: impl BufRead) -> Result<Option<String>, Failure> {
     let mut line = String::new();
     input
         .take(MAX_PASSWORD_BYTES)
@@ -96,13 +108,8 @@ fn password(input: impl BufRead) -> Result<Secret, Failure> {
         .map_err(|_| {
             Failure::message(Exit::Usage, "cannot read the password from standard input")
         })?;
-    match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::message(
-            Exit::Usage,
-            "--password-stdin was given, but standard input has no password",
-        )),
-        password => Ok(Secret::new(password)),
-    }
+    let password = line.trim_end_matches(['\r', '\n']);
+    Ok((!password.is_empty()).then(|| password.to_owned()))
 }
 
 #[cfg(test)]

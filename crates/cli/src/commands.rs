@@ -7,6 +7,7 @@ mod completions;
 mod diff;
 mod export;
 mod extract;
+mod htpasswd;
 mod images;
 mod inspect;
 mod load;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Extract(extract::ExtractArgs),
     Serve(serve::ServeArgs),
+    Htpasswd(htpasswd::HtpasswdArgs),
     Rewrite(rewrite::RewriteArgs),
     Mirror(mirror::MirrorArgs),
     Product(product::ProductCommandArgs),
@@ -64,6 +66,7 @@ impl Command {
             Self::Check(args) => check::run(&args, cancel),
             Self::Extract(args) => extract::run(&args, cancel),
             Self::Serve(args) => serve::run(&args, cancel),
+            Self::Htpasswd(args) => htpasswd::run(&args),
             Self::Rewrite(args) => rewrite::run(&args),
             Self::Mirror(args) => mirror::run(&args),
             Self::Product(args) => product::run(&args),

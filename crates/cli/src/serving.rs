@@ -43,7 +43,7 @@ pub(crate) struct AccessArgs {
     overwrite: bool,
     /// Require a user name and password from this file: USER:HASH on each line, with bcrypt hashes
     ///
-    /// `htpasswd -B` writes such files, and docker-registry reads the same.
+    /// `sealift htpasswd` and `htpasswd -B` write such lines, and docker-registry reads the same.
     #[arg(long, value_name = "FILE")]
     htpasswd: Option<PathBuf>,
 }
@@ -199,7 +199,7 @@ impl From<UsersError> for Failure {
         let failure = Self::new(Exit::Usage, &error);
         match error {
             UsersError::Line { .. } | UsersError::NotBcrypt { .. } | UsersError::Empty { .. } => {
-                failure.hint("htpasswd -B -c FILE USER asks for a password and writes such a file")
+                failure.hint("`sealift htpasswd USER` and `htpasswd -nB USER` print such lines")
             }
             _ => failure,
         }

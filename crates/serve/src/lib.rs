@@ -24,4 +24,4 @@ pub use access::{Access, AccessLog};
 pub use contents::{Contents, ContentsError};
 pub use server::{ServeError, Server, ServerOptions};
 pub use tls::{CertificateError, PemFile, SelfSigned, ServerCertificate};
-pub use users::{Users, UsersError};
+pub use users::{HashError, Users, UsersError, user_line};

@@ -10,6 +10,10 @@ use bcrypt::HashParts;
 use sealift_oci::{Digest, excerpt};
 use subtle::ConstantTimeEq;
 
+/// The cost of hashes that are made here, which `htpasswd` uses too: checking one takes some 60 ms.
+const COST: u32 = 10;
+/// bcrypt ignores what follows.
+const MAX_PASSWORD_BYTES: usize = 72;
 /// How many users a file may have.
 const MAX_USERS: usize = 10_000;
 /// The highest cost of a hash: checking one of cost 14 takes about a second.
@@ -80,6 +84,51 @@ pub enum UsersError {
         /// The file's name.
         file: String,
     },
+}
+
+/// Why there is no line for a user.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// A name that no line can have, or that clients cannot send.
+    #[error("{user:?} is not a user name (expected text without a colon and control characters)")]
+    User {
+        /// The name.
+        user: String,
+    },
+    /// A password that bcrypt would cut off.
+    #[error("the password has {bytes} bytes (expected 1 to {MAX_PASSWORD_BYTES})")]
+    Password {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// The system gives no random numbers.
+    #[error("cannot hash the password: {0}")]
+    Hash(#[source] bcrypt::BcryptError),
+}
+
+/// The line of a file of users for `user` with `password`, without its end.
+///
+/// # Errors
+/// If the name or the password is not one that can be used.
+pub fn user_line(user: &str, password: &str) -> Result<String, HashError> {
+    if user.is_empty()
+        || user.starts_with('#')
+        || user.contains(|c: char| c == ':' || c.is_control())
+    {
+        return Err(HashError::User {
+            user: user.to_owned(),
+        });
+    }
+    if !(1..=MAX_PASSWORD_BYTES).contains(&password.len()) {
+        return Err(HashError::Password {
+            bytes: password.len(),
+        });
+    }
+    let parts = bcrypt::hash_with_result(password, COST).map_err(HashError::Hash)?;
+    Ok(format!(
+        "{user}:{}",
+        parts.format_for_version(bcrypt::Version::TwoY)
+    ))
 }
 
 /// A user name and a password that a client sent.
@@ -249,6 +298,26 @@ mod tests {
         // Nobody else is accepted because of somebody's success.
         assert!(!users.remembers(&login("bob", "secret")));
         assert!(!users.check(&login("anna", "Secret")));
+    }
+
+    #[test]
+    fn a_line_that_is_made_here_is_read_back() {
+        let line = user_line("anna", "p\u{e4}ss: word").unwrap();
+        assert!(line.starts_with("anna:$2y$10$"), "{line}");
+        let users = Users::parse("users", line.as_bytes()).unwrap();
+        assert!(users.check(&login("anna", "p\u{e4}ss: word")));
+        assert!(!users.check(&login("anna", "p\u{e4}ss")));
+        assert_ne!(line, user_line("anna", "p\u{e4}ss: word").unwrap());
+        for (user, password) in [
+            ("", "secret"),
+            ("a:b", "secret"),
+            ("a\nb", "secret"),
+            ("#a", "secret"),
+            ("anna", ""),
+            ("anna", &"x".repeat(73)),
+        ] {
+            assert!(user_line(user, password).is_err(), "{user} {password}");
+        }
     }
 
     #[test]

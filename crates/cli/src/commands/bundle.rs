@@ -278,7 +278,9 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let earlier = fetched.as_ref().and_then(|file| resume(&request, file));
     let plan = match earlier {
         Some(plan) => plan,
-        None => resolve(&request, &context)?.on_bases(lean),
+        None => resolve(&request, &context)
+            .map_err(|error| omitted::hinted(error, &request))?
+            .on_bases(lean),
     };
     for text in moved_charts(&plan, &charts) {
         observer.event(&Event::Warning { text: &text });
@@ -504,16 +506,11 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
         })?;
     } else {
         let path = report.path.as_deref().unwrap_or(Path::new("-"));
-        let present = match report.present_blobs {
-            0 => String::new(),
-            blobs => format!(", {} from an interrupted run", words::count(blobs, "blob")),
-        };
         output::line(&format!(
-            "{}: {}, {} fetched ({}){present}",
+            "{}: {}, {}",
             path.display(),
             words::bytes(report.total_bytes),
-            words::count(report.fetched_blobs, "blob"),
-            words::bytes(report.fetched_bytes)
+            fetched_words(report)
         ))?;
         if let Some(compact) = &report.compact {
             output::lines(&compact_words(compact))?;
@@ -524,6 +521,23 @@ fn tell(args: &BundleArgs, plan: &Plan, report: &Report, sum: &Digest) -> Result
         checksums::print(&report.identity, sum, args.output_args.quiet)?;
     }
     omitted::written(plan, report.path.as_deref())
+}
+
+/// What was fetched, and what did not have to be.
+fn fetched_words(report: &Report) -> String {
+    let present = words::count(report.present_blobs, "blob");
+    if report.fetched_blobs == 0 && report.present_blobs > 0 {
+        return format!("nothing to fetch ({present} complete from an earlier run)");
+    }
+    let fetched = format!(
+        "{} fetched ({})",
+        words::count(report.fetched_blobs, "blob"),
+        words::bytes(report.fetched_bytes)
+    );
+    match report.present_blobs {
+        0 => fetched,
+        _ => format!("{fetched}, {present} from an interrupted run"),
+    }
 }
 
 fn dry_run(

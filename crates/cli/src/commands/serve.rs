@@ -1,5 +1,6 @@
 //! `sealift serve`: serves a bundle as a read-only registry.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -116,6 +117,12 @@ impl From<ContentsError> for Failure {
 
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
-        Self::new(Exit::Failed, &error)
+        let failure = Self::new(Exit::Failed, &error);
+        match error {
+            ServeError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+                failure.hint("choose another port with --listen")
+            }
+            _ => failure,
+        }
     }
 }

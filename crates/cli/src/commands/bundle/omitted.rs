@@ -2,11 +2,29 @@
 
 use std::path::Path;
 
-use sealift_bundle::Plan;
+use sealift_bundle::{BundleError, Plan, Request};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::words;
+
+/// The failure of a request that cannot be resolved, with a hint if the rest of it could be bundled.
+pub(super) fn hinted(error: BundleError, request: &Request) -> Failure {
+    let rest = match &error {
+        BundleError::Unresolved(failures) => {
+            !request.keep_going
+                && failures.iter().all(|failure| failure.image.is_some())
+                && failures.len() < request.images.len()
+        }
+        _ => false,
+    };
+    let failure = Failure::from(error);
+    if rest {
+        failure.hint("--keep-going bundles the other images; such a bundle is incomplete")
+    } else {
+        failure
+    }
+}
 
 /// A line for each omitted image, for the plan.
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
