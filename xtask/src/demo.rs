@@ -3,10 +3,11 @@
 mod calico;
 mod content;
 pub(crate) mod proof;
+mod update;
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sealift_testkit::Registry;
@@ -15,6 +16,8 @@ use crate::binary::sealift;
 use content::Content;
 use proof::Row;
 
+/// The bundle of the first release.
+const BUNDLE: &str = "demo.tar";
 /// The path below which everything goes at the destination.
 const PATH: &str = "mirror";
 
@@ -23,7 +26,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let sealift = sealift()?;
     let folder = tempfile::tempdir()?;
     let (source, destination) = (Registry::start(), Registry::start());
-    let content = content::fill(&source);
+    let content = content::fill(&source, &content::FIRST);
     println!(
         "Two registries on loopback: {} and {}.",
         source.host(),
@@ -46,7 +49,12 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     if written != 0 {
         return Err(format!("the second load wrote {written} times").into());
     }
-    demo.prove(&source, &destination, &content)?;
+    prove(&source, &destination, &content)?;
+    println!(
+        "\nEvery digest is unchanged. The bundle had {} bytes.",
+        demo.size(BUNDLE)?
+    );
+    demo.next_release(&source, &destination, &content)?;
     demo.calico(&destination)
 }
 
@@ -60,15 +68,15 @@ impl Demo {
     fn commands(&self, source: &Registry, content: &Content) -> Result<(), Box<dyn Error>> {
         let list = content.list(&source.host());
         fs::write(self.folder.join("images.txt"), list)?;
-        self.sealift(&["bundle", "-f", "images.txt", "-o", "demo.tar", "--quiet"])?;
-        self.sealift(&["inspect", "demo.tar"])?;
-        self.sealift(&["verify", "demo.tar", "--quiet"])?;
+        self.sealift(&["bundle", "-f", "images.txt", "-o", BUNDLE, "--quiet"])?;
+        self.sealift(&["inspect", BUNDLE])?;
+        self.sealift(&["verify", BUNDLE, "--quiet"])?;
         self.load()
     }
 
     fn load(&self) -> Result<(), Box<dyn Error>> {
         let to = self.destination.clone();
-        self.sealift(&["load", "demo.tar", &to])
+        self.sealift(&["load", BUNDLE, &to])
     }
 
     /// Runs the real program as a person would, its output and all.
@@ -98,35 +106,32 @@ impl Demo {
         .into())
     }
 
-    fn prove(
-        &self,
-        source: &Registry,
-        destination: &Registry,
-        content: &Content,
-    ) -> Result<(), Box<dyn Error>> {
-        println!("\nFetched from both registries and hashed by this demo's own few lines:\n");
-        println!("| name | digest | manifests | blobs | bytes | arrived |");
-        println!("|---|---|---|---|---|---|");
-        let mut failed = 0;
-        for name in content.names() {
-            let there = proof::walk(source.address(), &name.repository, &name.selector)?;
-            let repository = format!("{PATH}/{}", name.repository);
-            let here = proof::walk(destination.address(), &repository, &name.selector);
-            let row = Row::new(name.to_string(), there, here.ok().as_ref());
-            failed += u32::from(!row.arrived);
-            println!("{row}");
-        }
-        if failed > 0 {
-            return Err(format!("{failed} names did not arrive").into());
-        }
-        println!(
-            "\nEvery digest is unchanged. The bundle had {} bytes.",
-            size(&self.folder)?
-        );
-        Ok(())
+    /// The size of a file in bytes.
+    fn size(&self, name: &str) -> Result<u64, Box<dyn Error>> {
+        Ok(fs::metadata(self.folder.join(name))?.len())
     }
 }
 
-fn size(folder: &Path) -> Result<u64, Box<dyn Error>> {
-    Ok(fs::metadata(folder.join("demo.tar"))?.len())
+/// Compares what both registries serve under every name, and prints the table.
+fn prove(
+    source: &Registry,
+    destination: &Registry,
+    content: &Content,
+) -> Result<(), Box<dyn Error>> {
+    println!("\nFetched from both registries and hashed by this demo's own few lines:\n");
+    println!("| name | digest | manifests | blobs | bytes | arrived |");
+    println!("|---|---|---|---|---|---|");
+    let mut failed = 0;
+    for name in content.names() {
+        let there = proof::walk(source.address(), &name.repository, &name.selector)?;
+        let repository = format!("{PATH}/{}", name.repository);
+        let here = proof::walk(destination.address(), &repository, &name.selector);
+        let row = Row::new(name.to_string(), there, here.ok().as_ref());
+        failed += u32::from(!row.arrived);
+        println!("{row}");
+    }
+    if failed > 0 {
+        return Err(format!("{failed} names did not arrive").into());
+    }
+    Ok(())
 }

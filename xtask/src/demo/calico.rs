@@ -1,4 +1,4 @@
-//! The demo's second part: Calico, from a release's name to the difference in its manifests.
+//! The demo's third part: Calico, from a release's name to the difference in its manifests.
 
 use std::error::Error;
 use std::fs;

@@ -50,8 +50,29 @@ const LINUX: [&str; 2] = ["linux/amd64", "linux/arm64"];
 /// One image's own layer, in bytes.
 const OWN: usize = 3 << 20;
 
-/// Fills `registry`.
-pub(crate) fn fill(registry: &Registry) -> Content {
+/// A release of everything: the tags of its images.
+pub(crate) struct Release {
+    product: &'static str,
+    operator: &'static str,
+    proxy: &'static str,
+}
+
+/// What is carried first.
+pub(crate) const FIRST: Release = Release {
+    product: "v1.2.3",
+    operator: "v4.5.6",
+    proxy: "2026.11",
+};
+
+/// What is carried next: in each image a part of one layer is another.
+pub(crate) const NEXT: Release = Release {
+    product: "v1.2.4",
+    operator: "v4.5.7",
+    proxy: "2026.12",
+};
+
+/// Publishes a release in `registry`.
+pub(crate) fn fill(registry: &Registry, release: &Release) -> Content {
     let mut content = Content {
         images: Vec::new(),
         referrers: Vec::new(),
@@ -64,12 +85,12 @@ pub(crate) fn fill(registry: &Registry) -> Content {
         "apiserver",
         "csi",
     ] {
-        let image = maker(name).make();
+        let image = maker(name, release.product).make();
         put(
             registry,
             &mut content,
             &format!("product/{name}"),
-            "v1.2.3",
+            release.product,
             &signed(&image),
         );
     }
@@ -77,17 +98,23 @@ pub(crate) fn fill(registry: &Registry) -> Content {
         "windows/amd64:10.0.17763.5329",
         "windows/amd64:10.0.20348.2227",
     ];
-    let image = maker("node-windows").platforms(&windows).make();
+    let image = maker("node-windows", release.product).platforms(&windows);
     put(
         registry,
         &mut content,
         "product/node-windows",
-        "v1.2.3",
+        release.product,
+        &image.make(),
+    );
+    let image = maker("operator", release.operator).docker().make();
+    put(
+        registry,
+        &mut content,
+        "vendor/operator",
+        release.operator,
         &image,
     );
-    let image = maker("operator").docker().make();
-    put(registry, &mut content, "vendor/operator", "v4.5.6", &image);
-    let image = maker("attested").attested().make();
+    let image = maker("attested", release.proxy).attested().make();
     let sbom = Artifact::new("application/spdx+json")
         .file(
             "application/spdx+json",
@@ -104,17 +131,18 @@ pub(crate) fn fill(registry: &Registry) -> Content {
         registry,
         &mut content,
         "vendor/deep/er/proxy",
-        "2026.11",
+        release.proxy,
         &image.with(sbom),
     );
     content
 }
 
-fn maker(name: &str) -> ImageMaker {
-    ImageMaker::new(name)
+fn maker(name: &str, tag: &str) -> ImageMaker {
+    let changed = format!("{name} {tag}");
+    ImageMaker::new(&changed)
         .platforms(&LINUX)
         .layer(Layer::gzip("the base that all share", 6 << 20).everywhere())
-        .layer(Layer::gzip(name, OWN))
+        .layer(Layer::gzip(&changed, OWN / 32).file(name, OWN))
         .layer(Layer::zstd(name, OWN / 4))
 }
 
