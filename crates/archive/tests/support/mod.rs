@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 pub(crate) mod packing;
+pub(crate) mod releases;
 
 use std::collections::BTreeMap;
 use std::io::Read;

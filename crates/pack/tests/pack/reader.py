@@ -119,41 +119,52 @@ def inflate_gzip(data):
     return b"".join(out)
 
 
-def read_bases(fields, files):
+def read_bases(fields):
+    """The base blobs, and the base objects with the ranges and outlines that make them."""
     blobs = []
     objects = []
     count = fields.number()
     need(count > 0, "version 2 without bases")
     for _ in range(count):
         key = read_digest(fields)
-        need(not blobs or blobs[-1] < key, "order of base blobs")
-        blobs.append(key)
+        need(not blobs or blobs[-1]["key"] < key, "order of base blobs")
         size, wrapping, length = fields.number(), fields.byte(), fields.number()
         need(wrapping in (0, 1), f"wrapping {wrapping}")
         need(length < 1 << 63 and (wrapping or length == size), "length of base blob")
-        found = [data for data in files if len(data) == size and has_digest(data, key)]
-        need(found, "base blob is missing")
-        content = inflate_gzip(found[0]) if wrapping else found[0]
-        need(len(content) == length, "base blob has another length")
+        blob = {"key": key, "size": size, "wrapping": wrapping, "length": length}
+        blobs.append(blob)
         own = fields.number()
         need(own > 0, "base blob without objects")
         end = 0
         for _ in range(own):
-            thing = {"related": 0, "map": 0, "base": True}
-            parts = []
+            thing = {"related": 0, "map": 0, "base": blob, "ranges": []}
             for _ in range(fields.number()):
                 start, end = fields.step(end), 0
                 size = fields.number()
                 end = start + size
                 need(0 < size and end <= length, "range outside of content")
-                parts.append(content[start:end])
-            need(parts, "base object without ranges")
-            thing["content"] = b"".join(parts)
-            outline = fields.bytes()
-            thing["expansion"] = expand(outline, thing["content"]) if outline else thing["content"]
-            thing["length"] = len(thing["expansion"])
+                thing["ranges"].append((start, end))
+            need(thing["ranges"], "base object without ranges")
+            thing["outline"] = fields.bytes()
             objects.append(thing)
     return blobs, objects
+
+
+def fill_bases(blobs, objects, files):
+    """Gives base objects their content, from the bytes of base blobs in any order."""
+    contents = {}
+    for blob in blobs:
+        found = [data for data in files if len(data) == blob["size"] and has_digest(data, blob["key"])]
+        need(found, "base blob is missing")
+        content = inflate_gzip(found[0]) if blob["wrapping"] else found[0]
+        need(len(content) == blob["length"], "base blob has another length")
+        contents[blob["key"]] = content
+    for thing in objects:
+        content = contents[thing["base"]["key"]]
+        thing["content"] = b"".join(content[start:end] for start, end in thing["ranges"])
+        outline = thing["outline"]
+        thing["expansion"] = expand(outline, thing["content"]) if outline else thing["content"]
+        thing["length"] = len(thing["expansion"])
 
 
 def expand(outline, content):
@@ -273,13 +284,14 @@ def rebuild(blob, objects, contents, structure):
 
 
 def content_of(thing, contents):
-    if thing.get("base"):
+    if "base" in thing:
         return thing["content"]
     stream, at = thing["at"]
     return contents[stream][at : at + thing["length"]]
 
 
-def read(pack, files):
+def read_index(pack):
+    """Head, index and streams, without the content of base blobs."""
     at, version, (stored, raw, digest), streams = read_head(pack)
     need(at + stored + sum(stream["stored"] for stream in streams) == len(pack), "length of pack")
     index = pack[at : at + stored]
@@ -294,7 +306,7 @@ def read(pack, files):
         at += stream["stored"]
 
     used = [0] * len(streams)
-    bases, objects = read_bases(fields, files) if version == 2 else ([], [])
+    bases, objects = read_bases(fields) if version == 2 else ([], [])
     first = len(objects)
     for number in range(first, first + fields.number()):
         objects.append(read_object(fields, number, streams, used))
@@ -302,7 +314,30 @@ def read(pack, files):
     need(fields.at == len(fields.data), "bytes after the index")
     keys = [blob["key"] for blob in blobs]
     need(keys == sorted(set(keys)), "order of blobs")
+    return {
+        "streams": streams,
+        "contents": contents,
+        "used": used,
+        "bases": bases,
+        "objects": objects,
+        "first": first,
+        "blobs": blobs,
+    }
 
+
+def name(key):
+    return ("sha256:" if key[0] == 1 else "sha512:") + key[1].hex()
+
+
+def read(pack, files):
+    return rebuild_blobs(read_index(pack), files)
+
+
+def rebuild_blobs(index, files):
+    """Rebuilds what needs no codec, map or recipe, and checks that every byte of the streams is used."""
+    streams, contents, used = index["streams"], index["contents"], index["used"]
+    objects, blobs, bases = index["objects"], index["blobs"], index["bases"]
+    fill_bases(bases, objects[: index["first"]], files)
     structure = [position for position, stream in enumerate(streams) if stream["group"] == 1]
     rebuilt = start = 0
     for blob in blobs:
@@ -321,10 +356,10 @@ def read(pack, files):
         used[structure[0]] = start
     need(used == [stream["raw"] for stream in streams], "bytes of a stream that nothing uses")
     return {
-        "blobs": [("sha256:" if key[0] == 1 else "sha512:") + key[1].hex() for key in keys],
-        "bases": [("sha256:" if key[0] == 1 else "sha512:") + key[1].hex() for key in bases],
+        "blobs": [name(blob["key"]) for blob in blobs],
+        "bases": [name(blob["key"]) for blob in bases],
         "objects": len(objects),
-        "outlines": sum(thing.get("base", False) and thing["expansion"] != thing["content"] for thing in objects),
+        "outlines": sum("base" in thing and thing["expansion"] != thing["content"] for thing in objects),
         "related": sum(thing["related"] for thing in objects),
         "maps": sum(bool(thing["map"]) for thing in objects),
         "rebuilt": rebuilt,
@@ -346,4 +381,5 @@ def main():
         print(json.dumps(result))
 
 
-main()
+if __name__ == "__main__":
+    main()
