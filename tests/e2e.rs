@@ -51,6 +51,8 @@ mod pages;
 mod product_docs;
 #[path = "e2e/product_list.rs"]
 mod product_list;
+#[path = "e2e/pruning.rs"]
+mod pruning;
 #[path = "e2e/publisher_index.rs"]
 mod publisher_index;
 #[path = "e2e/reference.rs"]

@@ -5,7 +5,7 @@ use sealift_testkit::{Image, ImageMaker, Layer, Registry, Route};
 use crate::support::{WorkDir, identity};
 
 /// The images of a release: a layer of all releases, one of which a part stays, and one of the release's own.
-fn image(name: &str, release: u32) -> Image {
+pub(crate) fn image(name: &str, release: u32) -> Image {
     ImageMaker::new(&format!("{name}-{release}"))
         .platforms(&["linux/amd64", "linux/arm64"])
         .layer(Layer::gzip("base", 80_000).everywhere())
@@ -13,10 +13,10 @@ fn image(name: &str, release: u32) -> Image {
         .make()
 }
 
-const NAMES: [&str; 2] = ["product/node", "product/operator"];
+pub(crate) const NAMES: [&str; 2] = ["product/node", "product/operator"];
 
 /// A source that has three releases, and a folder with a list of each: `1.txt`, `2.txt`, `3.txt`.
-fn source() -> (WorkDir, Registry) {
+pub(crate) fn source() -> (WorkDir, Registry) {
     let (work_dir, registry) = (WorkDir::new(), Registry::start());
     for release in 1..=3 {
         let tag = format!("v{release}");
@@ -30,11 +30,11 @@ fn source() -> (WorkDir, Registry) {
 }
 
 /// Bundles the second release on `base` into `output`; what the program printed.
-fn second_release(work_dir: &WorkDir, base: &str, output: &str) -> String {
+pub(crate) fn second_release(work_dir: &WorkDir, base: &str, output: &str) -> String {
     work_dir.ok(&["bundle", "-f", "2.txt", "--base", base, "-o", output])
 }
 
-fn assert_loaded(registry: &Registry, release: u32) {
+pub(crate) fn assert_loaded(registry: &Registry, release: u32) {
     for name in NAMES {
         image(name, release).assert_in(registry, name, Some(&format!("v{release}")));
     }

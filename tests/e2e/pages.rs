@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use sealift_testkit::{ImageMaker, Registry};
+use sealift_testkit::{ImageMaker, Layer, Registry};
 
 use crate::calico_docs::{Side, blocks, commands};
 
@@ -55,6 +55,7 @@ const PAGES: &[Page] = &[
         "docs/inspecting.md",
         include_str!("../../docs/inspecting.md"),
     ),
+    page("docs/delta.md", include_str!("../../docs/delta.md")),
     page(
         "docs/small-media.md",
         include_str!("../../docs/small-media.md"),
@@ -220,7 +221,9 @@ impl Reader {
             }
             let (name, tag) = image.rsplit_once(':').unwrap();
             let (_, repository) = name.split_once('/').unwrap();
-            ImageMaker::new(repository)
+            ImageMaker::new(image)
+                .layer(Layer::gzip("base", 20_000).everywhere())
+                .layer(Layer::gzip(image, 500).file(repository, 3_000))
                 .platforms(&["linux/amd64", "linux/arm64"])
                 .make()
                 .put_into(&self.source, repository, Some(tag));

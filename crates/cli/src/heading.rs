@@ -6,6 +6,8 @@ pub(crate) const INCLUDE: &str = "What to include";
 pub(crate) const CHANGES: &str = "What to change";
 /// How images are named at the destination.
 pub(crate) const NAMES: &str = "Names at the destination";
+/// Tags that an earlier release left at the destination.
+pub(crate) const EARLIER: &str = "Tags of earlier releases";
 /// What is checked, and what happens after a failure.
 pub(crate) const CHECKS: &str = "Checks and failures";
 /// What is written and printed, and where to.

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use sealift_load::{Loaded, Receipt};
+use sealift_load::{Loaded, Receipt, ReceiptTags};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -22,6 +22,16 @@ const MAX_RECEIPT_BYTES: u64 = 64 << 20;
 pub(crate) fn read(path: &Path) -> Result<Loaded, Failure> {
     let name = path.display().to_string();
     Loaded::read(&name, &read_input(path, &name)?)
+        .map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+/// The tags that the receipt at `path` lists.
+///
+/// # Errors
+/// If the file cannot be read or is not a receipt.
+pub(crate) fn tags(path: &Path) -> Result<ReceiptTags, Failure> {
+    let name = path.display().to_string();
+    ReceiptTags::read(&name, &read_input(path, &name)?)
         .map_err(|error| Failure::new(Exit::Usage, &error))
 }
 

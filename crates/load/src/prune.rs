@@ -1,16 +1,17 @@
 //! Tags that an earlier release left at the destination: which they are, and their deletion.
 //!
 //! Only a tag that stands for what the earlier release put there is deleted, and only if a receipt says that a load put
-//! it there. Blobs and manifests are the business of the registry's own garbage collection.
+//! it there. Blobs and manifests are the business of the registry's own garbage collection, unless the registry deletes
+//! tags only with their manifest.
 
+mod delete;
 mod receipt;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Record, destinations};
+use sealift_archive::{Record, RecordEntry, destinations};
 use sealift_oci::Digest;
 use sealift_pipeline::Event;
-use sealift_registry::{Deletion, RegistryError};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -18,6 +19,7 @@ use crate::error::LoadError;
 use crate::plan::Registry;
 use crate::request::Request;
 
+pub use delete::{NotPruned, PruneError, Pruned, prune};
 pub use receipt::ReceiptTags;
 
 /// A tag of an earlier release that the new one does not have.
@@ -33,7 +35,7 @@ pub struct OldTag {
     /// What it is at the destination.
     #[serde(flatten)]
     pub state: OldTagState,
-    /// Whether the receipt says that a load put it there; `false` without a receipt.
+    /// Whether a receipt says that a load put it there; `false` without receipts.
     pub in_receipt: bool,
 }
 
@@ -60,6 +62,9 @@ pub struct PrunePlan {
     pub destination: String,
     /// The tags, by repository and name.
     pub tags: Vec<OldTag>,
+    /// The manifests of the new release: none of them is deleted with a tag.
+    #[serde(skip)]
+    kept: BTreeSet<Digest>,
 }
 
 impl PrunePlan {
@@ -70,55 +75,28 @@ impl PrunePlan {
     }
 }
 
-/// What a deletion did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pruned {
-    /// Tags that were deleted, with their repositories.
-    pub deleted: Vec<String>,
-    /// Tags that were to be deleted and are still there.
-    pub failed: Vec<NotPruned>,
-}
-
-/// A tag that was not deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NotPruned {
-    /// The tag, with its repository.
-    pub tag: String,
-    /// Why.
-    pub reason: String,
-}
-
 /// Finds the tags that `old` releases have at the destination of `request` and the release `new` has not. Nothing is
-/// written.
+/// written. The `receipts` say which of them loads put there.
 ///
 /// # Errors
 /// If a name is not one at the destination, or the registry does not answer.
 pub fn plan_prune(
     new: &Record,
     old: &[&Record],
-    receipt: Option<&ReceiptTags>,
+    receipts: &[ReceiptTags],
     request: &Request,
     context: &Context<'_>,
 ) -> Result<PrunePlan, LoadError> {
-    let named = |record: &Record| -> Result<BTreeMap<(String, String), Digest>, LoadError> {
-        let named = destinations(record, &request.naming, &request.destination)?;
-        let tags = named.iter().filter_map(|manifest| {
-            let name = (manifest.repository.clone(), manifest.tag.clone()?);
-            Some((name, manifest.descriptor.digest))
-        });
-        Ok(tags.collect())
-    };
-    let kept: BTreeSet<(String, String)> = named(new)?.into_keys().collect();
-    let mut wanted = BTreeMap::new();
+    let kept = tags_of(new, request)?;
+    let mut wanted: Tags = BTreeMap::new();
     for record in old {
-        wanted.extend(named(record)?);
+        for (name, digests) in tags_of(record, request)? {
+            if !kept.contains_key(&name) {
+                wanted.entry(name).or_default().extend(digests);
+            }
+        }
     }
-    let wanted: Vec<((String, String), Digest)> = wanted
-        .into_iter()
-        .filter(|(name, _)| !kept.contains(name))
-        .collect();
+    let wanted: Vec<(Name, Vec<Digest>)> = wanted.into_iter().collect();
     context.observer.event(&Event::Phase {
         name: "asking the registry",
     });
@@ -127,74 +105,50 @@ pub fn plan_prune(
         registry.tag(repository, tag)
     })?;
     let tags = wanted.into_iter().zip(answers);
-    let tags = tags.map(|(((repository, tag), digest), there)| OldTag {
-        state: match there {
-            None => OldTagState::Absent,
-            Some(there) if there.digest == digest => OldTagState::There,
-            Some(there) => OldTagState::Changed { now: there.digest },
-        },
-        in_receipt: receipt
-            .is_some_and(|receipt| receipt.names(&request.destination, &repository, &tag, &digest)),
-        repository,
-        tag,
-        digest,
+    let tags = tags.filter_map(|(((repository, tag), digests), there)| {
+        let there = there.map(|there| there.digest);
+        let (state, digest) = match there {
+            None => (OldTagState::Absent, *digests.first()?),
+            Some(there) if digests.contains(&there) => (OldTagState::There, there),
+            Some(now) => (OldTagState::Changed { now }, *digests.first()?),
+        };
+        let mut receipts = receipts.iter();
+        Some(OldTag {
+            state,
+            in_receipt: receipts
+                .any(|receipt| receipt.names(&request.destination, &repository, &tag, &digest)),
+            repository,
+            tag,
+            digest,
+        })
     });
     Ok(PrunePlan {
         destination: request.destination.to_string(),
         tags: tags.collect(),
+        kept: new.manifests.iter().map(|one| one.digest).collect(),
     })
 }
 
-/// Deletes what `plan` says. A tag that changed meanwhile is left alone. One that cannot be deleted does not stop the
-/// others.
-///
-/// # Errors
-/// If it was asked to stop.
-pub fn prune(
-    plan: &PrunePlan,
-    request: &Request,
-    context: &Context<'_>,
-) -> Result<Pruned, LoadError> {
-    context.observer.event(&Event::Phase {
-        name: "deleting tags",
-    });
-    let registry = registry(request, context);
-    let tags: Vec<&OldTag> = plan.to_delete().collect();
-    let results = registry.parallel(&tags, |tag| {
-        Ok::<_, LoadError>(match delete(&registry, tag) {
-            Err(LoadError::Cancelled(cancelled)) => return Err(cancelled.into()),
-            result => result,
-        })
-    })?;
-    let mut pruned = Pruned::default();
-    for (tag, result) in tags.into_iter().zip(results) {
-        let name = format!("{}:{}", tag.repository, tag.tag);
-        match result {
-            Ok(None) => pruned.deleted.push(name),
-            Ok(Some(reason)) => pruned.failed.push(NotPruned { tag: name, reason }),
-            Err(error) => pruned.failed.push(NotPruned {
-                tag: name,
-                reason: error.to_string(),
-            }),
+/// A repository and a tag.
+type Name = (String, String);
+/// Tags, and what each may stand for.
+type Tags = BTreeMap<Name, Vec<Digest>>;
+
+/// The tags of a release, and what a load leaves them standing for: of an image of which platforms were selected, the
+/// new index or the publisher's.
+fn tags_of(record: &Record, request: &Request) -> Result<Tags, LoadError> {
+    let mut tags = Tags::new();
+    for manifest in destinations(record, &request.naming, &request.destination)?.iter() {
+        let Some(tag) = &manifest.tag else { continue };
+        let name = (manifest.repository.clone(), tag.clone());
+        let digests = tags.entry(name).or_default();
+        digests.push(manifest.descriptor.digest);
+        if let RecordEntry::Image(n) = manifest.of {
+            let original = record.images[n].original.as_ref();
+            digests.extend(original.map(|original| original.digest));
         }
     }
-    Ok(pruned)
-}
-
-/// Deletes one tag; why not, if the registry has a reason.
-fn delete(registry: &Registry<'_>, tag: &OldTag) -> Result<Option<String>, LoadError> {
-    let there = registry.tag(&tag.repository, &tag.tag)?;
-    match there {
-        None => return Ok(None),
-        Some(there) if there.digest == tag.digest => {}
-        Some(there) => return Ok(Some(format!("it stands for {} now", there.digest))),
-    }
-    let repository = registry.repository(&tag.repository)?;
-    let deleted: Result<Deletion, RegistryError> = repository.delete_tag(&tag.tag);
-    match deleted.map_err(LoadError::registry)? {
-        Deletion::Deleted | Deletion::Absent => Ok(None),
-        Deletion::Unsupported => Ok(Some("the registry does not delete tags".to_owned())),
-    }
+    Ok(tags)
 }
 
 fn registry<'a>(request: &'a Request, context: &Context<'a>) -> Registry<'a> {

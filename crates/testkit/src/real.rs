@@ -108,23 +108,22 @@ impl RealRegistry {
 
     /// The same, with more lines for its configuration.
     pub fn distribution3_with(more: &str) -> Option<Self> {
-        let go_path = env::var_os("GOPATH").map(|path| PathBuf::from(path).join("bin"));
-        let home = env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
-        let folders = [env::var_os("GOBIN").map(PathBuf::from), go_path, home];
-        let program = env::var_os("SEALIFT_DISTRIBUTION3")
-            .map(PathBuf::from)
-            .or_else(|| {
-                folders
-                    .into_iter()
-                    .flatten()
-                    .map(|folder| folder.join("registry"))
-                    .find(|path| path.is_file())
+        distribution3_program().map(|program| Self::start_with(&program, more))
+    }
+
+    /// distribution 2.8 and 3, as far as they are installed, with deletion disabled, as it is by default.
+    pub fn without_deletion() -> Vec<Self> {
+        let programs = [require("docker-registry"), distribution3_program()];
+        let programs = programs.into_iter().flatten();
+        programs
+            .map(|program| {
+                Self::start_as(&program, &|program, folder, address| {
+                    let mut command = distribution(program, folder, address, "");
+                    command.env("REGISTRY_STORAGE_DELETE_ENABLED", "false");
+                    command
+                })
             })
-            .or_else(|| find("registry"));
-        if program.is_none() {
-            skipped("distribution 3's program registry is not installed");
-        }
-        program.map(|program| Self::start_with(&program, more))
+            .collect()
     }
 
     /// The registry of go-containerregistry, which `crane registry serve` is: of another family than distribution.
@@ -223,6 +222,27 @@ impl Drop for RealRegistry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The program of distribution 3, or nothing after having said so.
+fn distribution3_program() -> Option<PathBuf> {
+    let go_path = env::var_os("GOPATH").map(|path| PathBuf::from(path).join("bin"));
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin"));
+    let folders = [env::var_os("GOBIN").map(PathBuf::from), go_path, home];
+    let program = env::var_os("SEALIFT_DISTRIBUTION3")
+        .map(PathBuf::from)
+        .or_else(|| {
+            folders
+                .into_iter()
+                .flatten()
+                .map(|folder| folder.join("registry"))
+                .find(|path| path.is_file())
+        })
+        .or_else(|| find("registry"));
+    if program.is_none() {
+        skipped("distribution 3's program registry is not installed");
+    }
+    program
 }
 
 /// How a program is started as a registry: with its content in a folder, at an address.

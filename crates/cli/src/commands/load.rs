@@ -1,13 +1,15 @@
 //! `sealift load`: puts a bundle into a registry.
 
+mod prune;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
 use sealift_load::{
-    Context, LoadError, Plan, PublisherIndex, Receipt, Request, SessionFile, TagAction, Totals,
-    execute, plan,
+    Context, LoadError, Plan, PrunePlan, Pruned, PublisherIndex, Receipt, Request, SessionFile,
+    TagAction, Totals, execute, plan,
 };
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
@@ -34,6 +36,7 @@ Examples:
     sealift load calico.tar registry.corp:5000/mirror --naming flat --receipt receipt.json
     sealift load calico.tar registry.corp:5000 --only 'docker.io/calico/*' --dry-run
     ssh build cat calico.tar | sealift load - registry.corp:5000
+    sealift load calico-2-delta.tar registry.corp:5000 --receipt calico-2.json --prune calico-1.json
     sealift load calico.tar registry.corp:5000 --username me --password-stdin < password")]
 #[expect(
     clippy::struct_excessive_bools,
@@ -69,6 +72,8 @@ pub(crate) struct LoadArgs {
     /// without the others, only the publisher's, or a new one
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     publisher_index: IndexArg,
+    #[command(flatten)]
+    prune: prune::PruneArgs,
     #[command(flatten)]
     bases: BaseArgs,
     #[command(flatten)]
@@ -125,6 +130,7 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
     let reading = args.scratch.reading(&budget, cancel);
     let bundle = args.bases.open(path.path(), &reading)?;
+    let earlier = args.prune.earlier(&bundle)?;
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
@@ -137,10 +143,16 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         observer: &*observer,
         cancel,
     };
+    let earlier = earlier.map(|earlier| earlier.plan(&bundle, &request, &context));
+    let earlier = earlier.transpose()?;
+    if let (Some(plan), true, false) = (&earlier, args.prune.only_plan(), args.dry_run) {
+        drop(observer);
+        return prune::print(plan, args.output_args.json);
+    }
     let plan = plan(&bundle, &request, &context)?;
     if args.dry_run {
         drop(observer);
-        return dry_run(args, &plan);
+        return dry_run(args, &plan, earlier.as_ref());
     }
     let sessions = Arc::new(SessionFile::open(uploads, observer.clone()));
     let kept: Arc<dyn SessionStore> = Arc::<SessionFile>::clone(&sessions);
@@ -154,11 +166,12 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         sessions.finish(registry);
     }
     drop(sessions);
-    drop(observer);
     if let Some(path) = &args.receipt {
         receipt::write(path, &receipt)?;
     }
-    tell(args, &receipt)
+    let pruned = prune::delete(earlier.as_ref(), &receipt, &request, &context)?;
+    drop(observer);
+    tell(args, &receipt, pruned.as_ref())
 }
 
 /// Where interrupted uploads are noted.
@@ -189,11 +202,14 @@ fn request(args: &LoadArgs) -> Result<Request, Failure> {
     })
 }
 
-fn dry_run(args: &LoadArgs, plan: &Plan) -> Result<Exit, Failure> {
+fn dry_run(args: &LoadArgs, plan: &Plan, prune: Option<&PrunePlan>) -> Result<Exit, Failure> {
     if args.output_args.json {
-        output::json(plan)?;
+        output::json(&prune::WithPrunePlan { plan, prune })?;
     } else {
-        output::lines(&plan_words(plan))?;
+        let mut lines = plan_words(plan);
+        lines.extend(prune.into_iter().flat_map(prune::plan_words));
+        lines.push(format!("identity {}", plan.bundle()));
+        output::lines(&lines)?;
     }
     let conflicts = plan.conflicts();
     if conflicts.is_empty() {
@@ -230,7 +246,6 @@ fn plan_words(plan: &Plan) -> Vec<String> {
         }
     }
     lines.extend(totals_words(plan.totals()));
-    lines.push(format!("identity {}", plan.bundle()));
     lines
 }
 
@@ -272,27 +287,34 @@ fn totals_words(totals: &Totals) -> Vec<String> {
     lines
 }
 
-fn tell(args: &LoadArgs, receipt: &Receipt) -> Result<Exit, Failure> {
+fn tell(args: &LoadArgs, receipt: &Receipt, pruned: Option<&Pruned>) -> Result<Exit, Failure> {
     if args.output_args.json {
-        output::json(receipt)?;
+        output::json(&prune::WithPruned { receipt, pruned })?;
     } else {
-        output::lines(&receipt_words(receipt))?;
+        let mut lines = vec![receipt_words(receipt)];
+        lines.extend(pruned.into_iter().flat_map(prune::pruned_words));
+        lines.push(format!("identity {}", receipt.bundle));
+        output::lines(&lines)?;
     }
     if receipt.is_complete() {
-        return Ok(Exit::Done);
+        return match pruned.and_then(prune::failure) {
+            Some(failure) => Err(failure),
+            None => Ok(Exit::Done),
+        };
     }
     let failed = receipt.failed.iter();
     let count = words::count(receipt.failed.len() as u64, "name");
-    Err(Failure::message(
+    let failure = Failure::message(
         Exit::TagsPartlyMoved,
         format!("{count} could not be loaded:"),
     )
-    .items(failed.map(|failed| format!("{}: {}", failed.name, failed.reason))))
+    .items(failed.map(|failed| format!("{}: {}", failed.name, failed.reason)));
+    Err(args.prune.incomplete(failure))
 }
 
-fn receipt_words(receipt: &Receipt) -> [String; 2] {
+fn receipt_words(receipt: &Receipt) -> String {
     let totals = &receipt.totals;
-    let done = format!(
+    format!(
         "{}: {} sent ({}), {} mounted, {} already there; {} verified, {} set, {} unchanged",
         receipt.destination,
         words::count(totals.blobs_sent, "blob"),
@@ -305,8 +327,7 @@ fn receipt_words(receipt: &Receipt) -> [String; 2] {
         ),
         words::count(totals.tags_set, "tag"),
         totals.tags_unchanged
-    );
-    [done, format!("identity {}", receipt.bundle)]
+    )
 }
 
 impl From<LoadError> for Failure {

@@ -1,7 +1,8 @@
 //! Tags of an earlier release: which they are, and which of them are deleted.
 
 use sealift_archive::Record;
-use sealift_load::{OldTagState, PrunePlan, Pruned, ReceiptTags, plan_prune, prune};
+use sealift_load::{OldTagState, PruneError, PrunePlan, Pruned, ReceiptTags, plan_prune, prune};
+use sealift_oci::{Descriptor, media_type};
 use sealift_testkit::{Profile, Registry, Route};
 
 use crate::support::{Maker, assert_no_writes, load, request, small, with};
@@ -23,10 +24,19 @@ fn loaded(profile: Profile) -> (Registry, ReceiptTags) {
     (registry, ReceiptTags::read("r.json", &receipt).unwrap())
 }
 
-fn planned(registry: &Registry, old: &[&Record], receipt: Option<&ReceiptTags>) -> PrunePlan {
+fn planned(registry: &Registry, old: &[&Record], receipts: &[ReceiptTags]) -> PrunePlan {
+    planned_by(&release("2").record, registry, old, receipts)
+}
+
+fn planned_by(
+    new: &Record,
+    registry: &Registry,
+    old: &[&Record],
+    receipts: &[ReceiptTags],
+) -> PrunePlan {
     let request = request(&registry.host());
     with(4, |context| {
-        plan_prune(&release("2").record, old, receipt, &request, context)
+        plan_prune(new, old, receipts, &request, context)
     })
     .unwrap()
 }
@@ -40,7 +50,8 @@ fn pruned(registry: &Registry, plan: &PrunePlan) -> Pruned {
 fn a_tag_that_the_next_release_does_not_have_is_deleted_if_a_receipt_names_it() {
     let (registry, receipt) = loaded(Profile::Spec);
     let old = release("1").record;
-    let plan = planned(&registry, &[&old], Some(&receipt));
+    let receipts = [receipt];
+    let plan = planned(&registry, &[&old], &receipts);
     let names: Vec<(&str, &str)> = (plan.tags.iter())
         .map(|tag| (tag.repository.as_str(), tag.tag.as_str()))
         .collect();
@@ -52,7 +63,7 @@ fn a_tag_that_the_next_release_does_not_have_is_deleted_if_a_receipt_names_it() 
     assert_eq!(registry.tagged("mirror/moves", "1"), None);
     small("2").assert_in(&registry, "mirror/moves", Some("2"));
     small("stays").assert_in(&registry, "mirror/stays", Some("1"));
-    let again = planned(&registry, &[&old], Some(&receipt));
+    let again = planned(&registry, &[&old], &receipts);
     assert_eq!(again.tags[0].state, OldTagState::Absent);
 }
 
@@ -63,10 +74,10 @@ fn without_a_receipt_or_with_one_of_another_load_nothing_is_deleted() {
     let other = load(&release("1").bundle(), &elsewhere).unwrap();
     let other = serde_json::to_vec(&other).unwrap();
     let other = ReceiptTags::read("r.json", &other).unwrap();
-    for receipt in [None, Some(&other)] {
-        let plan = planned(&registry, &[&release("1").record], receipt);
+    for receipts in [&[][..], &[other]] {
+        let plan = planned(&registry, &[&release("1").record], receipts);
         assert_eq!(plan.tags[0].state, OldTagState::There);
-        assert_eq!(pruned(&registry, &plan), Pruned::default());
+        assert_nothing_done(&pruned(&registry, &plan));
     }
     assert_eq!(registry.traffic().count("DELETE", Route::Manifest), 0);
 }
@@ -75,16 +86,21 @@ fn without_a_receipt_or_with_one_of_another_load_nothing_is_deleted() {
 fn a_tag_that_somebody_moved_is_left_alone() {
     let (registry, receipt) = loaded(Profile::Spec);
     let old = release("1").record;
-    let before = planned(&registry, &[&old], Some(&receipt));
+    let receipts = [receipt];
+    let before = planned(&registry, &[&old], &receipts);
     let other = small("somebody's");
     other.put_into(&registry, "mirror/moves", Some("1"));
-    let after = planned(&registry, &[&old], Some(&receipt));
+    let after = planned(&registry, &[&old], &receipts);
     let now = other.digest();
     assert_eq!(after.tags[0].state, OldTagState::Changed { now });
-    assert_eq!(pruned(&registry, &after), Pruned::default());
+    assert_nothing_done(&pruned(&registry, &after));
     // Moved between the plan and the deletion.
     let done = pruned(&registry, &before);
-    assert!(done.failed[0].reason.contains("stands for"), "{done:?}");
+    let reason = &done.failed[0].reason;
+    assert!(
+        matches!(reason, PruneError::Moved { now: found } if *found == now),
+        "{done:?}"
+    );
     assert_eq!(registry.tagged("mirror/moves", "1"), Some(now));
 }
 
@@ -92,10 +108,89 @@ fn a_tag_that_somebody_moved_is_left_alone() {
 fn a_registry_that_deletes_nothing_is_reported() {
     let (registry, receipt) = loaded(Profile::Distribution2);
     registry.change(|behaviour| behaviour.deletes = false);
-    let plan = planned(&registry, &[&release("1").record], Some(&receipt));
+    let plan = planned(&registry, &[&release("1").record], &[receipt]);
     let done = pruned(&registry, &plan);
     assert!(done.deleted.is_empty());
     assert_eq!(done.failed[0].tag, "mirror/moves:1");
-    assert!(done.failed[0].reason.contains("does not delete tags"));
+    assert!(matches!(done.failed[0].reason, PruneError::Unsupported));
     small("1").assert_in(&registry, "mirror/moves", Some("1"));
+}
+
+/// A registry that deletes manifests with all their tags, and no tags, into which both releases were loaded; and the
+/// receipt of the first.
+fn without_deletion_of_tags() -> (Registry, [ReceiptTags; 1]) {
+    let (registry, receipt) = loaded(Profile::Distribution2);
+    registry.change(|behaviour| behaviour.deletes = true);
+    (registry, [receipt])
+}
+
+#[test]
+fn where_tags_cannot_be_deleted_their_manifest_is() {
+    let (registry, receipts) = without_deletion_of_tags();
+    let plan = planned(&registry, &[&release("1").record], &receipts);
+    let done = pruned(&registry, &plan);
+    assert_eq!(done.deleted, ["mirror/moves:1"], "{done:?}");
+    assert_eq!(registry.tagged("mirror/moves", "1"), None);
+    small("2").assert_in(&registry, "mirror/moves", Some("2"));
+}
+
+#[test]
+fn a_manifest_that_another_tag_needs_is_not_deleted_with_the_tag() {
+    let old = release("1").record;
+    let image = small("1");
+    let index = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_INDEX,
+        "manifests": [Descriptor::new(
+            media_type::OCI_MANIFEST.to_owned(),
+            image.digest(),
+            image.root.size,
+        )],
+    })
+    .to_string();
+    for others in ["itself", "an index that lists it"] {
+        let (registry, receipts) = without_deletion_of_tags();
+        if others == "itself" {
+            image.put_into(&registry, "mirror/moves", Some("production"));
+        } else {
+            let listing = registry.put_manifest("mirror/moves", media_type::OCI_INDEX, &index);
+            registry.tag("mirror/moves", "production", listing);
+        }
+        let plan = planned(&registry, &[&old], &receipts);
+        let done = pruned(&registry, &plan);
+        let reason = &done.failed[0].reason;
+        assert!(
+            matches!(reason, PruneError::Shared { tag } if tag == "production"),
+            "{others}: {done:?}"
+        );
+        image.assert_in(&registry, "mirror/moves", Some("1"));
+    }
+    // The next release has the same image under another tag.
+    let (registry, receipts) = without_deletion_of_tags();
+    let new = release("2").image("r.example/moves:1-again", &image);
+    let plan = planned_by(&new.record, &registry, &[&old], &receipts);
+    let done = pruned(&registry, &plan);
+    let reason = &done.failed[0].reason;
+    assert!(matches!(reason, PruneError::InNewRelease), "{done:?}");
+    image.assert_in(&registry, "mirror/moves", Some("1"));
+}
+
+#[test]
+fn a_tag_of_a_publishers_index_is_recognised() {
+    let (registry, _) = loaded(Profile::Spec);
+    let mut old = release("1").record;
+    // The tag stands for the publisher's index, of which only some platforms were selected.
+    let new = old.images[0].descriptor.clone();
+    let moves = old.images.last_mut().unwrap();
+    moves.original = Some(std::mem::replace(&mut moves.descriptor, new));
+    let plan = planned(&registry, &[&old], &[]);
+    assert_eq!(plan.tags[0].state, OldTagState::There);
+    assert_eq!(plan.tags[0].digest, small("1").digest());
+}
+
+fn assert_nothing_done(done: &Pruned) {
+    assert!(
+        done.deleted.is_empty() && done.failed.is_empty(),
+        "{done:?}"
+    );
 }

@@ -75,6 +75,8 @@ pub struct Behaviour {
     pub list_page: Option<usize>,
     /// Whether blobs and manifests can be deleted; else 405.
     pub deletes: bool,
+    /// Whether a tag can be deleted without its manifest; else 400 `DIGEST_INVALID`.
+    pub deletes_tags: bool,
     /// Whether a tag that is there can be moved; else 400 `TAG_INVALID`.
     pub tags_move: bool,
     /// Whether a repository comes to be by a push; else 404 `NAME_UNKNOWN` unless it is there.
@@ -106,6 +108,7 @@ impl Behaviour {
             Profile::Spec => spec,
             Profile::Distribution2 => Self {
                 content_range: false,
+                deletes_tags: false,
                 session_state: SessionState::Deadly,
                 strict_accept: true,
                 ..Self::distribution()
@@ -162,6 +165,7 @@ impl Behaviour {
             referrers_page: None,
             list_page: None,
             deletes: true,
+            deletes_tags: true,
             tags_move: true,
             creates_repositories: true,
             ranges: true,

@@ -153,6 +153,9 @@ impl Asked<'_> {
                 repository.tags.retain(|_, to| *to != digest);
                 repository.manifests.remove(&digest).is_some()
             }
+            Err(_) if !self.behaviour.deletes_tags => {
+                return Answer::error(400, "DIGEST_INVALID", "provided digest did not match");
+            }
             Err(_) => repository.tags.remove(reference).is_some(),
         };
         if gone {

@@ -1,0 +1,189 @@
+//! `load --prune-plan` and `load --prune`: tags of the release that a delta bundle builds on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sealift_archive::{Base, Bundle, Record};
+use sealift_load::{
+    Context, NotPruned, OldTag, OldTagState, PruneError, PrunePlan, Pruned, Receipt, ReceiptTags,
+    Request, plan_prune, prune,
+};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::heading;
+use crate::{hints, output, receipt, words};
+
+/// Which tags of earlier releases are listed and deleted.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = heading::EARLIER)]
+pub(super) struct PruneArgs {
+    /// List the tags that the base of a delta bundle has at the destination and the bundle has not; write nothing
+    #[arg(long, conflicts_with_all = ["only", "skip"])]
+    prune_plan: bool,
+    /// After the load, delete those of these tags that RECEIPT, which an earlier load wrote, lists (repeatable)
+    ///
+    /// Only a tag that still points to what that load left there is deleted. A registry that deletes tags only together
+    /// with their manifest is asked to do so if no other tag needs the manifest.
+    #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["only", "skip"])]
+    prune: Vec<PathBuf>,
+}
+
+/// The releases that a bundle builds on, and what receipts say.
+pub(super) struct Earlier<'a> {
+    bases: &'a [Base],
+    receipts: Vec<ReceiptTags>,
+}
+
+impl PruneArgs {
+    /// Whether only the tags are listed.
+    pub(super) fn only_plan(&self) -> bool {
+        self.prune_plan
+    }
+
+    /// The failure of an incomplete load, after which nothing is deleted.
+    pub(super) fn incomplete(&self, failure: Failure) -> Failure {
+        if self.prune.is_empty() {
+            return failure;
+        }
+        failure.hint("no tags were deleted, since the load is incomplete")
+    }
+
+    /// What to prune by; `None` unless it was asked for.
+    ///
+    /// # Errors
+    /// If the bundle contains no record of an earlier release, or a file is not a receipt.
+    pub(super) fn earlier<'a>(&self, bundle: &'a Bundle) -> Result<Option<Earlier<'a>>, Failure> {
+        if !self.prune_plan && self.prune.is_empty() {
+            return Ok(None);
+        }
+        let Some(delta) = bundle.delta() else {
+            let message = format!(
+                "{} is not a delta bundle: it does not contain the record of an earlier release, which tags are pruned by",
+                bundle.name()
+            );
+            return Err(Failure::message(Exit::Usage, message).hint(
+                "omit --prune-plan and --prune, or load a bundle that was built with --base",
+            ));
+        };
+        let receipts = self.prune.iter().map(|path| receipt::tags(path));
+        Ok(Some(Earlier {
+            bases: delta.bases(),
+            receipts: receipts.collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+impl Earlier<'_> {
+    /// The tags at the destination of `request`.
+    pub(super) fn plan(
+        &self,
+        bundle: &Bundle,
+        request: &Request,
+        context: &Context<'_>,
+    ) -> Result<PrunePlan, Failure> {
+        let old: Vec<&Record> = self.bases.iter().map(Base::record).collect();
+        let (new, receipts) = (bundle.record(), &self.receipts);
+        Ok(plan_prune(new, &old, receipts, request, context)?)
+    }
+}
+
+/// Deletes what `plan` says, unless the load that went before is incomplete.
+pub(super) fn delete(
+    plan: Option<&PrunePlan>,
+    loaded: &Receipt,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Option<Pruned>, Failure> {
+    match plan {
+        Some(plan) if loaded.is_complete() => Ok(Some(prune(plan, request, context)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Prints the plan.
+pub(super) fn print(plan: &PrunePlan, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(plan)?;
+    } else {
+        output::lines(&plan_words(plan))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The plan, a line for each tag and one with the sums.
+pub(super) fn plan_words(plan: &PrunePlan) -> Vec<String> {
+    let mut lines: Vec<String> = plan.tags.iter().map(tag_words).collect();
+    let absent = plan.tags.iter();
+    let absent = absent.filter(|tag| tag.state == OldTagState::Absent);
+    let (deleted, absent) = (plan.to_delete().count(), absent.count());
+    lines.push(format!(
+        "{} of the base not in this bundle: {deleted} to delete, {} to keep, {absent} already gone",
+        words::count(plan.tags.len() as u64, "tag"),
+        plan.tags.len() - deleted - absent
+    ));
+    lines
+}
+
+fn tag_words(tag: &OldTag) -> String {
+    let what = match tag.state {
+        OldTagState::Absent => "already gone".to_owned(),
+        OldTagState::Changed { now } => {
+            format!("kept: it points to {now} now, not to {}", tag.digest)
+        }
+        OldTagState::There if tag.in_receipt => format!("to delete: {}", tag.digest),
+        OldTagState::There => format!("kept: no receipt lists it with {}", tag.digest),
+    };
+    format!("{}:{}  {what}", tag.repository, tag.tag)
+}
+
+/// What was deleted, a line for each tag.
+pub(super) fn pruned_words(pruned: &Pruned) -> Vec<String> {
+    let deleted = pruned.deleted.iter();
+    deleted.map(|tag| format!("deleted {tag}")).collect()
+}
+
+/// What a load printed as JSON, with what was deleted after it.
+#[derive(Serialize)]
+pub(super) struct WithPruned<'a> {
+    #[serde(flatten)]
+    pub(super) receipt: &'a Receipt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pruned: Option<&'a Pruned>,
+}
+
+/// The plan of a load as JSON, with what is to be deleted after it.
+#[derive(Serialize)]
+pub(super) struct WithPrunePlan<'a> {
+    #[serde(flatten)]
+    pub(super) plan: &'a sealift_load::Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prune: Option<&'a PrunePlan>,
+}
+
+/// The failure of a load that is done but for its deletions; `None` if there is nothing to report.
+pub(super) fn failure(pruned: &Pruned) -> Option<Failure> {
+    if pruned.failed.is_empty() {
+        return None;
+    }
+    let count = words::count(pruned.failed.len() as u64, "tag");
+    let message = format!("the load is done, but {count} could not be deleted:");
+    let items = pruned.failed.iter();
+    let items = items.map(|failed| format!("{}: {}", failed.tag, failed.reason));
+    let failure = Failure::message(Exit::Failed, message).items(items);
+    let mut hints: Vec<String> = pruned.failed.iter().filter_map(hint).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    Some(hints.into_iter().fold(failure, Failure::hint))
+}
+
+fn hint(failed: &NotPruned) -> Option<String> {
+    match &failed.reason {
+        PruneError::Unsupported => Some(
+            "enable deletion in the registry's configuration (distribution: storage.delete.enabled) and run the same command again, or delete these tags with the registry's own tools".to_owned(),
+        ),
+        PruneError::Registry(error) => hints::registry::hint(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,148 @@
+//! Tags of the release before: `load --prune-plan` lists them, `load --prune` deletes them.
+
+use sealift_testkit::real::{RealRegistry, Skopeo};
+use sealift_testkit::{Registry, Route};
+
+use crate::delta::{NAMES, assert_loaded, image, second_release, source};
+use crate::support::WorkDir;
+
+/// A folder with `1.tar` and `2-delta.tar`, release 1 being loaded into `host` with the receipt `1.json`.
+fn delivered(host: &str) -> (WorkDir, Registry) {
+    let (work_dir, source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    second_release(&work_dir, "1.tar", "2-delta.tar");
+    work_dir.ok(&["load", "1.tar", host, "--receipt", "1.json"]);
+    (work_dir, source)
+}
+
+#[test]
+fn tags_of_the_base_are_listed_and_deleted_only_by_receipt() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    destination.clear_traffic();
+    let load = ["load", "2-delta.tar", &host];
+    let plan = work_dir.ok(&[&load[..], &["--prune-plan"]].concat());
+    assert!(plan.contains("product/node:v1  kept: no receipt"), "{plan}");
+    assert!(plan.contains("2 tags of the base"), "{plan}");
+    let by_receipt = ["--prune", "1.json"];
+    let plan = work_dir.ok(&[&load[..], &["--prune-plan"], &by_receipt].concat());
+    assert!(plan.contains("product/node:v1  to delete"), "{plan}");
+    let both = work_dir.ok(&[&load[..], &["--dry-run"], &by_receipt].concat());
+    assert!(both.contains("product/node:v2"), "{both}");
+    assert!(both.contains("2 to delete"), "{both}");
+    let json = work_dir.json(&[&load[..], &["--dry-run", "--json"], &by_receipt].concat());
+    assert_eq!(json["prune"]["tags"][0]["state"], "there");
+    assert_eq!(json["prune"]["tags"][0]["inReceipt"], true);
+    assert!(json["totals"]["tagsToSet"].as_u64() > Some(0), "{json}");
+    assert!(destination.traffic().writes().is_empty());
+
+    // Without the flag nothing is deleted.
+    work_dir.ok(&load);
+    assert_loaded(&destination, 1);
+    let done = work_dir.json(&[&load[..], &["--json"], &by_receipt].concat());
+    assert_eq!(
+        done["pruned"]["deleted"],
+        serde_json::json!(["product/node:v1", "product/operator:v1"])
+    );
+    for name in NAMES {
+        assert_eq!(destination.tags(name), ["v2"]);
+    }
+    assert_loaded(&destination, 2);
+    let again = work_dir.ok(&[&load[..], &["--prune-plan"], &by_receipt].concat());
+    assert!(again.contains("2 already gone"), "{again}");
+}
+
+#[test]
+fn what_somebody_else_put_there_is_kept() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    image("product/node", 7).put_into(&destination, "product/node", Some("v1"));
+    let load = ["load", "2-delta.tar", &host, "--prune", "1.json"];
+    let done = work_dir.ok(&load);
+    assert!(done.contains("deleted product/operator:v1"), "{done}");
+    assert!(!done.contains("deleted product/node"), "{done}");
+    assert_eq!(destination.tags("product/node"), ["v1", "v2"]);
+    let plan = work_dir.ok(&[&load[..], &["--prune-plan"]].concat());
+    assert!(plan.contains("product/node:v1  kept: it points"), "{plan}");
+}
+
+#[test]
+fn what_cannot_be_pruned_by_is_refused_before_anything_is_written() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    work_dir.ok(&["bundle", "-f", "2.txt", "-o", "2.tar"]);
+    destination.clear_traffic();
+    for (bundle, more, words) in [
+        ("2.tar", &["--prune-plan"][..], "not a delta bundle"),
+        ("2.tar", &["--prune", "1.json"], "not a delta bundle"),
+        ("2-delta.tar", &["--prune", "1.txt"], "1.txt"),
+        ("2-delta.tar", &["--prune", "none.json"], "none.json"),
+        (
+            "2-delta.tar",
+            &["--prune", "1.json", "--only", "*node*"],
+            "--only",
+        ),
+    ] {
+        let run = work_dir.run(&[&["load", bundle, &host][..], more].concat());
+        assert_eq!(run.code, Some(2), "{more:?} {}", run.said());
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    assert!(destination.traffic().writes().is_empty());
+    assert_eq!(destination.traffic().count("DELETE", Route::Manifest), 0);
+}
+
+/// The tags of a repository, as skopeo lists them.
+fn tags(skopeo: &Skopeo, host: &str, name: &str) -> Vec<String> {
+    let name = format!("docker://{host}/{name}");
+    let listed = skopeo.run(&["list-tags", "--tls-verify=false", &name]);
+    assert!(listed.status.success(), "{name}");
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let tags = listed["Tags"].as_array().unwrap().iter();
+    tags.map(|tag| tag.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn real_registries_lose_the_old_tags_and_nothing_else() {
+    let Some(skopeo) = Skopeo::find() else { return };
+    for registry in [RealRegistry::distribution2(), RealRegistry::distribution3()] {
+        let Some(registry) = registry else { continue };
+        let host = registry.host();
+        let (work_dir, _source) = delivered(&host);
+        work_dir.ok(&["load", "2-delta.tar", &host, "--prune", "1.json"]);
+        for name in NAMES {
+            assert_eq!(tags(&skopeo, &host, name), ["v2"]);
+            let there = format!("docker://{host}/{name}:v2");
+            let copy = format!("dir:{}", work_dir.path("copy").display());
+            skopeo.copy(&there, &copy);
+            let manifest = skopeo.raw_manifest(&there);
+            assert_eq!(
+                sealift_oci::Digest::sha256(&manifest),
+                image(name, 2).digest()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_real_registry_that_deletes_nothing_is_reported_after_the_load() {
+    let Some(skopeo) = Skopeo::find() else { return };
+    for registry in RealRegistry::without_deletion() {
+        let host = registry.host();
+        let (work_dir, _source) = delivered(&host);
+        let run = work_dir.run(&["load", "2-delta.tar", &host, "--prune", "1.json"]);
+        assert_eq!(run.code, Some(1), "{}", run.said());
+        for words in [
+            "the load is done, but 2 tags could not be deleted",
+            "product/node:v1: the registry does not allow deletion",
+            "storage.delete.enabled",
+        ] {
+            assert!(run.stderr.contains(words), "{}", run.stderr);
+        }
+        for name in NAMES {
+            assert_eq!(tags(&skopeo, &host, name), ["v1", "v2"]);
+        }
+    }
+}
