@@ -21,6 +21,8 @@ mod compact;
 mod crossing;
 #[path = "e2e/delta.rs"]
 mod delta;
+#[path = "e2e/delta_registries.rs"]
+mod delta_registries;
 #[path = "e2e/everyday.rs"]
 mod everyday;
 #[path = "e2e/hostile_text.rs"]

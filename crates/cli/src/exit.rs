@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// Some tags moved and some did not; both are listed.
     TagsPartlyMoved = 3,
-    /// A bundle or an archive is corrupt or malformed.
+    /// A bundle, an archive or a base of a delta is corrupt or malformed.
     Damaged = 4,
     /// Something else exists under a name that would be written, or two images would get one name; nothing was
     /// written.
@@ -39,7 +39,7 @@ Exit codes:
     1  failed; nothing incomplete is visible, and the same command resumes
     2  usage error: invalid arguments or input; nothing was attempted
     3  some tags moved and some did not; both are listed
-    4  the bundle or archive is corrupt or malformed
+    4  the bundle, an archive or a base is corrupt or malformed
     5  conflict at the destination (a tag points elsewhere, two images would get one name, a file
        exists); nothing was written
     6  check found something missing or different at the registry

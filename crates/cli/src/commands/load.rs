@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use clap::Args;
 use sealift_load::{
-    Context, LoadError, Plan, PrunePlan, Pruned, PublisherIndex, Receipt, Request, SessionFile,
-    TagAction, Totals, execute, plan,
+    BaseError, Context, LoadError, Plan, PrunePlan, Pruned, PublisherIndex, Receipt, Request,
+    SessionFile, TagAction, Totals, execute, plan,
 };
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
@@ -338,6 +338,9 @@ impl From<LoadError> for Failure {
             }
             LoadError::NoMatch { .. } => Exit::Usage,
             LoadError::Bundle { .. } | LoadError::Damaged { .. } => Exit::Damaged,
+            LoadError::Base { source, .. } if matches!(**source, BaseError::Changed { .. }) => {
+                Exit::Damaged
+            }
             LoadError::TagsPartlyMoved(_) => Exit::TagsPartlyMoved,
             LoadError::Cancelled(cancelled) => return (*cancelled).into(),
             LoadError::Registry(error) if error.is_cancelled() => {

@@ -214,6 +214,31 @@ fn a_connection_that_breaks_while_a_base_is_read_is_continued() {
 }
 
 #[test]
+fn a_registry_that_refuses_head_has_the_base_all_the_same() {
+    for status in [405, 501] {
+        let (registry, bundle) = (loaded(), delta());
+        for route in [Route::Blob, Route::Manifest] {
+            registry.script(When::new("HEAD", route).always(), Fault::answer(status));
+        }
+        let plan = planned(&bundle, &request(&registry.host())).unwrap();
+        assert_eq!(plan.totals().base_blobs, 1);
+        load(&bundle, &registry).unwrap();
+        image("2").assert_in(&registry, "mirror/app", Some("2"));
+        // And where the base is absent, that is known too.
+        let (_, changed) = needed(&bundle);
+        let empty = loaded();
+        empty.forget_blob(&changed);
+        empty.script(
+            When::new("HEAD", Route::Blob).always(),
+            Fault::answer(status),
+        );
+        let error = load(&bundle, &empty).unwrap_err();
+        assert!(matches!(error, LoadError::Absent(_)), "{error}");
+        assert_no_writes(&empty);
+    }
+}
+
+#[test]
 fn a_damaged_delta_changes_nothing_that_a_client_can_see() {
     let bytes = delta_bytes(&release("2").bundle(), release("1").bundle());
     for at in (2_000..bytes.len()).step_by(bytes.len() / 12) {
