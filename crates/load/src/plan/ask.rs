@@ -76,6 +76,19 @@ impl Registry<'_> {
             .map_err(LoadError::registry)?;
         Ok(there.is_some_and(|there| there == size || there == 0))
     }
+
+    /// Whether the content of a blob can be read from there.
+    pub(crate) fn can_read_blob(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        size: u64,
+    ) -> Result<bool, LoadError> {
+        let descriptor = Descriptor::new("application/octet-stream", *digest, size);
+        self.repository(repository)?
+            .can_read_blob(&descriptor)
+            .map_err(LoadError::registry)
+    }
 }
 
 fn is_other_content(error: &RegistryError) -> bool {

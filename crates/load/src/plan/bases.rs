@@ -103,7 +103,7 @@ fn find(
         .collect();
     let answers = registry.parallel(&asked, |(digest, size)| {
         for repository in places.get(digest).into_iter().flatten() {
-            if registry.has_blob(repository, digest, *size)? {
+            if registry.can_read_blob(repository, digest, *size)? {
                 return Ok(Some(repository.clone()));
             }
         }
@@ -118,7 +118,7 @@ fn find(
         .collect())
 }
 
-/// What is left out is mounted from where it was found.
+/// What is left out stays where it was found, and is mounted from there.
 fn mount(delta: &Delta, blobs: &mut [PlannedBlob], found: &BTreeMap<Digest, Found>) {
     for blob in blobs {
         let Some(found) = found.get(&blob.digest) else {
@@ -129,8 +129,12 @@ fn mount(delta: &Delta, blobs: &mut [PlannedBlob], found: &BTreeMap<Digest, Foun
         }
         for place in &mut blob.places {
             if place.action == BlobAction::Send {
-                place.action = BlobAction::Mount {
-                    from: found.repository.clone(),
+                place.action = if place.repository == found.repository {
+                    BlobAction::Present
+                } else {
+                    BlobAction::Mount {
+                        from: found.repository.clone(),
+                    }
                 };
             }
         }

@@ -141,6 +141,25 @@ impl Repository {
         }
     }
 
+    /// Whether the content of a blob can be had. A registry that refuses HEAD is asked for the blob's last byte.
+    ///
+    /// # Errors
+    /// If the registry gives no answer, does not allow the question, or has a blob of another size.
+    pub fn can_read_blob(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
+        if let Some(size) = self.head_blob(&descriptor.digest)? {
+            return Ok(size == descriptor.size || size == 0);
+        }
+        if !self.host.learned().no_head {
+            return Ok(false);
+        }
+        // What comes is not read: dropping it ends the response.
+        match self.blob(descriptor, descriptor.size.saturating_sub(1)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether an error says that HEAD is refused, which is remembered.
     pub(crate) fn is_head_refused(&self, kind: &ErrorKind) -> bool {
         let refused = matches!(
