@@ -203,3 +203,69 @@ fn a_base_that_is_missing_is_named_before_anything_is_written() {
     let complete = work_dir.run(&["verify", "3.tar", "--base", "1.tar"]);
     assert_eq!(complete.code, Some(2), "{}", complete.said());
 }
+
+#[test]
+fn bases_in_a_circle_are_refused() {
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    work_dir.ok(&["bundle", "-f", "2.txt", "-o", "2.tar"]);
+    for [new, base, delta] in [
+        ["1.tar", "2.tar", "1-delta.tar"],
+        ["2.tar", "1.tar", "2-delta.tar"],
+    ] {
+        work_dir.ok(&["compact", new, "--base", base, "-o", delta]);
+    }
+    let before = work_dir.names();
+    let circle = ["--base", "1-delta.tar", "--base", "2-delta.tar"];
+    for command in [
+        &["verify", "2-delta.tar"][..],
+        &["export", "2-delta.tar", "-o", "plain.tar"],
+        &["bundle", "-f", "3.txt", "-o", "3-delta.tar"],
+    ] {
+        let run = work_dir.run(&[command, &circle].concat());
+        assert_eq!(run.code, Some(4), "{command:?} {}", run.said());
+        assert!(run.stderr.contains("in a circle"), "{}", run.stderr);
+    }
+    assert_eq!(work_dir.names(), before);
+}
+
+#[test]
+fn a_base_whose_bytes_differ_from_its_record_is_named_and_nothing_is_made_of_it() {
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    second_release(&work_dir, "1.tar", "2-delta.tar");
+    let mut bytes = work_dir.read("1.tar");
+    let new = image("product/node", 2).blobs;
+    for (digest, blob) in image("product/node", 1).blobs {
+        if !new.contains_key(&digest) {
+            let start = bytes.windows(blob.len()).position(|at| *at == *blob);
+            bytes[start.unwrap() + blob.len() / 2] ^= 1;
+        }
+    }
+    work_dir.write("damaged.tar", bytes);
+    let destination = Registry::start();
+    let host = destination.host();
+    let before = work_dir.names();
+    for command in [
+        &["verify", "2-delta.tar"][..],
+        &["export", "2-delta.tar", "-o", "plain.tar"],
+        &["load", "2-delta.tar", &host],
+    ] {
+        let run = work_dir.run(&[command, &["--base", "damaged.tar"]].concat());
+        assert_eq!(run.code, Some(4), "{command:?} {}", run.said());
+        assert!(run.said().contains("damaged.tar"), "{}", run.said());
+    }
+    assert!(!work_dir.path("plain.tar").exists());
+    let left = work_dir
+        .names()
+        .into_iter()
+        .filter(|name| !before.contains(name));
+    let left: Vec<String> = left.collect();
+    assert!(
+        left.iter().all(|name| name.starts_with("plain.tar.")),
+        "{left:?}"
+    );
+    for name in NAMES {
+        assert!(destination.tags(name).is_empty(), "{name}");
+    }
+}

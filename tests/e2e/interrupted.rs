@@ -6,6 +6,7 @@ use std::time::Duration;
 use sealift_oci::Digest;
 use sealift_testkit::{Fault, ImageMaker, Layer, Profile, Registry, Route, When};
 
+use crate::delta::{second_release, source};
 use crate::support::{Product, WorkDir, names, work_dir_with_bundle};
 
 /// How many moments are tried; `cargo xtask crash` tries thousands.
@@ -61,6 +62,29 @@ fn a_build_that_is_killed_goes_on_and_asks_for_no_whole_blob_again() {
             .into_values()
             .filter(|times| *times > 1);
         assert!(again.count() <= 2, "round {round}");
+    }
+}
+
+#[test]
+fn a_delta_build_that_is_killed_is_resumed_with_the_same_bytes() {
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    second_release(&work_dir, "1.tar", "expected.tar");
+    let expected = work_dir.read("expected.tar");
+    work_dir.ok(&["bundle", "-f", "2.txt", "-o", "2.tar"]);
+    let names = work_dir.names();
+    for round in 0..MOMENTS {
+        let (list, bundle) = (["bundle", "-f", "2.txt"], ["compact", "2.tar"]);
+        let start: &[&str] = if round % 2 == 0 { &list } else { &bundle };
+        let arguments = [start, &["--base", "1.tar", "-o", "killed.tar"]].concat();
+        let mut child = work_dir.spawn(&arguments);
+        thread::sleep(moment(round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        work_dir.ok(&arguments);
+        assert!(work_dir.read("killed.tar") == expected, "round {round}");
+        std::fs::remove_file(work_dir.path("killed.tar")).unwrap();
+        assert_eq!(work_dir.names(), names, "round {round}");
     }
 }
 

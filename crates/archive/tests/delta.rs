@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sealift_archive::{
-    BaseFile, BaseFiles, Bases, BasesError, Bundle, CompactReport, Contents, ConvertError,
-    FileTarget, MemoryStore, NamedStore, OpenError, Profile, Reading, Work, absent_blob_of,
-    open_local, record_plan, stream_plain, write_record,
+    BaseFile, BaseFiles, Bases, BasesError, Bundle, CompactOptions, CompactReport, Contents,
+    ConvertError, FileTarget, MemoryStore, NamedStore, Profile, Work, absent_blob_of, open_local,
+    record_plan, stream_plain, write_record,
 };
 use sealift_oci::Digest;
-use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
+use sealift_pipeline::{Budget, Cancel, Event, NoObserver, Observer};
 use support::packing::{Folder, gzip, tar, text};
 use support::releases::{base_file, based, delta, delta_of, opened, release, stays};
 use support::{Content, entries, image_entry, joined, reading, verified};
@@ -214,19 +214,96 @@ fn a_chain_has_a_limit() {
     assert!(matches!(error, BasesError::TooLong { .. }), "{error}");
 }
 
+/// A release of four programs that change a little, and are too large to share a pack of 40 kB.
+fn programs(version: u8) -> Content {
+    let mut content = Content::empty();
+    for number in 0..4 {
+        let mut program = text(20 + number, 1_500);
+        for at in (0..program.len()).step_by(1_000) {
+            program[at] = program[at].wrapping_add(version);
+        }
+        let layer = gzip(&tar(&[("bin/program", &program)]));
+        let config = format!("{{\"release\":{version},\"program\":{number}}}");
+        let descriptor = content.image(config.as_bytes(), &[&layer], None);
+        let name = format!("r.example/program-{number}:{version}");
+        content.record.images.push(image_entry(&name, descriptor));
+    }
+    content
+}
+
+/// Counts how often steps of a build begin, and stops the build when one begins for the given time.
+struct Steps {
+    counts: Mutex<BTreeMap<String, u32>>,
+    stop: Option<(&'static str, u32)>,
+    cancel: Cancel,
+}
+
+impl Observer for Steps {
+    fn event(&self, event: &Event<'_>) {
+        let Event::Phase { name } = event else { return };
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry((*name).to_owned()).or_default();
+        *count += 1;
+        if self.stop == Some((*name, *count)) {
+            self.cancel.cancel();
+        }
+    }
+}
+
+/// Builds the second release of [`programs`] in `folder`, up to a step; and how many packs were compressed.
+fn build_programs(
+    folder: &Folder,
+    stop: Option<(&'static str, u32)>,
+) -> (Result<(Vec<u8>, CompactReport), ConvertError>, u32) {
+    let steps = Arc::new(Steps {
+        counts: Mutex::default(),
+        stop,
+        cancel: Cancel::new(),
+    });
+    let observer: Arc<dyn Observer> = Arc::<Steps>::clone(&steps);
+    let work = Work {
+        budget: &Budget::new(1, 2),
+        cancel: &steps.cancel,
+        observer: &observer,
+    };
+    let options = CompactOptions {
+        pack_bytes: 40_000,
+        ..folder.options()
+    };
+    let bases = [base_file(programs(1).bundle())];
+    let built = folder.packed(&programs(2).bundle(), &bases, &options, &work);
+    let counts = steps.counts.lock().unwrap();
+    let compressed = counts.get("compressing").copied().unwrap_or(0);
+    drop(counts);
+    (built, compressed)
+}
+
 #[test]
-fn an_interrupted_build_of_a_delta_is_resumed_with_the_same_bytes() {
-    let folder = Folder::new();
-    let (new, options) = (release(2).bundle(), folder.options());
-    let bases = [base_file(release(1).bundle())];
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let stopped = folder.delta(&new, &bases, &options, &cancel, 2);
-    assert!(matches!(stopped, Err(ConvertError::Cancelled(_))));
-    let (bytes, _) = folder
-        .delta(&new, &bases, &options, &Cancel::new(), 1)
-        .unwrap();
-    assert!(bytes == delta_of(1, 2));
+fn a_build_that_is_stopped_inside_of_a_pack_keeps_the_finished_ones_and_ends_with_the_same_bytes() {
+    let (expected, packs) = build_programs(&Folder::new(), None);
+    let (expected, report) = expected.unwrap();
+    assert_eq!(u64::from(packs), report.packs);
+    assert!(packs >= 4, "{packs} packs");
+    for (step, pack) in [
+        ("opening", 2),
+        ("relating", 2),
+        ("compressing", 2),
+        ("proving", 1),
+        ("proving", packs),
+    ] {
+        let folder = Folder::new();
+        let (stopped, _) = build_programs(&folder, Some((step, pack)));
+        let stopped = stopped.map(drop);
+        assert!(
+            matches!(stopped, Err(ConvertError::Cancelled(_))),
+            "{step} of pack {pack}: {stopped:?}"
+        );
+        let (resumed, built) = build_programs(&folder, None);
+        let (bytes, again) = resumed.unwrap();
+        assert!(bytes == expected, "{step} of pack {pack}");
+        assert_eq!(again, report, "{step} of pack {pack}");
+        assert_eq!(built, packs - (pack - 1), "{step} of pack {pack}");
+    }
 }
 
 #[test]

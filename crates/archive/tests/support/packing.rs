@@ -89,20 +89,31 @@ impl Folder {
         cancel: &Cancel,
         threads: usize,
     ) -> Result<(Vec<u8>, CompactReport), ConvertError> {
-        let output = self.output("compact.tar");
-        let plan = compact_plan(bundle, bases, options);
-        let target = FileTarget::begin(&output, bundle.identity().0, &plan)?;
-        let target = Box::new(target);
         let observer: Arc<dyn Observer> = Arc::new(NoObserver);
         let work = Work {
             budget: &Budget::new(1, threads),
             cancel,
             observer: &observer,
         };
+        self.packed(bundle, bases, options, &work)
+    }
+
+    /// The same as `work` says.
+    pub(crate) fn packed(
+        &self,
+        bundle: &Bundle,
+        bases: &[BaseFile],
+        options: &CompactOptions,
+        work: &Work<'_>,
+    ) -> Result<(Vec<u8>, CompactReport), ConvertError> {
+        let output = self.output("compact.tar");
+        let plan = compact_plan(bundle, bases, options);
+        let target = FileTarget::begin(&output, bundle.identity().0, &plan)?;
+        let target = Box::new(target);
         let (published, report) = if bases.is_empty() {
-            write_compact(bundle, target, options, &work)?
+            write_compact(bundle, target, options, work)?
         } else {
-            write_delta(bundle, bases, target, options, &work)?
+            write_delta(bundle, bases, target, options, work)?
         };
         let bytes = fs::read(&published.path).unwrap();
         fs::remove_file(&published.path).unwrap();

@@ -7,8 +7,8 @@
 use std::fs;
 
 use sealift_archive::{
-    Base, BaseFile, Bundle, CompactOptions, CompactReport, FileTarget, Identity, OutputFile, Work,
-    WriteError, compact_plan, write_compact, write_delta,
+    Base, BaseFile, Bundle, CompactOptions, CompactReport, FileTarget, Identity, OpenError,
+    OutputFile, Work, WriteError, compact_plan, write_compact, write_delta,
 };
 
 use crate::context::Context;
@@ -23,7 +23,7 @@ pub fn fetched(output: &OutputFile) -> OutputFile {
     OutputFile {
         path: path.into(),
         state_dir: output.state_dir.clone(),
-        replace: false,
+        replace: output.replace,
     }
 }
 
@@ -44,8 +44,12 @@ pub(crate) fn write(
     }
     let plan = plan.clone().on_bases(bases);
     let fetched = fetched(output);
-    let report = file::write(&plan, &fetched, context)?;
-    let plain = Bundle::open_fetched(&fetched.path, plan.contents(), bases, &context.reading())?;
+    let (report, plain) = if let Some(complete) = earlier(&plan, &fetched, bases, context) {
+        complete
+    } else {
+        let report = file::write(&plan, &fetched, context)?;
+        (report, open(&plan, &fetched, bases, context)?)
+    };
     let text = compact_plan(&plain, bases, options);
     let target = FileTarget::begin(output, plan.parts().request, &text)?;
     let target = Box::new(target);
@@ -67,6 +71,37 @@ pub(crate) fn write(
         ..report
     };
     Ok((report, Some(compact)))
+}
+
+fn open(
+    plan: &Plan,
+    fetched: &OutputFile,
+    bases: &[BaseFile],
+    context: &Context<'_>,
+) -> Result<Bundle, OpenError> {
+    Bundle::open_fetched(&fetched.path, plan.contents(), bases, &context.reading())
+}
+
+/// What an earlier run fetched before it was interrupted, if that is all that the plan needs. Packing compares every
+/// blob with its digest.
+fn earlier(
+    plan: &Plan,
+    fetched: &OutputFile,
+    bases: &[BaseFile],
+    context: &Context<'_>,
+) -> Option<(Report, Bundle)> {
+    let plain = open(plan, fetched, bases, context).ok()?;
+    fetched.remove_journal();
+    let report = Report {
+        identity: plain.identity(),
+        path: Some(fetched.path.clone()),
+        total_bytes: plan.layout().ok()?.total_bytes(),
+        fetched_blobs: 0,
+        fetched_bytes: 0,
+        present_blobs: plan.fetched().count() as u64,
+        compact: None,
+    };
+    Some((report, plain))
 }
 
 /// The report of an earlier run that finished, if what has the output's name is this bundle on these bases.
