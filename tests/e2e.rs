@@ -23,6 +23,8 @@ mod crossing;
 mod delta;
 #[path = "e2e/delta_registries.rs"]
 mod delta_registries;
+#[path = "e2e/delta_review.rs"]
+mod delta_review;
 #[path = "e2e/everyday.rs"]
 mod everyday;
 #[path = "e2e/hostile_text.rs"]
@@ -67,6 +69,8 @@ mod requests;
 mod reviewing;
 #[path = "e2e/rewriting.rs"]
 mod rewriting;
+#[path = "e2e/scratch.rs"]
+mod scratch;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/serving.rs"]

@@ -7,10 +7,12 @@
 //! `docs/calico.md`, `docs/products.md` and `docs/serving.md` have tests of their own, which also check what was written.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use sealift_testkit::{ImageMaker, Layer, Registry};
 
 use crate::calico_docs::{Side, blocks, commands};
+use crate::support::names;
 
 /// A page, and files that it speaks of and does not show.
 struct Page {
@@ -230,14 +232,16 @@ impl Reader {
         }
     }
 
-    /// Files that a person carries across: bundles and what lists their checksums.
+    /// Files that a person carries across, with their folders: bundles and what lists their checksums.
     fn carry(&self) {
-        for name in self.connected.work_dir.names() {
-            if name.contains(".tar") || name.starts_with("SHA256SUMS") {
-                let content = self.connected.work_dir.read(&name);
-                self.isolated.work_dir.write(&name, content);
+        let (from, to) = (&self.connected.work_dir, &self.isolated.work_dir);
+        for name in from.names() {
+            if !name.starts_with('.') && from.path(&name).is_dir() {
+                std::fs::create_dir_all(to.path(&name)).unwrap();
+                carry_files(&from.path(&name), &to.path(&name));
             }
         }
+        carry_files(from.folder(), to.folder());
     }
 
     fn isolated(&mut self, text: &str) {
@@ -249,6 +253,14 @@ impl Reader {
                 line
             };
             run(&self.isolated, &line, &mut self.run);
+        }
+    }
+}
+
+fn carry_files(from: &Path, to: &Path) {
+    for name in names(from) {
+        if name.contains(".tar") && from.join(&name).is_file() || name.starts_with("SHA256SUMS") {
+            std::fs::copy(from.join(&name), to.join(&name)).unwrap();
         }
     }
 }

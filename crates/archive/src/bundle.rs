@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sealift_oci::{Descriptor, Digest, Manifest};
@@ -10,11 +10,11 @@ use sealift_pipeline::VerifyingReader;
 
 use crate::bases::BaseFile;
 use crate::contents::{Contents, Graph, Identity, PlainDescriptor, Record};
-use crate::delta::{AbsentBases, Delta};
+use crate::delta::{Delta, Unreadable};
 use crate::fault::Fault;
 use crate::metadata::{fault_at, read_graph, read_manifest};
 use crate::profile::SharedBlobs;
-use crate::reading::Reading;
+use crate::reading::{Reading, check_scratch};
 use crate::store::{
     BaseStores, BundleFile, FileStore, LeaningStore, NamedStore, Profile, ReadAt, Store,
 };
@@ -49,6 +49,8 @@ pub struct Bundle {
     profile: Profile,
     delta: Option<Delta>,
     total: u64,
+    /// The folder for scratch space; `None` if there is no file whose blobs are rebuilt.
+    scratch: Option<PathBuf>,
 }
 
 /// Content of a bundle that ends without an error only if its size and digest are right.
@@ -82,6 +84,7 @@ impl Bundle {
             Ok(Self {
                 profile: file.store.profile(),
                 total: file.total,
+                scratch: Some(reading.scratch.clone()),
                 delta: match file.store {
                     FileStore::Delta(store) => Some(Delta::new(file.bases, store)),
                     FileStore::Plain(_) | FileStore::Compact(_) => None,
@@ -130,7 +133,11 @@ impl Bundle {
         let needed = BaseStores::new(shared.needed()).with(stores);
         let left_out = shared.into_sizes();
         let store = LeaningStore::new(file.store.blobs(), Arc::new(left_out), needed);
-        Self::from_store(contents.clone(), Arc::new(store), name)
+        let bundle = Self::from_store(contents.clone(), Arc::new(store), name)?;
+        Ok(Self {
+            scratch: Some(reading.scratch.clone()),
+            ..bundle
+        })
     }
 
     /// A bundle whose contents are known; errors call it `name`.
@@ -157,6 +164,7 @@ impl Bundle {
             profile: Profile::Plain,
             delta: None,
             total: 0,
+            scratch: None,
         })
     }
 
@@ -183,18 +191,43 @@ impl Bundle {
         }
     }
 
-    /// Checks that everything that `digests` need is there. Only a delta needs what is not in its file.
+    /// Checks that everything that reading `digests` needs is there: blobs of bases, which only a delta needs, and
+    /// scratch space, if blobs are rebuilt.
     ///
     /// # Errors
-    /// What is absent, for each base.
+    /// What is absent, for each base, or how much scratch space is missing.
     pub fn check_readable(
         &self,
         digests: impl IntoIterator<Item = Digest>,
-    ) -> Result<(), AbsentBases> {
-        match &self.delta {
-            Some(delta) => delta.check_readable(&self.name, digests),
+    ) -> Result<(), Unreadable> {
+        Self::check_all_readable(&[(self, digests.into_iter().collect())])
+    }
+
+    /// The same for blobs of several bundles, which are read at the same time with one folder for scratch space.
+    ///
+    /// # Errors
+    /// As [`Bundle::check_readable`].
+    pub fn check_all_readable(reads: &[(&Self, Vec<Digest>)]) -> Result<(), Unreadable> {
+        let mut needed = 0_u64;
+        for (bundle, digests) in reads {
+            if let Some(delta) = &bundle.delta {
+                delta.check_readable(&bundle.name, digests.iter().copied())?;
+            }
+            needed = needed.saturating_add(bundle.store.scratch(digests));
+        }
+        let mut folders = reads
+            .iter()
+            .filter_map(|(bundle, _)| bundle.scratch.as_deref());
+        match folders.next() {
+            Some(folder) => Ok(check_scratch(folder, needed)?),
             None => Ok(()),
         }
+    }
+
+    /// The bytes of scratch space that reading `digests` one after the other needs at most.
+    pub fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
+        let digests: Vec<Digest> = digests.into_iter().collect();
+        self.store.scratch(&digests)
     }
 
     /// Its name, as it was opened.
@@ -242,6 +275,7 @@ impl Bundle {
             profile: self.profile,
             delta: self.delta.clone(),
             total: self.total,
+            scratch: self.scratch.clone(),
         }
     }
 

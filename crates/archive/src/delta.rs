@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sealift_oci::Digest;
 
 use crate::contents::{Base, Identity};
+use crate::reading::NoScratch;
 use crate::store::{BaseBlob, DeltaStore, NamedStore, Store};
 
 /// What a delta needs from its bases.
@@ -63,11 +64,6 @@ impl Delta {
     /// Every blob of a base that something needs: blobs that are left out, and those that packs refer to.
     pub fn needed(&self) -> &BTreeMap<Digest, BaseBlob> {
         self.store.bases().needed()
-    }
-
-    /// The scratch space in bytes that reading `digests` one after the other needs, without what stores of bases need.
-    pub fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
-        self.store.scratch(digests)
     }
 
     /// The blobs of bases that rebuilding `digest` needs.
@@ -173,6 +169,17 @@ pub struct AbsentBases {
     pub bundle: String,
     /// What is absent, for each base.
     pub absent: Vec<AbsentBase>,
+}
+
+/// Why blobs of a bundle cannot be read, which is known before the first one is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Blobs of a delta's bases are absent.
+    #[error(transparent)]
+    Absent(#[from] AbsentBases),
+    /// There is not enough scratch space.
+    #[error(transparent)]
+    Scratch(#[from] NoScratch),
 }
 
 fn list(absent: &[AbsentBase]) -> String {

@@ -41,7 +41,7 @@ pub use contents::{
     PlatformEntry, Reach, Record, RecordEntry, RecordError, ReferrerEntry, Role, RuleError,
     all_destinations, destinations,
 };
-pub use delta::{AbsentBase, AbsentBases, Delta};
+pub use delta::{AbsentBase, AbsentBases, Delta, Unreadable};
 pub use fault::Fault;
 pub use files::{
     CARRIED_REGISTRY, CARRIED_TYPE, CarriedBlob, CarriedFile, CarryError, CarryOptions,
@@ -53,11 +53,12 @@ pub use inspect::{
     InspectedReferrer, Inspection, inspect,
 };
 pub use profile::{
-    BlobState, BlobWriter, CompactOptions, CompactReport, ConvertError, DeltaReport, Effort, Entry,
-    EntryContent, KeptBlob, Layout, PlainStream, PlainWriter, SharedBlobs, TooLarge, Work,
-    compact_plan, record_plan, stream_plain, write_compact, write_delta, write_plain, write_record,
+    BlobState, BlobWriter, ByteRange, CompactOptions, CompactReport, ConvertError, DeltaEstimate,
+    DeltaReport, Effort, Entry, EntryContent, KeptBlob, Layout, PlainStream, PlainWriter,
+    SharedBlobs, TooLarge, Work, check_packing, compact_plan, record_plan, stream_plain,
+    write_compact, write_delta, write_plain, write_record,
 };
-pub use reading::Reading;
+pub use reading::{NoScratch, Reading, check_scratch};
 pub use store::local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
 pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
 pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};

@@ -17,8 +17,8 @@ mod tar_writer;
 mod writer;
 
 pub use compact::{
-    CompactOptions, CompactReport, DeltaReport, Effort, KeptBlob, SharedBlobs, compact_plan,
-    write_compact, write_delta,
+    ByteRange, CompactOptions, CompactReport, DeltaEstimate, DeltaReport, Effort, KeptBlob,
+    SharedBlobs, check_packing, compact_plan, write_compact, write_delta,
 };
 pub use error::ConvertError;
 pub use export::{Work, stream_plain, write_plain};

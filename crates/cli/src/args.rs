@@ -1,6 +1,7 @@
 //! Arguments that several commands share.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use sealift_archive::{Bases, Bundle, Reading};
@@ -72,20 +73,54 @@ impl BaseArgs {
         Ok(bundle)
     }
 
+    /// Opens two bundles, each of which may be a base of the other.
+    pub(crate) fn open_both(
+        &self,
+        paths: [&PathBuf; 2],
+        reading: &Reading,
+    ) -> Result<[Arc<Bundle>; 2], Failure> {
+        let paths: Vec<PathBuf> = paths.into_iter().chain(&self.base).cloned().collect();
+        let all = Bases::open(&paths, reading)?;
+        let mut opened = all.iter().cloned();
+        let (Some(first), Some(second)) = (opened.next(), opened.next()) else {
+            return Err(Failure::message(Exit::Usage, "two bundles are needed"));
+        };
+        let both = [first, second];
+        if !self.base.is_empty() && both.iter().all(|bundle| bundle.delta().is_none()) {
+            return Err(no_delta(both[0].name()));
+        }
+        let strangers = both.each_ref().map(|bundle| all.strangers(bundle));
+        let [of_first, of_second] = strangers;
+        let stranger = |name: &&str| of_first.contains(name) && of_second.contains(name);
+        for name in opened.map(|base| base.name().to_owned()) {
+            if stranger(&name.as_str()) {
+                warn_of_stranger(&name, both[1].name());
+            }
+        }
+        Ok(both)
+    }
+
     /// Warns of bundles that are not bases of `bundle`.
     pub(crate) fn check(bundle: &Bundle, bases: &Bases) -> Result<(), Failure> {
         if bundle.delta().is_none() && !bases.is_empty() {
-            let message = format!("{} is not a delta bundle and has no base", bundle.name());
-            return Err(Failure::message(Exit::Usage, message).hint("omit --base"));
+            return Err(no_delta(bundle.name()));
         }
         for name in bases.strangers(bundle) {
-            warn(&format!(
-                "{name} is not a base of {} (sealift inspect shows its bases)",
-                bundle.name()
-            ));
+            warn_of_stranger(name, bundle.name());
         }
         Ok(())
     }
+}
+
+fn no_delta(name: &str) -> Failure {
+    let message = format!("{name} is not a delta bundle and has no base");
+    Failure::message(Exit::Usage, message).hint("omit --base")
+}
+
+fn warn_of_stranger(name: &str, bundle: &str) {
+    warn(&format!(
+        "{name} is not a base of {bundle} (sealift inspect shows its bases)"
+    ));
 }
 
 /// Opens the bundle at `path`, all of whose blobs are going to be read.

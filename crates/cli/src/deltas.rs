@@ -1,6 +1,6 @@
 //! What a delta bundle leaves to its bases, as plans and reports show it.
 
-use sealift_archive::{BaseFile, Identity, Record, SharedBlobs};
+use sealift_archive::{BaseFile, ByteRange, DeltaEstimate, Identity, Record, SharedBlobs};
 use serde::Serialize;
 
 use crate::words;
@@ -16,6 +16,8 @@ pub(crate) struct DeltaPlan<'a> {
     /// Blobs that are packed; what is similar in a base is stored as differences.
     packed_blobs: u64,
     packed_bytes: u64,
+    /// What may be stored of these.
+    estimate: DeltaEstimate,
 }
 
 #[derive(Serialize)]
@@ -32,11 +34,7 @@ impl<'a> DeltaPlan<'a> {
     /// What a delta of `record` leaves to `bases`.
     pub(crate) fn new(record: &Record, bases: &'a [BaseFile]) -> Self {
         let shared = SharedBlobs::of(record, bases);
-        let packed = record.blobs.iter();
-        let packed: Vec<u64> = packed
-            .filter(|blob| !shared.contains(&blob.digest))
-            .map(|blob| blob.size)
-            .collect();
+        let (packed_blobs, packed_bytes) = shared.rest(record);
         let bases = bases.iter().map(|base| PlannedBase {
             name: base.name(),
             identity: base.identity(),
@@ -47,8 +45,9 @@ impl<'a> DeltaPlan<'a> {
             bases: bases.collect(),
             left_out_blobs: shared.blobs(),
             left_out_bytes: shared.bytes(),
-            packed_blobs: packed.len() as u64,
-            packed_bytes: packed.iter().sum(),
+            packed_blobs,
+            packed_bytes,
+            estimate: DeltaEstimate::of(packed_bytes),
         }
     }
 
@@ -59,11 +58,11 @@ impl<'a> DeltaPlan<'a> {
             let images = words::count(base.images, "image");
             lines.push(format!("base {}: {images}, {}", base.name, base.identity));
             if !base.blobs {
-                lines.push(
-                    "    a record: equal files are found, but similar files are not stored as differences, which only \
-                     the bundle itself allows"
-                        .to_owned(),
-                );
+                lines.push(format!(
+                    "    a record: equal files are found, but similar files are not stored as differences; with the \
+                     bundle itself the delta would be smaller by an estimated {}",
+                    range(self.estimate.of_records_more())
+                ));
             }
         }
         lines.push(format!(
@@ -76,6 +75,20 @@ impl<'a> DeltaPlan<'a> {
             words::count(self.packed_blobs, "blob"),
             words::bytes(self.packed_bytes)
         ));
+        let (bundles, records) = (self.estimate.with_bundles, self.estimate.with_records);
+        lines.push(format!(
+            "estimate by other releases: {} stored with bundles as bases, {} with only their records",
+            range(bundles),
+            range(records)
+        ));
         lines
     }
+}
+
+fn range(range: ByteRange) -> String {
+    format!(
+        "{} to {}",
+        words::bytes(range.least),
+        words::bytes(range.most)
+    )
 }

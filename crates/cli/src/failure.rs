@@ -4,12 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use sealift_archive::{AbsentBases, BasesError, OpenError};
+use sealift_archive::{AbsentBases, BasesError, NoScratch, OpenError, Unreadable};
 use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
-use crate::progress;
+use crate::{hints, progress};
 
 /// A command's failure, ready to be shown.
 #[derive(Debug)]
@@ -95,9 +95,22 @@ impl From<&OpenError> for Failure {
 
 impl From<AbsentBases> for Failure {
     fn from(error: AbsentBases) -> Self {
-        Self::new(Exit::Failed, &error).hint(
-            "give the bundle with that identity with --base FILE (sealift inspect shows the identity of a bundle)",
-        )
+        Self::new(Exit::Failed, &error).hint(hints::BASE)
+    }
+}
+
+impl From<Unreadable> for Failure {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Absent(absent) => absent.into(),
+            Unreadable::Scratch(scratch) => scratch.into(),
+        }
+    }
+}
+
+impl From<NoScratch> for Failure {
+    fn from(error: NoScratch) -> Self {
+        Self::new(Exit::Failed, &error).hint(hints::SCRATCH)
     }
 }
 

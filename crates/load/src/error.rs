@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
-use sealift_archive::{AbsentBase, CorruptBlob, DestinationNameError, Fault, VerifyError};
+use sealift_archive::{
+    AbsentBase, CorruptBlob, DestinationNameError, Fault, NoScratch, VerifyError,
+};
 use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
@@ -79,15 +80,8 @@ pub enum LoadError {
         source: Box<BaseError>,
     },
     /// There is not enough scratch space. Nothing was written.
-    #[error("{} has {free} bytes free, but rebuilding blobs needs up to {needed} bytes of scratch space", .folder.display())]
-    Scratch {
-        /// The folder.
-        folder: PathBuf,
-        /// How many bytes are needed.
-        needed: u64,
-        /// How many are free.
-        free: u64,
-    },
+    #[error(transparent)]
+    Scratch(#[from] NoScratch),
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
         "the destination has something else under {}",

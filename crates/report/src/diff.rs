@@ -160,7 +160,7 @@ pub struct CarriedChange {
 /// Compares two bundles. Nothing is unpacked; layers of images that changed are read.
 ///
 /// # Errors
-/// If a blob does not have its digest, or the work is stopped.
+/// If blobs of a delta's bases are absent, a blob does not have its digest, or the work is stopped.
 pub fn diff(old: &Bundle, new: &Bundle, work: &Work<'_>) -> Result<BundleDiff, ReportError> {
     let (old_inspection, new_inspection) = (inspect(old), inspect(new));
     let pairs = images::pair(&old_inspection.images, &new_inspection.images);
@@ -170,7 +170,7 @@ pub fn diff(old: &Bundle, new: &Bundle, work: &Work<'_>) -> Result<BundleDiff, R
     }
     let read = tasks.iter().flat_map(|(_, platforms)| platforms);
     let read = read.filter_map(PlatformPair::both).flatten();
-    let mut layers = Layers::new(vec![old, new], read, true, work);
+    let mut layers = Layers::new(vec![old, new], read, true, work)?;
     let mut images = Vec::with_capacity(tasks.len());
     for (pair, platforms) in tasks {
         let platforms = platforms

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sealift_archive::{ChecksumError, CorruptBlob};
+use sealift_archive::{ChecksumError, CorruptBlob, Unreadable};
 use sealift_pipeline::Cancelled;
 
 /// Why a bundle cannot be reported on.
@@ -19,6 +19,9 @@ pub enum ReportError {
         /// The blob.
         blob: Box<CorruptBlob>,
     },
+    /// Blobs of a delta's bases are absent, or there is not enough scratch space.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// The file cannot be read.
     #[error("cannot read {name}: {source}")]
     Io {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use sealift_archive::{
-    Bundle, Identity, InspectedFile, InspectedImage, InspectedReferrer, Profile, Work, checksum,
-    inspect,
+    Bundle, Identity, InspectedDelta, InspectedFile, InspectedImage, InspectedReferrer, Profile,
+    Work, checksum, inspect,
 };
 use sealift_inventory::Inventory;
 use sealift_oci::Digest;
@@ -31,8 +31,11 @@ pub struct Facts {
     pub sha256: String,
     /// Its identity.
     pub identity: Identity,
-    /// How its blobs are stored: `plain` or `compact`.
+    /// How its blobs are stored: `plain`, `compact` or `delta`.
     pub profile: &'static str,
+    /// What a delta bundle leaves to its bases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<InspectedDelta>,
     /// The size of all content in bytes, each blob once.
     pub content_bytes: u64,
     /// How many bytes more there would be if nothing were shared.
@@ -126,7 +129,7 @@ impl Facts {
     /// Reads `bundle`, which is the file at `path`.
     ///
     /// # Errors
-    /// If a blob does not have its digest, the file cannot be read, or the work is stopped.
+    /// If blobs of a delta's bases are absent, a blob does not have its digest, the file cannot be read, or the work is stopped.
     pub fn gather(bundle: &Bundle, path: &Path, work: &Work<'_>) -> Result<Self, ReportError> {
         let inspection = inspect(bundle);
         let all: Vec<Vec<PlatformImage>> = inspection
@@ -135,7 +138,8 @@ impl Facts {
             .map(|image| platforms(bundle, image))
             .collect();
         let uses = uses(&all);
-        let mut layers = Layers::new(vec![bundle], all.iter().flatten(), false, work);
+        bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;
+        let mut layers = Layers::new(vec![bundle], all.iter().flatten(), false, work)?;
         let mut found = Vec::new();
         for some in all.iter().flatten().collect::<Vec<_>>().chunks(AT_ONCE) {
             let contents = layers.contents(some)?.into_iter();
@@ -158,6 +162,7 @@ impl Facts {
                 Profile::Compact => "compact",
                 Profile::Delta => "delta",
             },
+            delta: inspection.delta.clone(),
             content_bytes: bundle.sizes().map(|(_, size)| size).sum(),
             shared_bytes: inspection.shared_bytes,
             blobs: inspection.blobs,

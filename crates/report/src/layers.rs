@@ -50,17 +50,25 @@ pub(crate) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    /// Layers of `bundles` for these images, which are then given to [`Layers::contents`], each once.
+    /// Layers of `bundles` for these images, which are then given to [`Layers::contents`], each once. Layers of a delta
+    /// bundle may be read from its bases, all layers of compact and delta bundles need scratch space.
+    ///
+    /// # Errors
+    /// If blobs of bases are absent, or there is not enough scratch space.
     pub(crate) fn new<'i>(
         bundles: Vec<&'a Bundle>,
         images: impl Iterator<Item = &'i PlatformImage>,
         hash_files: bool,
         work: &'a Work<'a>,
-    ) -> Self {
+    ) -> Result<Self, ReportError> {
         let mut needed: BTreeMap<Digest, usize> = BTreeMap::new();
         for layer in images.flat_map(present) {
             *needed.entry(layer).or_default() += 1;
         }
+        let reads: Vec<(&Bundle, Vec<Digest>)> = (bundles.iter())
+            .map(|bundle| (*bundle, read_from(&bundles, bundle, needed.keys())))
+            .collect();
+        Bundle::check_all_readable(&reads)?;
         let sizes = needed.keys().map(|digest| size(&bundles, digest));
         work.observer.event(&Event::Phase {
             name: "reading layers",
@@ -69,13 +77,13 @@ impl<'a> Layers<'a> {
             blobs: needed.len() as u64,
             bytes: sizes.sum(),
         });
-        Self {
+        Ok(Self {
             bundles,
             scanner: Scanner::new(hash_files),
             work,
             scans: BTreeMap::new(),
             needed,
-        }
+        })
     }
 
     /// What is in each of `images`.
@@ -105,16 +113,10 @@ impl<'a> Layers<'a> {
     }
 
     fn scan(&mut self, wanted: Vec<Digest>) -> Result<(), ReportError> {
-        // Grouped as the store reads best; what is in several bundles is read from the first.
+        // Grouped as the store reads best.
         for bundle in self.bundles.clone() {
-            let mine = wanted.iter().filter(|digest| {
-                let first = self
-                    .bundles
-                    .iter()
-                    .find(|bundle| bundle.size(digest).is_some());
-                first.is_some_and(|first| std::ptr::eq(*first, bundle))
-            });
-            for group in bundle.store().groups(mine.copied().collect()) {
+            let mine = read_from(&self.bundles, bundle, wanted.iter());
+            for group in bundle.store().groups(mine) {
                 let work = self.work;
                 let scanned = work.budget.compute(&group, work.cancel, |digest| {
                     scan_layer(bundle, digest, &self.scanner, work)
@@ -159,6 +161,22 @@ fn present(image: &PlatformImage) -> impl Iterator<Item = Digest> {
         .iter()
         .filter(|layer| layer.present)
         .map(|Layer { digest, .. }| *digest)
+}
+
+/// Those of `wanted` that are read from `bundle`: what is in several bundles is read from the first from which it can
+/// be.
+fn read_from<'d>(
+    bundles: &[&Bundle],
+    bundle: &Bundle,
+    wanted: impl Iterator<Item = &'d Digest>,
+) -> Vec<Digest> {
+    let source = |digest: &Digest| {
+        let readable = bundles.iter().find(|one| one.store().is_readable(digest));
+        let listing = || bundles.iter().find(|one| one.size(digest).is_some());
+        readable.or_else(listing)
+    };
+    let mine = wanted.filter(|digest| source(digest).is_some_and(|one| std::ptr::eq(*one, bundle)));
+    mine.copied().collect()
 }
 
 fn size(bundles: &[&Bundle], digest: &Digest) -> u64 {

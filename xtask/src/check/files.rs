@@ -24,7 +24,6 @@ const OWNERS: &[(&str, &str)] = &[
         "the scratch folder of base blobs",
     ),
     ("crates/load/src/context.rs", "the scratch folder"),
-    ("crates/load/src/error.rs", "the scratch folder in errors"),
     ("crates/load/src/sessions.rs", "the file of upload sessions"),
     ("crates/report/src/facts.rs", "the bundle's path"),
     (

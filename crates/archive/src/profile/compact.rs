@@ -5,6 +5,7 @@
 //! packs, each of which describes itself; last what is known late, the artifact that lists all parts. Every
 //! pack is proved when it is built: what cannot be rebuilt from it is kept as it is.
 
+mod estimate;
 mod known;
 mod packing;
 mod parts;
@@ -19,6 +20,7 @@ use sealift_pack::Reason;
 use crate::bases::BaseFile;
 use crate::bundle::Bundle;
 use crate::contents::{Artifact, ArtifactKind, Identity, Record};
+use crate::delta::Unreadable;
 use crate::profile::error::ConvertError;
 use crate::profile::export::Work;
 use crate::store::{BaseBlob, MAX_BASES};
@@ -30,6 +32,7 @@ use packing::Packer;
 pub(super) use packing::pack_options;
 pub(super) use parts::PartsWriter;
 
+pub use estimate::{ByteRange, DeltaEstimate};
 pub use sealift_pack::Effort;
 
 /// The version of what is written for the same contents and options; the partial file of another one is
@@ -160,6 +163,15 @@ impl SharedBlobs {
         self.blobs.contains_key(digest)
     }
 
+    /// The blobs of `record`, of which these are the shared ones, that a delta stores: how many, and their bytes.
+    pub fn rest(&self, record: &Record) -> (u64, u64) {
+        let rest = record.blobs.iter();
+        let rest = rest.filter(|blob| !self.contains(&blob.digest));
+        rest.fold((0, 0), |(blobs, bytes), blob| {
+            (blobs + 1, bytes + blob.size)
+        })
+    }
+
     /// How many blobs.
     pub fn blobs(&self) -> u64 {
         self.blobs.len() as u64
@@ -169,6 +181,18 @@ impl SharedBlobs {
     pub fn bytes(&self) -> u64 {
         self.blobs.values().map(|blob| blob.size).sum()
     }
+}
+
+/// Checks that the blobs of `bundle` that a delta on `bases` stores can be read; without bases, all of them. What the bases
+/// have is returned.
+///
+/// # Errors
+/// What is absent, or how much scratch space is missing.
+pub fn check_packing(bundle: &Bundle, bases: &[BaseFile]) -> Result<SharedBlobs, Unreadable> {
+    let shared = SharedBlobs::of(bundle.record(), bases);
+    let stored = bundle.sizes().map(|(digest, _)| digest);
+    bundle.check_readable(stored.filter(|digest| !shared.contains(digest)))?;
+    Ok(shared)
 }
 
 /// Writes the contents of `bundle` as a compact bundle into `target`. Packs that an interrupted run of the same
@@ -214,9 +238,7 @@ fn write(
     options: &CompactOptions,
     work: &Work<'_>,
 ) -> Result<(Published, CompactReport), ConvertError> {
-    let shared = SharedBlobs::of(bundle.record(), bases);
-    let stored = bundle.sizes().map(|(digest, _)| digest);
-    bundle.check_readable(stored.filter(|digest| !shared.contains(digest)))?;
+    let shared = check_packing(bundle, bases)?;
     let packing = pack_options(bundle.identity().0, options, work);
     let known = KnownBases::new(bases, &packing, work)?;
     let packer = Packer::new(bundle, (&known, &shared), options, work);

@@ -6,8 +6,9 @@ use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 
 use crate::bundle::OpenError;
-use crate::delta::AbsentBases;
+use crate::delta::{AbsentBases, Unreadable};
 use crate::profile::layout::TooLarge;
+use crate::reading::NoScratch;
 use crate::store::Location;
 use crate::target::WriteError;
 
@@ -61,6 +62,9 @@ pub enum ConvertError {
     /// A delta is to be read, and blobs of its bases are absent.
     #[error(transparent)]
     Absent(#[from] AbsentBases),
+    /// There is not enough scratch space to read the old bundle or a base.
+    #[error(transparent)]
+    Scratch(#[from] NoScratch),
     /// More bytes than a file can have.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -74,6 +78,15 @@ impl From<sealift_pack::Error> for ConvertError {
         match error {
             sealift_pack::Error::Cancelled(cancelled) => Self::Cancelled(cancelled),
             error => Self::Pack(error),
+        }
+    }
+}
+
+impl From<Unreadable> for ConvertError {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Absent(absent) => Self::Absent(absent),
+            Unreadable::Scratch(scratch) => Self::Scratch(scratch),
         }
     }
 }

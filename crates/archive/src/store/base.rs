@@ -152,8 +152,28 @@ impl BaseStores {
         }
     }
 
+    /// The bytes of scratch space that reading `wanted` one after the other needs at most.
+    pub(crate) fn scratch(&self, wanted: impl IntoIterator<Item = Digest>) -> u64 {
+        let by_store = self.by_store(wanted).into_iter();
+        let needed = by_store.filter_map(|(number, wanted)| {
+            let named = self.stores.get(number)?;
+            Some(named.store.scratch(&wanted))
+        });
+        needed.fold(0, u64::saturating_add)
+    }
+
     /// Sorts blobs as their stores are best read.
     pub(crate) fn groups(&self, wanted: Vec<Digest>) -> Vec<Vec<Digest>> {
+        let by_store = self.by_store(wanted).into_iter();
+        let groups = by_store.map(|(number, wanted)| match self.stores.get(number) {
+            Some(named) => named.store.groups(wanted),
+            None => vec![wanted],
+        });
+        groups.flatten().collect()
+    }
+
+    /// Blobs by the position of the store that has them; those that none has come last.
+    fn by_store(&self, wanted: impl IntoIterator<Item = Digest>) -> BTreeMap<usize, Vec<Digest>> {
         let mut by_store: BTreeMap<usize, Vec<Digest>> = BTreeMap::new();
         for digest in wanted {
             let found = self.find(&digest);
@@ -164,12 +184,6 @@ impl BaseStores {
             let number = number.unwrap_or(self.stores.len());
             by_store.entry(number).or_default().push(digest);
         }
-        let groups = by_store
-            .into_iter()
-            .map(|(number, wanted)| match self.stores.get(number) {
-                Some(named) => named.store.groups(wanted),
-                None => vec![wanted],
-            });
-        groups.flatten().collect()
+        by_store
     }
 }

@@ -118,11 +118,6 @@ impl DeltaStore {
         }
         self.file.needs(digest).map(|blob| blob.digest).collect()
     }
-
-    /// The scratch space in bytes that reading `digests` one after the other needs.
-    pub(crate) fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
-        self.file.scratch(digests)
-    }
 }
 
 impl BundleFile {

@@ -154,19 +154,6 @@ impl CompactStore {
         Fault::new(pack.digest.blob_path(), pack.extent.offset, what)
     }
 
-    /// The scratch space in bytes that reading `digests` one after the other needs.
-    pub(crate) fn scratch(&self, digests: impl IntoIterator<Item = Digest>) -> u64 {
-        let packs = digests.into_iter();
-        let packs = packs.filter_map(|digest| Some(self.packed.get(&digest)?.0));
-        let packs: BTreeSet<usize> = packs.collect();
-        let mut largest: Vec<u64> = packs
-            .into_iter()
-            .map(|pack| self.packs[pack].scratch)
-            .collect();
-        largest.sort_unstable_by(|a, b| b.cmp(a));
-        largest.into_iter().take(KEPT_DECODED).sum()
-    }
-
     /// Every blob of the file with its size, by digest.
     pub(crate) fn sizes(&self) -> BTreeMap<Digest, u64> {
         let packed = self.packed.iter();
@@ -299,6 +286,22 @@ impl Store for CompactStore {
         }
         groups.retain(|group| !group.is_empty());
         groups
+    }
+
+    /// The largest packs, as many as are kept decoded, and what the stores of bases need for them.
+    fn scratch(&self, digests: &[Digest]) -> u64 {
+        let packs = digests.iter();
+        let packs = packs.filter_map(|digest| Some(self.packed.get(digest)?.0));
+        let packs: BTreeSet<usize> = packs.collect();
+        let mut largest: Vec<u64> = packs
+            .into_iter()
+            .map(|pack| self.packs[pack].scratch)
+            .collect();
+        largest.sort_unstable_by(|a, b| b.cmp(a));
+        let own: u64 = largest.into_iter().take(KEPT_DECODED).sum();
+        let needs = digests.iter().flat_map(|digest| self.needs(digest));
+        let needs: BTreeSet<Digest> = needs.map(|blob| blob.digest).collect();
+        own.saturating_add(self.bases.scratch(needs))
     }
 
     fn stored(&self) -> Option<Stored<'_>> {

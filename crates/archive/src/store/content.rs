@@ -53,6 +53,12 @@ pub trait Store: Send + Sync {
         self.size(digest).is_some()
     }
 
+    /// The bytes of scratch space that reading blobs one after the other needs at most; 0 where they are read as they
+    /// are stored.
+    fn scratch(&self, _digests: &[Digest]) -> u64 {
+        0
+    }
+
     /// The parts that blobs are rebuilt from; `None` if the blobs are stored as they are.
     fn stored(&self) -> Option<Stored<'_>> {
         None

@@ -73,6 +73,15 @@ impl Store for LeaningStore {
         groups
     }
 
+    fn scratch(&self, digests: &[Digest]) -> u64 {
+        let (left_out, own): (Vec<Digest>, Vec<Digest>) = digests
+            .iter()
+            .copied()
+            .partition(|digest| self.left_out.contains_key(digest));
+        let own = self.own.scratch(&own);
+        own.saturating_add(self.bases.scratch(left_out))
+    }
+
     fn stored(&self) -> Option<Stored<'_>> {
         self.own.stored()
     }

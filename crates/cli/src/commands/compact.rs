@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sealift_archive::{
     BaseFile, BaseFiles, Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget,
-    OutputFile, Published, Reading, Work, WriteError, compact_plan, write_compact, write_delta,
+    OutputFile, Published, Reading, Work, WriteError, check_packing, compact_plan, write_compact,
+    write_delta,
 };
 use sealift_pipeline::{Budget, Cancel, cores};
 
@@ -142,6 +143,7 @@ pub(crate) fn pack(
     options: &CompactOptions,
     work: &Work<'_>,
 ) -> Result<(Published, CompactReport), Failure> {
+    check_packing(bundle, bases)?;
     let plan = compact_plan(bundle, bases, options);
     let target = FileTarget::begin(output, bundle.identity().0, &plan)
         .map_err(|error| write_failure(&error))?;
@@ -224,6 +226,7 @@ impl From<ConvertError> for Failure {
             ConvertError::Cancelled(cancelled) => (*cancelled).into(),
             ConvertError::Write(error) => write_failure(error),
             ConvertError::Absent(absent) => absent.clone().into(),
+            ConvertError::Scratch(scratch) => scratch.clone().into(),
             ConvertError::Bases { .. } => Self::new(Exit::Usage, &error),
             error if error.is_corrupt() => Self::new(Exit::Damaged, error),
             error => Self::new(Exit::Failed, error),

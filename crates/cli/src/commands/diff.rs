@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealift_archive::{Bundle, Work};
+use sealift_archive::Work;
 use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_report::diff;
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -19,11 +19,14 @@ mod print;
 ///
 /// Images that were added, removed or moved to another digest, and for each of these what changed: layers,
 /// files, packages (dpkg, apk, rpm, Go modules), signatures, sizes. Reads the layers of images that changed;
-/// nothing is unpacked, and no network is used. The bundles may have different profiles.
+/// nothing is unpacked, and no network is used. The bundles may have different profiles. Each serves as base of the
+/// other; other bases of delta bundles are named with --base.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
     sealift diff calico-3.32.0.tar calico-3.32.1.tar
+    sealift diff calico-1.tar calico-2-delta.tar
+    sealift diff calico-2-delta.tar calico-3-delta.tar --base calico-1.tar
     sealift diff --json old.tar new.tar | jq '.images[] | select(.change != \"unchanged\") | .reference'")]
 pub(crate) struct DiffArgs {
     /// The old bundle
@@ -34,6 +37,8 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    bases: BaseArgs,
+    #[command(flatten)]
     scratch: ScratchArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -42,8 +47,7 @@ pub(crate) struct DiffArgs {
 pub(crate) fn run(args: &DiffArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let budget = Budget::new(1, cores());
     let reading = args.scratch.reading(&budget, cancel);
-    let old = Bundle::open(&args.old, &reading)?;
-    let new = Bundle::open(&args.new, &reading)?;
+    let [old, new] = args.bases.open_both([&args.old, &args.new], &reading)?;
     let observer = observer(args.output.quiet);
     let work = Work {
         budget: &budget,

@@ -276,11 +276,16 @@ fn totals_words(totals: &Totals) -> Vec<String> {
             totals.conflicts
         ),
     ];
+    if totals.base_blobs > 0 {
+        lines.push(format!(
+            "{} ({}) to read from the registry to rebuild others",
+            words::count(totals.base_blobs, "blob"),
+            words::bytes(totals.base_bytes)
+        ));
+    }
     if totals.scratch_bytes > 0 {
         lines.push(format!(
-            "{} ({}) to read from the registry to rebuild others; up to {} of scratch space",
-            words::count(totals.base_blobs, "blob"),
-            words::bytes(totals.base_bytes),
+            "up to {} of scratch space to rebuild blobs",
             words::bytes(totals.scratch_bytes)
         ));
     }

@@ -4,14 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sealift_archive::{
-    Bundle, CorruptBlob, FileTarget, OrderedFile, OutputFile, Target, Work, WriteError,
-};
+use sealift_archive::{CorruptBlob, FileTarget, OrderedFile, OutputFile, Target, Work, WriteError};
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, cores};
 use sealift_report::{Facts, ReportError, page};
 
-use crate::args::{OutputArgs, ScratchArgs};
+use crate::args::{BaseArgs, OutputArgs, ScratchArgs};
 use crate::commands::compact::write_failure;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -27,6 +25,7 @@ use crate::{output, words};
 #[command(after_help = "\
 Examples:
     sealift report calico.tar -o calico.html
+    sealift report calico-2-delta.tar --base calico-1.tar -o calico-2.html
     sealift report --json calico.tar | jq '.images[].platforms[].inventory.packages'")]
 pub(crate) struct ReportArgs {
     /// The bundle
@@ -37,6 +36,8 @@ pub(crate) struct ReportArgs {
     /// Replace the output if it exists, once the new page is complete
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    bases: BaseArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
     #[command(flatten)]
@@ -57,7 +58,8 @@ pub(crate) fn run(args: &ReportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         refuse_existing(file).map_err(|error| write_failure(&error))?;
     }
     let budget = Budget::new(1, cores());
-    let bundle = Bundle::open(&args.bundle, &args.scratch.reading(&budget, cancel))?;
+    let reading = args.scratch.reading(&budget, cancel);
+    let bundle = args.bases.open(&args.bundle, &reading)?;
     let observer = observer(args.output_args.quiet);
     let work = Work {
         budget: &budget,
@@ -136,6 +138,7 @@ impl From<ReportError> for Failure {
         match &error {
             ReportError::Cancelled(cancelled) => (*cancelled).into(),
             ReportError::Corrupt { blob, .. } => corrupt(&error, blob),
+            ReportError::Unreadable(unreadable) => unreadable.clone().into(),
             ReportError::Io { .. } => Self::new(Exit::Failed, &error),
         }
     }

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::heading;
 use crate::progress::observer;
 use crate::standard_input::BundlePath;
-use crate::{checksums, output, words};
+use crate::{checksums, hints, output, words};
 
 /// Check a bundle: its structure, then the digest of everything in it
 ///
@@ -122,8 +122,9 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Cancelled(cancelled) => cancelled.into(),
-            error @ VerifyError::Environment { .. } => Self::new(Exit::Failed, &error)
-                .hint("free some space, or use --scratch-dir with a larger folder"),
+            error @ VerifyError::Environment { .. } => {
+                Self::new(Exit::Failed, &error).hint(hints::SCRATCH)
+            }
         }
     }
 }

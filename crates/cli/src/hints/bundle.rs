@@ -1,8 +1,9 @@
 //! What to try after a bundle could not be built.
 
+use sealift_archive::{LocalError, Unreadable};
 use sealift_bundle::{BundleError, FetchError, ResolveError};
 
-use super::registry;
+use super::{BASE, registry};
 
 /// What to try, each thing once.
 pub(crate) fn hints(error: &BundleError) -> Vec<String> {
@@ -27,7 +28,20 @@ fn resolve(error: &ResolveError) -> Option<String> {
         ResolveError::Platform { .. } => {
             "select an available platform, or omit --platform to include all of them".to_owned()
         }
+        ResolveError::Local(error) => return local(error),
         _ => return None,
+    })
+}
+
+fn local(error: &LocalError) -> Option<String> {
+    let LocalError::Unreadable(unreadable) = error else {
+        return None;
+    };
+    Some(match unreadable {
+        Unreadable::Absent(_) => BASE.to_owned(),
+        Unreadable::Scratch(_) => {
+            "free some space, or use --state-dir with a folder that has more".to_owned()
+        }
     })
 }
 
@@ -36,6 +50,7 @@ fn fetch(error: &FetchError) -> Option<String> {
         FetchError::Broken { .. } | FetchError::HostFailed { .. } => {
             "run the same command again: it resumes".to_owned()
         }
+        FetchError::Local(error) => return local(error),
         FetchError::Changed { .. } => "run the same command again".to_owned(),
         FetchError::Mismatch { host, .. } => format!(
             "{host}, or a cache in front of it, is corrupt: report it to its operator, or fetch from another registry"

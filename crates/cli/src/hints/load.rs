@@ -2,7 +2,7 @@
 
 use sealift_load::LoadError;
 
-use super::registry;
+use super::{SCRATCH, registry};
 
 /// What to try, if there is anything that is not obvious.
 pub(crate) fn hint(error: &LoadError) -> Option<String> {
@@ -34,7 +34,7 @@ pub(crate) fn hint(error: &LoadError) -> Option<String> {
             "load the base first, use the naming that it was loaded with, or give its file with --base FILE".to_owned()
         }
         LoadError::Base { .. } => "give the base's file with --base FILE".to_owned(),
-        LoadError::Scratch { .. } => "choose another folder with --scratch-dir DIR".to_owned(),
+        LoadError::Scratch(_) => SCRATCH.to_owned(),
         LoadError::Cancelled(_) => "run the same command again: it resumes".to_owned(),
         _ => return None,
     })

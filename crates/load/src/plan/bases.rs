@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{AbsentBase, Bundle, Delta, FileSystem, all_destinations};
+use sealift_archive::{AbsentBase, Bundle, Delta, all_destinations, check_scratch};
 use sealift_oci::Digest;
 
 use crate::base::Found;
@@ -141,17 +141,24 @@ fn mount(delta: &Delta, blobs: &mut [PlannedBlob], found: &BTreeMap<Digest, Foun
     }
 }
 
-/// Adds what is read from the destination, and the scratch space that rebuilding needs.
-pub(super) fn account(bundle: &Bundle, plan: &mut Plan) {
-    let Some(delta) = bundle.delta() else {
-        return;
-    };
+/// Adds what is read from the destination, and the scratch space that rebuilding needs. Whether there is as much is
+/// checked.
+///
+/// # Errors
+/// If there is less.
+pub(super) fn account(
+    bundle: &Bundle,
+    plan: &mut Plan,
+    context: &Context<'_>,
+) -> Result<(), LoadError> {
     let sent = plan.blobs.iter().filter(|blob| {
         let mut places = blob.places.iter();
         places.any(|place| place.action == BlobAction::Send)
     });
     let sent: Vec<Digest> = sent.map(|blob| blob.digest).collect();
-    let needed: BTreeSet<Digest> = sent.iter().flat_map(|digest| delta.needs(digest)).collect();
+    let delta = bundle.delta().into_iter();
+    let needed = delta.flat_map(|delta| sent.iter().flat_map(|digest| delta.needs(digest)));
+    let needed: BTreeSet<Digest> = needed.collect();
     let read = plan.bases.iter();
     let read: Vec<u64> = read
         .filter(|blob| needed.contains(&blob.digest))
@@ -159,21 +166,6 @@ pub(super) fn account(bundle: &Bundle, plan: &mut Plan) {
         .collect();
     plan.totals.base_blobs = read.len() as u64;
     plan.totals.base_bytes = read.iter().sum();
-    plan.totals.scratch_bytes = delta.scratch(sent).saturating_add(plan.totals.base_bytes);
-}
-
-/// Checks that scratch space has room for what the plan needs.
-pub(super) fn check_scratch(plan: &Plan, context: &Context<'_>) -> Result<(), LoadError> {
-    let needed = plan.totals.scratch_bytes;
-    let free = FileSystem::of(context.scratch)
-        .ok()
-        .and_then(|there| there.free);
-    match free {
-        Some(free) if free < needed => Err(LoadError::Scratch {
-            folder: context.scratch.to_owned(),
-            needed,
-            free,
-        }),
-        _ => Ok(()),
-    }
+    plan.totals.scratch_bytes = bundle.scratch(sent).saturating_add(plan.totals.base_bytes);
+    Ok(check_scratch(context.scratch, plan.totals.scratch_bytes)?)
 }

@@ -72,8 +72,7 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
         overwrite: request.overwrite,
     };
     plan.totals = totals(&plan);
-    bases::account(bundle, &mut plan);
-    bases::check_scratch(&plan, context)?;
+    bases::account(bundle, &mut plan, context)?;
     if request.verify_first && plan.totals.conflicts == 0 {
         verify_all(bundle, request, context)?;
     }

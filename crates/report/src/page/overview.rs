@@ -23,7 +23,9 @@ pub(super) fn summary(facts: &Facts) -> Markup {
         p {
             (count(facts.images.len() as u64, "image"))
             @if !facts.files.is_empty() { " and " (count(facts.files.len() as u64, "carried file")) }
-            " in one file of " (bytes(facts.bytes)) ". This page says what they are, where they came from, and what is installed in them."
+            " in one file of " (bytes(facts.bytes))
+            @if facts.delta.is_some() { ", which has to be read together with the bundles that it builds on" }
+            ". This page says what they are, where they came from, and what is installed in them."
         }
     }
 }
@@ -38,7 +40,13 @@ pub(super) fn check(facts: &Facts) -> Markup {
             dt { "Identity" } dd { code { (facts.identity) } }
             dt { "Profile" } dd {
                 (facts.profile)
-                @if facts.profile == "compact" { ": " (bytes(facts.content_bytes)) " of content, stored in " (bytes(facts.bytes)) }
+                @if facts.profile != "plain" { ": " (bytes(facts.content_bytes)) " of content, stored in " (bytes(facts.bytes)) }
+            }
+            @if let Some(delta) = &facts.delta {
+                dt { "Builds on" } dd {
+                    @for base in &delta.bases { code { (base.identity) } " (" (count(base.images.len() as u64, "image")) ") " }
+                    ": " (count(delta.left_out_blobs, "blob")) " (" (bytes(delta.left_out_bytes)) ") are left out, since it has them"
+                }
             }
         }
         p {

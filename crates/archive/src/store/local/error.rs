@@ -4,7 +4,7 @@ use std::io;
 
 use sealift_oci::{Digest, JsonError, ManifestError, ReferenceError};
 
-use crate::delta::AbsentBases;
+use crate::delta::Unreadable;
 use crate::fault::Fault;
 
 /// Why images on disk cannot be read.
@@ -26,9 +26,9 @@ pub enum LocalError {
         /// What is wrong, and where.
         fault: Fault,
     },
-    /// A delta bundle, and blobs of its bases are absent.
+    /// A compact or delta bundle, and blobs of its bases are absent, or there is not enough scratch space.
     #[error(transparent)]
-    Absent(#[from] AbsentBases),
+    Unreadable(#[from] Unreadable),
     /// Compressed as a whole, so that nothing in it can be read at its place.
     #[error(
         "{path} is compressed with {program}, but images are read in place (decompress it first: {program} -d)"
@@ -161,7 +161,7 @@ impl LocalError {
             | Self::Missing { .. }
             | Self::Size { .. }
             | Self::BadName { .. } => true,
-            Self::Absent(_)
+            Self::Unreadable(_)
             | Self::Compressed { .. }
             | Self::NoRepository { .. }
             | Self::Reference { .. } => false,
