@@ -307,6 +307,29 @@ fn without_a_password_nothing_is_served() {
 }
 
 #[test]
+fn clients_that_leave_do_not_pile_up_password_checks() {
+    let work_dir = WorkDir::new();
+    // A hash that takes a quarter of a second to check.
+    work_dir.write(
+        "users",
+        "anna:$2y$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW\n",
+    );
+    let served = served_with(work_dir, &["--htpasswd", "users"], 3);
+    for number in 0..200 {
+        let mut stream = TcpStream::connect(&served.host).unwrap();
+        let login = basic(&format!("anna:{number}"));
+        let head = format!("GET /v2/ HTTP/1.1\r\nHost: x\r\n{login}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let begun = Instant::now();
+    let answer = plain(&served.host, &basic("anna:secret"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(15), "{waited:?}");
+}
+
+#[test]
 fn an_access_log_counts_what_was_sent_and_goes_on_after_a_restart() {
     let work_dir = WorkDir::new();
     let options = ["--access-log", "access.log"];

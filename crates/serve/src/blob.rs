@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use sealift_oci::Digest;
 use sealift_pipeline::BUFFER_BYTES;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::contents::Contents;
 
@@ -32,17 +33,18 @@ impl Checked {
 }
 
 /// A body that is filled by a thread of its own with `length` bytes from `from` on; the whole blob where
-/// `from` is none.
+/// `from` is none. The thread keeps `slot` until it ends, which may be after the client has left.
 pub(crate) fn body(
-    contents: &Arc<Contents>,
-    checked: &Arc<Checked>,
+    (contents, checked): (&Arc<Contents>, &Arc<Checked>),
     digest: Digest,
     from: Option<u64>,
     length: u64,
+    slot: Arc<OwnedSemaphorePermit>,
 ) -> Channel<Bytes, io::Error> {
     let (sender, channel) = Channel::new(AHEAD);
     let (contents, checked) = (Arc::clone(contents), Arc::clone(checked));
     tokio::task::spawn_blocking(move || {
+        let _slot = slot;
         let mut outlet = Outlet {
             sender,
             runtime: Handle::current(),

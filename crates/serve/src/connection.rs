@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -44,7 +44,7 @@ pub(crate) struct Service {
     contents: Arc<Contents>,
     checked: Arc<Checked>,
     users: Option<Arc<Users>>,
-    password_checks: Semaphore,
+    password_checks: Arc<Semaphore>,
     log: Arc<dyn AccessLog>,
 }
 
@@ -54,12 +54,12 @@ impl Service {
             contents: Arc::new(contents),
             checked: Arc::default(),
             users: users.map(Arc::new),
-            password_checks: Semaphore::new(PASSWORD_CHECKS),
+            password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             log: Arc::clone(log),
         }
     }
 
-    async fn respond(&self, client: SocketAddr, request: &Request<Incoming>) -> HttpResponse {
+    async fn respond(&self, client: &Client, request: &Request<Incoming>) -> HttpResponse {
         let mut pending = self.pending(client, request);
         let response = match self.user(request).await {
             Ok(user) => {
@@ -70,20 +70,20 @@ impl Service {
             }
             Err(Refused) => ApiResponse::unauthorized(),
         };
-        self.http_response(response, request.method() == "HEAD", pending)
+        self.http_response(response, request.method() == "HEAD", client, pending)
     }
 
-    fn respond_without_tls(&self, client: SocketAddr, request: &Request<Incoming>) -> HttpResponse {
+    fn respond_without_tls(&self, client: &Client, request: &Request<Incoming>) -> HttpResponse {
         let pending = self.pending(client, request);
         let response = ApiResponse::tls_expected();
-        self.http_response(response, request.method() == "HEAD", pending)
+        self.http_response(response, request.method() == "HEAD", client, pending)
     }
 
-    fn pending(&self, client: SocketAddr, request: &Request<Incoming>) -> Pending {
+    fn pending(&self, client: &Client, request: &Request<Incoming>) -> Pending {
         let target = request.uri().path_and_query();
         let target = target.map_or("", |target| target.as_str());
         let log = Arc::clone(&self.log);
-        Pending::new(client, request.method().as_str(), target, log)
+        Pending::new(client.address, request.method().as_str(), target, log)
     }
 
     /// The user who sent a request; `None` if everyone may.
@@ -96,10 +96,13 @@ impl Service {
         if users.remembers(&login) {
             return Ok(Some(login.user));
         }
-        let _turn = self.password_checks.acquire().await.map_err(|_| Refused)?;
+        let checks = Arc::clone(&self.password_checks);
+        let turn = checks.acquire_owned().await.map_err(|_| Refused)?;
         let users = Arc::clone(users);
         let checked = tokio::task::spawn_blocking(move || {
             let accepted = users.check(&login);
+            // Not before: a check goes on if its client leaves.
+            drop(turn);
             accepted.then_some(login.user)
         });
         match checked.await {
@@ -112,10 +115,13 @@ impl Service {
         &self,
         response: ApiResponse,
         bodiless: bool,
+        client: &Client,
         pending: Pending,
     ) -> HttpResponse {
         let blob = |digest, from| {
-            blob::body(&self.contents, &self.checked, digest, from, response.length).boxed()
+            let store = (&self.contents, &self.checked);
+            let slot = Arc::clone(&client.slot);
+            blob::body(store, digest, from, response.length, slot).boxed()
         };
         let body = match response.body {
             _ if bodiless => empty(),
@@ -145,35 +151,35 @@ impl Service {
 /// A request without a user name and password that are in the list.
 struct Refused;
 
+/// One of the clients that are served at once.
+pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
+    /// Taken as long as the connection is open or a thread works for it.
+    pub(crate) slot: Arc<OwnedSemaphorePermit>,
+}
+
 /// Serves one client until the connection ends. How it ends is the client's matter.
 pub(crate) async fn serve(
     service: &Arc<Service>,
     tls: Option<&TlsAcceptor>,
     stream: TcpStream,
-    client: SocketAddr,
+    client: Client,
 ) {
+    let failed = |why: &str| service.log.no_connection(client.address, why);
     let Some(tls) = tls else {
         let stream = StallLimited::new(stream, STALL_TIMEOUT);
-        return answer(service, stream, client).await;
+        return answer(service, stream, &client).await;
     };
     match timeout(HANDSHAKE_TIMEOUT, speaks_http(&stream)).await {
-        Ok(true) => return answer_without_tls(service, stream, client).await,
+        Ok(true) => return answer_without_tls(service, stream, &client).await,
         Ok(false) => {}
-        Err(_) => {
-            return service
-                .log
-                .no_connection(client, "no TLS handshake in time");
-        }
+        Err(_) => return failed("no TLS handshake in time"),
     }
     let stream = StallLimited::new(stream, STALL_TIMEOUT);
     match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => answer(service, stream, client).await,
-        Ok(Err(error)) => service
-            .log
-            .no_connection(client, &format!("TLS handshake failed: {error}")),
-        Err(_) => service
-            .log
-            .no_connection(client, "no TLS handshake in time"),
+        Ok(Ok(stream)) => answer(service, stream, &client).await,
+        Ok(Err(error)) => failed(&format!("TLS handshake failed: {error}")),
+        Err(_) => failed("no TLS handshake in time"),
     }
 }
 
@@ -187,21 +193,19 @@ async fn speaks_http(stream: &TcpStream) -> bool {
 async fn answer(
     service: &Arc<Service>,
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    client: SocketAddr,
+    client: &Client,
 ) {
-    requests(stream, true, |request| {
-        let service = Arc::clone(service);
-        async move { service.respond(client, &request).await }
+    requests(stream, true, |request| async move {
+        service.respond(client, &request).await
     })
     .await;
 }
 
 /// Tells a client that the port expects TLS.
-async fn answer_without_tls(service: &Arc<Service>, stream: TcpStream, client: SocketAddr) {
+async fn answer_without_tls(service: &Arc<Service>, stream: TcpStream, client: &Client) {
     let stream = StallLimited::new(stream, STALL_TIMEOUT);
-    requests(stream, false, |request| {
-        let service = Arc::clone(service);
-        async move { service.respond_without_tls(client, &request) }
+    requests(stream, false, |request| async move {
+        service.respond_without_tls(client, &request)
     })
     .await;
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::AccessLog;
-use crate::connection::{Service, serve};
+use crate::connection::{Client, Service, serve};
 use crate::contents::Contents;
 use crate::tls::ServerCertificate;
 use crate::users::Users;
@@ -119,15 +119,16 @@ impl Server {
                 continue;
             };
             // A client that is gone already, or no file descriptor left: the next one may do better.
-            let Ok((stream, client)) = accepted else {
+            let Ok((stream, address)) = accepted else {
                 tokio::time::sleep(STOP_INTERVAL).await;
                 continue;
             };
             let (service, tls) = (Arc::clone(&service), tls.clone());
-            tokio::spawn(async move {
-                serve(&service, tls.as_ref(), stream, client).await;
-                drop(slot);
-            });
+            let client = Client {
+                address,
+                slot: Arc::new(slot),
+            };
+            tokio::spawn(async move { serve(&service, tls.as_ref(), stream, client).await });
         }
         Ok(())
     }

@@ -260,6 +260,8 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `htpasswd -nbB -C 4 anna secret`, and bob with the password `pass:word`.
@@ -368,6 +370,24 @@ mod tests {
             .map(drop)
             .unwrap_err();
         assert_eq!(error.to_string(), "users contains more than 10000 users");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_from_outside_is_read_with_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            hash in "[$2aby]{0,4}[0-9$./A-Za-z]{0,70}",
+        ) {
+            let _ = Users::parse("users", &bytes);
+            let _ = Users::parse("users", format!("anna:{hash}").as_bytes());
+            let _ = Login::parse(&bytes);
+            let _ = Login::parse(&[b"Basic ", &bytes[..]].concat());
+            let encoded = format!("Basic {}", STANDARD.encode(&bytes));
+            let login = Login::parse(encoded.as_bytes());
+            let colon = bytes.iter().position(|byte| *byte == b':');
+            let named = colon.is_some_and(|end| str::from_utf8(&bytes[..end]).is_ok());
+            prop_assert_eq!(login.is_some(), named);
+        }
     }
 
     #[test]
