@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// Where something is in a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// From 1.
-    pub(crate) line: usize,
-    /// From 1.
-    pub(crate) column: usize,
-}
+use sealift_yaml::{LocatedFault, Place};
 
 /// Why a file is not a request: what is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,5 +54,11 @@ impl Fault {
             column: self.place.column,
             reason: self.reason,
         }
+    }
+}
+
+impl From<LocatedFault> for Fault {
+    fn from(fault: LocatedFault) -> Self {
+        Self::new(fault.place, fault.fault.to_string())
     }
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::error::{Fault, Place};
-use crate::tree::{Entry, Node, Value};
+use crate::error::Fault;
+use sealift_yaml::Place;
+use sealift_yaml::tree::{Entry, Node, Value};
 
 /// How alike a known name must be to be suggested.
 const ALIKE: f64 = 0.7;

@@ -10,7 +10,6 @@ mod file;
 mod other;
 mod own;
 mod read;
-mod tree;
 mod write;
 
 pub use error::RequestError;

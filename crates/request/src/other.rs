@@ -9,7 +9,7 @@ use sealift_oci::Reference;
 use crate::error::Fault;
 use crate::fields::Text;
 use crate::file::RequestFile;
-use crate::tree::{Node, Value};
+use sealift_yaml::tree::{Node, Value};
 
 /// The request in another tool's file; `None` if it is not one that is known.
 pub(crate) fn read(documents: &[Node]) -> Option<Result<RequestFile, Fault>> {

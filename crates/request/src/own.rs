@@ -3,10 +3,11 @@
 
 use sealift_oci::{Destination, PlatformSelector, Reference};
 
-use crate::error::{Fault, Place};
+use crate::error::Fault;
 use crate::fields::{Fields, Text};
 use crate::file::{CarriedFile, Chart, LocalImages, Mirror, Product, Profile, RequestFile};
-use crate::tree::{Node, Value};
+use sealift_yaml::Place;
+use sealift_yaml::tree::{Node, Value};
 
 /// The version of the form.
 pub(crate) const API_VERSION: &str = "sealift/v1";

@@ -1,6 +1,6 @@
 //! Reads a request file of any form.
 
-use crate::error::RequestError;
+use crate::error::{Fault, RequestError};
 use crate::file::RequestFile;
 use crate::{other, own};
 
@@ -11,7 +11,8 @@ impl RequestFile {
     /// # Errors
     /// The first thing that is wrong, with its line and column.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, RequestError> {
-        let documents = crate::tree::documents(bytes).map_err(|fault| fault.in_file(name))?;
+        let documents =
+            sealift_yaml::tree::read(bytes).map_err(|fault| Fault::from(fault).in_file(name))?;
         match other::read(&documents) {
             Some(read) => read,
             None => own::read(documents),

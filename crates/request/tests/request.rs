@@ -102,7 +102,7 @@ fn what_is_wrong_is_named_with_its_line_and_column() {
         ("output: [", "not YAML"),
         (
             "output: &a b\nprofile: *a",
-            "r.yaml:4:10: aliases are not read here",
+            "r.yaml:3:9: \"b\" is not a profile",
         ),
         ("---\nkind: Bundle", "several documents"),
     ] {

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("relate", &[]),
     ("sealift-imagerefs", &["sealift-oci"]),
     ("sealift-yaml", &[]),
-    ("sealift-request", &["sealift-oci"]),
+    ("sealift-request", &["sealift-oci", "sealift-yaml"]),
     ("sealift-products", &["sealift-oci", "sealift-yaml"]),
     ("sealift-inventory", &[]),
     ("sealift-testkit", &["sealift-oci"]),

@@ -4,7 +4,7 @@ use super::{image, is_url};
 use crate::error::Fault;
 use crate::fields::{Fields, Text, items, text};
 use crate::file::{CarriedFile, Chart, RequestFile, RequestForm};
-use crate::tree::Node;
+use sealift_yaml::tree::Node;
 
 /// The group of hauler's kinds.
 pub(super) const GROUP: &str = "content.hauler.cattle.io";
@@ -70,7 +70,10 @@ fn defaults_of(metadata: Node, file: &mut RequestFile) -> Result<Defaults, Fault
     let mut defaults = Defaults::default();
     if let Some(annotations) = metadata.take("annotations") {
         let mut annotations = Fields::of(annotations, "the annotations")?;
-        let mut text = |key| Ok(annotations.text(key)?.map(|text: Text| text.text));
+        let mut text = |key| {
+            let text = annotations.text(key)?;
+            Ok::<_, Fault>(text.map(|text: Text| text.text))
+        };
         defaults.registry = text("hauler.dev/registry")?;
         defaults.platform = text("hauler.dev/platform")?;
         file.not_read.extend(annotations.left());

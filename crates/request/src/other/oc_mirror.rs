@@ -5,7 +5,7 @@ use super::image;
 use crate::error::Fault;
 use crate::fields::Fields;
 use crate::file::{Chart, RequestFile, RequestForm};
-use crate::tree::Node;
+use sealift_yaml::tree::Node;
 
 pub(super) fn read(documents: &[Node]) -> Result<RequestFile, Fault> {
     let mut file = RequestFile {

@@ -4,7 +4,7 @@ use super::{image, is_url};
 use crate::error::Fault;
 use crate::fields::Fields;
 use crate::file::{CarriedFile, Chart, RequestFile, RequestForm};
-use crate::tree::Node;
+use sealift_yaml::tree::Node;
 
 pub(super) fn read(documents: &[Node]) -> Result<RequestFile, Fault> {
     let mut file = RequestFile {
