@@ -78,8 +78,7 @@ const PIECE: u64 = 1 << 20;
 ///
 /// # Errors
 ///
-/// Fails if a source or the scratch space does, or if the build is cancelled; [`Error::Limit`] if there are
-/// so many files (some millions) that the index would be too long: a smaller [`Options::pack_limit`] helps.
+/// Fails if a source or the scratch space does, or if the build is cancelled.
 pub fn build(
     source: &dyn Source,
     bases: &dyn Source,
@@ -90,7 +89,14 @@ pub fn build(
     let mut plan = plan.clone();
     let mut left_out = Vec::new();
     loop {
-        let mut built = build_once(source, bases, &plan, scratch, options)?;
+        let mut built = match build_once(source, bases, &plan, scratch, options) {
+            // The plan only estimates how long the index gets.
+            Err(Error::LongIndex { needed, limit }) if !plan.blobs.is_empty() => {
+                left_out.extend(plan.shorten(needed, limit));
+                continue;
+            }
+            built => built?,
+        };
         let failed = prove(&built, bases, &plan, scratch, options)?;
         if failed.is_empty() {
             built.report.left_out = left_out;
@@ -180,7 +186,7 @@ fn build_once(
         numbered: &numbered,
     };
     let streams = compress_all(parts.raw_streams(), &spool, options)?;
-    let bytes = parts.assemble(plan, &streams, &spool)?;
+    let bytes = parts.assemble(plan, &streams, &spool, options.index_limit)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();
     report_bases(&mut report, plan, &numbered);

@@ -56,6 +56,14 @@ pub enum Error {
         /// Bytes that are allowed.
         limit: u64,
     },
+    /// A pack that is built gets an index that no reader accepts.
+    #[error("the list of files of a pack needs {needed} bytes, and the limit is {limit}")]
+    LongIndex {
+        /// Its bytes.
+        needed: u64,
+        /// Bytes that are allowed.
+        limit: u64,
+    },
     /// The bytes are not the summary of a blob.
     #[error("the summary of a base blob is damaged: {0}")]
     Summary(&'static str),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sealift_pipeline::Cancel;
 
+use crate::read::MAX_INDEX;
 use crate::report::{NoWatcher, Watcher};
 
 /// How much processor time is spent on a smaller pack.
@@ -18,7 +19,7 @@ pub enum Effort {
     Best,
 }
 
-/// Settings of a build. The bytes of a pack depend on the content and on `effort`, `pack_limit` and
+/// Settings of a build. The bytes of a pack depend on the content and on `effort`, `pack_limit`, `index_limit` and
 /// `depth` only, never on the number of threads.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,6 +29,9 @@ pub struct Options {
     /// A pack has at most so many opened bytes: it bounds the scratch space of its readers, and what
     /// damage can destroy.
     pub pack_limit: u64,
+    /// The list of a pack's files and blobs has at most so many bytes. Readers accept no more than the default, since
+    /// it is in memory.
+    pub index_limit: u64,
     /// Resident bytes that the build may use.
     pub memory: u64,
     /// Threads that compute. They belong to the rayon pool that the build is called in; the number only
@@ -46,6 +50,7 @@ impl Default for Options {
         Self {
             effort: Effort::default(),
             pack_limit: 8 << 30,
+            index_limit: MAX_INDEX,
             memory: 2 << 30,
             threads: 1,
             depth: 4,

@@ -11,7 +11,6 @@ use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, Stream
 use crate::leaning::Numbered;
 use crate::open::{Content, Inside, Opened, OpenedLayer};
 use crate::plan::PackPlan;
-use crate::read::MAX_INDEX;
 use crate::relating::{Difference, Lean};
 use crate::spool::{Chain, Spool};
 use crate::storage::Region;
@@ -57,20 +56,20 @@ impl Parts<'_> {
         streams.filter(|stream| stream.bytes.len() > 0).collect()
     }
 
-    /// Puts head, index and streams in a row.
+    /// Puts head, index and streams in a row; an index of more than `limit` bytes is an error.
     pub(crate) fn assemble(
         &self,
         plan: &PackPlan,
         streams: &[StoredStream],
         spool: &Spool,
+        limit: u64,
     ) -> Result<Chain> {
         let index = self.index(plan, streams);
         let raw = index.to_bytes();
-        if raw.len() as u64 > MAX_INDEX {
-            return Err(Error::Limit {
-                resource: "index",
+        if raw.len() as u64 > limit {
+            return Err(Error::LongIndex {
                 needed: raw.len() as u64,
-                limit: MAX_INDEX,
+                limit,
             });
         }
         assemble(&raw, index.version(), streams, spool).map_err(Error::Scratch)

@@ -1,6 +1,6 @@
 //! Which blobs go into which pack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_oci::Digest;
 
@@ -57,34 +57,111 @@ impl PackPlan {
     }
 }
 
+impl PackPlan {
+    /// Leaves out blobs, those that take most of an index first, since an index of these blobs has `needed` bytes and
+    /// `limit` are allowed: at least one, and as many as are expected to be enough.
+    pub(crate) fn shorten(&mut self, needed: u64, limit: u64) -> Vec<(Digest, Reason)> {
+        let total: u64 = self.blobs.iter().map(Surveyed::index_bytes).sum();
+        let scaled = u128::from(total) * u128::from(limit) / u128::from(needed.max(1));
+        let enough = u64::try_from(scaled).unwrap_or(u64::MAX);
+        let mut largest: Vec<(u64, Digest)> = self
+            .blobs
+            .iter()
+            .map(|blob| (blob.index_bytes(), blob.blob.digest))
+            .collect();
+        largest.sort_unstable_by(|a, b| b.cmp(a));
+        let mut rest = total;
+        let mut gone = BTreeSet::new();
+        for (bytes, digest) in largest {
+            if rest <= enough && !gone.is_empty() {
+                break;
+            }
+            rest -= bytes;
+            gone.insert(digest);
+        }
+        let (gone, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.blobs)
+            .into_iter()
+            .partition(|blob| gone.contains(&blob.blob.digest));
+        self.blobs = stay;
+        gone.iter().map(too_many_files).collect()
+    }
+}
+
+fn too_many_files(surveyed: &Surveyed) -> (Digest, Reason) {
+    let files = surveyed.files();
+    (surveyed.blob.digest, Reason::TooManyFiles { files })
+}
+
+/// What blobs take of a pack, and what a pack may have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    /// Opened bytes.
+    opened: u64,
+    /// Bytes of the index.
+    index: u64,
+}
+
+impl Share {
+    fn of(surveyed: &Surveyed) -> Self {
+        Self {
+            opened: surveyed.opened(),
+            index: surveyed.index_bytes(),
+        }
+    }
+
+    fn limit(options: &Options) -> Self {
+        Self {
+            opened: options.pack_limit,
+            // An eighth is left for what is known later.
+            index: options.index_limit / 8 * 7,
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            opened: self.opened.saturating_add(other.opened),
+            index: self.index.saturating_add(other.index),
+        }
+    }
+
+    fn fits(self, limit: Self) -> bool {
+        self.opened <= limit.opened && self.index <= limit.index
+    }
+}
+
 /// Shared samples that make two blobs alike enough to be worth a common pack.
 const LEAST: usize = 4;
 
-/// Clusters blobs into packs of limited opened size: blobs that share content go together as far as
-/// they fit. Each pack gets the bases that have most in common with its blobs, up to the same limit of opened bytes.
-/// The plan depends on the blobs, the bases and the limit, not on their order.
+/// Clusters blobs into packs of limited opened size and with a limited list of files: blobs that share content go
+/// together as far as they fit. Each pack gets the bases that have most in common with its blobs, up to the same limit
+/// of opened bytes. The plan depends on the blobs, the bases and the limits, not on their order.
 pub fn plan(survey: Survey, bases: &[Base], options: &Options) -> Plan {
-    let limit = options.pack_limit;
-    let (mut blobs, large): (Vec<_>, Vec<_>) = survey
-        .packable
-        .into_iter()
-        .partition(|blob| blob.opened() <= limit);
+    let limit = Share::limit(options);
+    let mut kept = survey.kept;
+    let mut blobs: Vec<Surveyed> = Vec::with_capacity(survey.packable.len());
+    for surveyed in survey.packable {
+        let share = Share::of(&surveyed);
+        let opened = share.opened;
+        if opened > limit.opened {
+            kept.push((surveyed.blob.digest, Reason::TooLarge { opened }));
+        } else if share.index > limit.index {
+            kept.push(too_many_files(&surveyed));
+        } else {
+            blobs.push(surveyed);
+        }
+    }
     blobs.sort_by_key(|surveyed| surveyed.blob.digest);
     blobs.dedup_by_key(|surveyed| surveyed.blob.digest);
-    let mut kept = survey.kept;
-    kept.extend(large.iter().map(|surveyed| {
-        let opened = surveyed.opened();
-        (surveyed.blob.digest, Reason::TooLarge { opened })
-    }));
     kept.sort_by_key(|&(digest, _)| digest);
     kept.dedup_by_key(|&mut (digest, _)| digest);
-    let clusters = Clusters::of(&blobs, limit);
-    let packs = fill(clusters.groups(), limit, |number| blobs[number].opened());
+    let shares: Vec<Share> = blobs.iter().map(Share::of).collect();
+    let clusters = Clusters::of(&blobs, shares.clone(), limit);
+    let packs = fill(clusters.groups(), limit, |number| shares[number]);
     let pack = |numbers: Vec<usize>| {
         let members = numbers.into_iter().map(|number| blobs[number].clone());
         let members: Vec<Surveyed> = members.collect();
         PackPlan {
-            bases: choose(&members, bases, limit),
+            bases: choose(&members, bases, limit.opened),
             blobs: members,
         }
     };
@@ -97,14 +174,14 @@ pub fn plan(survey: Survey, bases: &[Base], options: &Options) -> Plan {
 /// Groups of blobs that are joined step by step, the most alike first.
 struct Clusters {
     parent: Vec<usize>,
-    opened: Vec<u64>,
+    shares: Vec<Share>,
 }
 
 impl Clusters {
-    fn of(blobs: &[Surveyed], limit: u64) -> Self {
+    fn of(blobs: &[Surveyed], shares: Vec<Share>, limit: Share) -> Self {
         let mut clusters = Self {
             parent: (0..blobs.len()).collect(),
-            opened: blobs.iter().map(Surveyed::opened).collect(),
+            shares,
         };
         for (_, a, b) in edges(blobs) {
             clusters.join(a, b, limit);
@@ -119,18 +196,18 @@ impl Clusters {
         number
     }
 
-    fn join(&mut self, a: usize, b: usize, limit: u64) {
+    fn join(&mut self, a: usize, b: usize, limit: Share) {
         let (a, b) = (self.root(a), self.root(b));
-        let together = self.opened[a].saturating_add(self.opened[b]);
-        if a != b && together <= limit {
+        let together = self.shares[a].plus(self.shares[b]);
+        if a != b && together.fits(limit) {
             // The smaller under the larger: the way to the root stays short.
-            let (under, root) = if self.opened[a] < self.opened[b] {
+            let (under, root) = if self.shares[a].opened < self.shares[b].opened {
                 (a, b)
             } else {
                 (b, a)
             };
             self.parent[under] = root;
-            self.opened[root] = together;
+            self.shares[root] = together;
         }
     }
 
@@ -168,21 +245,28 @@ fn edges(blobs: &[Surveyed]) -> Vec<(u64, usize, usize)> {
 }
 
 /// Puts groups into as few packs as the first fit finds, the largest group first.
-fn fill(mut groups: Vec<Vec<usize>>, limit: u64, size: impl Fn(usize) -> u64) -> Vec<Vec<usize>> {
-    let total = |group: &[usize]| group.iter().map(|&number| size(number)).sum::<u64>();
-    groups.sort_by_key(|group| std::cmp::Reverse(total(group)));
-    let mut packs: Vec<(u64, Vec<usize>)> = Vec::new();
+fn fill(
+    mut groups: Vec<Vec<usize>>,
+    limit: Share,
+    share: impl Fn(usize) -> Share,
+) -> Vec<Vec<usize>> {
+    let total = |group: &[usize]| {
+        let shares = group.iter().map(|&number| share(number));
+        shares.fold(Share::default(), Share::plus)
+    };
+    groups.sort_by_key(|group| std::cmp::Reverse(total(group).opened));
+    let mut packs: Vec<(Share, Vec<usize>)> = Vec::new();
     for group in groups {
-        let len = total(&group);
+        let more = total(&group);
         match packs
             .iter_mut()
-            .find(|(filled, _)| filled.saturating_add(len) <= limit)
+            .find(|(filled, _)| filled.plus(more).fits(limit))
         {
             Some((filled, pack)) => {
-                *filled += len;
+                *filled = filled.plus(more);
                 pack.extend(group);
             }
-            None => packs.push((len, group)),
+            None => packs.push((more, group)),
         }
     }
     let mut packs: Vec<_> = packs.into_iter().map(|(_, pack)| pack).collect();

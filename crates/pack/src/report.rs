@@ -56,8 +56,15 @@ pub enum Reason {
         /// Its opened bytes.
         opened: u64,
     },
+    /// It has so many files that the list of them does not fit in a pack.
+    TooManyFiles {
+        /// Its files.
+        files: u64,
+    },
     /// What the pack gave back was not the blob.
     NotProved,
+    /// An earlier run of the build left it out of its pack.
+    LeftOut,
     /// The caller keeps it out of packs, for programs that cannot read packs.
     Excluded,
 }
@@ -71,7 +78,11 @@ impl std::fmt::Display for Reason {
             Self::TooLarge { opened } => {
                 write!(f, "its {opened} opened bytes do not fit in a pack")
             }
+            Self::TooManyFiles { files } => {
+                write!(f, "the list of its {files} files does not fit in a pack")
+            }
             Self::NotProved => f.write_str("it was not rebuilt from the pack"),
+            Self::LeftOut => f.write_str("an earlier run left it out of its pack"),
             Self::Excluded => f.write_str("`tar` has to be able to extract it"),
         }
     }
@@ -111,7 +122,7 @@ pub struct Report {
     pub assumed: Vec<Digest>,
     /// Streams in blobs that stay compressed, the longest first; at most 1,000 are listed.
     pub kept_streams: Vec<KeptStream>,
-    /// Blobs that did not come back from the pack, which were left out of it.
+    /// Blobs that were left out of the pack: they did not come back from it, or its list of files became too long.
     pub left_out: Vec<(Digest, Reason)>,
     /// Each stream of the pack: what it contains, raw and stored bytes.
     pub streams: Vec<StreamReport>,

@@ -35,7 +35,25 @@ impl Surveyed {
             .as_ref()
             .map_or(self.blob.size, |recipe| recipe.plain_len())
     }
+
+    /// The files in it; 1 if it is not an archive.
+    pub(crate) fn files(&self) -> u64 {
+        self.summary.files() as u64
+    }
+
+    /// About how many bytes of an index it takes. What streams inside of files take is known once they are opened.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        let recipe = self.recipe.as_ref();
+        let recipe = recipe.map_or(0, |recipe| recipe.to_bytes().len() as u64);
+        let entries = self.summary.entries.len() as u64;
+        recipe + INDEX_ENTRY * entries + INDEX_BLOB
+    }
 }
+
+/// Bytes of an index that a file takes on average: as an object and as a piece of its blob.
+const INDEX_ENTRY: u64 = 16;
+/// Bytes of an index that a blob takes besides its recipe and its files.
+const INDEX_BLOB: u64 = 64;
 
 /// What is known about a set of blobs after a first look.
 #[derive(Clone, Debug, Default)]

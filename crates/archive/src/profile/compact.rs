@@ -269,8 +269,7 @@ fn write(
         };
         packs.extend(packed.part);
         base_blobs.extend(packed.base_blobs);
-        let not_packed = packed.left_out.into_iter();
-        kept.extend(not_packed.map(|digest| (digest, Reason::NotProved)));
+        kept.extend(packed.left_out);
     }
     kept.sort_by_key(|(digest, _)| *digest);
     let mut report = packer.report(&packs, &kept);

@@ -79,6 +79,71 @@ fn a_blob_that_no_pack_can_hold_stays_outside() {
     assert!(matches!(plan.kept[0].1, Reason::TooLarge { opened } if opened > 100_000));
 }
 
+/// Layers with many small files.
+fn many_files(layers: u64, files: u64) -> Blobs {
+    let layer = |seed: u64| {
+        let names: Vec<String> = (0..files).map(|n| format!("{seed}/{n}")).collect();
+        let file = |n: u64| noise(8, seed * files + n);
+        let files: Vec<(&str, Vec<u8>)> = names
+            .iter()
+            .zip(0..)
+            .map(|(name, n)| (name.as_str(), file(n)))
+            .collect();
+        gzip(&tar(&files))
+    };
+    Blobs::of((1..=layers).map(layer))
+}
+
+#[test]
+fn blobs_are_spread_over_packs_where_the_list_of_their_files_would_be_too_long() {
+    let blobs = many_files(4, 300);
+    let mut options = Options::default();
+    options.index_limit = 12_500;
+    let plan = plan_of(&blobs, &options);
+    assert_eq!(plan.packs.len(), 2);
+    for pack in &plan.packs {
+        let built = build(&blobs, &NoBases, pack, &scratch(), &options).unwrap();
+        assert_eq!(built.report().left_out, []);
+    }
+    options.index_limit = 2_500;
+    let plan = plan_of(&blobs, &options);
+    assert!(plan.packs.is_empty());
+    assert!(
+        plan.kept
+            .iter()
+            .all(|(_, reason)| *reason == Reason::TooManyFiles { files: 300 })
+    );
+}
+
+#[test]
+fn a_blob_is_left_out_where_the_list_of_files_becomes_longer_than_expected() {
+    // What the streams inside take is not known when packs are planned.
+    let layer = |seed: u64| {
+        let names: Vec<String> = (0..40).map(|n| format!("{seed}/{n}.gz")).collect();
+        let files: Vec<(&str, Vec<u8>)> = names
+            .iter()
+            .zip(0..)
+            .map(|(name, n)| (name.as_str(), gzip(&text(3_000, seed * 40 + n))))
+            .collect();
+        gzip(&tar(&files))
+    };
+    let blobs = Blobs::of((1..=3).map(layer));
+    let mut options = Options::default();
+    options.index_limit = 3_200;
+    let plan = plan_of(&blobs, &options);
+    assert_eq!(plan.packs.len(), 1, "it is not foreseen");
+    let built = build(&blobs, &NoBases, &plan.packs[0], &scratch(), &options).unwrap();
+    let left_out = &built.report().left_out;
+    assert!((1..3).contains(&left_out.len()), "{left_out:?}");
+    let too_many = Reason::TooManyFiles { files: 40 };
+    assert!(left_out.iter().all(|(_, reason)| *reason == too_many));
+    let decoded = decode(bytes_of(&built)).unwrap();
+    let gone = |blob: &Digest| left_out.iter().any(|(digest, _)| digest == blob);
+    for blob in blobs.list().into_iter().filter(|blob| !gone(&blob.digest)) {
+        assert!(read(&decoded, &blob.digest, 0) == blobs.bytes(&blob.digest));
+    }
+}
+
 #[test]
 fn what_cannot_be_rebuilt_or_does_not_compress_stays_outside_and_says_why() {
     let mut strange = gzip(&text(50_000, 1));

@@ -19,7 +19,7 @@ use crate::profile::compact::{CompactOptions, CompactReport, KeptBlob, SharedBlo
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::profile::tar_writer::blob_at;
-use crate::reading::ScratchFolder;
+use crate::resources::ScratchFolder;
 use crate::store::region;
 use crate::target::{Target, WriteError};
 
@@ -56,8 +56,8 @@ impl Watcher for Phases {
 pub(super) struct Packed {
     /// The pack's part of the file, if it has blobs.
     pub(super) part: Option<Part>,
-    /// The blobs that it does not give back.
-    pub(super) left_out: Vec<Digest>,
+    /// The blobs that were left out of it, and why.
+    pub(super) left_out: Vec<(Digest, Reason)>,
     /// The blobs of bases that it needs.
     pub(super) base_blobs: Vec<Digest>,
 }
@@ -202,7 +202,10 @@ impl<'a> Packer<'a> {
                     digest: entry.0,
                     size: entry.1.size,
                 }),
-                left_out: planned.difference(&packed).copied().collect(),
+                left_out: planned
+                    .difference(&packed)
+                    .map(|digest| (*digest, Reason::LeftOut))
+                    .collect(),
                 base_blobs: pack.base_blobs().map(|base| base.blob.digest).collect(),
             });
             position = end;
@@ -220,8 +223,7 @@ impl<'a> Packer<'a> {
             sealift_pack::build(&self.source(), bases, plan, &self.scratch, &self.options)
         });
         let built = built.map_err(|error| self.bases.explain(error))?;
-        let left_out = built.report().left_out.iter();
-        let left_out: Vec<Digest> = left_out.map(|(digest, _)| *digest).collect();
+        let left_out = built.report().left_out.clone();
         if left_out.len() == plan.blobs().len() {
             return Ok(Packed {
                 left_out,
