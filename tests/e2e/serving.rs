@@ -369,3 +369,46 @@ fn skopeo_podman_and_sealift_pull_from_it() {
     assert_eq!(image["digest"], served.image.digest().to_string());
     assert_eq!(image["referrers"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn of_selected_platforms_the_publishers_index_is_served_by_tag_and_by_digest() {
+    for (more, publishers) in [(&[][..], true), (&["--publisher-index", "never"], false)] {
+        let served = served();
+        let source = Registry::start();
+        served.image.put_into(&source, "team/app", Some("v1"));
+        let reference = source.reference("team/app", "v1");
+        let selected = ["--platform", "linux/arm64", "-o", "app.tar", "--force"];
+        let bundle = [&["bundle", &reference][..], &selected].concat();
+        served.work_dir.ok(&bundle);
+        let publisher = served.image.digest().to_string();
+        let work_dir = WorkDir::new();
+        work_dir.write("app.tar", served.work_dir.read("app.tar"));
+        let (image, sbom) = (served.image.clone(), served.sbom.clone());
+        let served = serve(work_dir, image, sbom, more, 1);
+        let tagged = served.ask("GET", "/v2/team/app/manifests/v1", &[]);
+        assert_eq!(tagged.status, 200);
+        let digest = tagged.header("docker-content-digest");
+        assert_eq!(digest == publisher, publishers, "{digest}");
+        let path = format!("/v2/team/app/manifests/{publisher}");
+        let by_digest = served.ask("GET", &path, &[]);
+        assert_eq!(by_digest.header("docker-content-digest"), publisher);
+        let children = |answer: &Answer| {
+            let index = answer.json();
+            let children = index["manifests"].as_array().unwrap().clone();
+            let digests = children
+                .iter()
+                .map(|one| one["digest"].as_str().unwrap().to_owned());
+            digests.collect::<Vec<String>>()
+        };
+        assert_eq!(children(&by_digest).len(), 2);
+        let statuses = children(&tagged)
+            .iter()
+            .map(|digest| {
+                let path = format!("/v2/team/app/manifests/{digest}");
+                served.ask("GET", &path, &[]).status
+            })
+            .collect::<Vec<u16>>();
+        let expected: &[u16] = if publishers { &[404, 200] } else { &[200] };
+        assert_eq!(statuses, expected);
+    }
+}

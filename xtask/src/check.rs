@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         faults.extend(flags::named(krate));
         faults.extend(source::without_purpose(krate));
     }
-    faults.extend(circles::beyond_standing(&crates));
+    faults.extend(circles::find(&crates));
     faults.extend(files::stale(&crates));
     faults.extend(source::too_long(&root, MAX_LINES)?);
     if faults.is_empty() {

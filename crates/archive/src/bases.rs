@@ -11,7 +11,7 @@ use crate::bundle::{Bundle, OpenError};
 use crate::contents::{Base, Identity, Record};
 use crate::delta::Delta;
 use crate::fault::Fault;
-use crate::reading::Reading;
+use crate::resources::Resources;
 use crate::store::{NamedStore, RecordParts, Store};
 
 /// The most deltas that may build on each other.
@@ -66,8 +66,8 @@ impl Bases {
     ///
     /// # Errors
     /// If one cannot be opened or has no blobs, or they build on each other in a circle.
-    pub fn open(paths: &[PathBuf], reading: &Reading) -> Result<Self, BasesError> {
-        let files = BaseFiles::open(paths, reading)?;
+    pub fn open(paths: &[PathBuf], resources: &Resources) -> Result<Self, BasesError> {
+        let files = BaseFiles::open(paths, resources)?;
         match files.list.iter().find(|file| file.blobs().is_none()) {
             Some(record) => Err(BasesError::NoBlobs {
                 name: record.name().to_owned(),
@@ -249,13 +249,13 @@ impl BaseFiles {
     ///
     /// # Errors
     /// As [`Bases::open`].
-    pub fn open(paths: &[PathBuf], reading: &Reading) -> Result<Self, BasesError> {
+    pub fn open(paths: &[PathBuf], resources: &Resources) -> Result<Self, BasesError> {
         let mut order: Vec<Option<Arc<RecordFile>>> = Vec::new();
         let mut bundles = Vec::new();
         for path in paths {
             let record = RecordFile::open(path)?;
             if record.is_none() {
-                bundles.push(Bundle::open(path, reading)?);
+                bundles.push(Bundle::open_without_bases(path, resources)?);
             }
             order.push(record.map(Arc::new));
         }

@@ -1,22 +1,23 @@
 //! An open bundle: what it carries, and the store that its content is read from.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sealift_oci::{Descriptor, Digest, Manifest};
+use sealift_oci::{Descriptor, Digest, ImageConfig, ImageConfigError, Manifest};
 use sealift_pipeline::VerifyingReader;
 
-use crate::bases::BaseFile;
-use crate::contents::{Contents, Graph, Identity, PlainDescriptor, Record};
+use crate::contents::{
+    Contents, Graph, Identity, ImageEntry, MAX_CONFIG_BYTES, PlainDescriptor, Record,
+};
 use crate::delta::{Delta, Unreadable};
 use crate::fault::Fault;
-use crate::metadata::{fault_at, read_graph, read_manifest};
-use crate::profile::SharedBlobs;
-use crate::reading::{Reading, check_scratch};
+use crate::resources::Resources;
+use crate::scratch::check_scratch;
 use crate::store::{
-    BaseStores, BundleFile, FileStore, LeaningStore, NamedStore, Profile, ReadAt, Store,
+    BundleFile, FileStore, NamedStore, Profile, ReadAt, Store, fault_at, read_graph, read_manifest,
 };
 
 /// Why a location cannot be opened as a bundle.
@@ -57,34 +58,33 @@ pub struct Bundle {
 pub type BlobReader = VerifyingReader<Box<dyn Read + Send>>;
 
 impl Bundle {
-    /// Opens the bundle at `location`, a path, for reading only. A delta is read with the bases of `reading`.
+    /// Opens the bundle at `location`, a path, for reading only. Of a delta, what its bases have cannot be read.
     ///
     /// # Errors
     /// If there is no regular file, or it is not a bundle, or its metadata is corrupt.
-    pub fn open(location: &Path, reading: &Reading) -> Result<Self, OpenError> {
+    pub(crate) fn open_without_bases(
+        location: &Path,
+        resources: &Resources,
+    ) -> Result<Self, OpenError> {
         let name = location.display().to_string();
         match open_regular(location) {
-            Ok(file) => Self::from_reader(Arc::new(file), name, reading),
+            Ok(file) => Self::read_without_bases(Arc::new(file), name, resources),
             Err(source) => Err(OpenError::Io { name, source }),
         }
     }
 
-    /// Opens a bundle from anything that can be read at offsets; errors call it `name`.
-    ///
-    /// # Errors
-    /// If it is not a bundle, or its metadata is corrupt.
-    pub fn from_reader(
+    /// The same from anything that can be read at offsets; errors call it `name`.
+    pub(crate) fn read_without_bases(
         file: Arc<dyn ReadAt>,
-        name: impl Into<String>,
-        reading: &Reading,
+        name: String,
+        resources: &Resources,
     ) -> Result<Self, OpenError> {
-        let name = name.into();
-        let opened = BundleFile::read(file, reading).and_then(|file| {
+        let opened = BundleFile::read(file, resources).and_then(|file| {
             let bundle = Self::check(name.clone(), file.contents, file.store.blobs())?;
             Ok(Self {
                 profile: file.store.profile(),
                 total: file.total,
-                scratch: Some(reading.scratch.clone()),
+                scratch: Some(resources.scratch.clone()),
                 delta: match file.store {
                     FileStore::Delta(store) => Some(Delta::new(file.bases, store)),
                     FileStore::Plain(_) | FileStore::Compact(_) => None,
@@ -92,52 +92,7 @@ impl Bundle {
                 ..bundle
             })
         });
-        let bundle = opened.map_err(|fault| OpenError::Fault { name, fault })?;
-        Ok(match &bundle.delta {
-            Some(delta) => {
-                let (stores, chain) = reading.bases.of(delta);
-                bundle.with_bases(stores, chain)
-            }
-            None => bundle,
-        })
-    }
-
-    /// The bundle with `contents` whose blobs are in the plain file at `location`, but those that `bases` have:
-    /// what was fetched for a delta. Blobs of bases that are only a record cannot be read.
-    ///
-    /// # Errors
-    /// If the file cannot be opened, or has not what `contents` list and `bases` have not.
-    pub fn open_fetched(
-        location: &Path,
-        contents: &Contents,
-        bases: &[BaseFile],
-        reading: &Reading,
-    ) -> Result<Self, OpenError> {
-        let name = location.display().to_string();
-        let io = |source| OpenError::Io {
-            name: location.display().to_string(),
-            source,
-        };
-        let file = Arc::new(open_regular(location).map_err(io)?);
-        let file = BundleFile::read(file, reading).map_err(|fault| OpenError::Fault {
-            name: name.clone(),
-            fault,
-        })?;
-        let shared = SharedBlobs::of(contents.record(), bases);
-        let stores = bases.iter().filter_map(|base| {
-            Some(NamedStore {
-                name: base.name().to_owned(),
-                store: base.blobs()?,
-            })
-        });
-        let needed = BaseStores::new(shared.needed()).with(stores);
-        let left_out = shared.into_sizes();
-        let store = LeaningStore::new(file.store.blobs(), Arc::new(left_out), needed);
-        let bundle = Self::from_store(contents.clone(), Arc::new(store), name)?;
-        Ok(Self {
-            scratch: Some(reading.scratch.clone()),
-            ..bundle
-        })
+        opened.map_err(|fault| OpenError::Fault { name, fault })
     }
 
     /// A bundle whose contents are known; errors call it `name`.
@@ -166,6 +121,14 @@ impl Bundle {
             total: 0,
             scratch: None,
         })
+    }
+
+    /// The same bundle, whose blobs are rebuilt with scratch space in `folder`.
+    pub(crate) fn with_scratch(self, folder: PathBuf) -> Self {
+        Self {
+            scratch: Some(folder),
+            ..self
+        }
     }
 
     /// What the bundle leaves to its bases; `None` if it is complete in itself.
@@ -341,6 +304,38 @@ impl Bundle {
         Ok(VerifyingReader::new(reader, *digest, size))
     }
 
+    /// The publisher's index of an image of which platforms were chosen, if the bundle carries it and it lists by
+    /// itself all that was chosen: what an index in it lists is not found without that.
+    pub fn publisher_index<'a>(&self, image: &'a ImageEntry) -> Option<&'a PlainDescriptor> {
+        let original = image.original.as_ref()?;
+        if self.graph.contains(&original.digest) {
+            return Some(original);
+        }
+        self.size(&original.digest)?;
+        // One that is damaged is not used: the new index is intact.
+        let index = self.read_manifest(original).ok()?;
+        let listed: BTreeSet<Digest> = index.children().iter().map(|child| child.digest).collect();
+        let mut chosen = image.platforms.iter();
+        chosen
+            .all(|platform| listed.contains(&platform.digest))
+            .then_some(original)
+    }
+
+    /// Reads the configuration of an image, which the graph lists as one and which is small.
+    ///
+    /// # Errors
+    /// If it cannot be read or has another digest; the inner error if it is not understood.
+    pub fn image_config(
+        &self,
+        digest: &Digest,
+    ) -> io::Result<Result<ImageConfig, ImageConfigError>> {
+        let mut bytes = Vec::new();
+        self.blob(digest)?
+            .take(MAX_CONFIG_BYTES + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(ImageConfig::parse(&bytes))
+    }
+
     /// A fault of the content of `digest`, with its location.
     pub fn fault(&self, digest: &Digest, what: impl Into<String>) -> Fault {
         fault_at(&*self.store, digest, what)
@@ -354,7 +349,7 @@ impl Bundle {
 
 /// Opens a file that is neither a folder, which only fails when it is read, nor a pipe, which would wait
 /// for its other end.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let metadata = std::fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

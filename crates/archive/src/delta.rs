@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sealift_oci::Digest;
 
 use crate::contents::{Base, Identity};
-use crate::reading::NoScratch;
+use crate::scratch::NoScratch;
 use crate::store::{BaseBlob, DeltaStore, NamedStore, Store};
 
 /// What a delta needs from its bases.

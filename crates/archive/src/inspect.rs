@@ -1,16 +1,19 @@
-//! What is inside of a bundle, from its record and its manifests; no blob is read.
+//! What is inside of a bundle, from its record and its manifests. No blob is read, unless the configurations of images
+//! are asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
-use sealift_oci::{ArtifactKind, Digest, Kind, Platform};
+use sealift_oci::{ArtifactKind, Digest, ImageConfig, Kind, Platform};
+use sealift_pipeline::mismatch_of;
 use serde::Serialize;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, OpenError};
 use crate::contents::{FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
 use crate::delta::Delta;
 use crate::files::{Program, programs};
 
-/// What is inside a bundle, from its record and its manifests; no blob is read.
+/// What is inside a bundle, from its record and its manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
@@ -104,6 +107,12 @@ pub struct InspectedPlatform {
     pub layers: usize,
     /// Manifest, config and layers, in bytes.
     pub bytes: u64,
+    /// What its configuration says, once [`read_configs`] has read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ImageConfig>,
+    /// Why its configuration is not understood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_problem: Option<String>,
 }
 
 /// A manifest that belongs to an image.
@@ -145,6 +154,48 @@ pub struct InspectedFile {
     pub digest: Digest,
     /// All that it needs, in bytes.
     pub bytes: u64,
+}
+
+/// The configurations of all images that a bundle describes.
+pub fn configs(bundle: &Bundle, inspection: &Inspection) -> Vec<Digest> {
+    let images = inspection.images.iter();
+    let platforms = images.flat_map(|image| &image.platforms);
+    let nodes = platforms.filter_map(|platform| bundle.graph().get(&platform.digest));
+    nodes
+        .filter_map(|node| Some(node.image_config()?.digest))
+        .collect()
+}
+
+/// Reads the configuration of every image in `inspection`, which describes `bundle`.
+///
+/// # Errors
+/// If one cannot be read, or does not have its digest.
+pub fn read_configs(bundle: &Bundle, inspection: &mut Inspection) -> Result<(), OpenError> {
+    let images = inspection.images.iter_mut();
+    for platform in images.flat_map(|image| &mut image.platforms) {
+        let node = bundle.graph().get(&platform.digest);
+        let Some(blob) = node.and_then(Node::image_config) else {
+            continue;
+        };
+        match bundle.image_config(&blob.digest) {
+            Ok(Ok(config)) => platform.config = Some(config),
+            Ok(Err(problem)) => platform.config_problem = Some(problem.to_string()),
+            Err(error) => return Err(unreadable(bundle, &blob.digest, error)),
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(bundle: &Bundle, digest: &Digest, error: io::Error) -> OpenError {
+    let name = bundle.name().to_owned();
+    if mismatch_of(&error).is_some() || error.kind() == io::ErrorKind::InvalidData {
+        let fault = bundle.fault(digest, error.to_string());
+        return OpenError::Fault { name, fault };
+    }
+    OpenError::Io {
+        name,
+        source: error,
+    }
 }
 
 /// Describes what is inside of `bundle`.
@@ -251,6 +302,8 @@ fn platforms(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedPlatform> {
             digest: node.descriptor.digest,
             layers: node.blobs.len() - usize::from(node.has_config()),
             bytes: weight(bundle, node),
+            config: None,
+            config_problem: None,
         })
         .collect()
 }

@@ -79,12 +79,12 @@ impl Disk for Failing {
 
 /// What bundles are opened with.
 fn reading() -> crate::Reading {
-    crate::Reading {
+    crate::Resources {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
-        bases: crate::Bases::default(),
     }
+    .into()
 }
 
 struct Content {

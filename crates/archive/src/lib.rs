@@ -24,9 +24,11 @@ mod header;
 mod inspect;
 #[cfg(test)]
 mod interruptions;
-mod metadata;
+mod local;
 mod profile;
 mod reading;
+mod resources;
+mod scratch;
 mod store;
 mod target;
 mod verify;
@@ -50,20 +52,22 @@ pub use files::{
 };
 pub use inspect::{
     InspectedBase, InspectedDelta, InspectedFile, InspectedImage, InspectedPlatform,
-    InspectedReferrer, Inspection, inspect,
+    InspectedReferrer, Inspection, configs, inspect, read_configs,
 };
+pub use local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
 pub use profile::{
     BlobState, BlobWriter, ByteRange, CompactOptions, CompactReport, ConvertError, DeltaEstimate,
     DeltaReport, Effort, Entry, EntryContent, KeptBlob, Layout, PlainStream, PlainWriter,
-    SharedBlobs, TooLarge, Work, check_packing, compact_plan, record_plan, stream_plain,
-    write_compact, write_delta, write_plain, write_record,
+    SharedBlobs, TooLarge, Work, check_packing, compact_plan, open_fetched, record_plan,
+    stream_plain, write_compact, write_delta, write_plain, write_record,
 };
-pub use reading::{NoScratch, Reading, check_scratch};
-pub use store::local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
+pub use reading::Reading;
+pub use resources::Resources;
+pub use scratch::{NoScratch, check_scratch};
 pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
 pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
 pub use target::{
-    FileSystem, FileTarget, Interrupted, OrderedFile, OutputFile, Published, Target, WriteError,
-    Written, open_locked, remove_own,
+    FileSystem, FileTarget, Interrupted, LockedFile, OrderedFile, OutputFile, Published, Target,
+    WriteError, Written, open_locked, remove_own,
 };
 pub use verify::{CorruptBlob, VerifyError, VerifyReport, is_environment_fault, verify};

@@ -10,6 +10,7 @@
 mod compact;
 mod error;
 mod export;
+mod fetched;
 mod layout;
 mod record;
 mod stream;
@@ -22,6 +23,7 @@ pub use compact::{
 };
 pub use error::ConvertError;
 pub use export::{Work, stream_plain, write_plain};
+pub use fetched::open_fetched;
 pub use layout::{Entry, EntryContent, Layout, TooLarge};
 pub use record::{record_plan, write_record};
 pub use stream::PlainStream;

@@ -1,95 +1,62 @@
-//! What opening a bundle may use.
+//! Opens bundles with what they may be read with: deltas get the stores of their bases.
 
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use sealift_pack::{Scratch, Storage};
-use sealift_pipeline::{Budget, Cancel};
-
 use crate::bases::Bases;
-use crate::target::FileSystem;
+use crate::bundle::{Bundle, OpenError};
+use crate::resources::Resources;
+use crate::store::ReadAt;
 
-/// What reading a bundle may use. A plain bundle needs none of it; a compact one is decoded on the budget's
-/// threads into scratch space.
+/// What reading a bundle may use.
 #[derive(Clone)]
 pub struct Reading {
-    /// Threads and memory.
-    pub budget: Budget,
-    /// The folder for scratch space. Files there have no name and are gone when the bundle is closed.
-    pub scratch: PathBuf,
-    /// Stops the work.
-    pub cancel: Cancel,
+    /// Threads, memory and scratch space.
+    pub resources: Resources,
     /// Bundles that deltas are read with.
     pub bases: Bases,
 }
 
-/// Scratch space in a folder.
-#[derive(Debug)]
-pub(crate) struct ScratchFolder(pub(crate) PathBuf);
-
-impl Scratch for ScratchFolder {
-    fn create(&self) -> io::Result<Arc<dyn Storage>> {
-        let file: File = tempfile::tempfile_in(&self.0).map_err(|error| {
-            let message = format!("no scratch space in {}: {error}", self.0.display());
-            io::Error::new(error.kind(), message)
-        })?;
-        Ok(Arc::new(file))
+impl From<Resources> for Reading {
+    /// Without bases.
+    fn from(resources: Resources) -> Self {
+        Self {
+            resources,
+            bases: Bases::default(),
+        }
     }
 }
 
-/// There is not enough scratch space to rebuild blobs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{} has {free} bytes free, but rebuilding blobs needs up to {needed} bytes of scratch space",
-    .folder.display()
-)]
-pub struct NoScratch {
-    /// The folder for scratch space.
-    pub folder: PathBuf,
-    /// How many bytes are needed.
-    pub needed: u64,
-    /// How many are free.
-    pub free: u64,
-}
-
-/// Checks that `folder` has space for `needed` bytes. A file system that does not say what is free is believed to have
-/// it.
-///
-/// # Errors
-/// Both numbers.
-pub fn check_scratch(folder: &Path, needed: u64) -> Result<(), NoScratch> {
-    if needed == 0 {
-        return Ok(());
+impl Bundle {
+    /// Opens the bundle at `location`, a path, for reading only. A delta is read with the bases of `reading`.
+    ///
+    /// # Errors
+    /// If there is no regular file, or it is not a bundle, or its metadata is corrupt.
+    pub fn open(location: &Path, reading: &Reading) -> Result<Self, OpenError> {
+        Self::open_without_bases(location, &reading.resources)
+            .map(|bundle| reading.with_bases_of(bundle))
     }
-    let free = FileSystem::of(folder).ok().and_then(|there| there.free);
-    match free {
-        Some(free) if free < needed => Err(NoScratch {
-            folder: folder.to_owned(),
-            needed,
-            free,
-        }),
-        _ => Ok(()),
+
+    /// Opens a bundle from anything that can be read at offsets; errors call it `name`.
+    ///
+    /// # Errors
+    /// If it is not a bundle, or its metadata is corrupt.
+    pub fn from_reader(
+        file: Arc<dyn ReadAt>,
+        name: impl Into<String>,
+        reading: &Reading,
+    ) -> Result<Self, OpenError> {
+        Self::read_without_bases(file, name.into(), &reading.resources)
+            .map(|bundle| reading.with_bases_of(bundle))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn more_scratch_space_than_there_is_is_refused_with_both_numbers() {
-        let folder = std::env::temp_dir();
-        assert_eq!(check_scratch(&folder, 0), Ok(()));
-        assert_eq!(check_scratch(&folder, 1), Ok(()));
-        let error = check_scratch(&folder, u64::MAX).unwrap_err();
-        assert_eq!((&error.folder, error.needed), (&folder, u64::MAX));
-        assert!(error.free > 0);
-        let text = error.to_string();
-        assert!(text.contains(&error.free.to_string()), "{text}");
-        // Where nothing can be learned, the work itself shows.
-        assert_eq!(check_scratch(Path::new("/absent/folder"), u64::MAX), Ok(()));
+impl Reading {
+    /// `bundle` with the stores of its bases, if it is a delta.
+    fn with_bases_of(&self, bundle: Bundle) -> Bundle {
+        match bundle.delta().map(|delta| self.bases.of(delta)) {
+            Some((stores, chain)) => bundle.with_bases(stores, chain),
+            None => bundle,
+        }
     }
 }

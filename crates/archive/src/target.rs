@@ -17,7 +17,7 @@ mod writable;
 pub use error::WriteError;
 pub use file::FileTarget;
 pub use file_system::FileSystem;
-pub use lock::{open_locked, remove_own};
+pub use lock::{LockedFile, open_locked, remove_own};
 pub use ordered::OrderedFile;
 pub use output_file::{Interrupted, OutputFile};
 pub use writable::{Published, Target, Written};

@@ -175,7 +175,7 @@ fn a_bundle_that_another_base_builds_on_is_not_a_base_itself() {
     fs::write(path("1.tar"), release(1).bytes()).unwrap();
     fs::write(path("2.tar"), delta_of(1, 2)).unwrap();
     let paths = [path("2.tar"), path("1.tar")];
-    let files = BaseFiles::open(&paths, &reading()).unwrap();
+    let files = BaseFiles::open(&paths, &reading().resources).unwrap();
     let names: Vec<&str> = files.list().iter().map(BaseFile::name).collect();
     assert_eq!(names, [path("2.tar").to_str().unwrap()]);
     assert_eq!(files.bundles().iter().count(), 2);
@@ -427,7 +427,7 @@ fn a_record_is_a_base_without_bytes() {
     let (old, new) = (release(1), release(2));
     let path = recorded(&folder, &old.bundle());
     assert!(fs::metadata(&path).unwrap().len() < old.bytes().len() as u64 / 2);
-    let files = BaseFiles::open(std::slice::from_ref(&path), &reading()).unwrap();
+    let files = BaseFiles::open(std::slice::from_ref(&path), &reading().resources).unwrap();
     assert_eq!(files.list()[0].identity(), old.bundle().identity());
     assert!(files.list()[0].blobs().is_none());
     let (bytes, report) = folder
@@ -443,7 +443,7 @@ fn a_record_is_a_base_without_bytes() {
     let bundle = opened(bytes, &based(vec![old.bundle()])).unwrap();
     assert!(exported(&bundle).unwrap() == new.bytes());
     // A record has no blobs to read a delta with, and is not a bundle.
-    let error = Bases::open(std::slice::from_ref(&path), &reading())
+    let error = Bases::open(std::slice::from_ref(&path), &reading().resources)
         .err()
         .unwrap();
     assert!(matches!(error, BasesError::NoBlobs { .. }), "{error}");
@@ -468,7 +468,7 @@ fn equal_files_are_found_by_a_record_and_what_is_assumed_is_reported() {
     let (old, new) = (release("{\"release\":1}"), release("{\"release\":2}"));
     let folder = Folder::new();
     let path = recorded(&folder, &old.bundle());
-    let files = BaseFiles::open(&[path], &reading()).unwrap();
+    let files = BaseFiles::open(&[path], &reading().resources).unwrap();
     let (bytes, report) = folder
         .delta(
             &new.bundle(),

@@ -16,12 +16,12 @@ use support::{program, run};
 
 /// What bundles are opened with.
 fn reading() -> sealift_archive::Reading {
-    sealift_archive::Reading {
+    sealift_archive::Resources {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
-        bases: sealift_archive::Bases::default(),
     }
+    .into()
 }
 
 /// An image of two layers as a layout in a folder.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sealift_archive::{Bases, Reading};
+use sealift_archive::{Bases, Reading, Resources};
 use sealift_pipeline::{Budget, Cancel, Observer};
 use sealift_registry::Client;
 
@@ -28,9 +28,11 @@ impl Context<'_> {
     /// What bundles on disk are opened with.
     pub(crate) fn reading(&self) -> Reading {
         Reading {
-            budget: self.budget.clone(),
-            scratch: self.scratch.to_owned(),
-            cancel: self.cancel.clone(),
+            resources: Resources {
+                budget: self.budget.clone(),
+                scratch: self.scratch.to_owned(),
+                cancel: self.cancel.clone(),
+            },
             bases: self.bases.clone(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use sealift_archive::{Bases, Bundle, Reading};
+use sealift_archive::{Bases, Bundle, Reading, Resources};
 use sealift_oci::{MapRule, Naming, NamingRule};
 use sealift_pipeline::{Budget, Cancel, cores};
 
@@ -43,12 +43,12 @@ impl ScratchArgs {
 
     /// What a bundle is opened with.
     pub(crate) fn reading(&self, budget: &Budget, cancel: &Cancel) -> Reading {
-        Reading {
+        Resources {
             budget: budget.clone(),
             scratch: self.folder(),
             cancel: cancel.clone(),
-            bases: Bases::default(),
         }
+        .into()
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct BaseArgs {
 impl BaseArgs {
     /// Opens the bundle at `path` with `reading` and the bases.
     pub(crate) fn open(&self, path: &Path, reading: &Reading) -> Result<Bundle, Failure> {
-        let bases = Bases::open(&self.base, reading)?;
+        let bases = Bases::open(&self.base, &reading.resources)?;
         let reading = Reading {
             bases: bases.clone(),
             ..reading.clone()
@@ -80,7 +80,7 @@ impl BaseArgs {
         reading: &Reading,
     ) -> Result<[Arc<Bundle>; 2], Failure> {
         let paths: Vec<PathBuf> = paths.into_iter().chain(&self.base).cloned().collect();
-        let all = Bases::open(&paths, reading)?;
+        let all = Bases::open(&paths, &reading.resources)?;
         let mut opened = all.iter().cloned();
         let (Some(first), Some(second)) = (opened.next(), opened.next()) else {
             return Err(Failure::message(Exit::Usage, "two bundles are needed"));
@@ -136,12 +136,12 @@ pub(crate) fn open_readable(
 
 /// What a bundle is opened with by commands that read none of its blobs.
 pub(crate) fn metadata_reading() -> Reading {
-    Reading {
+    Resources {
         budget: Budget::new(1, cores()),
         scratch: std::env::temp_dir(),
         cancel: Cancel::new(),
-        bases: Bases::default(),
     }
+    .into()
 }
 
 /// How registries are reached.

@@ -59,7 +59,7 @@ impl Command {
             Self::Compact(args) => compact::run(&args, cancel),
             Self::Export(args) => export::run(&args, cancel),
             Self::Record(args) => record::run(&args, cancel),
-            Self::Inspect(args) => inspect::run(&args),
+            Self::Inspect(args) => inspect::run(&args, cancel),
             Self::Diff(args) => diff::run(&args, cancel),
             Self::Report(args) => report::run(&args, cancel),
             Self::Load(args) => load::run(&args, cancel),

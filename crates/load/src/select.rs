@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::{
-    Bundle, DestinationManifest, Destinations, ImageEntry, PlainDescriptor, Record, RecordEntry,
+    Bundle, DestinationManifest, Destinations, PlainDescriptor, Record, RecordEntry,
     all_destinations,
 };
 use sealift_oci::{Digest, Reference};
@@ -40,13 +40,13 @@ pub(crate) fn places(
             let use_original = match request.publisher_index {
                 PublisherIndex::Never => false,
                 PublisherIndex::Required => {
-                    if !is_usable(bundle, image, original) {
+                    if bundle.publisher_index(image).is_none() {
                         missing.push(image.reference.to_string());
                     }
                     true
                 }
                 PublisherIndex::IfAccepted => {
-                    is_usable(bundle, image, original) && !has_new(&placement)?
+                    bundle.publisher_index(image).is_some() && !has_new(&placement)?
                 }
             };
             if use_original {
@@ -69,23 +69,6 @@ pub(crate) fn places(
         (!uncovered.contains(&placement.of)).then_some(placement)
     });
     Ok(Places { all, stand_ins })
-}
-
-/// Whether the publisher's index is in the bundle and lists by itself all that was chosen of it: what an index
-/// in it lists is not found without that.
-fn is_usable(bundle: &Bundle, image: &ImageEntry, original: &PlainDescriptor) -> bool {
-    if bundle.graph().contains(&original.digest) {
-        return true;
-    }
-    if bundle.size(&original.digest).is_none() {
-        return false;
-    }
-    // One that is damaged is not used: the new index is intact.
-    bundle.read_manifest(original).is_ok_and(|index| {
-        let listed: BTreeSet<Digest> = index.children().iter().map(|child| child.digest).collect();
-        let mut chosen = image.platforms.iter();
-        chosen.all(|platform| listed.contains(&platform.digest))
-    })
 }
 
 /// The referrers of publishers' indexes that no image gets, and what refers to those in turn.

@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sealift_archive::{WriteError, open_locked, remove_own};
+use sealift_archive::{LockedFile, WriteError, open_locked, remove_own};
 use sealift_oci::Digest;
 use sealift_pipeline::{Event, Observer};
 use sealift_registry::{SessionStore, UploadSession};
@@ -46,7 +46,7 @@ pub struct SessionFile {
 
 #[derive(Default)]
 struct State {
-    file: Option<File>,
+    file: Option<LockedFile>,
     /// The length of the file in bytes.
     length: u64,
     sessions: BTreeMap<Key, UploadSession>,

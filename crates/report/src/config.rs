@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sealift_archive::Bundle;
-use sealift_oci::{Digest, check_json};
-use serde::{Deserialize, Serialize};
+use sealift_oci::{Digest, ImageConfig};
+use serde::Serialize;
 
 use crate::error::ReportError;
 use crate::layers::corrupt;
@@ -38,20 +38,6 @@ pub struct Publisher {
     pub problem: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    created: Option<String>,
-    #[serde(default)]
-    config: Option<Inner>,
-}
-
-#[derive(Deserialize)]
-struct Inner {
-    #[serde(default, rename = "Labels")]
-    labels: Option<BTreeMap<String, String>>,
-}
-
 /// Reads the config of an image, and the annotations of its manifest, which count where both say something.
 ///
 /// # Errors
@@ -63,14 +49,10 @@ pub(crate) fn publisher(
 ) -> Result<Publisher, ReportError> {
     let mut publisher = Publisher::default();
     if let Some(digest) = config {
-        let mut bytes = Vec::new();
-        let read = bundle
-            .blob(digest)
-            .and_then(|mut blob| std::io::Read::read_to_end(&mut blob, &mut bytes));
-        read.map_err(|error| corrupt(bundle, digest, &error))?;
-        match parse(&bytes) {
-            Ok(config) => publisher.take(config),
-            Err(problem) => publisher.problem = Some(problem),
+        let config = bundle.image_config(digest);
+        match config.map_err(|error| corrupt(bundle, digest, &error))? {
+            Ok(config) => publisher.take(&config),
+            Err(problem) => publisher.problem = Some(short(&problem.to_string())),
         }
     }
     if let Ok(Some(manifest)) = bundle.manifest(manifest) {
@@ -79,17 +61,10 @@ pub(crate) fn publisher(
     Ok(publisher)
 }
 
-fn parse(bytes: &[u8]) -> Result<Config, String> {
-    check_json(bytes).map_err(|error| error.to_string())?;
-    serde_json::from_slice(bytes).map_err(|error| short(&error.to_string()))
-}
-
 impl Publisher {
-    fn take(&mut self, config: Config) {
+    fn take(&mut self, config: &ImageConfig) {
         self.created = config.created.as_deref().map(short);
-        if let Some(labels) = config.config.and_then(|inner| inner.labels) {
-            self.add(&labels);
-        }
+        self.add(&config.labels);
     }
 
     fn add(&mut self, labels: &BTreeMap<String, String>) {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealift_archive::{Bundle, DestinationNameError, Fault, destinations};
+use sealift_archive::{
+    Bundle, DestinationNameError, Fault, PlainDescriptor, RecordEntry, destinations,
+};
 use sealift_oci::{Descriptor, Destination, Digest, Manifest, Naming};
 
 /// What a bundle offers as a registry: repositories with their tags, manifests, blobs and referrers.
@@ -16,6 +18,8 @@ pub struct Contents {
 pub(crate) struct Repository {
     pub(crate) tags: BTreeMap<String, Digest>,
     pub(crate) manifests: BTreeSet<Digest>,
+    /// Publishers' indexes that stand beside a choice of their platforms.
+    pub(crate) indexes: BTreeMap<Digest, PlainDescriptor>,
     pub(crate) blobs: BTreeSet<Digest>,
     /// Manifests with a `subject`, by it.
     pub(crate) referrers: BTreeMap<Digest, Vec<Descriptor>>,
@@ -38,20 +42,33 @@ pub enum ContentsError {
 }
 
 impl Contents {
-    /// Places everything in `bundle` by `naming`, as a load to a registry without a path would.
+    /// Places everything in `bundle` by `naming`, as a load to a registry without a path would. Where platforms of an
+    /// image were chosen, the publisher's index is offered by its digest, and has the tag if `publisher_index` is true;
+    /// otherwise the new index has it.
     ///
     /// # Errors
     /// Where two contents would get one name, or a name is none that registries have.
-    pub fn new(bundle: Bundle, naming: &Naming) -> Result<Self, ContentsError> {
+    pub fn new(
+        bundle: Bundle,
+        naming: &Naming,
+        publisher_index: bool,
+    ) -> Result<Self, ContentsError> {
         let here: Destination = "localhost".parse().expect("a host name is a destination");
         let named = destinations(bundle.record(), naming, &here)?;
         let mut repositories: BTreeMap<String, Repository> = BTreeMap::new();
         for manifest in named.iter() {
             let repository = repositories.entry(manifest.repository.clone()).or_default();
+            let index = match manifest.of {
+                RecordEntry::Image(n) => bundle.publisher_index(&bundle.record().images[n]),
+                _ => None,
+            };
+            if let Some(index) = index {
+                repository.indexes.insert(index.digest, index.clone());
+            }
             if let Some(tag) = &manifest.tag {
-                repository
-                    .tags
-                    .insert(tag.clone(), manifest.descriptor.digest);
+                let tagged = index.filter(|_| publisher_index);
+                let tagged = tagged.unwrap_or(&manifest.descriptor);
+                repository.tags.insert(tag.clone(), tagged.digest);
             }
             repository
                 .fill(&bundle, manifest.descriptor.digest)

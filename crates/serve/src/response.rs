@@ -1,6 +1,7 @@
 //! From a request to a response, without a network (distribution-spec, "Endpoints").
 
-use sealift_oci::{Descriptor, Digest, excerpt, media_type};
+use sealift_archive::Fault;
+use sealift_oci::{Descriptor, Digest, Manifest, excerpt, media_type};
 use serde::Serialize;
 
 use crate::contents::{Contents, Repository};
@@ -196,11 +197,11 @@ impl Contents {
             }
             Err(_) => repository.tags.get(selector).copied(),
         };
-        let digest = digest.filter(|digest| repository.manifests.contains(digest));
-        let manifest = match digest.map(|digest| self.bundle().manifest(&digest)) {
-            Some(Ok(Some(manifest))) => manifest,
+        let manifest = digest.and_then(|digest| self.read(repository, &digest).transpose());
+        let manifest = match manifest {
+            Some(Ok(manifest)) => manifest,
             Some(Err(_)) => return ApiResponse::error(500, "UNKNOWN", "the bundle is corrupt"),
-            _ => {
+            None => {
                 let message = "the bundle contains no such manifest in this repository";
                 return ApiResponse::error(404, "MANIFEST_UNKNOWN", message);
             }
@@ -216,6 +217,17 @@ impl Contents {
             Some(subject) => response.header("oci-subject", subject.digest.to_string()),
             None => response,
         }
+    }
+
+    /// A manifest of a repository; `None` if it has no such manifest.
+    fn read(&self, repository: &Repository, digest: &Digest) -> Result<Option<Manifest>, Fault> {
+        if repository.manifests.contains(digest) {
+            return self.bundle().manifest(digest);
+        }
+        let index = repository.indexes.get(digest);
+        index
+            .map(|index| self.bundle().read_manifest(index))
+            .transpose()
     }
 
     fn blob(

@@ -5,25 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{Crate, ItemPath};
 
-/// Circles that stand, as the check words them. One that is not here is a fault, and so is a row that is not
-/// needed any more.
-const STANDING: &[&str] = &[
-    "crates/archive: modules of the root use each other in a circle: bases, bundle, delta, files, metadata, profile, reading, store, target",
-];
-
 /// For each module, which of the modules beside it it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
-/// The circles of all crates that are not in the table, and rows of the table that no crate needs.
-pub(super) fn beyond_standing(crates: &[Crate]) -> Vec<String> {
-    let found: BTreeSet<String> = crates.iter().flat_map(circles).collect();
-    let new = found
-        .iter()
-        .filter(|circle| !STANDING.contains(&circle.as_str()));
-    let gone = STANDING.iter().filter(|row| !found.contains(**row));
-    let gone =
-        gone.map(|row| format!("xtask/src/check/circles.rs lists a circle that is gone: {row}"));
-    new.cloned().chain(gone).collect()
+/// The circles of all crates.
+pub(super) fn find(crates: &[Crate]) -> Vec<String> {
+    crates.iter().flat_map(circles).collect()
 }
 
 /// Every circle of a crate.

@@ -16,6 +16,11 @@ const OWNERS: &[(&str, &str)] = &[
         "crates/archive/src/files",
         "files that are carried and extracted",
     ),
+    ("crates/archive/src/local", "images that are on disk"),
+    (
+        "crates/archive/src/reading.rs",
+        "opens a bundle from a path",
+    ),
     ("crates/archive/src/bundle.rs", "opens a bundle from a path"),
     ("crates/archive/src/bases.rs", "opens bases from paths"),
     ("crates/archive/src/checksum.rs", "the checksum of a file"),
@@ -30,7 +35,11 @@ const OWNERS: &[(&str, &str)] = &[
         "crates/request/src",
         "paths of a request, and request files",
     ),
-    ("crates/archive/src/reading.rs", "scratch folders"),
+    ("crates/archive/src/resources.rs", "scratch folders"),
+    (
+        "crates/archive/src/scratch.rs",
+        "the space in scratch folders",
+    ),
     (
         "crates/archive/src/profile",
         "paths in errors and scratch folders",

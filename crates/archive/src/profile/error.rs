@@ -8,7 +8,7 @@ use sealift_pipeline::Cancelled;
 use crate::bundle::OpenError;
 use crate::delta::{AbsentBases, Unreadable};
 use crate::profile::layout::TooLarge;
-use crate::reading::NoScratch;
+use crate::scratch::NoScratch;
 use crate::store::Location;
 use crate::target::WriteError;
 

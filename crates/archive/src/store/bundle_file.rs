@@ -12,16 +12,16 @@ use crate::contents::{
 };
 use crate::fault::Fault;
 use crate::header::{EntryKind, encode};
-use crate::metadata::read_graph;
-use crate::reading::Reading;
+use crate::resources::Resources;
 use crate::store::base::{BaseBlob, BaseStores, NamedStore};
 use crate::store::compact::{CompactParts, CompactStore};
 use crate::store::content::Store;
 use crate::store::extents::ExtentStore;
 use crate::store::leaning::LeaningStore;
-use crate::store::local::tar;
+use crate::store::manifests::read_graph;
 use crate::store::read_at::{Extent, ReadAt};
 use crate::store::scan::{BundleEntries, scan};
+use crate::store::tar;
 
 /// How the blobs of a bundle are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -123,7 +123,7 @@ impl DeltaStore {
 impl BundleFile {
     /// Reads and checks everything but the blobs. A compact bundle is also read from a tar that another
     /// program wrote when it copied the artifact.
-    pub(crate) fn read(file: Arc<dyn ReadAt>, reading: &Reading) -> Result<Self, Fault> {
+    pub(crate) fn read(file: Arc<dyn ReadAt>, resources: &Resources) -> Result<Self, Fault> {
         match Opened::read(file)? {
             Opened::Plain {
                 file,
@@ -135,7 +135,7 @@ impl BundleFile {
                 file,
                 found,
                 artifact,
-            } => read_compact(file, &found, &artifact, reading),
+            } => read_compact(file, &found, &artifact, resources),
         }
     }
 }
@@ -292,7 +292,7 @@ fn read_compact(
     file: Arc<dyn ReadAt>,
     found: &BundleEntries,
     artifact: &Artifact,
-    reading: &Reading,
+    resources: &Resources,
 ) -> Result<BundleFile, Fault> {
     let total = file.size().unwrap_or_default();
     let (packs, kept, listed_bases) = match &artifact.kind {
@@ -311,7 +311,7 @@ fn read_compact(
         packs,
         extents: &found.blobs,
     };
-    let store = CompactStore::open(Arc::clone(&file), verbatim, &parts, reading)?;
+    let store = CompactStore::open(Arc::clone(&file), verbatim, &parts, resources)?;
     let Some(listed_bases) = listed_bases else {
         check_listed(contents.record(), &store, &store.sizes())?;
         if let Some((blob, pack)) = store.base_blobs().next() {

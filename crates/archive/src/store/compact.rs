@@ -11,7 +11,7 @@ use sealift_pipeline::order::largest_first;
 
 use crate::contents::Part;
 use crate::fault::Fault;
-use crate::reading::{Reading, ScratchFolder};
+use crate::resources::{Resources, ScratchFolder};
 use crate::store::base::BaseStores;
 use crate::store::content::{Location, Store, Stored, absent};
 use crate::store::extents::ExtentStore;
@@ -34,7 +34,7 @@ pub(crate) struct CompactStore {
     parts: Arc<ExtentStore>,
     /// What packs need from bases.
     bases: BaseStores,
-    reading: Reading,
+    resources: Resources,
     recent: Mutex<VecDeque<Arc<DecodedPack>>>,
 }
 
@@ -72,7 +72,7 @@ impl CompactStore {
         file: Arc<dyn ReadAt>,
         verbatim: ExtentStore,
         parts: &CompactParts<'_>,
-        reading: &Reading,
+        resources: &Resources,
     ) -> Result<Self, Fault> {
         let mut packed = BTreeMap::new();
         let mut needs = BTreeMap::new();
@@ -111,7 +111,7 @@ impl CompactStore {
             needs: Arc::new(needs),
             parts: Arc::new(ExtentStore::new(Arc::clone(&file), parts.extents.clone())),
             bases: BaseStores::default(),
-            reading: reading.clone(),
+            resources: resources.clone(),
             recent: Mutex::default(),
             file,
         })
@@ -130,7 +130,7 @@ impl CompactStore {
             needs: Arc::clone(&self.needs),
             parts: Arc::clone(&self.parts),
             bases,
-            reading: self.reading.clone(),
+            resources: self.resources.clone(),
             recent: Mutex::default(),
         }
     }
@@ -198,18 +198,18 @@ impl CompactStore {
 
     fn decode(&self, extent: Extent) -> io::Result<Arc<DecodedPack>> {
         let pack = open_pack(&self.file, extent)?;
-        let scratch: Arc<dyn Scratch> = Arc::new(ScratchFolder(self.reading.scratch.clone()));
+        let scratch: Arc<dyn Scratch> = Arc::new(ScratchFolder(self.resources.scratch.clone()));
         let decoded = self
-            .reading
+            .resources
             .budget
-            .install_apart(|| pack.decode(&scratch, &self.reading.cancel))?;
+            .install_apart(|| pack.decode(&scratch, &self.resources.cancel))?;
         Ok(decoded?)
     }
 
     /// Reads the blobs of bases that a blob needs, unless that was done for another one.
     fn read_bases(&self, decoded: &DecodedPack, digest: &Digest) -> io::Result<()> {
-        let budget = &self.reading.budget;
-        let cancel = &self.reading.cancel;
+        let budget = &self.resources.budget;
+        let cancel = &self.resources.cancel;
         let read =
             budget.install_apart(|| decoded.read_bases(&self.bases, Some(&[*digest]), cancel))?;
         read.map_err(|error| match error {
@@ -226,7 +226,7 @@ impl CompactStore {
 
     /// Threads that help to rebuild a blob.
     fn workers(&self) -> Workers {
-        let pool = self.reading.budget.pool();
+        let pool = self.resources.budget.pool();
         pool.map_or_else(Workers::none, |pool| Workers::from(Arc::clone(pool)))
     }
 

@@ -16,7 +16,7 @@ use crate::target::disk::{Disk, Real};
 use crate::target::error::WriteError;
 use crate::target::file_system::{FileSystem, check_space};
 use crate::target::journal::Journal;
-use crate::target::lock;
+use crate::target::lock::{self, LockedFile};
 use crate::target::output_file::OutputFile;
 use crate::target::writable::{Published, Target, Written};
 
@@ -29,7 +29,7 @@ pub struct FileTarget {
     output: PathBuf,
     replace: bool,
     partial: PathBuf,
-    file: File,
+    file: LockedFile,
     journal: Journal,
     disk: Arc<dyn Disk>,
     /// The first bytes, which are written last.
@@ -190,7 +190,7 @@ fn is_hidden(file: &File, length: u64) -> io::Result<bool> {
 
 impl ReadAt for FileTarget {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        ReadAt::read_at(&self.file, buffer, offset)
+        ReadAt::read_at(&*self.file, buffer, offset)
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -15,7 +15,7 @@ use sealift_oci::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::target::error::WriteError;
-use crate::target::lock;
+use crate::target::lock::{self, LockedFile};
 use crate::target::writable::Written;
 
 /// The first line: the name and version of the format. The journal of another version is not resumed.
@@ -52,7 +52,7 @@ pub(super) struct SavedState {
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<LockedFile>,
     saved: SavedState,
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -13,12 +14,40 @@ use crate::target::error::WriteError;
 /// How often a file is opened again that another process renamed or removed meanwhile.
 const MAX_TRIES: usize = 16;
 
+/// A file that is locked for this process until it is dropped.
+///
+/// Closing it would not do: a program that is being started shares every open file until it runs, and a lock is held
+/// as long as anyone shares the file.
+#[derive(Debug)]
+pub struct LockedFile(File);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // File systems without locks refuse this as they refused the lock.
+        let _ = self.0.unlock();
+    }
+}
+
+impl Deref for LockedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl DerefMut for LockedFile {
+    fn deref_mut(&mut self) -> &mut File {
+        &mut self.0
+    }
+}
+
 /// Opens or creates the regular file at `path`, and locks it for this process.
 ///
 /// # Errors
 /// [`WriteError::NotRegular`] for a link, a device, a pipe or a file with a second name, and
 /// [`WriteError::Locked`] if another process holds it.
-pub fn open_locked(path: &Path) -> Result<File, WriteError> {
+pub fn open_locked(path: &Path) -> Result<LockedFile, WriteError> {
     for _ in 0..MAX_TRIES {
         let file = open(path)?;
         match file.try_lock() {
@@ -32,7 +61,7 @@ pub fn open_locked(path: &Path) -> Result<File, WriteError> {
         }
         // Whoever had the lock before may have renamed or removed the file.
         if is_at(&file, path) {
-            return Ok(file);
+            return Ok(LockedFile(file));
         }
     }
     Err(WriteError::Locked {
@@ -88,5 +117,26 @@ pub fn remove_own(file: &File, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_free_again_while_a_program_that_is_being_started_shares_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = open_locked(&path).unwrap();
+        let shared = file.try_clone().unwrap();
+        let error = open_locked(&path).err();
+        assert!(
+            matches!(error, Some(WriteError::Locked { .. })),
+            "{error:?}"
+        );
+        drop(file);
+        open_locked(&path).unwrap();
+        drop(shared);
     }
 }

@@ -18,12 +18,12 @@ use sealift_pipeline::{Budget, Cancel, NoObserver};
 
 /// What bundles are opened with.
 pub(crate) fn reading() -> sealift_archive::Reading {
-    sealift_archive::Reading {
+    sealift_archive::Resources {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
-        bases: sealift_archive::Bases::default(),
     }
+    .into()
 }
 
 /// A record with the content of its blobs.

@@ -8,7 +8,7 @@ use std::fs;
 
 use sealift_archive::{
     Base, BaseFile, Bundle, CompactOptions, CompactReport, FileTarget, Identity, OpenError,
-    OutputFile, Work, WriteError, compact_plan, write_compact, write_delta,
+    OutputFile, Work, WriteError, compact_plan, open_fetched, write_compact, write_delta,
 };
 
 use crate::context::Context;
@@ -79,7 +79,8 @@ fn open(
     bases: &[BaseFile],
     context: &Context<'_>,
 ) -> Result<Bundle, OpenError> {
-    Bundle::open_fetched(&fetched.path, plan.contents(), bases, &context.reading())
+    let resources = context.reading().resources;
+    open_fetched(&fetched.path, plan.contents(), bases, &resources)
 }
 
 /// What an earlier run fetched before it was interrupted, if that is all that the plan needs. Packing compares every

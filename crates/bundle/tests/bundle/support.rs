@@ -226,10 +226,10 @@ pub(crate) fn words<T: std::fmt::Debug>(result: Result<T, BundleError>) -> Strin
 
 /// What bundles are opened with.
 fn reading() -> sealift_archive::Reading {
-    sealift_archive::Reading {
+    sealift_archive::Resources {
         budget: sealift_pipeline::Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: sealift_pipeline::Cancel::new(),
-        bases: sealift_archive::Bases::default(),
     }
+    .into()
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealift_archive::{BaseFile, BaseFiles, Bases, OutputFile, Program, Reading, checksum};
+use sealift_archive::{BaseFile, BaseFiles, OutputFile, Program, Resources, checksum};
 use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, OmittedImage, Output, Plan,
     PlannedImage, Report, Request, Status, execute, fetched, resolve, resume, status,
@@ -372,13 +372,12 @@ fn profile(args: &BundleArgs) -> ProfileArg {
 }
 
 fn open_bases(args: &BundleArgs, cancel: &Cancel) -> Result<BaseFiles, Failure> {
-    let reading = Reading {
+    let resources = Resources {
         budget: args.transport.budget(),
         scratch: scratch(args),
         cancel: cancel.clone(),
-        bases: Bases::default(),
     };
-    Ok(BaseFiles::open(&args.base, &reading)?)
+    Ok(BaseFiles::open(&args.base, &resources)?)
 }
 
 /// The folder for temporary data.

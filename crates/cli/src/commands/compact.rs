@@ -103,7 +103,7 @@ pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> 
     output.check().map_err(|error| write_failure(&error))?;
     let budget = Budget::new(1, cores());
     let reading = args.scratch.reading(&budget, cancel);
-    let bases = BaseFiles::open(&args.base, &reading)?;
+    let bases = BaseFiles::open(&args.base, &reading.resources)?;
     let reading = Reading {
         bases: bases.bundles().clone(),
         ..reading

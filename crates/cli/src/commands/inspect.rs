@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use sealift_archive::{
     FileKind, ImageSource, InspectedDelta, InspectedFile, InspectedImage, InspectedPlatform,
-    InspectedReferrer, Inspection, inspect,
+    InspectedReferrer, Inspection, configs, inspect, read_configs,
 };
+use sealift_oci::{BuildStep, ImageConfig, excerpt};
+use sealift_pipeline::{Budget, Cancel, cores};
 
-use crate::args::BaseArgs;
+use crate::args::{BaseArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, program, words};
@@ -16,26 +18,35 @@ use crate::{output, program, words};
 /// Show what is in a bundle
 ///
 /// Prints the images with their platforms, sizes, signatures and origin, and the carried files. Only the bundle's
-/// metadata is read, so this is quick for a bundle of any size; `sealift verify` reads the rest.
+/// metadata is read, so this is quick for a bundle of any size; `sealift verify` reads the rest. With --config, the
+/// configuration of each image is read too, which for a compact bundle decodes the packs that have them.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n    sealift inspect calico.tar\n    sealift inspect --json calico.tar | jq -r '.images[].reference'"
+    after_help = "Examples:\n    sealift inspect calico.tar\n    sealift inspect --config calico.tar\n    sealift inspect --json calico.tar | jq -r '.images[].reference'"
 )]
 pub(crate) struct InspectArgs {
     /// The bundle
     bundle: PathBuf,
+    /// Also show the configuration of each image: when it was built, what it runs, its labels and history
+    #[arg(long)]
+    config: bool,
     #[command(flatten)]
     bases: BaseArgs,
+    #[command(flatten)]
+    scratch: ScratchArgs,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
-    let bundle = args
-        .bases
-        .open(&args.bundle, &crate::args::metadata_reading())?;
-    let inspection = inspect(&bundle);
+pub(crate) fn run(args: &InspectArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    let reading = args.scratch.reading(&Budget::new(1, cores()), cancel);
+    let bundle = args.bases.open(&args.bundle, &reading)?;
+    let mut inspection = inspect(&bundle);
+    if args.config {
+        bundle.check_readable(configs(&bundle, &inspection))?;
+        read_configs(&bundle, &mut inspection)?;
+    }
     if args.json {
         output::json(&inspection)?;
     } else {
@@ -46,6 +57,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
     }
     Ok(Exit::Done)
 }
+
+/// The most characters of a value from a configuration that are shown.
+const MAX_VALUE: usize = 300;
 
 /// A node of the tree that is shown: a line, and what hangs below it.
 struct Node {
@@ -154,12 +168,57 @@ fn platform_node(platform: &InspectedPlatform) -> Node {
         .platform
         .as_ref()
         .map_or_else(|| "manifest".to_owned(), ToString::to_string);
-    Node::leaf(format!(
-        "{name}  {}  {}, {}",
-        platform.digest,
-        words::count(platform.layers as u64, "layer"),
-        words::bytes(platform.bytes)
-    ))
+    let problem = platform.config_problem.iter();
+    let problem = problem.map(|problem| format!("its configuration is not understood: {problem}"));
+    let lines = platform.config.iter().flat_map(config_lines).chain(problem);
+    Node {
+        text: format!(
+            "{name}  {}  {}, {}",
+            platform.digest,
+            words::count(platform.layers as u64, "layer"),
+            words::bytes(platform.bytes)
+        ),
+        below: lines.map(Node::leaf).collect(),
+    }
+}
+
+/// What the configuration of an image says, a line for each.
+fn config_lines(config: &ImageConfig) -> Vec<String> {
+    let arguments = |arguments: &[String]| {
+        let quoted: Vec<String> = arguments.iter().map(|one| format!("{one:?}")).collect();
+        (!quoted.is_empty()).then(|| quoted.join(" "))
+    };
+    let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
+    let named = [
+        ("created", config.created.clone()),
+        ("author", config.author.clone()),
+        ("entrypoint", arguments(&config.entrypoint)),
+        ("command", arguments(&config.command)),
+        ("user", config.user.clone()),
+        ("folder", config.working_dir.clone()),
+        ("ports", list(&config.ports)),
+        ("volumes", list(&config.volumes)),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let variables = config
+        .environment
+        .iter()
+        .map(|one| ("variable", one.clone()));
+    let labels = config.labels.iter();
+    let labels = labels.map(|(key, value)| ("label", format!("{key}={value}")));
+    let steps = config.history.iter().map(|step| ("step", step_words(step)));
+    let all = named.chain(variables).chain(labels).chain(steps);
+    all.map(|(name, value)| format!("{name}: {}", excerpt(&value, MAX_VALUE)))
+        .collect()
+}
+
+fn step_words(step: &BuildStep) -> String {
+    let command = step.created_by.as_deref().unwrap_or("unknown command");
+    let comment = step.comment.iter().map(|comment| format!(" ({comment})"));
+    let layer = if step.layer { "" } else { ", no layer" };
+    format!("{command}{}{layer}", comment.collect::<String>())
 }
 
 fn referrer_node(referrer: &InspectedReferrer) -> Node {

@@ -35,6 +35,10 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = listen_address)]
     listen: String,
+    /// Index for tags of images of which only some platforms are bundled: the publisher's, which lists the others
+    /// too, or a new one. Both are served by digest
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    publisher_index: IndexArg,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
@@ -52,6 +56,16 @@ pub(crate) struct ServeArgs {
     /// Do not print each request
     #[arg(long, short, help_heading = heading::OUTPUT)]
     quiet: bool,
+}
+
+/// When tags are of the publisher's index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum IndexArg {
+    /// If the bundle has it; its signatures cover it
+    #[default]
+    IfPresent,
+    /// Never: for clients that copy all platforms of an image
+    Never,
 }
 
 /// An address has no user and no password, which no message may repeat.
@@ -75,7 +89,11 @@ pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let reading = args.scratch.reading(&budget, cancel);
     let bundle = open_readable(&args.bases, &args.bundle, &reading)?;
     let identity = bundle.identity();
-    let contents = Contents::new(bundle, &args.naming.naming()?)?;
+    let contents = Contents::new(
+        bundle,
+        &args.naming.naming()?,
+        args.publisher_index == IndexArg::IfPresent,
+    )?;
     let repositories = crate::words::repositories(contents.repositories().count() as u64);
     let mut about = vec![format!("identity {identity}")];
     about.extend(users.as_ref().map(|users| {

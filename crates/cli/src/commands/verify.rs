@@ -73,7 +73,7 @@ pub(crate) fn run(args: &VerifyArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
     let reading = args.scratch.reading(&budget, cancel);
     let reading = Reading {
-        bases: Bases::open(&args.bases.base, &reading)?,
+        bases: Bases::open(&args.bases.base, &reading.resources)?,
         ..reading
     };
     let bundle = match Bundle::open(path.path(), &reading) {

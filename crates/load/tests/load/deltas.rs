@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use sealift_archive::{
-    BaseFile, Bases, Bundle, CompactOptions, Effort, FileTarget, OutputFile, Reading, Work,
-    compact_plan, write_delta,
+    BaseFile, Bases, Bundle, CompactOptions, Effort, FileTarget, OutputFile, Reading, Resources,
+    Work, compact_plan, write_delta,
 };
 use sealift_load::{BaseError, BlobAction, LoadError};
 use sealift_oci::Digest;
@@ -30,12 +30,12 @@ fn release(version: &str) -> Maker {
 }
 
 fn reading() -> Reading {
-    Reading {
+    Resources {
         budget: Budget::new(1, 2),
         scratch: std::env::temp_dir(),
         cancel: Cancel::new(),
-        bases: Bases::default(),
     }
+    .into()
 }
 
 /// The bytes of `new` as a delta on `old`.

@@ -92,12 +92,12 @@ impl Tools {
     }
 
     fn reading(&self) -> Reading {
-        Reading {
+        sealift_archive::Resources {
             budget: Budget::new(2, 2),
             scratch: self.folder.path().to_owned(),
             cancel: Cancel::new(),
-            bases: sealift_archive::Bases::default(),
         }
+        .into()
     }
 }
 
@@ -154,8 +154,8 @@ fn bundle(input: &[u8], good: &[u8], tools: &Tools) -> Result<bool, String> {
     let report = verify(
         &bundle,
         false,
-        &reading.budget,
-        &reading.cancel,
+        &reading.resources.budget,
+        &reading.resources.cancel,
         &NoObserver,
     );
     let intact = report.is_ok_and(|report| report.problems.is_empty());

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use crate::bundle::{Bundle, OpenError};
 use crate::contents::ImageSource;
+use crate::local::docker;
+use crate::local::error::LocalError;
+use crate::local::images::LocalImages;
+use crate::local::layout::{self, LayoutFiles};
+use crate::local::read::{Entry, MAX_INDEX_BYTES};
 use crate::reading::Reading;
-use crate::store::content::Store;
-use crate::store::extents::ExtentStore;
-use crate::store::folder::FolderStore;
-use crate::store::local::docker;
-use crate::store::local::error::LocalError;
-use crate::store::local::images::LocalImages;
-use crate::store::local::layout::{self, LayoutFiles};
-use crate::store::local::read::{Entry, MAX_INDEX_BYTES};
-use crate::store::local::tar::{Contents, contents};
-use crate::store::read_at::ReadAt;
+use crate::store::ExtentStore;
+use crate::store::FolderStore;
+use crate::store::ReadAt;
+use crate::store::Store;
+use crate::store::tar::{Contents, contents};
 
 /// Opens what is at `path`: a bundle, a folder with a layout in it, or an archive of any kind. Layers that a
 /// `docker save` archive compresses are hashed now, since nothing names their digests.

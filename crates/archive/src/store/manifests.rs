@@ -6,7 +6,7 @@ use sealift_oci::{Descriptor, Digest, Kind, MAX_MANIFEST_BYTES, Manifest, media_
 
 use crate::contents::{Contents, Graph, Node};
 use crate::fault::Fault;
-use crate::store::{Location, Store};
+use crate::store::content::{Location, Store};
 
 /// Reads every manifest that the record lists from `store` once. What they point at has to have the size that
 /// `size` returns for it.

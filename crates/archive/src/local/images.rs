@@ -8,9 +8,9 @@ use sealift_pipeline::VerifyingReader;
 
 use crate::contents::{Discovery, ImageSource, Record};
 use crate::fault::shown;
-use crate::store::content::Store;
-use crate::store::local::error::LocalError;
-use crate::store::local::name::LocalName;
+use crate::local::error::LocalError;
+use crate::local::name::LocalName;
+use crate::store::Store;
 
 /// One image on disk, under one of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]

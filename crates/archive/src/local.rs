@@ -1,6 +1,6 @@
 //! Images that are on disk already: OCI layouts in a folder or a tar, `docker save` archives, bundles.
 //!
-//! Nothing is unpacked and nothing is copied: their content is read through a [`Store`]. Names inside an
+//! Nothing is unpacked and nothing is copied: their content is read through a [`Store`](crate::Store). Names inside an
 //! archive are keys of a table and never become paths on the disk.
 
 mod archive;
@@ -10,7 +10,6 @@ mod images;
 mod layout;
 mod name;
 mod read;
-pub(in crate::store) mod tar;
 
 pub use archive::open_local;
 pub use error::LocalError;

@@ -12,15 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::contents::ImageSource;
 use crate::fault::shown;
-use crate::store::extents::{ExtentReader, ExtentStore};
-use crate::store::local::error::LocalError;
-use crate::store::local::images::{LocalImage, LocalImages};
-use crate::store::local::name::LocalName;
-use crate::store::local::read::{
-    Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small,
-};
-use crate::store::local::tar::Contents;
-use crate::store::read_at::{Extent, ReadAt};
+use crate::local::error::LocalError;
+use crate::local::images::{LocalImage, LocalImages};
+use crate::local::name::LocalName;
+use crate::local::read::{Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small};
+use crate::store::tar::Contents;
+use crate::store::{Extent, ReadAt};
+use crate::store::{ExtentReader, ExtentStore};
 
 /// The most bytes of an image's config that are read.
 const MAX_CONFIG_BYTES: u64 = 8 << 20;

@@ -9,11 +9,11 @@ use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use serde::Deserialize;
 
 use crate::contents::{Artifact, Discovery, ImageSource, MAX_RECORD_BYTES, Record};
-use crate::store::content::Store;
-use crate::store::local::error::LocalError;
-use crate::store::local::images::{LocalImage, LocalImages, LocalReferrer, read_manifest};
-use crate::store::local::name::{LocalName, name_of};
-use crate::store::local::read::{Entry, MAX_INDEX_BYTES, malformed, read_json, read_small};
+use crate::local::error::LocalError;
+use crate::local::images::{LocalImage, LocalImages, LocalReferrer, read_manifest};
+use crate::local::name::{LocalName, name_of};
+use crate::local::read::{Entry, MAX_INDEX_BYTES, malformed, read_json, read_small};
+use crate::store::Store;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

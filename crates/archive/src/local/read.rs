@@ -7,8 +7,8 @@ use sealift_oci::check_json;
 use serde::de::DeserializeOwned;
 
 use crate::fault::shown;
-use crate::store::local::error::LocalError;
-use crate::store::read_at::{Extent, ReadAt};
+use crate::local::error::LocalError;
+use crate::store::{Extent, ReadAt};
 
 /// The most bytes of `index.json` and of `manifest.json` that are read (some 100,000 images).
 pub(super) const MAX_INDEX_BYTES: u64 = 32 << 20;

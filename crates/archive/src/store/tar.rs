@@ -21,13 +21,13 @@ const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 
 /// What a tar contains, by name.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Contents {
+pub(crate) struct Contents {
     /// Regular files by name, blobs of layouts not among them.
-    pub(in crate::store) files: BTreeMap<String, Extent>,
+    pub(crate) files: BTreeMap<String, Extent>,
     /// `blobs/<algorithm>/<hex>`.
-    pub(in crate::store) blobs: BTreeMap<Digest, Extent>,
+    pub(crate) blobs: BTreeMap<Digest, Extent>,
     /// Links inside the archive: the name of the target, seen from the archive's root.
-    pub(in crate::store) links: BTreeMap<String, String>,
+    pub(crate) links: BTreeMap<String, String>,
 }
 
 /// What records before a header say about it.
@@ -39,7 +39,7 @@ struct Extension {
 }
 
 /// Walks all headers of `file`.
-pub(in crate::store) fn contents(file: &dyn ReadAt) -> Result<Contents, Fault> {
+pub(crate) fn contents(file: &dyn ReadAt) -> Result<Contents, Fault> {
     let mut walk = Walk {
         blocks: TarBlocks::new(file, ARCHIVE)?,
         position: 0,
