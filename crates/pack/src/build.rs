@@ -11,6 +11,7 @@ use crate::candidates;
 use crate::compress::{StoredStream, compress_all};
 use crate::error::{Error, Result};
 use crate::leaning::{Leaning, Numbered};
+use crate::mix::mix;
 use crate::old::Reading;
 use crate::open::{Content, Inside, Opened, open};
 use crate::options::{Limits, Options};
@@ -185,7 +186,10 @@ fn build_once(
         structures: &structures,
         numbered: &numbered,
     };
-    let streams = compress_all(parts.raw_streams(), &spool, options)?;
+    let raw = parts.raw_streams();
+    let mut streams = compress_all(&raw, &spool, options)?;
+    let made = contents.iter().map(|content| content.bytes.len()).sum();
+    mix(&raw, &mut streams, made, &spool, options)?;
     let bytes = parts.assemble(plan, &streams, &spool, options.index_limit)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();

@@ -32,9 +32,10 @@ const MIN_WINDOW: u8 = 10;
 const LONG: u64 = 32 << 20;
 const JOB: u32 = 16 << 20;
 
-/// Compresses all streams, the long ones first, each on all threads, then the others side by side.
+/// Compresses all streams, which are in the order of their kinds: the long ones first, each on all threads, then the others
+/// side by side.
 pub(crate) fn compress_all(
-    streams: Vec<RawStream>,
+    streams: &[RawStream],
     spool: &Spool,
     options: &Options,
 ) -> Result<Vec<StoredStream>> {
@@ -123,7 +124,8 @@ fn level(kind: StreamKind, effort: Effort) -> i32 {
     }
 }
 
-fn digest(bytes: &Chain) -> io::Result<[u8; 32]> {
+/// The SHA-256 digest of stored bytes.
+pub(crate) fn digest(bytes: &Chain) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut reader = bytes.reader();
     let mut buffer = vec![0; 1 << 16];

@@ -83,7 +83,7 @@ impl Pack {
             .into_par_iter()
             .with_max_len(1)
             .map(|number| {
-                let _pass = gate.pass(1 << self.head.streams[number].window);
+                let _pass = gate.pass(self.head.streams[number].memory());
                 decompress(&self, number, &streams[number], &*storage, cancel)
             })
             .collect();
@@ -187,6 +187,10 @@ fn decompress(
     let written = match entry.coding {
         Coding::Raw => copy(&mut checked, to, storage, number, cancel),
         Coding::Zstd => decompress_zstd(&mut checked, entry.window, to, storage, number, cancel),
+        Coding::Mixed(model) => {
+            let mut decoder = sealift_mixing::Decoder::new(model, &mut checked, entry.raw);
+            copy(&mut decoder, to, storage, number, cancel)
+        }
     };
     if matches!(written, Err(Error::Damaged { .. })) {
         // That the bytes changed is the better explanation.

@@ -37,6 +37,7 @@ mod error;
 mod format;
 mod gate;
 mod leaning;
+mod mix;
 mod old;
 mod open;
 mod options;

@@ -9,7 +9,7 @@ use sealift_pipeline::Cancel;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Part, Result, damaged};
-use crate::format::{Body, Head, Index, head_len};
+use crate::format::{Body, Head, Index, StreamEntry, head_len};
 use crate::options::{Account, Limits};
 use crate::source::Blob;
 use crate::storage::{ReadAt, Region, Scratch};
@@ -139,8 +139,8 @@ impl Pack {
     /// index and for what rebuilds blobs; scratch space for all streams, all related objects, and the parts of base
     /// blobs.
     pub fn account(&self) -> Account {
-        let window = self.head.streams.iter().map(|stream| stream.window).max();
-        let window = window.filter(|&bits| bits > 0).map_or(0, |bits| 1 << bits);
+        let streams = self.head.streams.iter();
+        let window = streams.map(StreamEntry::memory).max().unwrap_or(0);
         let decoding = if self.related() > 0 { DECODING } else { 0 };
         Account {
             memory: window.max(decoding)

@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sealift-oci", &[]),
     ("regzip", &[]),
     ("relate", &[]),
+    ("sealift-mixing", &[]),
     ("sealift-imagerefs", &["sealift-oci"]),
     ("sealift-yaml", &[]),
     ("sealift-request", &["sealift-oci", "sealift-yaml"]),
@@ -29,7 +30,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sealift-registry", &["sealift-pipeline", "sealift-oci"]),
     (
         "sealift-pack",
-        &["regzip", "relate", "sealift-pipeline", "sealift-oci"],
+        &[
+            "regzip",
+            "relate",
+            "sealift-mixing",
+            "sealift-pipeline",
+            "sealift-oci",
+        ],
     ),
     (
         "sealift-bundle",

@@ -35,6 +35,7 @@ MAX_BASES = 16
 def pack_reader():
     """The reader of packs, which has the same name."""
     path = HERE.parents[2] / "pack/tests/pack/reader.py"
+    sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location("packs", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,5 +1,6 @@
 //! The head: what is needed to find, check and decode everything else.
 
+use sealift_mixing::Model;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Part, Result, damaged};
@@ -16,6 +17,8 @@ const DIGEST: usize = 32;
 pub(crate) const MAX_STREAMS: usize = 4096;
 /// No window is larger: 128 MiB.
 const MAX_WINDOW: u8 = 27;
+/// Mixed streams of a pack are not longer together, decompressed: they take a second a megabyte.
+pub(crate) const MAX_MIXED: u64 = 64 << 20;
 
 /// Where the index and the streams lie, and their digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +97,8 @@ pub(crate) enum Coding {
     Raw,
     /// One zstd frame (RFC 8878).
     Zstd,
+    /// By the crate mixing, with one of its models.
+    Mixed(Model),
 }
 
 /// The length of a head with so many streams.
@@ -159,6 +164,10 @@ impl Head {
         if head.pack_len().is_none() || head.raw_len().is_none() {
             return Err(damaged(Part::Head, "impossible lengths"));
         }
+        let mixed = head.streams.iter().filter(|stream| stream.is_mixed());
+        if mixed.map(|stream| stream.raw).sum::<u64>() > MAX_MIXED {
+            return Err(damaged(Part::Head, "its mixed streams are too long"));
+        }
         Ok(head)
     }
 
@@ -177,15 +186,29 @@ impl Head {
 }
 
 impl StreamEntry {
+    /// Resident bytes that decompression needs.
+    pub(crate) fn memory(&self) -> u64 {
+        match self.coding {
+            Coding::Raw => 0,
+            Coding::Zstd => 1 << self.window,
+            Coding::Mixed(_) => sealift_mixing::MEMORY,
+        }
+    }
+
+    pub(crate) fn is_mixed(&self) -> bool {
+        matches!(self.coding, Coding::Mixed(_))
+    }
+
     fn put(&self, out: &mut Vec<u8>) {
         let (group, number) = self.kind.numbers();
-        out.push(group);
-        out.push(match self.coding {
-            Coding::Raw => 0,
-            Coding::Zstd => 1,
-        });
+        let (coding, model) = match self.coding {
+            Coding::Raw => (0, 0),
+            Coding::Zstd => (1, 0),
+            Coding::Mixed(model) => (2, model.number()),
+        };
+        out.extend([group, coding]);
         out.extend(number.to_le_bytes());
-        out.extend([self.window, 0, 0, 0]);
+        out.extend([self.window, model, 0, 0]);
         out.extend(self.raw.to_le_bytes());
         out.extend(self.stored.to_le_bytes());
         out.extend(self.digest);
@@ -200,6 +223,9 @@ impl StreamEntry {
         let coding = match row[1] {
             0 => Coding::Raw,
             1 => Coding::Zstd,
+            2 => Coding::Mixed(
+                Model::from_number(row[5]).ok_or(unsupported("model", u64::from(row[5])))?,
+            ),
             other => return Err(unsupported("coding", u64::from(other))),
         };
         let entry = Self {
@@ -213,8 +239,10 @@ impl StreamEntry {
         let plausible = match coding {
             Coding::Raw => entry.window == 0 && entry.raw == entry.stored,
             Coding::Zstd => (10..=MAX_WINDOW).contains(&entry.window),
+            Coding::Mixed(_) => entry.window == 0,
         };
-        if !plausible || row[5..8] != [0; 3] {
+        let is_zero = row[6..8] == [0; 2] && (entry.is_mixed() || row[5] == 0);
+        if !plausible || !is_zero {
             return Err(damaged(
                 Part::Head,
                 "a stream's fields contradict each other",
@@ -273,6 +301,12 @@ mod tests {
                 stream(StreamKind::Structure, Coding::Zstd, 20, 50),
                 stream(StreamKind::Plain(1), Coding::Raw, 0, 100),
                 stream(StreamKind::Related(0x402), Coding::Zstd, 27, 10),
+                stream(
+                    StreamKind::Related(0x702),
+                    Coding::Mixed(Model::SparseNumbers),
+                    0,
+                    10,
+                ),
             ],
         }
     }
@@ -280,9 +314,34 @@ mod tests {
     #[test]
     fn a_head_comes_back() {
         let bytes = head().to_bytes();
-        assert_eq!(bytes.len(), head_len(3));
+        assert_eq!(bytes.len(), head_len(4));
         assert_eq!(Head::from_bytes(&bytes).unwrap(), head());
-        assert_eq!(head().pack_len(), Some(bytes.len() as u64 + 40 + 160));
+        assert_eq!(head().pack_len(), Some(bytes.len() as u64 + 40 + 170));
+    }
+
+    #[test]
+    fn mixed_streams_that_are_too_long_together_are_refused() {
+        let mut head = head();
+        head.streams[3].raw = MAX_MIXED;
+        assert!(Head::from_bytes(&head.to_bytes()).is_ok());
+        head.streams[1] = StreamEntry {
+            kind: StreamKind::Plain(1),
+            raw: 1,
+            ..head.streams[3].clone()
+        };
+        let error = Head::from_bytes(&head.to_bytes()).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_model_is_named() {
+        let mut bytes = head().to_bytes();
+        let end = bytes.len() - DIGEST;
+        bytes[FIXED + 3 * ROW + 5] = 9;
+        let digest = Sha256::digest(&bytes[..end]);
+        bytes[end..].copy_from_slice(&digest);
+        let error = Head::from_bytes(&bytes).unwrap_err();
+        assert!(error.to_string().contains("model 9"), "{error}");
     }
 
     #[test]

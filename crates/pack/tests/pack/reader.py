@@ -13,8 +13,11 @@ import subprocess
 import sys
 import zlib
 
+import mixing
+
 ROW = struct.Struct("<BBHB3sQQ32s")
 MAX_INDEX = 16 << 20
+MAX_MIXED = 64 << 20
 
 
 class Refused(Exception):
@@ -32,6 +35,17 @@ def decompress(stored, length):
     need(done.returncode == 0, "does not decompress")
     need(len(done.stdout) == length, "decompresses to another length")
     return done.stdout
+
+
+def decode(stream, data):
+    if stream["coding"] == 0:
+        return data
+    if stream["coding"] == 1:
+        return decompress(data, stream["raw"])
+    try:
+        return mixing.decode(stream["model"], data, stream["raw"])
+    except mixing.Damaged as damaged:
+        raise Refused(str(damaged)) from damaged
 
 
 class Fields:
@@ -80,17 +94,24 @@ def read_head(pack):
     need(stored <= MAX_INDEX and raw <= MAX_INDEX, "index is too long")
     streams = []
     for position in range(count):
-        group, coding, number, window, zeros, plain, kept, sha = ROW.unpack_from(pack, 64 + 56 * position)
+        group, coding, number, window, rest, plain, kept, sha = ROW.unpack_from(pack, 64 + 56 * position)
         need(group in (1, 2, 3), f"group {group}")
-        need(coding in (0, 1), f"coding {coding}")
+        need(coding in (0, 1, 2), f"coding {coding}")
         need(group != 1 or number == 0, "number of structure")
         need(group != 2 or number < 256, "number of plain stream")
-        need(zeros == bytes(3), "zeros of row")
+        model, zeros = rest[0], rest[1:]
+        need(zeros == bytes(2) and (model == 0 or coding == 2), "zeros of row")
         if coding == 0:
             need(window == 0 and plain == kept, "row of a stream as it is")
-        else:
+        elif coding == 1:
             need(10 <= window <= 27, "window")
-        streams.append({"group": group, "number": number, "coding": coding, "raw": plain, "stored": kept, "sha": sha})
+        else:
+            need(model in (1, 2, 3), f"model {model}")
+            need(window == 0, "row of a mixed stream")
+        stream = {"group": group, "number": number, "coding": coding, "model": model}
+        streams.append({**stream, "raw": plain, "stored": kept, "sha": sha})
+    mixed = sum(stream["raw"] for stream in streams if stream["coding"] == 2)
+    need(mixed <= MAX_MIXED, "mixed streams are too long")
     kinds = [(stream["group"], stream["number"]) for stream in streams]
     need(len(set(kinds)) == len(kinds), "two streams of one kind")
     return length + 32, version, (stored, raw, digest), streams
@@ -302,7 +323,7 @@ def read_index(pack):
     for stream in streams:
         data = pack[at : at + stream["stored"]]
         need(hashlib.sha256(data).digest() == stream["sha"], "digest of stream")
-        contents.append(decompress(data, stream["raw"]) if stream["coding"] else data)
+        contents.append(decode(stream, data))
         at += stream["stored"]
 
     used = [0] * len(streams)
@@ -359,6 +380,7 @@ def rebuild_blobs(index, files):
         "blobs": [name(blob["key"]) for blob in blobs],
         "bases": [name(blob["key"]) for blob in bases],
         "objects": len(objects),
+"mixed": sum(stream["coding"] == 2 for stream in streams),
         "outlines": sum("base" in thing and thing["expansion"] != thing["content"] for thing in objects),
         "related": sum(thing["related"] for thing in objects),
         "maps": sum(bool(thing["map"]) for thing in objects),

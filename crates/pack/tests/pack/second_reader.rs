@@ -48,6 +48,7 @@ fn the_second_reader_finds_the_same_blobs() {
     assert_eq!(read["blobs"], json!(digests));
     assert!(read["related"].as_u64().unwrap() > 0, "{read}");
     assert!(read["maps"].as_u64().unwrap() > 0, "{read}");
+    assert!(read["mixed"].as_u64().unwrap() > 0, "{read}");
     assert!(read["rebuilt"].as_u64().unwrap() >= 3, "{read}");
 }
 
