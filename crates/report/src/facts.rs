@@ -281,7 +281,7 @@ fn omitted(
         if let (Some(original), Some(false)) = (image.original, facts.original_included) {
             omitted.push(OmittedFact {
                 image: image.reference.clone(),
-                what: "the publisher's index".to_owned(),
+                what: "the publisher's index, and signatures that cover it".to_owned(),
                 why: "platforms were selected, and the index was not available or too large to be bundled beside the new one",
                 digest: original,
             });
