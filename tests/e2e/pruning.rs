@@ -69,6 +69,26 @@ fn what_somebody_else_put_there_is_kept() {
 }
 
 #[test]
+fn what_another_bundle_needs_is_kept_by_its_receipt() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, source) = delivered(&host);
+    let shared = source.reference("product/node", "v1");
+    work_dir.ok(&["bundle", &shared, "-o", "other.tar"]);
+    work_dir.ok(&["load", "other.tar", &host, "--receipt", "other.json"]);
+    let load = ["load", "2-delta.tar", &host, "--prune", "1.json"];
+    let keep = ["--prune-keep", "other.json"];
+    let plan = work_dir.ok(&[&load[..], &keep, &["--prune-plan"]].concat());
+    assert!(
+        plan.contains("product/node:v1  kept: the receipt of another"),
+        "{plan}"
+    );
+    work_dir.ok(&[&load[..], &keep].concat());
+    assert_eq!(destination.tags("product/node"), ["v1", "v2"]);
+    assert_eq!(destination.tags("product/operator"), ["v2"]);
+}
+
+#[test]
 fn what_cannot_be_pruned_by_is_refused_before_anything_is_written() {
     let destination = Registry::start();
     let host = destination.host();
@@ -79,6 +99,7 @@ fn what_cannot_be_pruned_by_is_refused_before_anything_is_written() {
         ("2.tar", &["--prune-plan"][..], "not a delta bundle"),
         ("2.tar", &["--prune", "1.json"], "not a delta bundle"),
         ("2-delta.tar", &["--prune", "1.txt"], "1.txt"),
+        ("2-delta.tar", &["--prune-keep", "1.json"], "--prune-keep"),
         ("2-delta.tar", &["--prune", "none.json"], "none.json"),
         (
             "2-delta.tar",

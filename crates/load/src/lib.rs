@@ -38,7 +38,8 @@ pub use plan::{
     PlannedName, PlannedReferrers, PlannedTag, TagAction, Totals, plan,
 };
 pub use prune::{
-    NotPruned, OldTag, OldTagState, PruneError, PrunePlan, Pruned, ReceiptTags, plan_prune, prune,
+    NotPruned, OldTag, OldTagState, PruneError, PrunePlan, PruneReceipts, Pruned, ReceiptTags,
+    plan_prune, prune,
 };
 pub use receipt::{
     Failed, ManifestReceipt, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,

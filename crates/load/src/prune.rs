@@ -37,6 +37,8 @@ pub struct OldTag {
     pub state: OldTagState,
     /// Whether a receipt says that a load put it there; `false` without receipts.
     pub in_receipt: bool,
+    /// Whether another load whose tags are kept has it too.
+    pub kept: bool,
 }
 
 /// What a tag of an earlier release is at the destination.
@@ -68,11 +70,20 @@ pub struct PrunePlan {
 }
 
 impl PrunePlan {
-    /// The tags that are deleted: there, unchanged, and in the receipt.
+    /// The tags that are deleted: there, unchanged, in a receipt, and in none whose tags are kept.
     pub fn to_delete(&self) -> impl Iterator<Item = &OldTag> {
         let tags = self.tags.iter();
-        tags.filter(|tag| tag.state == OldTagState::There && tag.in_receipt)
+        tags.filter(|tag| tag.state == OldTagState::There && tag.in_receipt && !tag.kept)
     }
+}
+
+/// Receipts of loads into the destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PruneReceipts {
+    /// Of earlier releases: what they list may be deleted.
+    pub old: Vec<ReceiptTags>,
+    /// Of anything else: what they list is kept.
+    pub kept: Vec<ReceiptTags>,
 }
 
 /// Finds the tags that `old` releases have at the destination of `request` and the release `new` has not. Nothing is
@@ -83,7 +94,7 @@ impl PrunePlan {
 pub fn plan_prune(
     new: &Record,
     old: &[&Record],
-    receipts: &[ReceiptTags],
+    receipts: &PruneReceipts,
     request: &Request,
     context: &Context<'_>,
 ) -> Result<PrunePlan, LoadError> {
@@ -112,11 +123,12 @@ pub fn plan_prune(
             Some(there) if digests.contains(&there) => (OldTagState::There, there),
             Some(now) => (OldTagState::Changed { now }, *digests.first()?),
         };
-        let mut receipts = receipts.iter();
+        let destination = &request.destination;
+        let (mut old, mut kept) = (receipts.old.iter(), receipts.kept.iter());
         Some(OldTag {
             state,
-            in_receipt: receipts
-                .any(|receipt| receipt.names(&request.destination, &repository, &tag, &digest)),
+            in_receipt: old.any(|one| one.names(destination, &repository, &tag, &digest)),
+            kept: kept.any(|one| one.has(destination, &repository, &tag)),
             repository,
             tag,
             digest,

@@ -59,6 +59,14 @@ impl ReceiptTags {
         let named = (repository.to_owned(), tag.to_owned(), *digest);
         self.registry == destination.registry() && self.tags.contains(&named)
     }
+
+    /// Whether the receipt is of a load into the registry of `destination` that has `tag` of `repository`, whatever it
+    /// stands for.
+    pub(super) fn has(&self, destination: &Destination, repository: &str, tag: &str) -> bool {
+        let mut tags = self.tags.iter();
+        self.registry == destination.registry()
+            && tags.any(|(own, name, _)| own == repository && name == tag)
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +86,8 @@ mod tests {
         assert!(!tags.names(&there, "a/app", "1", &digest));
         assert!(!tags.names(&here, "a/app", "2", &digest));
         assert!(!tags.names(&here, "a/app", "1", &Digest::sha256(b"n")));
+        assert!(tags.has(&here, "a/app", "1") && !tags.has(&there, "a/app", "1"));
+        assert!(!tags.has(&here, "a/other", "1") && !tags.has(&here, "a/app", "2"));
         assert!(ReceiptTags::read("r.json", b"{}").is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! Tags of an earlier release: which they are, and which of them are deleted.
 
 use sealift_archive::Record;
-use sealift_load::{OldTagState, PruneError, PrunePlan, Pruned, ReceiptTags, plan_prune, prune};
+use sealift_load::{
+    OldTagState, PruneError, PrunePlan, PruneReceipts, Pruned, ReceiptTags, plan_prune, prune,
+};
 use sealift_oci::{Descriptor, media_type};
 use sealift_testkit::{Profile, Registry, Route};
 
@@ -36,7 +38,11 @@ fn planned_by(
 ) -> PrunePlan {
     let request = request(&registry.host());
     with(4, |context| {
-        plan_prune(new, old, receipts, &request, context)
+        let receipts = PruneReceipts {
+            old: receipts.to_vec(),
+            kept: Vec::new(),
+        };
+        plan_prune(new, old, &receipts, &request, context)
     })
     .unwrap()
 }
@@ -186,6 +192,26 @@ fn a_tag_of_a_publishers_index_is_recognised() {
     let plan = planned(&registry, &[&old], &[]);
     assert_eq!(plan.tags[0].state, OldTagState::There);
     assert_eq!(plan.tags[0].digest, small("1").digest());
+}
+
+#[test]
+fn a_tag_that_another_load_has_too_is_kept() {
+    let (registry, receipt) = loaded(Profile::Spec);
+    let other = Maker::new().image("r.example/moves:1", &small("1"));
+    let kept = serde_json::to_vec(&load(&other.bundle(), &registry).unwrap()).unwrap();
+    let receipts = PruneReceipts {
+        old: vec![receipt],
+        kept: vec![ReceiptTags::read("other.json", &kept).unwrap()],
+    };
+    let (new, old) = (release("2").record, release("1").record);
+    let request = request(&registry.host());
+    let plan = with(4, |context| {
+        plan_prune(&new, &[&old], &receipts, &request, context)
+    });
+    let plan = plan.unwrap();
+    assert!(plan.tags[0].in_receipt && plan.tags[0].kept);
+    assert_nothing_done(&pruned(&registry, &plan));
+    small("1").assert_in(&registry, "mirror/moves", Some("1"));
 }
 
 fn assert_nothing_done(done: &Pruned) {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use sealift_archive::{Base, Bundle, Record};
 use sealift_load::{
-    Context, NotPruned, OldTag, OldTagState, PruneError, PrunePlan, Pruned, Receipt, ReceiptTags,
-    Request, plan_prune, prune,
+    Context, NotPruned, OldTag, OldTagState, PruneError, PrunePlan, PruneReceipts, Pruned, Receipt,
+    ReceiptTags, Request, plan_prune, prune,
 };
 use serde::Serialize;
 
@@ -28,12 +28,15 @@ pub(super) struct PruneArgs {
     /// with their manifest is asked to do so if no other tag needs the manifest.
     #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["only", "skip"])]
     prune: Vec<PathBuf>,
+    /// Keep the tags that RECEIPT lists: that of another bundle with some of the same images (repeatable)
+    #[arg(long, value_name = "RECEIPT")]
+    prune_keep: Vec<PathBuf>,
 }
 
 /// The releases that a bundle builds on, and what receipts say.
 pub(super) struct Earlier<'a> {
     bases: &'a [Base],
-    receipts: Vec<ReceiptTags>,
+    receipts: PruneReceipts,
 }
 
 impl PruneArgs {
@@ -56,7 +59,12 @@ impl PruneArgs {
     /// If the bundle contains no record of an earlier release, or a file is not a receipt.
     pub(super) fn earlier<'a>(&self, bundle: &'a Bundle) -> Result<Option<Earlier<'a>>, Failure> {
         if !self.prune_plan && self.prune.is_empty() {
-            return Ok(None);
+            if self.prune_keep.is_empty() {
+                return Ok(None);
+            }
+            let message = "--prune-keep keeps tags that --prune would delete";
+            return Err(Failure::message(Exit::Usage, message)
+                .hint("add --prune RECEIPT or --prune-plan, or omit --prune-keep"));
         }
         let Some(delta) = bundle.delta() else {
             let message = format!(
@@ -67,10 +75,15 @@ impl PruneArgs {
                 "omit --prune-plan and --prune, or load a bundle that was built with --base",
             ));
         };
-        let receipts = self.prune.iter().map(|path| receipt::tags(path));
+        let read = |paths: &[PathBuf]| -> Result<Vec<ReceiptTags>, Failure> {
+            paths.iter().map(|path| receipt::tags(path)).collect()
+        };
         Ok(Some(Earlier {
             bases: delta.bases(),
-            receipts: receipts.collect::<Result<_, _>>()?,
+            receipts: PruneReceipts {
+                old: read(&self.prune)?,
+                kept: read(&self.prune_keep)?,
+            },
         }))
     }
 }
@@ -132,6 +145,7 @@ fn tag_words(tag: &OldTag) -> String {
         OldTagState::Changed { now } => {
             format!("kept: it points to {now} now, not to {}", tag.digest)
         }
+        OldTagState::There if tag.kept => "kept: the receipt of another load lists it".to_owned(),
         OldTagState::There if tag.in_receipt => format!("to delete: {}", tag.digest),
         OldTagState::There => format!("kept: no receipt lists it with {}", tag.digest),
     };
