@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use sealift_pack::Effort;
 
 use crate::workspace::root;
-use measure::measure;
+use measure::{Old, measure};
 use sets::{Kind, Set, Workshop};
 
 /// Which sets and efforts, and how they are measured.
@@ -122,7 +122,7 @@ fn measure_set(
 ) -> Result<Vec<report::Row>, Box<dyn Error>> {
     let mut rows = Vec::new();
     for &effort in efforts {
-        let measured = measure(set, &[], effort, arguments.selection.threads)?;
+        let measured = measure(set, Old::NONE, effort, arguments.selection.threads)?;
         if arguments.selection.streams {
             report::print_streams(&measured.report);
         }

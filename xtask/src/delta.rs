@@ -9,7 +9,7 @@ use std::error::Error;
 
 use sealift_pack::Effort;
 
-use crate::compact::measure::measure;
+use crate::compact::measure::{Old, measure};
 use crate::compact::{Selection, effort_name};
 use pairs::Pair;
 
@@ -50,16 +50,17 @@ fn measure_pair(
         rows.push(row);
     };
     for &effort in efforts {
-        let measured = measure(
-            &pair.new,
-            &pair.old.layers,
-            effort,
-            arguments.selection.threads,
-        )?;
-        if arguments.selection.streams {
-            crate::compact::report::print_streams(&measured.report);
+        for recorded in [false, true] {
+            let layers = &pair.old.layers;
+            let old = Old { layers, recorded };
+            let measured = measure(&pair.new, old, effort, arguments.selection.threads)?;
+            if arguments.selection.streams {
+                crate::compact::report::print_streams(&measured.report);
+            }
+            let base = if recorded { "record" } else { "bundle" };
+            let what = format!("delta pack on a {base}, effort {}", effort_name(effort));
+            add(report::Row::of(pair, what, &measured)?);
         }
-        add(report::Row::of(pair, effort_name(effort), &measured)?);
     }
     add(report::Row::of_equal_layers(pair)?);
     if !arguments.quick {

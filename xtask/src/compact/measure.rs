@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use sealift_oci::Digest;
 use sealift_pack::{
-    Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Watcher, build,
-    plan, summarize, survey,
+    Base, Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Summary,
+    Watcher, build, plan, summarize, survey,
 };
 
 use super::sets::{Layer, Set};
@@ -34,11 +34,27 @@ pub(crate) struct Measured {
     pub(crate) read: Duration,
 }
 
+/// Older layers that a pack may lean on.
+#[derive(Clone, Copy)]
+pub(crate) struct Old<'a> {
+    pub(crate) layers: &'a [Layer],
+    /// Whether only their summaries are known, as a record has them.
+    pub(crate) recorded: bool,
+}
+
+impl Old<'_> {
+    /// No older layers.
+    pub(crate) const NONE: Self = Self {
+        layers: &[],
+        recorded: false,
+    };
+}
+
 /// Builds a pack of a set, which may lean on older layers, and reads it. Layers that are among the older ones are left
 /// out.
 pub(crate) fn measure(
     set: &Set,
-    old: &[Layer],
+    old: Old<'_>,
     effort: Effort,
     threads: usize,
 ) -> Result<Measured, Box<dyn Error>> {
@@ -54,11 +70,11 @@ pub(crate) fn measure(
 
 fn measure_here(
     set: &Set,
-    old: &[Layer],
+    Old { layers, recorded }: Old<'_>,
     effort: Effort,
     threads: usize,
 ) -> Result<Measured, Box<dyn Error>> {
-    let old = Files::of(old)?;
+    let old = Files::of(layers)?;
     let mut files = Files::of(&set.layers)?;
     let gzip = files.blobs().iter().map(|blob| blob.size).sum();
     files.0.retain(|digest, _| !old.0.contains_key(digest));
@@ -69,7 +85,13 @@ fn measure_here(
     options.threads = threads;
     options.watcher = stopwatch.clone();
     let (times, clock) = (Times::now()?, Instant::now());
-    let bases = summarize(&old, &old.blobs(), &options)?;
+    let mut bases = summarize(&old, &old.blobs(), &options)?;
+    if recorded {
+        let summary = |base: &Base| Summary::from_bytes(&base.summary().to_bytes());
+        let bare = bases.iter();
+        let bare = bare.map(|base| Ok(Base::recorded(base.blob(), summary(base)?)));
+        bases = bare.collect::<Result<_, sealift_pack::Error>>()?;
+    }
     let plan = plan(survey(&files, &files.blobs(), &options)?, &bases, &options);
     for (digest, reason) in &plan.kept {
         println!("kept {digest}: {reason}");

@@ -26,12 +26,12 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn of(
         pair: &Pair,
-        effort: &str,
+        what: String,
         measured: &Measured,
     ) -> Result<Self, Box<dyn Error>> {
         let report = &measured.report;
         Ok(Self {
-            what: format!("delta pack, effort {effort}"),
+            what,
             stored: measured.stored + measured.kept,
             build: Some(measured.build),
             read: Some(measured.read),
