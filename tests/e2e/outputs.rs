@@ -10,6 +10,7 @@ use std::process::Stdio;
 use insta::Settings;
 use sealift_testkit::{ImageMaker, Registry};
 
+use crate::delta;
 use crate::support::{Product, Run, WorkDir};
 
 /// A session on one machine: each command with what it printed.
@@ -165,6 +166,36 @@ fn a_transfer() {
     session.run("load product.tar registry.corp:5000/mirror");
     session.run("load product.tar registry.corp:5000/mirror");
     session.check("transfer");
+}
+
+#[test]
+fn deltas() {
+    let mut session = Session::new();
+    for release in 1..=2 {
+        let tag = format!("v{release}");
+        let list = delta::NAMES.map(|name| {
+            delta::image(name, release).put_into(&session.source, name, Some(&tag));
+            session.source.reference(name, &tag)
+        });
+        let list = list.join("\n");
+        session.work_dir.write(&format!("{release}.txt"), list);
+    }
+    session.run("bundle -f 1.txt -o 1.tar --quiet");
+    session.run("bundle -f 2.txt --base 1.tar --dry-run");
+    session.run("bundle -f 2.txt --base 1.tar -o 2-delta.tar");
+    session.run("inspect 2-delta.tar");
+    session.run("verify 2-delta.tar");
+    session.run("export 2-delta.tar -o 2.tar");
+    session.run("load 2-delta.tar registry.corp:5000");
+    session.run("load 1.tar registry.corp:5000 --receipt 1.json");
+    session.run("load 2-delta.tar registry.corp:5000 --dry-run");
+    session.run("load 2-delta.tar registry.corp:5000 --prune-plan");
+    session.run("load 2-delta.tar registry.corp:5000 --prune 1.json");
+    session.run("load 2-delta.tar registry.corp:5000 --prune-plan --prune 1.json");
+    session.run("load 1.tar registry.corp:5000 --prune 1.json");
+    session.run("record 1.tar -o 1.record");
+    session.run("bundle -f 2.txt --base 1.record --dry-run");
+    session.check("deltas");
 }
 
 #[test]

@@ -152,7 +152,8 @@ impl fmt::Display for AbsentBase {
             first.unwrap_or_default()
         )?;
         match self.needed_by.first() {
-            Some(name) if self.needed_by.len() > 1 => {
+            Some(name) if self.needed_by.len() == 2 => write!(f, " of {name} and 1 other"),
+            Some(name) if self.needed_by.len() > 2 => {
                 write!(f, " of {name} and {} others", self.needed_by.len() - 1)
             }
             Some(name) => write!(f, " of {name}"),
