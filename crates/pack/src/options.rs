@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sealift_pipeline::Cancel;
 
-use crate::read::MAX_INDEX;
+use crate::format::MAX_INDEX;
 use crate::report::{NoWatcher, Watcher};
 
 /// How much processor time is spent on a smaller pack.

@@ -9,7 +9,7 @@ use sealift_pipeline::Cancel;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Part, Result, damaged};
-use crate::format::{Body, Head, Index, StreamEntry, head_len};
+use crate::format::{Body, Head, Index, MAX_INDEX, StreamEntry, head_len};
 use crate::options::{Account, Limits};
 use crate::source::Blob;
 use crate::storage::{ReadAt, Region, Scratch};
@@ -22,10 +22,6 @@ pub struct Pack {
     pub(crate) stored: Vec<Region>,
     pub(crate) limits: Limits,
 }
-
-/// An index is not longer than this, in bytes: it is held in memory, where it takes several times as
-/// much.
-pub(crate) const MAX_INDEX: u64 = 16 << 20;
 
 impl Pack {
     /// Reads the head and the index and checks everything about them. No stream is read.

@@ -17,6 +17,9 @@ const DIGEST: usize = 32;
 pub(crate) const MAX_STREAMS: usize = 4096;
 /// No window is larger: 128 MiB.
 const MAX_WINDOW: u8 = 27;
+/// An index is not longer than this, in bytes: it is held in memory, where it takes several times as
+/// much.
+pub(crate) const MAX_INDEX: u64 = 16 << 20;
 /// Mixed streams of a pack are not longer together, decompressed: they take a second a megabyte.
 pub(crate) const MAX_MIXED: u64 = 64 << 20;
 
