@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::tree::{MAX_DEPTH, MAX_VALUES};
+/// Deepest nesting that is read.
+pub(crate) const MAX_DEPTH: usize = 100;
+/// Most values of one text, those that aliases repeat included.
+pub(crate) const MAX_VALUES: usize = 1_000_000;
 
 /// Where something is in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

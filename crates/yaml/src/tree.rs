@@ -4,12 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use crate::fault::{LocatedFault, Place, YamlFault};
-
-/// Deepest nesting that is read.
-pub const MAX_DEPTH: usize = 100;
-/// Most values of one text, those that aliases repeat included.
-pub const MAX_VALUES: usize = 1_000_000;
+use crate::fault::{LocatedFault, MAX_DEPTH, MAX_VALUES, Place, YamlFault};
 
 /// A value and where it begins. What an alias stands for is where its anchor is.
 #[derive(Clone, Debug, PartialEq, Eq)]
