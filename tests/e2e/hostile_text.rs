@@ -88,6 +88,11 @@ fn names_in_a_bundle_are_shown_as_text_by_every_command() {
     run(&work_dir, 0, &["export", "c.tar", "-o", "p.tar"]);
     run(&work_dir, 0, &["load", "b.tar", &to, "--dry-run"]);
     run(&work_dir, 0, &["load", "b.tar", &to]);
+    run(&work_dir, 0, &["check", "b.tar", &to]);
+    run(&work_dir, 0, &["diff", "b.tar", "c.tar"]);
+    run(&work_dir, 0, &["report", "b.tar", "-o", "report.html"]);
+    run(&work_dir, 0, &["inspect", "--config", "b.tar"]);
+    run(&work_dir, 0, &["record", "b.tar", "-o", "b.record"]);
     run(&work_dir, 0, &["extract", "b.tar", "--to", "out"]);
     run(
         &work_dir,
@@ -119,6 +124,7 @@ fn what_a_registry_says_is_shown_as_text() {
     let (work_dir, source, destination) = (WorkDir::new(), registry(), Registry::start());
     let image = source.reference("app", "v1");
     run(&work_dir, 0, &["bundle", &image, "-o", "b.tar"]);
+    let host = destination.host();
     let refusals = [
         Fault::error(403, "DENIED", HOSTILE),
         Fault::error(400, HOSTILE, HOSTILE),
@@ -129,13 +135,11 @@ fn what_a_registry_says_is_shown_as_text() {
             (&source, ["bundle", &image, "-o", "n.tar", "--retries=0"]),
             (
                 &destination,
-                [
-                    "load",
-                    "b.tar",
-                    &destination.host(),
-                    "--deep",
-                    "--retries=0",
-                ],
+                ["load", "b.tar", &host, "--deep", "--retries=0"],
+            ),
+            (
+                &destination,
+                ["check", "b.tar", &host, "--quiet", "--retries=0"],
             ),
         ] {
             registry.clear_script();

@@ -225,6 +225,12 @@ fn a_command_that_waits_for_a_registry_ends() {
                 );
             });
         }
+        scope.spawn(|| {
+            let destination = Registry::start();
+            destination.script(When::any().always(), Fault::Stall);
+            let check = ["check", "product.tar", &destination.host()];
+            ends_while_waiting(&work_dir, &destination, &check);
+        });
     });
 }
 
