@@ -350,7 +350,7 @@ fn a_file_that_is_no_values_file_is_refused_by_name() {
             istio_values("v.yaml", bytes, HUB, "1.30.3").unwrap_err(),
         ];
         for error in errors.map(|error| error.to_string()) {
-            assert!(error.starts_with("v.yaml: "), "{error}");
+            assert!(error.starts_with("v.yaml:"), "{error}");
         }
     }
 }
