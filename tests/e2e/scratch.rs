@@ -52,6 +52,7 @@ fn too_little_scratch_space_is_known_before_anything_is_written() {
         &["export", "compact.tar", "-o", "-"],
         &["record", "compact.tar", "-o", "1.record"],
         &["compact", "compact.tar", "-o", "again.tar"],
+        &["compact", "1.tar", "-o", "packed.tar"],
         &["serve", "compact.tar", "--listen", "127.0.0.1:0"],
         &["report", "compact.tar", "-o", "page.html"],
         &["report", "2-delta.tar", "--base", "1.tar", "--json"],
@@ -68,7 +69,7 @@ fn too_little_scratch_space_is_known_before_anything_is_written() {
         assert_eq!(run.code, Some(1), "{arguments:?} {}", run.said());
         for words in [
             "16384 bytes free",
-            "bytes of scratch space",
+            "bytes of scratch space are needed",
             "free some space",
         ] {
             assert!(run.stderr.contains(words), "{arguments:?} {}", run.stderr);
@@ -92,6 +93,19 @@ fn too_little_scratch_space_is_known_before_anything_is_written() {
         let run = with_scratch(&work_dir, "16k", arguments).unwrap();
         assert_eq!(run.code, Some(0), "{arguments:?} {}", run.said());
     }
+    // What may be too little is a warning.
+    let opened = work_dir.read("1.tar").len() as u64;
+    let run = with_scratch(
+        &work_dir,
+        &format!("{}k", opened / 1024 * 2),
+        &["compact", "1.tar", "-o", "packed.tar"],
+    );
+    let run = run.unwrap();
+    assert!(
+        run.stderr.contains("packing may run out of scratch space"),
+        "{}",
+        run.said()
+    );
     // With enough of it, everything works.
     let run = with_scratch(&work_dir, "64m", &["verify", "compact.tar", "--deep"]).unwrap();
     assert_eq!(run.code, Some(0), "{}", run.said());

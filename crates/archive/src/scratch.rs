@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::target::FileSystem;
 
-/// There is not enough scratch space to rebuild blobs.
+/// There is not enough scratch space.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} has {free} bytes free, but rebuilding blobs needs up to {needed} bytes of scratch space",
+    "{} has {free} bytes free, but up to {needed} bytes of scratch space are needed",
     .folder.display()
 )]
 pub struct NoScratch {

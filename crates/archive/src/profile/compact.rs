@@ -250,6 +250,7 @@ fn write(
     let listed_bases: Vec<_> = listed_bases.collect::<Result<_, _>>()?;
     let (head, written) = head.into_inner();
     let (reused, position) = packer.reuse(&*target, &head, &plan.packs)?;
+    packer.check_scratch(&plan.packs[reused.len()..])?;
     let mut output = OrderedFile::new(target, position)?;
     if position == 0 {
         output.write_all(&head).map_err(fault())?;

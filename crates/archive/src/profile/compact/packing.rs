@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealift_oci::Digest;
@@ -20,6 +21,7 @@ use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::profile::tar_writer::blob_at;
 use crate::resources::ScratchFolder;
+use crate::scratch::check_scratch;
 use crate::store::region;
 use crate::target::{Target, WriteError};
 
@@ -88,6 +90,7 @@ pub(super) struct Packer<'a> {
     shared: &'a SharedBlobs,
     options: sealift_pack::Options,
     scratch: Arc<dyn Scratch>,
+    scratch_folder: PathBuf,
     work: &'a Work<'a>,
 }
 
@@ -104,6 +107,7 @@ impl<'a> Packer<'a> {
             shared,
             options: pack_options(bundle.identity().0, options, work),
             scratch: Arc::new(ScratchFolder(options.scratch.clone())),
+            scratch_folder: options.scratch.clone(),
             work,
         }
     }
@@ -156,6 +160,23 @@ impl<'a> Packer<'a> {
         plan.kept
             .extend(excluded.map(|digest| (digest, Reason::Excluded)));
         Ok(plan)
+    }
+
+    /// Compares the scratch space that packs need, one after the other, with what is free. The opened bytes of a pack
+    /// are needed in any case; what streams inside of files take is known when they are opened, so that more than
+    /// is free is a warning.
+    ///
+    /// # Errors
+    /// If what is needed in any case is not free.
+    pub(super) fn check_scratch(&self, plans: &[PackPlan]) -> Result<(), ConvertError> {
+        let least = plans.iter().map(PackPlan::opened).max();
+        check_scratch(&self.scratch_folder, least.unwrap_or(0))?;
+        let most = plans.iter().map(|plan| plan.account(&self.options).scratch);
+        if let Err(short) = check_scratch(&self.scratch_folder, most.max().unwrap_or(0)) {
+            let text = format!("packing may run out of scratch space: {short}");
+            self.work.observer.event(&Event::Warning { text: &text });
+        }
+        Ok(())
     }
 
     /// The packs that an interrupted run finished, and where the file continues; 0 if nothing is there.
