@@ -145,8 +145,13 @@ impl fmt::Display for AbsentBase {
         let first = self.blobs.first().map(ToString::to_string);
         write!(
             f,
-            "{} blobs ({} bytes) of the base {}, including {}",
+            "{} {} ({} bytes) of the base {}, including {}",
             self.blobs.len(),
+            if self.blobs.len() == 1 {
+                "blob"
+            } else {
+                "blobs"
+            },
             self.bytes,
             self.base,
             first.unwrap_or_default()

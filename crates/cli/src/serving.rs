@@ -90,7 +90,7 @@ impl AccessArgs {
             }
         }
         if names.is_empty() {
-            let message = format!("{listen} is not an address that a certificate can be for");
+            let message = format!("a certificate cannot be issued for {listen}");
             return Err(Failure::message(Exit::Usage, message)
                 .hint("give the name or address that clients use with --tls-name"));
         }

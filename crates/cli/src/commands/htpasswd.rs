@@ -8,16 +8,17 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 
-/// Print a line for a file of users that `serve --htpasswd` reads
+/// Print a password file line for `serve --htpasswd`
 ///
-/// The password is the first line of standard input. The line contains its bcrypt hash, as `htpasswd -B` writes it.
+/// Reads the password from the first line of standard input. The line contains its bcrypt hash, in the format of
+/// `htpasswd -B`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
     sealift htpasswd anna < password.txt >> users
     read -rs PASSWORD; printf '%s' \"$PASSWORD\" | sealift htpasswd anna >> users")]
 pub(crate) struct HtpasswdArgs {
-    /// The name of the user
+    /// The user name
     user: String,
 }
 

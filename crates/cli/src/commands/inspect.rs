@@ -13,13 +13,13 @@ use sealift_pipeline::{Budget, Cancel, cores};
 use crate::args::{BaseArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::{output, program, words};
+use crate::{heading, output, program, words};
 
 /// Show what is in a bundle
 ///
-/// Prints the images with their platforms, sizes, signatures and origin, and the carried files. Only the bundle's
-/// metadata is read, so this is quick for a bundle of any size; `sealift verify` reads the rest. With --config, the
-/// configuration of each image is read too, which for a compact bundle decodes the packs that have them.
+/// Prints the images with their platforms, sizes, signatures and origin, and the carried files. Reads only the
+/// bundle's metadata, so it is fast for bundles of any size; `sealift verify` checks the content. --config also reads
+/// the configuration of each image; in a compact bundle this decodes the packs that contain them.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:\n    sealift inspect calico.tar\n    sealift inspect --config calico.tar\n    sealift inspect --json calico.tar | jq -r '.images[].reference'"
@@ -27,7 +27,7 @@ use crate::{output, program, words};
 pub(crate) struct InspectArgs {
     /// The bundle
     bundle: PathBuf,
-    /// Also show the configuration of each image: when it was built, what it runs, its labels and history
+    /// Also show each image's configuration: build time, command, labels and history
     #[arg(long)]
     config: bool,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(crate) struct InspectArgs {
     #[command(flatten)]
     scratch: ScratchArgs,
     /// Print the result as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     json: bool,
 }
 

@@ -26,9 +26,9 @@ use crate::{hints, output, receipt, words};
 
 /// Load a bundle into a registry
 ///
-/// The bundle's structure and all its manifests are checked before the first write. Each blob is read and sent once,
-/// and hashed on the way. Tags move last, when everything is in the registry, so that a corrupt bundle changes nothing
-/// that a client can see. After an interruption the same command sends only what is missing.
+/// The bundle's structure and all manifests are checked before the first write. Each blob is read, hashed and sent
+/// once. Tags are written last, when all content is in the registry, so a corrupt bundle changes nothing that clients
+/// can see. After an interruption, the same command sends only what is missing.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -56,10 +56,10 @@ pub(crate) struct LoadArgs {
     /// Skip images and files matching PATTERN (repeatable)
     #[arg(long, help_heading = heading::INCLUDE, value_name = "PATTERN")]
     skip: Vec<String>,
-    /// Move tags that point to something else
+    /// Move tags that already point to something else
     #[arg(long, help_heading = heading::NAMES)]
     overwrite: bool,
-    /// Check every blob at the registry, even those of manifests that exist there
+    /// Check every blob at the registry, even blobs of manifests that are already there
     #[arg(long, help_heading = heading::CHECKS)]
     deep: bool,
     /// Check the complete bundle before the first write

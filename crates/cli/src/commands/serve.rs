@@ -18,9 +18,9 @@ use crate::serving::AccessArgs;
 
 /// Serve a bundle as a read-only registry
 ///
-/// For a first node or a small site: skopeo, podman, containerd and sealift itself can pull from it. Nothing is
-/// unpacked. Content is checked while it is sent, and the connection is closed if it is corrupt. Without --tls-cert
-/// or --tls-self-signed the server uses plain HTTP: listen only on networks that you trust.
+/// Intended for a first node or a small site: skopeo, podman, containerd and sealift can pull from it. Nothing is
+/// unpacked. Content is checked while it is sent; if it is corrupt, the connection is closed. Without --tls-cert or
+/// --tls-self-signed the server uses plain HTTP: listen only on networks that you trust.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,8 +35,8 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = listen_address)]
     listen: String,
-    /// Index for tags of images of which only some platforms are bundled: the publisher's, which lists the others
-    /// too, or a new one. Both are served by digest
+    /// Which index the tags of partly bundled images point to: the publisher's, which also lists platforms that are
+    /// not bundled, or a new one. Both are served by digest
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     publisher_index: IndexArg,
     #[command(flatten)]
@@ -47,10 +47,9 @@ pub(crate) struct ServeArgs {
     bases: BaseArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Append a line for each request to this file; - is standard output
+    /// Append one line per request to this file; - is standard output
     ///
-    /// The line has the time, the client, the user or -, the method, the path, the status, the bytes of the response
-    /// and the duration.
+    /// Each line contains the time, client, user or -, method, path, status, bytes sent and duration.
     #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     access_log: Option<PathBuf>,
     /// Do not print each request
@@ -61,10 +60,10 @@ pub(crate) struct ServeArgs {
 /// When tags are of the publisher's index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum IndexArg {
-    /// If the bundle has it; its signatures cover it
+    /// The publisher's index if the bundle contains it; its signatures stay valid
     #[default]
     IfPresent,
-    /// Never: for clients that copy all platforms of an image
+    /// Always the new index: for clients that copy all platforms of an image
     Never,
 }
 

@@ -19,16 +19,16 @@ use crate::{hints, output, receipt, words};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = heading::EARLIER)]
 pub(super) struct PruneArgs {
-    /// List the tags that the base of a delta bundle has at the destination and the bundle has not; write nothing
+    /// List tags of the delta's base at the destination that are not in the bundle; write nothing
     #[arg(long, conflicts_with_all = ["only", "skip"])]
     prune_plan: bool,
-    /// After the load, delete those of these tags that RECEIPT, which an earlier load wrote, lists (repeatable)
+    /// After the load, delete such tags if they are listed in RECEIPT, the receipt of an earlier load (repeatable)
     ///
-    /// Only a tag that still points to what that load left there is deleted. A registry that deletes tags only together
-    /// with their manifest is asked to do so if no other tag needs the manifest.
+    /// A tag is deleted only if it still points to the digest in the receipt. If the registry can delete a tag only
+    /// together with its manifest, that is done only if no other tag and no image of this bundle needs the manifest.
     #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["only", "skip"])]
     prune: Vec<PathBuf>,
-    /// Keep the tags that RECEIPT lists: that of another bundle with some of the same images (repeatable)
+    /// Keep the tags listed in RECEIPT, the receipt of another bundle that shares images with this one (repeatable)
     #[arg(long, value_name = "RECEIPT")]
     prune_keep: Vec<PathBuf>,
 }
