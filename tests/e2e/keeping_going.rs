@@ -138,3 +138,23 @@ fn a_request_file_can_say_it_too() {
         assert!(printed.contains(field), "{printed}");
     }
 }
+
+#[test]
+fn a_delta_bundle_cannot_be_incomplete() {
+    let work_dir = WorkDir::new();
+    let run = work_dir.run(&[
+        "bundle",
+        "registry.invalid/app:v2",
+        "--base",
+        "1.tar",
+        "--keep-going",
+        "-o",
+        "2.tar",
+    ]);
+    assert_eq!(run.code, Some(2), "{}", run.said());
+    assert!(
+        run.stderr.contains("a delta bundle cannot be incomplete"),
+        "{}",
+        run.stderr
+    );
+}

@@ -261,6 +261,7 @@ fn looking() {
     let newer = ImageMaker::new("node-2").make();
     newer.put_into(&session.source, "product/node", Some("v1"));
     session.run("bundle -f images.txt --carry notes.txt -o new.tar --quiet");
+    session.run("inspect --config new.tar");
     session.run("diff old.tar new.tar");
     session.run("report new.tar -o report.html");
     session.run("record new.tar -o new.record");

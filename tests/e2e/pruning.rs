@@ -167,3 +167,54 @@ fn a_real_registry_that_deletes_nothing_is_reported_after_the_load() {
         }
     }
 }
+
+#[test]
+fn receipts_that_would_mislead_are_refused() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    destination.clear_traffic();
+    let receipt = String::from_utf8(work_dir.read("1.json")).unwrap();
+    work_dir.write("elsewhere.json", receipt.replace(&host, "other.corp:5000"));
+    let load = ["load", "2-delta.tar", &host];
+    for (more, words) in [
+        (
+            &[
+                "--prune-plan",
+                "--prune",
+                "1.json",
+                "--prune-keep",
+                "elsewhere.json",
+            ][..],
+            "is the receipt of a load into other.corp:5000",
+        ),
+        (
+            &["--prune", "elsewhere.json"],
+            "is the receipt of a load into other.corp:5000",
+        ),
+        (
+            &["--prune", "1.json", "--receipt", "1.json"],
+            "cannot be both the receipt of this load and one of an earlier load",
+        ),
+    ] {
+        let run = work_dir.run(&[&load[..], more].concat());
+        assert_eq!(run.code, Some(2), "{more:?} {}", run.said());
+        assert!(run.stderr.contains(words), "{more:?} {}", run.stderr);
+    }
+    assert!(destination.traffic().writes().is_empty());
+    assert_eq!(String::from_utf8(work_dir.read("1.json")).unwrap(), receipt);
+}
+
+#[test]
+fn a_tag_that_was_right_before_the_load_is_not_its_own() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    // Another load finds everything right and sets nothing.
+    work_dir.ok(&["load", "1.tar", &host, "--receipt", "found.json"]);
+    let load = ["load", "2-delta.tar", &host, "--prune-plan"];
+    let plan = work_dir.ok(&[&load[..], &["--prune", "found.json"]].concat());
+    assert!(plan.contains("0 to delete"), "{plan}");
+    let plan = work_dir.ok(&[&load[..], &["--prune", "found.json", "--prune", "1.json"]].concat());
+    assert!(plan.contains("2 to delete"), "{plan}");
+}

@@ -412,3 +412,36 @@ fn of_selected_platforms_the_publishers_index_is_served_by_tag_and_by_digest() {
         assert_eq!(statuses, expected);
     }
 }
+
+#[test]
+fn what_is_served_is_not_written_to() {
+    let work_dir = WorkDir::new();
+    let _ = bundle(&work_dir);
+    let before = work_dir.read("app.tar");
+    std::os::unix::fs::symlink("app.tar", work_dir.path("link")).unwrap();
+    let serve = ["serve", "app.tar", "--listen", "127.0.0.1:0"];
+    for more in [
+        &["--access-log", "app.tar"][..],
+        &["--access-log", "link"],
+        &[
+            "--tls-self-signed",
+            "--tls-cert-out",
+            "./app.tar",
+            "--overwrite",
+        ],
+        &["--access-log", "users", "--htpasswd", "users"],
+    ] {
+        work_dir.write(
+            "users",
+            "u:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n",
+        );
+        let run = work_dir.run(&[&serve[..], more].concat());
+        assert_eq!(run.code, Some(2), "{more:?} {}", run.said());
+        assert!(
+            run.stderr.contains("cannot be written too"),
+            "{more:?} {}",
+            run.stderr
+        );
+    }
+    assert!(work_dir.read("app.tar") == before);
+}

@@ -110,7 +110,7 @@ pub struct InspectedPlatform {
     /// What its configuration says, once [`read_configs`] has read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ImageConfig>,
-    /// Why its configuration is not understood.
+    /// Why its configuration is not read or not understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_problem: Option<String>,
 }
@@ -156,6 +156,10 @@ pub struct InspectedFile {
     pub bytes: u64,
 }
 
+/// No more bytes of configurations are read, one that several platforms share counted each time: a small bundle may
+/// repeat a large one without end.
+const MAX_CONFIGS: u64 = 16 << 20;
+
 /// The configurations of all images that a bundle describes.
 pub fn configs(bundle: &Bundle, inspection: &Inspection) -> Vec<Digest> {
     let images = inspection.images.iter();
@@ -172,11 +176,19 @@ pub fn configs(bundle: &Bundle, inspection: &Inspection) -> Vec<Digest> {
 /// If one cannot be read, or does not have its digest.
 pub fn read_configs(bundle: &Bundle, inspection: &mut Inspection) -> Result<(), OpenError> {
     let images = inspection.images.iter_mut();
+    let mut rest = MAX_CONFIGS;
     for platform in images.flat_map(|image| &mut image.platforms) {
         let node = bundle.graph().get(&platform.digest);
         let Some(blob) = node.and_then(Node::image_config) else {
             continue;
         };
+        let Some(left) = rest.checked_sub(blob.size) else {
+            platform.config_problem = Some(format!(
+                "not read: those before it have almost {MAX_CONFIGS} bytes together"
+            ));
+            continue;
+        };
+        rest = left;
         match bundle.image_config(&blob.digest) {
             Ok(Ok(config)) => platform.config = Some(config),
             Ok(Err(problem)) => platform.config_problem = Some(problem.to_string()),

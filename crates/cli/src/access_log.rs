@@ -16,6 +16,7 @@ use sealift_serve::{Access, AccessLog};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::warn;
+use crate::words;
 
 /// How many characters of a user's name and of a path a line has at most.
 const MAX_TEXT: usize = 1_000;
@@ -102,6 +103,13 @@ impl AccessLog for Log {
     fn no_connection(&self, client: SocketAddr, why: &str) {
         let text = format!("{client}: {why}");
         self.observer.event(&Event::Note { text: &text });
+    }
+
+    fn lost(&self, calls: u64) {
+        warn(&format!(
+            "{} missing from the access log, which is written too slowly",
+            words::count(calls, "line")
+        ));
     }
 }
 

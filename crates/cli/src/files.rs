@@ -112,6 +112,11 @@ fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// Whether two paths name the same file, which need not exist.
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,6 +97,17 @@ impl AccessArgs {
         Ok(names)
     }
 
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.tls_cert, &self.tls_key, &self.htpasswd];
+        files.into_iter().filter_map(Option::as_deref)
+    }
+
+    /// The file that is written.
+    pub(crate) fn output(&self) -> Option<&Path> {
+        self.tls_cert_out.as_deref()
+    }
+
     /// Who may pull, if there is a list.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ pub struct OldTag {
     /// What it is at the destination.
     #[serde(flatten)]
     pub state: OldTagState,
-    /// Whether a receipt says that a load put it there; `false` without receipts.
+    /// Whether a receipt says that a load set it; `false` without receipts.
     pub in_receipt: bool,
     /// Whether another load whose tags are kept has it too.
     pub kept: bool,

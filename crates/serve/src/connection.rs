@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::access::{AccessLog, LoggedBody, Pending};
+use crate::access::{LoggedBody, Pending, QueuedLog};
 use crate::blob::{self, Checked};
 use crate::contents::Contents;
 use crate::response::{ApiRequest, ApiResponse, Body};
@@ -45,11 +45,11 @@ pub(crate) struct Service {
     checked: Arc<Checked>,
     users: Option<Arc<Users>>,
     password_checks: Arc<Semaphore>,
-    log: Arc<dyn AccessLog>,
+    log: Arc<QueuedLog>,
 }
 
 impl Service {
-    pub(crate) fn new(contents: Contents, users: Option<Users>, log: &Arc<dyn AccessLog>) -> Self {
+    pub(crate) fn new(contents: Contents, users: Option<Users>, log: &Arc<QueuedLog>) -> Self {
         Self {
             contents: Arc::new(contents),
             checked: Arc::default(),

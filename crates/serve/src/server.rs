@@ -9,7 +9,7 @@ use sealift_pipeline::Cancel;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use crate::access::AccessLog;
+use crate::access::{AccessLog, QueuedLog};
 use crate::connection::{Client, Service, serve};
 use crate::contents::Contents;
 use crate::tls::ServerCertificate;
@@ -94,13 +94,16 @@ impl Server {
             .enable_all()
             .build()
             .map_err(ServeError::Runtime)?;
-        let served = runtime.block_on(self.accept(cancel, log));
+        let log = QueuedLog::start(Arc::clone(log)).map_err(ServeError::Runtime)?;
+        let log = Arc::new(log);
+        let served = runtime.block_on(self.accept(cancel, &log));
         // Threads that wait for slow clients are not waited for.
         runtime.shutdown_background();
+        log.finish();
         served
     }
 
-    async fn accept(self, cancel: &Cancel, log: &Arc<dyn AccessLog>) -> Result<(), ServeError> {
+    async fn accept(self, cancel: &Cancel, log: &Arc<QueuedLog>) -> Result<(), ServeError> {
         let listener =
             tokio::net::TcpListener::from_std(self.listener).map_err(ServeError::Runtime)?;
         let tls = self.options.certificate;

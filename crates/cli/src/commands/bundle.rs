@@ -102,7 +102,7 @@ pub(crate) struct BundleArgs {
     foreign_layers: bool,
     /// Omit images that cannot be resolved, list them at the end, and exit with code 7
     ///
-    /// The bundle is incomplete, and nothing in it says which images were requested. An image whose platforms or
+    /// Not for delta bundles. The bundle is incomplete, and nothing in it says which images were requested. An image whose platforms or
     /// signatures cannot be read is omitted too. Files, charts, archives and layouts that cannot be read still fail the
     /// command, as do blobs that cannot be fetched: then the same command resumes.
     #[arg(long, help_heading = heading::CHECKS)]
@@ -355,6 +355,12 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         let message =
             "a compact or delta bundle is written to a file (-o FILE), not to standard output";
         return Err(Failure::message(Exit::Usage, message));
+    }
+    if profile(args) == ProfileArg::Delta && args.keep_going {
+        let message = "a delta bundle cannot be incomplete: what is omitted would be taken for removed when tags are deleted (--keep-going)";
+        return Err(Failure::message(Exit::Usage, message).hint(
+            "omit --keep-going, or omit --base to write a bundle that is complete in itself",
+        ));
     }
     if profile(args) == ProfileArg::Delta && args.base.is_empty() {
         let message = "a delta bundle builds on other bundles (--base FILE)";

@@ -169,7 +169,7 @@ fn platform_node(platform: &InspectedPlatform) -> Node {
         .as_ref()
         .map_or_else(|| "manifest".to_owned(), ToString::to_string);
     let problem = platform.config_problem.iter();
-    let problem = problem.map(|problem| format!("its configuration is not understood: {problem}"));
+    let problem = problem.map(|problem| format!("no configuration: {problem}"));
     let lines = platform.config.iter().flat_map(config_lines).chain(problem);
     Node {
         text: format!(

@@ -125,12 +125,13 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     if let Some(path) = &args.receipt {
         receipt::check_output(path)?;
     }
+    args.prune.check_receipt(args.receipt.as_deref())?;
     let uploads = session_file(args)?;
     let budget = args.transport.budget();
     let path = BundlePath::of(&args.bundle, &args.scratch.folder(), cancel)?;
     let reading = args.scratch.reading(&budget, cancel);
     let bundle = args.bases.open(path.path(), &reading)?;
-    let earlier = args.prune.earlier(&bundle)?;
+    let earlier = args.prune.earlier(&bundle, &args.destination)?;
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;

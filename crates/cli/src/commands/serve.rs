@@ -1,7 +1,7 @@
 //! `sealift serve`: serves a bundle as a read-only registry.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealift_pipeline::{Budget, Cancel, cores};
@@ -11,6 +11,7 @@ use crate::access_log::access_log;
 use crate::args::{BaseArgs, NamingArgs, ScratchArgs, open_readable};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::files::is_same;
 use crate::heading;
 use crate::output;
 use crate::progress::observer;
@@ -79,7 +80,33 @@ fn listen_address(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// Checks that no file that is written is one that is read, or is written twice.
+fn check_files(args: &ServeArgs) -> Result<(), Failure> {
+    let log = args.access_log.as_deref();
+    let log = log.filter(|path| *path != Path::new("-"));
+    let certificate = args.access.output();
+    let bases = args.bases.base.iter().map(PathBuf::as_path);
+    let read: Vec<&Path> = bases
+        .chain([args.bundle.as_path()])
+        .chain(args.access.inputs())
+        .collect();
+    for written in log.into_iter().chain(certificate) {
+        if read.iter().any(|path| is_same(path, written)) {
+            let message = format!("{} is read, and cannot be written too", written.display());
+            return Err(Failure::message(Exit::Usage, message).hint("use another name"));
+        }
+    }
+    match (log, certificate) {
+        (Some(log), Some(certificate)) if is_same(log, certificate) => {
+            let message = format!("{} cannot be two outputs", log.display());
+            Err(Failure::message(Exit::Usage, message).hint("use another name for one"))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn run(args: &ServeArgs, cancel: &Cancel) -> Result<Exit, Failure> {
+    check_files(args)?;
     let certificate = args.access.certificate(&args.listen)?;
     let users = args.access.users()?;
     let observer = observer(args.quiet);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sealift_oci::{Digest, media_type};
 use sealift_pipeline::Event;
-use sealift_registry::{Deletion, RegistryError};
+use sealift_registry::{Deletion, RegistryError, Repository};
 use serde::{Serialize, Serializer};
 
 use super::{OldTag, PrunePlan, registry};
@@ -202,6 +202,44 @@ fn delete_manifests(
     Ok(results)
 }
 
+/// No tag's index is looked through further than this many manifests.
+const MAX_LISTED: usize = 10_000;
+
+/// Whether a manifest may list others: what is announced as an image lists none.
+fn may_list(media_type: &str) -> bool {
+    !matches!(
+        media_type,
+        media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST
+    )
+}
+
+/// Every manifest that the index `root` lists, and those in it; `None` if they are too many.
+fn listed(
+    registry: &Registry<'_>,
+    repository: &Repository,
+    root: Digest,
+) -> Result<Option<BTreeSet<Digest>>, LoadError> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![root];
+    while let Some(digest) = open.pop() {
+        registry.cancel.check()?;
+        let index = repository.manifest(&digest.to_string());
+        let index = index.map_err(LoadError::registry)?;
+        for child in index.children() {
+            if !found.insert(child.digest) {
+                continue;
+            }
+            if found.len() > MAX_LISTED {
+                return Ok(None);
+            }
+            if may_list(&child.media_type) {
+                open.push(child.digest);
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
 /// Every manifest that a tag of the repository besides `tags` stands for or lists, with one such tag.
 fn needed_by_others(
     registry: &Registry<'_>,
@@ -221,15 +259,13 @@ fn needed_by_others(
         let Some(there) = registry.tag(&first.repository, &tag)? else {
             continue;
         };
-        // What is announced as an image lists no manifests. Anything else is looked into.
-        if !matches!(
-            there.media_type.as_str(),
-            media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST
-        ) {
-            let index = repository.manifest(&there.digest.to_string());
-            let index = index.map_err(LoadError::registry)?;
-            for child in index.children() {
-                needed.insert(child.digest, tag.clone());
+        if may_list(&there.media_type) {
+            match listed(registry, &repository, there.digest)? {
+                Some(listed) => {
+                    needed.extend(listed.into_iter().map(|digest| (digest, tag.clone())));
+                }
+                // What is too much to look through may need any of them.
+                None => needed.extend(tags.iter().map(|own| (own.digest, tag.clone()))),
             }
         }
         needed.insert(there.digest, tag);

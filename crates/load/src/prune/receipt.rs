@@ -7,11 +7,14 @@ use serde::Deserialize;
 
 use crate::loaded::ReceiptError;
 
-/// The tags that a load set or found right, as its receipt says.
+/// The tags that a load set or found right, as its receipt says. Only those that it set are its own: what was right
+/// already may belong to somebody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptTags {
     registry: String,
     tags: BTreeSet<(String, String, Digest)>,
+    /// Those of them that the load set.
+    set: BTreeSet<(String, String, Digest)>,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +28,7 @@ struct RawTag {
     repository: String,
     tag: String,
     new: Digest,
+    set: bool,
 }
 
 impl ReceiptTags {
@@ -40,15 +44,28 @@ impl ReceiptTags {
             .destination
             .parse()
             .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?;
-        let tags = raw.tags.into_iter();
+        let mut tags = BTreeSet::new();
+        let mut set = BTreeSet::new();
+        for tag in raw.tags {
+            let named = (tag.repository, tag.tag, tag.new);
+            if tag.set {
+                set.insert(named.clone());
+            }
+            tags.insert(named);
+        }
         Ok(Self {
             registry: destination.registry().to_owned(),
-            tags: tags.map(|tag| (tag.repository, tag.tag, tag.new)).collect(),
+            tags,
+            set,
         })
     }
 
-    /// Whether the receipt is of a load into the registry of `destination` that left `tag` of `repository` standing for
-    /// `digest`.
+    /// The registry that the load was into.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// Whether the receipt is of a load into the registry of `destination` that set `tag` of `repository` to `digest`.
     pub(super) fn names(
         &self,
         destination: &Destination,
@@ -57,7 +74,7 @@ impl ReceiptTags {
         digest: &Digest,
     ) -> bool {
         let named = (repository.to_owned(), tag.to_owned(), *digest);
-        self.registry == destination.registry() && self.tags.contains(&named)
+        self.registry == destination.registry() && self.set.contains(&named)
     }
 
     /// Whether the receipt is of a load into the registry of `destination` that has `tag` of `repository`, whatever it
@@ -78,13 +95,16 @@ mod tests {
     fn only_what_the_receipt_names_is_named() {
         let digest = Digest::sha256(b"m");
         let text = format!(
-            r#"{{"destination": "r.corp/a", "tags": [{{"repository": "a/app", "tag": "1", "new": "{digest}"}}]}}"#
+            r#"{{"destination": "r.corp/a", "tags": [{{"repository": "a/app", "tag": "1", "new": "{digest}", "set": true}}, {{"repository": "a/app", "tag": "3", "new": "{digest}", "set": false}}]}}"#
         );
         let tags = ReceiptTags::read("r.json", text.as_bytes()).unwrap();
         let (here, there) = ("r.corp".parse().unwrap(), "other.corp".parse().unwrap());
         assert!(tags.names(&here, "a/app", "1", &digest));
         assert!(!tags.names(&there, "a/app", "1", &digest));
         assert!(!tags.names(&here, "a/app", "2", &digest));
+        // What was right before the load is not its own, and can be kept.
+        assert!(!tags.names(&here, "a/app", "3", &digest));
+        assert!(tags.has(&here, "a/app", "3"));
         assert!(!tags.names(&here, "a/app", "1", &Digest::sha256(b"n")));
         assert!(tags.has(&here, "a/app", "1") && !tags.has(&there, "a/app", "1"));
         assert!(!tags.has(&here, "a/other", "1") && !tags.has(&here, "a/app", "2"));

@@ -154,12 +154,27 @@ fn a_manifest_that_another_tag_needs_is_not_deleted_with_the_tag() {
         )],
     })
     .to_string();
-    for others in ["itself", "an index that lists it"] {
+    for others in [
+        "itself",
+        "an index that lists it",
+        "an index that lists such an index",
+    ] {
         let (registry, receipts) = without_deletion_of_tags();
         if others == "itself" {
             image.put_into(&registry, "mirror/moves", Some("production"));
         } else {
-            let listing = registry.put_manifest("mirror/moves", media_type::OCI_INDEX, &index);
+            let mut listing = registry.put_manifest("mirror/moves", media_type::OCI_INDEX, &index);
+            if others.ends_with("such an index") {
+                let size = index.len() as u64;
+                let inner = Descriptor::new(media_type::OCI_INDEX.to_owned(), listing, size);
+                let outer = serde_json::json!({
+                    "schemaVersion": 2,
+                    "mediaType": media_type::OCI_INDEX,
+                    "manifests": [inner],
+                })
+                .to_string();
+                listing = registry.put_manifest("mirror/moves", media_type::OCI_INDEX, &outer);
+            }
             registry.tag("mirror/moves", "production", listing);
         }
         let plan = planned(&registry, &[&old], &receipts);

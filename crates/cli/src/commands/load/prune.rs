@@ -1,6 +1,6 @@
 //! `load --prune-plan` and `load --prune`: tags of the release that a delta bundle builds on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealift_archive::{Base, Bundle, Record};
@@ -8,12 +8,13 @@ use sealift_load::{
     Context, NotPruned, OldTag, OldTagState, PruneError, PrunePlan, PruneReceipts, Pruned, Receipt,
     ReceiptTags, Request, plan_prune, prune,
 };
+use sealift_oci::Destination;
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
-use crate::{hints, output, receipt, words};
+use crate::{files, hints, output, receipt, words};
 
 /// Which tags of earlier releases are listed and deleted.
 #[derive(Args, Clone, Debug)]
@@ -22,7 +23,7 @@ pub(super) struct PruneArgs {
     /// List tags of the delta's base at the destination that are not in the bundle; write nothing
     #[arg(long, conflicts_with_all = ["only", "skip"])]
     prune_plan: bool,
-    /// After the load, delete such tags if they are listed in RECEIPT, the receipt of an earlier load (repeatable)
+    /// After the load, delete such tags if the load that wrote RECEIPT set them (repeatable)
     ///
     /// A tag is deleted only if it still points to the digest in the receipt. If the registry can delete a tag only
     /// together with its manifest, that is done only if no other tag and no image of this bundle needs the manifest.
@@ -45,6 +46,22 @@ impl PruneArgs {
         self.prune_plan
     }
 
+    /// Checks that `output`, which the receipt of this load is written to, is none of the receipts that are read: it
+    /// is replaced before tags are deleted, and the same command could not be run again.
+    ///
+    /// # Errors
+    /// If it is one of them.
+    pub(super) fn check_receipt(&self, output: Option<&Path>) -> Result<(), Failure> {
+        let mut read = self.prune.iter().chain(&self.prune_keep);
+        let same = output.filter(|output| read.any(|path| files::is_same(path, output)));
+        let Some(output) = same else { return Ok(()) };
+        let message = format!(
+            "{} cannot be both the receipt of this load and one of an earlier load",
+            output.display()
+        );
+        Err(Failure::message(Exit::Usage, message).hint("use another name with --receipt"))
+    }
+
     /// The failure of an incomplete load, after which nothing is deleted.
     pub(super) fn incomplete(&self, failure: Failure) -> Failure {
         if self.prune.is_empty() {
@@ -57,7 +74,11 @@ impl PruneArgs {
     ///
     /// # Errors
     /// If the bundle contains no record of an earlier release, or a file is not a receipt.
-    pub(super) fn earlier<'a>(&self, bundle: &'a Bundle) -> Result<Option<Earlier<'a>>, Failure> {
+    pub(super) fn earlier<'a>(
+        &self,
+        bundle: &'a Bundle,
+        destination: &Destination,
+    ) -> Result<Option<Earlier<'a>>, Failure> {
         if !self.prune_plan && self.prune.is_empty() {
             if self.prune_keep.is_empty() {
                 return Ok(None);
@@ -76,7 +97,8 @@ impl PruneArgs {
             ));
         };
         let read = |paths: &[PathBuf]| -> Result<Vec<ReceiptTags>, Failure> {
-            paths.iter().map(|path| receipt::tags(path)).collect()
+            let receipts = paths.iter().map(|path| of_registry(path, destination));
+            receipts.collect()
         };
         Ok(Some(Earlier {
             bases: delta.bases(),
@@ -86,6 +108,23 @@ impl PruneArgs {
             },
         }))
     }
+}
+
+/// Reads the receipt at `path`. One of another registry says nothing about this one, and its tags would be kept or
+/// deleted contrary to what was meant.
+fn of_registry(path: &Path, destination: &Destination) -> Result<ReceiptTags, Failure> {
+    let tags = receipt::tags(path)?;
+    if tags.registry() == destination.registry() {
+        return Ok(tags);
+    }
+    let message = format!(
+        "{} is the receipt of a load into {}, not into {}",
+        path.display(),
+        tags.registry(),
+        destination.registry()
+    );
+    Err(Failure::message(Exit::Usage, message)
+        .hint("name the registry as in the earlier load, or omit this receipt"))
 }
 
 impl Earlier<'_> {
@@ -147,7 +186,7 @@ fn tag_words(tag: &OldTag) -> String {
         }
         OldTagState::There if tag.kept => "kept: the receipt of another load lists it".to_owned(),
         OldTagState::There if tag.in_receipt => format!("to delete: {}", tag.digest),
-        OldTagState::There => format!("kept: no receipt lists it with {}", tag.digest),
+        OldTagState::There => format!("kept: no receipt says that a load set it to {}", tag.digest),
     };
     format!("{}:{}  {what}", tag.repository, tag.tag)
 }
