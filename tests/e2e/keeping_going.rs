@@ -4,6 +4,9 @@ use sealift_testkit::Registry;
 
 use crate::support::{Product, WorkDir, identity};
 
+/// Bundles what is there of `images.txt`.
+const INCOMPLETE: [&str; 6] = ["bundle", "-f", "images.txt", "--keep-going", "-o", "a.tar"];
+
 /// A folder with `images.txt`, which lists one image too many, and the name of that image.
 fn one_too_many(registry: &Registry) -> (WorkDir, String) {
     let (work_dir, product) = (WorkDir::new(), Product::new(9_000));
@@ -29,16 +32,7 @@ fn an_incomplete_bundle_has_an_exit_code_of_its_own_and_lists_what_is_missing() 
     );
     let only = work_dir.run(&["bundle", &missing, "-o", "a.tar", "-q"]);
     assert!(!only.stderr.contains("--keep-going"), "{}", only.stderr);
-    let command = [
-        "bundle",
-        "-f",
-        "images.txt",
-        "--keep-going",
-        "-o",
-        "a.tar",
-        "-q",
-    ];
-    let run = work_dir.run(&command);
+    let run = work_dir.run(&[&INCOMPLETE[..], &["-q"]].concat());
     assert_eq!(run.code, Some(7), "{}", run.stderr);
     assert!(
         run.stderr.starts_with(
@@ -78,16 +72,7 @@ fn plans_and_json_list_what_is_missing() {
         json(&run.stdout)["plan"]["omitted"][0]["reference"],
         missing
     );
-    let command = [
-        "bundle",
-        "-f",
-        "images.txt",
-        "--keep-going",
-        "-o",
-        "a.tar",
-        "--json",
-    ];
-    let run = work_dir.run(&command);
+    let run = work_dir.run(&[&INCOMPLETE[..], &["--json"]].concat());
     assert_eq!(run.code, Some(7));
     let omitted = &json(&run.stdout)["omitted"];
     assert_eq!(omitted[0]["reference"], missing);

@@ -191,24 +191,26 @@ fn crane_reads_over_tls_with_a_password() {
     assert_eq!(String::from_utf8_lossy(&found).trim(), expected, "{said}");
 }
 
+/// Pulls an image into `again.tar`, trusting a certificate.
+fn pull<'a>(image: &'a str, certificate: &'a str) -> [&'a str; 7] {
+    let output = "again.tar";
+    [
+        "bundle",
+        image,
+        "-o",
+        output,
+        "--quiet",
+        "--ca-file",
+        certificate,
+    ]
+}
+
 #[test]
 fn sealift_pulls_over_tls_with_a_password() {
     let served = locked();
     let image = format!("{}/team/app:v1", served.host);
-    let command = [
-        "bundle",
-        &image,
-        "-o",
-        "again.tar",
-        "--quiet",
-        "--ca-file",
-        "certs/ca.crt",
-        "--username",
-        "anna",
-        "--password-stdin",
-        "--retries",
-        "0",
-    ];
+    let login = ["--username", "anna", "--password-stdin", "--retries", "0"];
+    let command = [&pull(&image, "certs/ca.crt")[..], &login].concat();
     let refused = served.work_dir.run_with_input(&command, b"wrong\n");
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     assert!(refused.stderr.contains("401"), "{}", refused.stderr);
@@ -477,14 +479,5 @@ fn a_given_certificate_is_used() {
     let options = ["--tls-cert", "tls.crt", "--tls-key", "tls.key"];
     let served = served_with(work_dir, &options, 2);
     let image = format!("{}/team/app:v1", served.host);
-    let command = [
-        "bundle",
-        &image,
-        "-o",
-        "again.tar",
-        "--quiet",
-        "--ca-file",
-        "tls.crt",
-    ];
-    served.work_dir.ok(&command);
+    served.work_dir.ok(&pull(&image, "tls.crt"));
 }

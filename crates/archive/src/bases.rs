@@ -147,7 +147,7 @@ impl Bases {
     }
 }
 
-fn named(bundle: &Arc<Bundle>) -> NamedStore {
+fn named(bundle: &Bundle) -> NamedStore {
     NamedStore {
         name: bundle.name().to_owned(),
         store: bundle.shared_store(),
@@ -213,10 +213,7 @@ impl Resolver {
         let others = self.bundles.iter().filter(|other| other.delta().is_none());
         let bundle = &self.bundles[number];
         let (bundle, chain) = if bundle.delta().is_some() {
-            stores.extend(others.map(|other| NamedStore {
-                name: other.name().to_owned(),
-                store: other.shared_store(),
-            }));
+            stores.extend(others.map(named));
             (bundle.share().with_bases(stores, below), below + 1)
         } else {
             (bundle.share(), 0)
@@ -320,8 +317,13 @@ impl BaseFile {
 
     /// The blobs; `None` if only the record is there.
     pub fn blobs(&self) -> Option<Arc<dyn Store>> {
+        self.named_store().map(|named| named.store)
+    }
+
+    /// The blobs, by the file's name; `None` if only the record is there.
+    pub(crate) fn named_store(&self) -> Option<NamedStore> {
         match self {
-            Self::Bundle(bundle) => Some(bundle.shared_store()),
+            Self::Bundle(bundle) => Some(named(bundle)),
             Self::Record(_) => None,
         }
     }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use sealift_oci::{ArtifactKind, Digest, ImageConfig, Kind, Platform};
-use sealift_pipeline::mismatch_of;
 use serde::Serialize;
 
 use crate::bundle::{Bundle, OpenError};
-use crate::contents::{FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
+use crate::contents::{BlobRef, FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
 use crate::delta::Delta;
 use crate::files::{Program, programs};
+use crate::verify::is_content_fault;
 
 /// What is inside a bundle, from its record and its manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -164,10 +164,13 @@ const MAX_CONFIGS: u64 = 16 << 20;
 pub fn configs(bundle: &Bundle, inspection: &Inspection) -> Vec<Digest> {
     let images = inspection.images.iter();
     let platforms = images.flat_map(|image| &image.platforms);
-    let nodes = platforms.filter_map(|platform| bundle.graph().get(&platform.digest));
-    nodes
-        .filter_map(|node| Some(node.image_config()?.digest))
-        .collect()
+    let configs = platforms.filter_map(|platform| config_of(bundle, platform));
+    configs.map(|blob| blob.digest).collect()
+}
+
+/// The configuration of an image, if it has one that is small enough to be read.
+fn config_of<'a>(bundle: &'a Bundle, platform: &InspectedPlatform) -> Option<&'a BlobRef> {
+    bundle.graph().get(&platform.digest)?.image_config()
 }
 
 /// Reads the configuration of every image in `inspection`, which describes `bundle`.
@@ -178,8 +181,7 @@ pub fn read_configs(bundle: &Bundle, inspection: &mut Inspection) -> Result<(), 
     let images = inspection.images.iter_mut();
     let mut rest = MAX_CONFIGS;
     for platform in images.flat_map(|image| &mut image.platforms) {
-        let node = bundle.graph().get(&platform.digest);
-        let Some(blob) = node.and_then(Node::image_config) else {
+        let Some(blob) = config_of(bundle, platform) else {
             continue;
         };
         let Some(left) = rest.checked_sub(blob.size) else {
@@ -200,7 +202,7 @@ pub fn read_configs(bundle: &Bundle, inspection: &mut Inspection) -> Result<(), 
 
 fn unreadable(bundle: &Bundle, digest: &Digest, error: io::Error) -> OpenError {
     let name = bundle.name().to_owned();
-    if mismatch_of(&error).is_some() || error.kind() == io::ErrorKind::InvalidData {
+    if is_content_fault(&error) {
         let fault = bundle.fault(digest, error.to_string());
         return OpenError::Fault { name, fault };
     }

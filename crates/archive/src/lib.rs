@@ -70,4 +70,6 @@ pub use target::{
     FileSystem, FileTarget, Interrupted, LockedFile, OrderedFile, OutputFile, Published, Target,
     WriteError, Written, open_locked, remove_own,
 };
-pub use verify::{CorruptBlob, VerifyError, VerifyReport, is_environment_fault, verify};
+pub use verify::{
+    CorruptBlob, VerifyError, VerifyReport, is_content_fault, is_environment_fault, verify,
+};

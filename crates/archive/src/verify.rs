@@ -6,7 +6,7 @@ use std::io;
 use sealift_oci::Digest;
 use sealift_pipeline::{
     BUFFER_BYTES, Budget, Cancel, Cancelled, CopyError, Event, JobError, Observer, Outcome,
-    VerifyingReader, copy,
+    VerifyingReader, copy, mismatch_of,
 };
 use serde::Serialize;
 
@@ -74,6 +74,11 @@ pub fn is_environment_fault(error: &io::Error) -> bool {
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::FileTooLarge
         )
+}
+
+/// Whether `error`, which came of reading a blob, says that its content is not what its digest or its form promises.
+pub fn is_content_fault(error: &io::Error) -> bool {
+    mismatch_of(error).is_some() || error.kind() == io::ErrorKind::InvalidData
 }
 
 /// Reads all of `bundle` and compares every digest. Structure and manifests were checked when it was

@@ -61,15 +61,15 @@ impl PackPlan {
     /// Leaves out blobs, those that take most of an index first, since an index of these blobs has `needed` bytes and
     /// `limit` are allowed: at least one, and as many as are expected to be enough.
     pub(crate) fn shorten(&mut self, needed: u64, limit: u64) -> Vec<(Digest, Reason)> {
-        let total: u64 = self.blobs.iter().map(Surveyed::index_bytes).sum();
-        let scaled = u128::from(total) * u128::from(limit) / u128::from(needed.max(1));
-        let enough = u64::try_from(scaled).unwrap_or(u64::MAX);
         let mut largest: Vec<(u64, Digest)> = self
             .blobs
             .iter()
             .map(|blob| (blob.index_bytes(), blob.blob.digest))
             .collect();
         largest.sort_unstable_by(|a, b| b.cmp(a));
+        let total: u64 = largest.iter().map(|(bytes, _)| bytes).sum();
+        let scaled = u128::from(total) * u128::from(limit) / u128::from(needed.max(1));
+        let enough = u64::try_from(scaled).unwrap_or(u64::MAX);
         let mut rest = total;
         let mut gone = BTreeSet::new();
         for (bytes, digest) in largest {
@@ -138,7 +138,7 @@ const LEAST: usize = 4;
 pub fn plan(survey: Survey, bases: &[Base], options: &Options) -> Plan {
     let limit = Share::limit(options);
     let mut kept = survey.kept;
-    let mut blobs: Vec<Surveyed> = Vec::with_capacity(survey.packable.len());
+    let mut packable: Vec<(Surveyed, Share)> = Vec::with_capacity(survey.packable.len());
     for surveyed in survey.packable {
         let share = Share::of(&surveyed);
         let opened = share.opened;
@@ -147,14 +147,14 @@ pub fn plan(survey: Survey, bases: &[Base], options: &Options) -> Plan {
         } else if share.index > limit.index {
             kept.push(too_many_files(&surveyed));
         } else {
-            blobs.push(surveyed);
+            packable.push((surveyed, share));
         }
     }
-    blobs.sort_by_key(|surveyed| surveyed.blob.digest);
-    blobs.dedup_by_key(|surveyed| surveyed.blob.digest);
+    packable.sort_by_key(|(surveyed, _)| surveyed.blob.digest);
+    packable.dedup_by_key(|(surveyed, _)| surveyed.blob.digest);
+    let (blobs, shares): (Vec<Surveyed>, Vec<Share>) = packable.into_iter().unzip();
     kept.sort_by_key(|&(digest, _)| digest);
     kept.dedup_by_key(|&mut (digest, _)| digest);
-    let shares: Vec<Share> = blobs.iter().map(Share::of).collect();
     let clusters = Clusters::of(&blobs, shares.clone(), limit);
     let packs = fill(clusters.groups(), limit, |number| shares[number]);
     let pack = |numbers: Vec<usize>| {

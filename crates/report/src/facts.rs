@@ -253,7 +253,7 @@ fn image_facts(
         original: image.original,
         original_included: image
             .original
-            .map(|original| bundle.sizes().any(|(digest, _)| digest == original)),
+            .map(|original| bundle.size(&original).is_some()),
         new_digest: image.new_digest,
         bytes: image.bytes,
         unique_bytes: image.own_bytes,

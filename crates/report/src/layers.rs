@@ -4,13 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
-use sealift_archive::{Bundle, CorruptBlob, Work};
+use sealift_archive::{Bundle, CorruptBlob, Work, is_content_fault};
 use sealift_inventory::limits::MAX_LAYERS;
 use sealift_inventory::{FileTree, Inventory, LayerError, Scan, Scanner};
 use sealift_oci::Digest;
-use sealift_pipeline::{
-    BUFFER_BYTES, Cancel, Event, JobError, Observer, Outcome, copy, mismatch_of,
-};
+use sealift_pipeline::{BUFFER_BYTES, Cancel, Event, JobError, Observer, Outcome, copy};
 use serde::Serialize;
 
 use crate::error::ReportError;
@@ -247,7 +245,7 @@ fn check(bundle: &Bundle, digest: &Digest, cancel: &Cancel) -> Result<(), Report
 
 /// The error of a bundle in which a blob is not what its digest says, or cannot be read.
 pub(crate) fn corrupt(bundle: &Bundle, digest: &Digest, error: &io::Error) -> ReportError {
-    if mismatch_of(error).is_none() && error.kind() != io::ErrorKind::InvalidData {
+    if !is_content_fault(error) {
         return ReportError::Io {
             name: bundle.name().to_owned(),
             source: io::Error::new(error.kind(), error.to_string()),

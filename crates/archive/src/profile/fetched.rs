@@ -8,7 +8,7 @@ use crate::bundle::{Bundle, OpenError, open_regular};
 use crate::contents::Contents;
 use crate::profile::SharedBlobs;
 use crate::resources::Resources;
-use crate::store::{BaseStores, BundleFile, LeaningStore, NamedStore};
+use crate::store::{BaseStores, BundleFile, LeaningStore};
 
 /// The bundle with `contents` whose blobs are in the plain file at `location`, but those that `bases` have.
 /// Blobs of bases that are only a record cannot be read.
@@ -31,12 +31,7 @@ pub fn open_fetched(
         fault,
     })?;
     let shared = SharedBlobs::of(contents.record(), bases);
-    let stores = bases.iter().filter_map(|base| {
-        Some(NamedStore {
-            name: base.name().to_owned(),
-            store: base.blobs()?,
-        })
-    });
+    let stores = bases.iter().filter_map(BaseFile::named_store);
     let needed = BaseStores::new(shared.needed()).with(stores);
     let left_out = shared.into_sizes();
     let store = LeaningStore::new(file.store.blobs(), Arc::new(left_out), needed);

@@ -3,7 +3,7 @@
 use sealift_bundle::{BundleError, LocalRequest, Request, resume};
 use sealift_testkit::{Artifact, Fault, Image, Registry, Route, When, cosign};
 
-use crate::support::{Connected, request, three, words};
+use crate::support::{Connected, request, three, three_of_which_one_is_incomplete, words};
 
 fn keep_going(names: &[String]) -> Request {
     Request {
@@ -38,10 +38,7 @@ fn assert_bundles(request: &Request, names: &[String], absent: &[&str]) {
 #[test]
 fn what_is_not_there_is_omitted_and_the_rest_is_the_bundle_of_the_rest() {
     let registry = Registry::start();
-    let (images, names) = three(&registry);
-    registry.forget_manifest("one/b", &images[1].children()[0].digest);
-    let missing = registry.reference("no/such", "v9");
-    let dead = "127.0.0.1:1/dead:v1".to_owned();
+    let (names, [missing, dead]) = three_of_which_one_is_incomplete(&registry);
     let all = [names.clone(), vec![missing.clone(), dead.clone()]].concat();
     let rest = [names[0].clone(), names[2].clone()];
     assert_bundles(&keep_going(&all), &rest, &[&dead, &missing, &names[1]]);

@@ -4,7 +4,9 @@ use sealift_bundle::{BundleError, Request};
 use sealift_oci::{Descriptor, Digest, Manifest, media_type};
 use sealift_testkit::{Artifact, Fault, Image, ImageMaker, Layer, Registry, Route, When};
 
-use crate::support::{Connected, assert_has, image, plain, request, three, words};
+use crate::support::{
+    Connected, assert_has, image, plain, request, three, three_of_which_one_is_incomplete, words,
+};
 
 #[test]
 fn images_arrive_with_every_manifest_and_blob_as_they_were() {
@@ -160,10 +162,7 @@ fn a_tag_and_the_same_with_its_digest_are_one_image() {
 #[test]
 fn everything_that_fails_is_listed_by_name_and_nothing_is_written() {
     let registry = Registry::start();
-    let (images, names) = three(&registry);
-    registry.forget_manifest("one/b", &images[1].children()[0].digest);
-    let missing = registry.reference("no/such", "v9");
-    let dead = "127.0.0.1:1/dead:v1".to_owned();
+    let (names, [missing, dead]) = three_of_which_one_is_incomplete(&registry);
     let all = [names.clone(), vec![missing.clone(), dead.clone()]].concat();
     let side = Connected::new();
     let error = side.build(&plain(&all)).unwrap_err();

@@ -202,6 +202,15 @@ pub(crate) fn three(registry: &Registry) -> (Vec<Image>, Vec<String>) {
     (images, names.into())
 }
 
+/// The names of [`three`] images of which the second is incomplete, and of two more that cannot be had: one that is not
+/// there, and one whose registry does not answer.
+pub(crate) fn three_of_which_one_is_incomplete(registry: &Registry) -> (Vec<String>, [String; 2]) {
+    let (images, names) = three(registry);
+    registry.forget_manifest("one/b", &images[1].children()[0].digest);
+    let missing = registry.reference("no/such", "v9");
+    (names, [missing, "127.0.0.1:1/dead:v1".to_owned()])
+}
+
 /// Asserts that the bundle has all of an image, byte for byte.
 pub(crate) fn assert_has(bundle: &Bundle, image: &Image) {
     for made in &image.manifests {

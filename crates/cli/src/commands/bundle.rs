@@ -102,9 +102,9 @@ pub(crate) struct BundleArgs {
     foreign_layers: bool,
     /// Omit images that cannot be resolved, list them at the end, and exit with code 7
     ///
-    /// Not for delta bundles. The bundle is incomplete, and nothing in it says which images were requested. An image whose platforms or
-    /// signatures cannot be read is omitted too. Files, charts, archives and layouts that cannot be read still fail the
-    /// command, as do blobs that cannot be fetched: then the same command resumes.
+    /// Not for delta bundles. The bundle is incomplete, and nothing in it says which images were requested. An image
+    /// whose platforms or signatures cannot be read is omitted too. Files, charts, archives and layouts that cannot be
+    /// read still fail the command, as do blobs that cannot be fetched: then the same command resumes.
     #[arg(long, help_heading = heading::CHECKS)]
     keep_going: bool,
     /// Write the bundle to this file; - is standard output

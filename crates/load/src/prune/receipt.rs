@@ -1,6 +1,6 @@
 //! The tags that a receipt names.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sealift_oci::{Destination, Digest};
 use serde::Deserialize;
@@ -12,9 +12,8 @@ use crate::loaded::ReceiptError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptTags {
     registry: String,
-    tags: BTreeSet<(String, String, Digest)>,
-    /// Those of them that the load set.
-    set: BTreeSet<(String, String, Digest)>,
+    /// By repository and tag: what the load left it standing for, and whether the load set it.
+    tags: BTreeMap<(String, String), Vec<(Digest, bool)>>,
 }
 
 #[derive(Deserialize)]
@@ -44,19 +43,14 @@ impl ReceiptTags {
             .destination
             .parse()
             .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?;
-        let mut tags = BTreeSet::new();
-        let mut set = BTreeSet::new();
+        let mut tags: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for tag in raw.tags {
-            let named = (tag.repository, tag.tag, tag.new);
-            if tag.set {
-                set.insert(named.clone());
-            }
-            tags.insert(named);
+            let left = tags.entry((tag.repository, tag.tag)).or_default();
+            left.push((tag.new, tag.set));
         }
         Ok(Self {
             registry: destination.registry().to_owned(),
             tags,
-            set,
         })
     }
 
@@ -73,16 +67,23 @@ impl ReceiptTags {
         tag: &str,
         digest: &Digest,
     ) -> bool {
-        let named = (repository.to_owned(), tag.to_owned(), *digest);
-        self.registry == destination.registry() && self.set.contains(&named)
+        let mut left = self.left(destination, repository, tag).iter();
+        left.any(|left| *left == (*digest, true))
     }
 
     /// Whether the receipt is of a load into the registry of `destination` that has `tag` of `repository`, whatever it
     /// stands for.
     pub(super) fn has(&self, destination: &Destination, repository: &str, tag: &str) -> bool {
-        let mut tags = self.tags.iter();
-        self.registry == destination.registry()
-            && tags.any(|(own, name, _)| own == repository && name == tag)
+        !self.left(destination, repository, tag).is_empty()
+    }
+
+    /// What the load left a tag standing for.
+    fn left(&self, destination: &Destination, repository: &str, tag: &str) -> &[(Digest, bool)] {
+        if self.registry != destination.registry() {
+            return &[];
+        }
+        let name = (repository.to_owned(), tag.to_owned());
+        self.tags.get(&name).map_or(&[], Vec::as_slice)
     }
 }
 

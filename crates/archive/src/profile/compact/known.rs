@@ -13,7 +13,7 @@ use crate::bundle::Bundle;
 use crate::profile::compact::source::StoreSource;
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
-use crate::store::{BaseBlob, BaseStores, NamedStore};
+use crate::store::{BaseBlob, BaseStores};
 
 /// The blobs of bases that packs may need.
 pub(super) struct KnownBases {
@@ -59,12 +59,7 @@ impl KnownBases {
                 BaseFile::Record(record) => known.list.extend(recorded(record, &new)?),
             }
         }
-        let stores = files.iter().filter_map(|file| {
-            Some(NamedStore {
-                name: file.name().to_owned(),
-                store: file.blobs()?,
-            })
-        });
+        let stores = files.iter().filter_map(BaseFile::named_store);
         known.source = BaseStores::new(blobs).with(stores);
         known.opened = Mutex::new(opened_groups);
         Ok(known)

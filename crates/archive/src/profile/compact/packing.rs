@@ -89,8 +89,7 @@ pub(super) struct Packer<'a> {
     bases: &'a KnownBases,
     shared: &'a SharedBlobs,
     options: sealift_pack::Options,
-    scratch: Arc<dyn Scratch>,
-    scratch_folder: PathBuf,
+    scratch: PathBuf,
     work: &'a Work<'a>,
 }
 
@@ -106,8 +105,7 @@ impl<'a> Packer<'a> {
             bases,
             shared,
             options: pack_options(bundle.identity().0, options, work),
-            scratch: Arc::new(ScratchFolder(options.scratch.clone())),
-            scratch_folder: options.scratch.clone(),
+            scratch: options.scratch.clone(),
             work,
         }
     }
@@ -170,9 +168,9 @@ impl<'a> Packer<'a> {
     /// If what is needed in any case is not free.
     pub(super) fn check_scratch(&self, plans: &[PackPlan]) -> Result<(), ConvertError> {
         let least = plans.iter().map(PackPlan::opened).max();
-        check_scratch(&self.scratch_folder, least.unwrap_or(0))?;
+        check_scratch(&self.scratch, least.unwrap_or(0))?;
         let most = plans.iter().map(|plan| plan.account(&self.options).scratch);
-        if let Err(short) = check_scratch(&self.scratch_folder, most.max().unwrap_or(0)) {
+        if let Err(short) = check_scratch(&self.scratch, most.max().unwrap_or(0)) {
             let text = format!("packing may run out of scratch space: {short}");
             self.work.observer.event(&Event::Warning { text: &text });
         }
@@ -239,9 +237,10 @@ impl<'a> Packer<'a> {
         plan: &PackPlan,
         parts: &mut PartsWriter<W>,
     ) -> Result<Packed, ConvertError> {
+        let scratch: Arc<dyn Scratch> = Arc::new(ScratchFolder(self.scratch.clone()));
         let built = self.work.budget.install(|| {
             let bases = self.bases.source();
-            sealift_pack::build(&self.source(), bases, plan, &self.scratch, &self.options)
+            sealift_pack::build(&self.source(), bases, plan, &scratch, &self.options)
         });
         let built = built.map_err(|error| self.bases.explain(error))?;
         let left_out = built.report().left_out.clone();
