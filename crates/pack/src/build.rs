@@ -160,6 +160,7 @@ fn build_once(
     }
     let nearness = &opened.nearness;
     let candidates = candidates::choose(&contents, &plan.bases, nearness, options.effort);
+    let candidates = candidates.map_err(Error::Scratch)?;
     let reading = Reading {
         source: bases,
         plan,

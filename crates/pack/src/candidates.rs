@@ -1,12 +1,14 @@
 //! Which files of bases a content may be stored against: the one with its path in the base that is nearest to its
-//! blob, then those that share samples with it.
+//! blob, then those that share samples with it; and the source of a compiled Python module.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 
 use crate::bases::{Base, Nearness};
 use crate::class::Class;
 use crate::open::Content;
 use crate::options::Effort;
+use crate::python;
 use crate::sketch::Likeness;
 use crate::summary::{FileEntry, path_hashes};
 
@@ -52,7 +54,8 @@ pub(crate) fn choose(
     bases: &[Base],
     nearness: &Nearness,
     effort: Effort,
-) -> Vec<Vec<Candidate>> {
+) -> io::Result<Vec<Vec<Candidate>>> {
+    let sources = python::sources(contents)?;
     let old = Old::of(contents, bases);
     let mut likeness = Likeness::default();
     for (number, place) in old.sketched.iter().enumerate() {
@@ -65,6 +68,12 @@ pub(crate) fn choose(
         let predecessor = old.predecessor(content, &nearness.ranks[content.blob]);
         let predecessor = predecessor.filter(|place| may_share(content, place.file(bases)));
         let mut candidates: Vec<Candidate> = predecessor.map(Candidate::Old).into_iter().collect();
+        if candidates.is_empty()
+            && let Some(&source) = sources.get(&number)
+        {
+            chosen.push(vec![Candidate::Own(source)]);
+            continue;
+        }
         if content.class.relates() && !content.sketch.samples().is_empty() {
             let known = predecessor.and_then(|place| old.sketched.binary_search(&place).ok());
             let known: Vec<u32> = known.map(id).into_iter().collect();
@@ -77,7 +86,7 @@ pub(crate) fn choose(
         candidates.truncate(max_bases(effort));
         chosen.push(candidates);
     }
-    chosen
+    Ok(chosen)
 }
 
 /// Content that is compressed or encrypted mostly shares nothing with its old version, which samples show.

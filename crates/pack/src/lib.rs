@@ -43,6 +43,7 @@ mod open;
 mod options;
 mod parts;
 mod plan;
+mod python;
 mod read;
 mod relating;
 mod report;

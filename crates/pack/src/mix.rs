@@ -133,7 +133,7 @@ fn models(kind: StreamKind) -> &'static [Model] {
         Some(id) => match id.class {
             Class::Runs | Class::Lengths | Class::Sources => &[Model::Numbers],
             Class::Gaps | Class::Fields => &[Model::SparseNumbers],
-            Class::Layout | Class::Literals | Class::Differences => &[Model::Bytes],
+            Class::Layout | Class::Literals | Class::Differences | Class::Python => &[Model::Bytes],
         },
         None => &[Model::Bytes],
     }

@@ -169,9 +169,12 @@ impl Relating<'_> {
         // Only what is in the pack can be in the window of a stream.
         let window = bases.iter().find(|(lean, _)| matches!(lean, Lean::Own(_)));
         let window = window.map(|&(_, bytes)| bytes);
-        let pays = pays(&encoded, index_bytes, content, window);
-        if !pays.map_err(Error::Scratch)? {
-            return Ok(None);
+        // The parts of a compiled module are worth it in any case, and too short to be tried one by one.
+        if encoded.codec.id != relate::Codec::PYTHON.id {
+            let pays = pays(&encoded, index_bytes, content, window);
+            if !pays.map_err(Error::Scratch)? {
+                return Ok(None);
+            }
         }
         let store =
             |stream: &relate::Stream| Ok((stream.id.number(), self.spool.store(&stream.bytes)?));

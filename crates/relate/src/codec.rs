@@ -5,7 +5,7 @@ use std::fmt;
 /// Defines what streams mean. A decoder refuses a codec or version that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Codec {
-    /// Which codec: 1 is matching, 2 is program.
+    /// Which codec: 1 is matching, 2 is program, 3 is python.
     pub id: u8,
     /// The version of its rules.
     pub version: u8,
@@ -18,6 +18,8 @@ impl Codec {
     pub const PROGRAM: Self = Self { id: 2, version: 2 };
     /// Its first version, which only decoders know: Go's links to types and its index of functions are not parts.
     pub const PROGRAM_1: Self = Self { id: 2, version: 1 };
+    /// Compiled Python modules by their parts, given their source.
+    pub const PYTHON: Self = Self { id: 3, version: 1 };
 }
 
 impl fmt::Display for Codec {
@@ -25,6 +27,7 @@ impl fmt::Display for Codec {
         match self.id {
             1 => write!(f, "matching {}", self.version),
             2 => write!(f, "program {}", self.version),
+            3 => write!(f, "python {}", self.version),
             id => write!(f, "codec {id} version {}", self.version),
         }
     }

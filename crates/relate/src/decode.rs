@@ -8,6 +8,7 @@ use crate::error::DecodeError;
 use crate::layout::{Layout, MAX_BYTES as MAX_LAYOUT};
 use crate::output::Output;
 use crate::program::{self, Passage, Source};
+use crate::python;
 use crate::stream::{Class, Input, Kind, StreamId};
 use crate::transfer::{self, Decoding, Space};
 
@@ -32,6 +33,9 @@ pub fn decode(
     bases: &[&dyn Content],
     target: &mut dyn Target,
 ) -> Result<(), DecodeError> {
+    if codec == Codec::PYTHON {
+        return python::decode(streams, bases, target);
+    }
     let space = Space::new(bases, target.len())?;
     let mut control = Readers::take(&mut streams, &CONTROL)?;
     match codec {

@@ -11,6 +11,7 @@ use crate::decode::decode;
 use crate::error::{DecodeError, Error};
 use crate::layout::Layout;
 use crate::matching;
+use crate::python;
 use crate::stream::{Encoded, Kind};
 use crate::transfer::{self, Encoding, Space};
 use load::{LIMITS, Limits, Loaded, choose, nearby};
@@ -51,6 +52,10 @@ fn encode_within(
     options: Options,
     limits: Limits,
 ) -> Result<Encoded, Error> {
+    if let Some(encoded) = python::encode(new, bases)? {
+        prove(&encoded, bases, new)?;
+        return Ok(encoded);
+    }
     let space = Space::new(bases, new.len()).map_err(Error::Unproved)?;
     let layout = Layout::of(new, Codec::PROGRAM.version).map_err(Error::Content)?;
     if layout.is_program() && new.len() <= limits.program / 2 {

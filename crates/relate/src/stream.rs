@@ -1,9 +1,13 @@
 //! Streams: what an encoded content consists of.
 
+mod python;
+
 use std::fmt;
 use std::io::Read;
 
 use crate::codec::Codec;
+
+pub(crate) use python::PythonStream;
 
 /// An encoded content: a codec and its streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +53,8 @@ pub struct Input<'a> {
 pub struct StreamId {
     /// What it says.
     pub class: Class,
-    /// What kind of bytes it says it about: the number of a [`Kind`], or of a kind of field for
-    /// [`Class::Fields`].
+    /// What kind of bytes it says it about: the number of a [`Kind`], of a kind of field for [`Class::Fields`], or of a
+    /// part for [`Class::Python`].
     pub kind: u8,
 }
 
@@ -77,6 +81,10 @@ impl fmt::Display for StreamId {
         let class = self.class.name();
         if self.class == Class::Layout || self.class == Class::Fields {
             return write!(f, "{class} {}", self.kind);
+        }
+        if self.class == Class::Python {
+            let name = python::name(self.kind).unwrap_or("unknown parts");
+            return write!(f, "{name} of compiled Python");
         }
         match Kind::from_number(self.kind) {
             Some(kind) => write!(f, "{class} of {}", kind.name()),
@@ -105,11 +113,13 @@ pub enum Class {
     Differences = 6,
     /// What is added to predicted references.
     Fields = 7,
+    /// Parts of compiled Python modules; the kind has its own numbers.
+    Python = 8,
 }
 
 impl Class {
     /// All classes, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Layout,
         Self::Runs,
         Self::Lengths,
@@ -118,6 +128,7 @@ impl Class {
         Self::Gaps,
         Self::Differences,
         Self::Fields,
+        Self::Python,
     ];
 
     fn name(self) -> &'static str {
@@ -130,6 +141,7 @@ impl Class {
             Self::Gaps => "gaps",
             Self::Differences => "differences",
             Self::Fields => "fields",
+            Self::Python => "Python",
         }
     }
 }

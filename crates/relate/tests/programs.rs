@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/golden.rs"]
+mod golden_file;
 #[path = "support/mini.rs"]
 mod mini;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use golden_file::{pack, unpack};
 use mini::Mini;
-use relate::{Class, Codec, Content, Encoded, Kind, Options, Stream, StreamId, decode, encode};
+use relate::{Class, Codec, Content, Encoded, Kind, Options, decode, encode};
 
 fn pair(amd64: bool) -> (Vec<u8>, Vec<u8>) {
     let old = Mini::new(120, amd64).build();
@@ -149,7 +152,7 @@ fn streams_from_the_golden_files_decode() {
         if codec == Codec::PROGRAM && std::env::var_os("RELATE_WRITE_GOLDEN").is_some() {
             fs::write(&path, pack(&encoded(&new, &old))).unwrap();
         }
-        let stored = unpack(&fs::read(&path).unwrap());
+        let stored = unpack(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(stored.codec, codec);
         let mut decoded = vec![0; new.len()];
         decode(stored.codec, stored.inputs(), &[&old], &mut decoded).unwrap();
@@ -163,35 +166,4 @@ fn streams_from_the_golden_files_decode() {
 fn golden(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     folder.join(format!("{name}.bin"))
-}
-
-fn pack(encoded: &Encoded) -> Vec<u8> {
-    let mut bytes = vec![encoded.codec.id, encoded.codec.version];
-    for stream in &encoded.streams {
-        bytes.extend(stream.id.number().to_le_bytes());
-        bytes.extend(u32::try_from(stream.bytes.len()).unwrap().to_le_bytes());
-        bytes.extend(&stream.bytes);
-    }
-    bytes
-}
-
-fn unpack(bytes: &[u8]) -> Encoded {
-    let (codec, mut rest) = bytes.split_at(2);
-    let mut streams = Vec::new();
-    while !rest.is_empty() {
-        let (head, after) = rest.split_at(6);
-        let number = u16::from_le_bytes([head[0], head[1]]);
-        let len = u32::from_le_bytes(head[2..].try_into().unwrap()) as usize;
-        let (bytes, after) = after.split_at(len);
-        streams.push(Stream {
-            id: StreamId::from_number(number).unwrap(),
-            bytes: bytes.to_vec(),
-        });
-        rest = after;
-    }
-    let codec = Codec {
-        id: codec[0],
-        version: codec[1],
-    };
-    Encoded { codec, streams }
 }

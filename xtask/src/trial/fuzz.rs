@@ -3,6 +3,7 @@
 //! Nothing may panic or take long, and nothing that was changed may pass for what it was. `cargo xtask fuzz` and
 //! `cargo xtask fuzz-packs` do the same for regzip and for packs.
 
+mod codecs;
 mod mutate;
 mod targets;
 
@@ -103,6 +104,9 @@ struct Corpus {
     references: Vec<Vec<u8>>,
     texts: Vec<Vec<u8>>,
     responses: Vec<Vec<u8>>,
+    programs: Vec<Vec<u8>>,
+    modules: Vec<Vec<u8>>,
+    streams: Vec<Vec<u8>>,
 }
 
 impl Corpus {
@@ -115,6 +119,9 @@ impl Corpus {
             Target::Images => &self.texts,
             Target::Response => &self.responses,
             Target::DockerSave => &self.archives,
+            Target::Program => &self.programs,
+            Target::Module => &self.modules,
+            Target::Streams => &self.streams,
         }
     }
 }
@@ -144,6 +151,9 @@ fn corpus(setting: &Setting) -> Result<Corpus, Box<dyn Error>> {
             .map(|text| text.as_bytes().to_vec())
             .collect(),
         bundles: vec![bundle.clone()],
+        programs: codecs::programs(),
+        modules: codecs::modules(),
+        streams: codecs::streams(),
     };
     for entry in tar::Archive::new(&bundle[..]).entries()? {
         let mut entry = entry?;

@@ -4,7 +4,7 @@
 use sealift_pack::{Effort, Limits, Options, Pack};
 use sealift_pipeline::Cancel;
 
-use crate::support::{build_one, bytes_of, decode, mixed, read, scratch};
+use crate::support::{Blobs, build_one, bytes_of, decode, gzip, mixed, python, read, scratch, tar};
 
 #[test]
 fn every_blob_comes_back_from_any_offset() {
@@ -33,6 +33,27 @@ fn equal_files_are_stored_once_and_similar_ones_as_differences() {
     assert!(report.distinct < report.opened, "{report:?}");
     assert!(report.related >= 300_000, "{report:?}");
     assert!(report.stored < report.blobs / 2, "{report:?}");
+}
+
+#[test]
+fn compiled_python_is_stored_by_its_parts_given_its_source() {
+    let stored = |files: &[(String, Vec<u8>)]| {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+            .collect();
+        let built = build_one(&Blobs::of([gzip(&tar(&files))]), &Options::default());
+        let streams = built.report().streams.iter();
+        let python = streams.filter(|stream| stream.name.ends_with("of compiled Python"));
+        (python.count(), built.size())
+    };
+    let (streams, size) = stored(&python("a/__pycache__", "a/module.py"));
+    assert!(streams > 10, "{streams}");
+    let (none, larger) = stored(&python("a/__pycache__", "b/module.py"));
+    assert_eq!(none, 0, "the source is not there");
+    assert!(size < larger, "{size} and {larger}");
+    let (none, _) = stored(&python("a/__pycache__", "a/module.py")[3..]);
+    assert_eq!(none, 0, "too little to be worth it");
 }
 
 #[test]

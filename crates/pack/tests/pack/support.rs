@@ -193,16 +193,44 @@ pub(crate) fn gzip(plain: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A Python module at `source`, and what several versions of Python compile it to, in `folder`.
+pub(crate) fn python(folder: &str, source: &str) -> Vec<(String, Vec<u8>)> {
+    macro_rules! golden {
+        ($name:literal) => {
+            include_bytes!(concat!("../../../relate/tests/golden/", $name)).to_vec()
+        };
+    }
+    let compiled = [
+        ("38", golden!("module-3.8.pyc")),
+        ("310", golden!("module-3.10.pyc")),
+        ("311", golden!("module-3.11.pyc")),
+        ("312", golden!("module-3.12.pyc")),
+        ("313", golden!("module-3.13.pyc")),
+    ];
+    let compiled =
+        compiled.map(|(tag, bytes)| (format!("{folder}/module.cpython-{tag}.pyc"), bytes));
+    let source = (source.to_owned(), golden!("module.py"));
+    compiled.into_iter().chain([source]).collect()
+}
+
 /// Layers of every kind that a pack can hold.
 pub(crate) fn mixed() -> Blobs {
     let jar = gzip(&text(30_000, 7));
-    let first = tar(&[
+    let python = python("lib/__pycache__", "lib/module.py");
+    let long = format!("{}/long", "d".repeat(150));
+    let mut first = vec![
         ("bin/typha", program(300_000, 1, 0)),
         ("etc/conf", text(5_000, 2)),
         ("usr/lib/a.jar", jar.clone()),
         ("empty", Vec::new()),
-        (&format!("{}/long", "d".repeat(150)), text(700, 3)),
-    ]);
+        (long.as_str(), text(700, 3)),
+    ];
+    first.extend(
+        python
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone())),
+    );
+    let first = tar(&first);
     let second = tar(&[
         ("bin/node", program(310_000, 1, 0x1000)),
         ("etc/conf", text(5_000, 2)),

@@ -14,7 +14,7 @@ use sealift_pipeline::{Budget, Cancel, NoObserver};
 use sealift_registry::{Client, ClientOptions, RetryPolicy};
 use tempfile::TempDir;
 
-use super::lock;
+use super::{codecs, lock};
 
 /// A reader of content from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +26,12 @@ pub(super) enum Target {
     Images,
     Response,
     DockerSave,
+    Program,
+    Module,
+    Streams,
 }
 
-pub(super) const TARGETS: [Target; 7] = [
+pub(super) const TARGETS: [Target; 10] = [
     Target::Bundle,
     Target::Record,
     Target::Manifest,
@@ -36,6 +39,9 @@ pub(super) const TARGETS: [Target; 7] = [
     Target::Images,
     Target::Response,
     Target::DockerSave,
+    Target::Program,
+    Target::Module,
+    Target::Streams,
 ];
 
 pub(super) const REFERENCES: [&str; 6] = [
@@ -120,6 +126,9 @@ impl Target {
             Self::Images => "files with images",
             Self::Response => "responses of registries",
             Self::DockerSave => "docker save archives",
+            Self::Program => "programs",
+            Self::Module => "compiled Python modules",
+            Self::Streams => "streams of codecs",
         }
     }
 
@@ -141,6 +150,9 @@ impl Target {
             Self::Images => images(input),
             Self::Response => Ok(response(input, tools)),
             Self::DockerSave => docker_save(input, tools),
+            Self::Program => codecs::program(input, good),
+            Self::Module => codecs::module(input, good),
+            Self::Streams => Ok(codecs::decodes(input, good)),
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Compiled Python modules and the sources that they were compiled from, which they are stored against.
+
+use std::collections::HashMap;
+use std::io;
+
+use crate::open::Content;
+use crate::storage::Region;
+
+/// Shorter modules are not worth an entry.
+const MIN_LEN: u64 = 256;
+/// Fewer bytes of modules are not worth a score of streams.
+const MIN_TOGETHER: u64 = 16 << 10;
+/// Where the header of a module has the size of its source, if it does not have the hash.
+const SOURCE_SIZE: u64 = 12;
+
+/// The path of the source of a compiled module, by its path: `D/__pycache__/M.TAG.pyc` or `D/M.pyc` for `D/M.py`.
+pub(crate) fn source_path(path: &str) -> Option<String> {
+    let path = path.strip_suffix(".pyc")?;
+    let (folder, module) = path.rsplit_once('/').unwrap_or(("", path));
+    let outer = match folder.rsplit_once('/') {
+        Some((outer, "__pycache__")) => Some(outer),
+        None if folder == "__pycache__" => Some(""),
+        _ => None,
+    };
+    let (folder, module) = match outer {
+        Some(outer) => (outer, module.split_once('.')?.0),
+        None => (folder, module),
+    };
+    Some(match folder {
+        "" => format!("{module}.py"),
+        _ => format!("{folder}/{module}.py"),
+    })
+}
+
+/// For each compiled module its source, by their positions among `contents`; nothing if there are so few modules that
+/// their streams would cost more than they save.
+pub(crate) fn sources(contents: &[&Content]) -> io::Result<HashMap<usize, usize>> {
+    let sources = Sources::of(contents);
+    let mut found = HashMap::new();
+    let mut bytes = 0;
+    for (number, content) in contents.iter().enumerate() {
+        if let Some(source) = sources.find(contents, content)? {
+            found.insert(number, source);
+            bytes += content.bytes.len();
+        }
+    }
+    if bytes < MIN_TOGETHER {
+        found.clear();
+    }
+    Ok(found)
+}
+
+/// The sources in a pack, by their paths.
+struct Sources<'a>(HashMap<&'a str, Vec<usize>>);
+
+impl<'a> Sources<'a> {
+    /// The sources among `contents`.
+    fn of(contents: &[&'a Content]) -> Self {
+        let mut sources: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (number, content) in contents.iter().enumerate() {
+            if content.name.strip_suffix(".py").is_some() && content.map.is_none() {
+                sources.entry(&content.name).or_default().push(number);
+            }
+        }
+        Self(sources)
+    }
+
+    /// The source of a compiled module: the one of the size that the module names, otherwise the first. `None` if the
+    /// content is no module or its source is not in the pack.
+    pub(crate) fn find(
+        &self,
+        contents: &[&Content],
+        module: &Content,
+    ) -> io::Result<Option<usize>> {
+        if module.bytes.len() < MIN_LEN || !relate::is_compiled_python(&module.bytes)? {
+            return Ok(None);
+        }
+        let numbers = source_path(&module.name).and_then(|path| self.0.get(path.as_str()));
+        let Some(numbers) = numbers else {
+            return Ok(None);
+        };
+        let size = source_size(&module.bytes)?;
+        let named = numbers
+            .iter()
+            .find(|number| contents[**number].bytes.len() == size);
+        Ok(named.or(numbers.first()).copied())
+    }
+}
+
+fn source_size(module: &Region) -> io::Result<u64> {
+    let bytes = module.part(SOURCE_SIZE, 4).to_vec()?;
+    let size = bytes
+        .first_chunk()
+        .map_or(0, |size| u32::from_le_bytes(*size));
+    Ok(u64::from(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_name_their_sources() {
+        for (module, source) in [
+            ("a/__pycache__/b.cpython-311.pyc", "a/b.py"),
+            ("a/__pycache__/b.cpython-311.opt-1.pyc", "a/b.py"),
+            ("__pycache__/b.cpython-39.pyc", "b.py"),
+            ("a/b.pyc", "a/b.py"),
+            ("b.pyc", "b.py"),
+        ] {
+            assert_eq!(source_path(module).as_deref(), Some(source), "{module}");
+        }
+        assert_eq!(source_path("a/b.py"), None);
+        assert_eq!(source_path("a/__pycache__/b.pyc"), None);
+    }
+}

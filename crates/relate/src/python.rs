@@ -1,0 +1,116 @@
+//! Compiled Python modules (`.pyc`), given their source: the codec python.
+//!
+//! A compiled module is a header and one object in the format of Python's `marshal`: a tree of code objects with their
+//! constants, names, instructions and, since Python 3.11, the range of the source that each instruction comes from.
+//! The codec walks through this tree and moves each kind of item to a stream of its own. Ranges are numbers of tokens
+//! of the source instead of lines and columns, arguments of instructions are predicted from the tokens of their range,
+//! and strings are taken from the source.
+//!
+//! The formats are those of `CPython`'s `Python/marshal.c` and `Objects/locations.md` (`InternalDocs/code_objects.md` in
+//! newer versions).
+
+mod arguments;
+mod coder;
+mod locations;
+mod operations;
+mod side;
+mod stream;
+mod text;
+mod tokens;
+mod value;
+mod version;
+mod walk;
+
+use std::io;
+
+use crate::channel::Readers;
+use crate::codec::Codec;
+use crate::content::{Content, Target};
+use crate::error::{DecodeError, Error};
+use crate::stream::{Class, Encoded, Input};
+use side::{Decoder, Encoder};
+use tokens::Source;
+use version::Version;
+use walk::Walk;
+
+/// Longer modules and sources are not taken apart: both are in memory while they are.
+const MAX_LEN: u64 = 8 << 20;
+
+/// Whether a content begins like a compiled Python module of a known version, which is stored by its parts, given its
+/// source as the first base.
+///
+/// # Errors
+///
+/// If the content cannot be read.
+pub fn is_compiled(content: &dyn Content) -> io::Result<bool> {
+    if content.len() < version::HEADER as u64 || content.len() > MAX_LEN {
+        return Ok(false);
+    }
+    let mut start = [0; 4];
+    content.read_at(&mut start, 0)?;
+    Ok(Version::of(&start).is_some())
+}
+
+/// Encodes a compiled module given its source, the first of the bases; `None` if it is not one that the codec can take
+/// apart.
+pub(crate) fn encode(new: &dyn Content, bases: &[&dyn Content]) -> Result<Option<Encoded>, Error> {
+    if !is_compiled(new).map_err(Error::Content)? || is_too_long(bases) {
+        return Ok(None);
+    }
+    // Another version of the module says more about it than its source.
+    for (index, base) in bases.iter().enumerate() {
+        if is_compiled(*base).map_err(|source| Error::Base { index, source })? {
+            return Ok(None);
+        }
+    }
+    let content = read(new).map_err(Error::Content)?;
+    let source = source(bases).map_err(|source| Error::Base { index: 0, source })?;
+    let mut encoder = Encoder::new(&content);
+    // Whatever the walk does not understand is not a fault: the content is encoded otherwise.
+    let walked = Walk::new(&mut encoder, &Source::new(&source)).module();
+    Ok(walked.ok().map(|()| encoder.finish()))
+}
+
+/// Decodes what [`encode`] made.
+pub(crate) fn decode(
+    mut streams: Vec<Input<'_>>,
+    bases: &[&dyn Content],
+    target: &mut dyn Target,
+) -> Result<(), DecodeError> {
+    if is_too_long(bases) {
+        return Err(DecodeError::BasesTooLong);
+    }
+    let readers = Readers::take(&mut streams, &[Class::Python])?;
+    if let Some(input) = streams.first() {
+        return Err(DecodeError::UnexpectedStream(input.id));
+    }
+    let source = source(bases).map_err(|source| DecodeError::Base { index: 0, source })?;
+    let len = usize::try_from(target.len().min(MAX_LEN)).unwrap_or_default();
+    let mut decoder = Decoder::new(readers, len);
+    Walk::new(&mut decoder, &Source::new(&source)).module()?;
+    let content = decoder.finish()?;
+    if content.len() as u64 != target.len() {
+        return Err(stream::Stream::Types.invalid("not as long as the content"));
+    }
+    target.write_at(&content, 0).map_err(DecodeError::Target)
+}
+
+/// The codec that is written.
+pub(crate) const CODEC: Codec = Codec::PYTHON;
+
+fn is_too_long(bases: &[&dyn Content]) -> bool {
+    bases.first().is_some_and(|source| source.len() > MAX_LEN)
+}
+
+fn source(bases: &[&dyn Content]) -> io::Result<Vec<u8>> {
+    bases
+        .first()
+        .map_or_else(|| Ok(Vec::new()), |base| read(*base))
+}
+
+fn read(content: &dyn Content) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(content.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = vec![0; len];
+    content.read_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

@@ -1,0 +1,93 @@
+//! Coders: how runs of bytes of a module are turned into streams and back.
+
+use crate::channel::{Readers, Sinks};
+use crate::error::DecodeError;
+use crate::stream::Class;
+use crate::varint::{self, unzigzag, zigzag};
+
+use super::stream::Stream;
+
+/// Stores a run of bytes.
+pub(crate) trait Coder {
+    /// Stores `bytes`, which follow `before` in the module.
+    fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
+
+    /// The bytes that follow `before`, at most `room`.
+    fn get(
+        &mut self,
+        before: &[u8],
+        room: usize,
+        readers: &mut Readers<'_>,
+    ) -> Result<Vec<u8>, DecodeError>;
+}
+
+/// Stores what a [`Coder`] left open.
+pub(crate) trait Patch {
+    /// Stores what is missing of `bytes`.
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
+
+    /// Completes `bytes`.
+    fn get(&mut self, bytes: &mut [u8], readers: &mut Readers<'_>) -> Result<(), DecodeError>;
+}
+
+/// Bytes as they are, with their number.
+pub(crate) struct Plain(pub(crate) Stream);
+
+impl Coder for Plain {
+    fn put(&mut self, _: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+        put(sinks, Stream::Counts, bytes.len() as u64);
+        sinks
+            .stream(Class::Python, self.0 as u8)
+            .extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn get(
+        &mut self,
+        _: &[u8],
+        room: usize,
+        readers: &mut Readers<'_>,
+    ) -> Result<Vec<u8>, DecodeError> {
+        let len = get_length(readers, Stream::Counts, room)?;
+        get_bytes(readers, self.0, len)
+    }
+}
+
+pub(crate) fn put(sinks: &mut Sinks, stream: Stream, value: u64) {
+    varint::put(sinks.stream(Class::Python, stream as u8), value);
+}
+
+pub(crate) fn put_signed(sinks: &mut Sinks, stream: Stream, value: i64) {
+    put(sinks, stream, zigzag(value));
+}
+
+pub(crate) fn get(readers: &mut Readers<'_>, stream: Stream) -> Result<u64, DecodeError> {
+    readers.reader(Class::Python, stream as u8).number()
+}
+
+pub(crate) fn get_signed(readers: &mut Readers<'_>, stream: Stream) -> Result<i64, DecodeError> {
+    get(readers, stream).map(unzigzag)
+}
+
+/// A number that is at most `room`.
+pub(crate) fn get_length(
+    readers: &mut Readers<'_>,
+    stream: Stream,
+    room: usize,
+) -> Result<usize, DecodeError> {
+    let len = usize::try_from(get(readers, stream)?).ok();
+    len.filter(|len| *len <= room)
+        .ok_or_else(|| stream.invalid("longer than the content"))
+}
+
+pub(crate) fn get_bytes(
+    readers: &mut Readers<'_>,
+    stream: Stream,
+    len: usize,
+) -> Result<Vec<u8>, DecodeError> {
+    let mut bytes = vec![0; len];
+    readers
+        .reader(Class::Python, stream as u8)
+        .read(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,314 @@
+//! The walk through a module that both sides take.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::error::DecodeError;
+
+use super::arguments::Predictions;
+use super::coder::{Coder, Plain};
+use super::locations::Locations;
+use super::operations::{Operations, Space};
+use super::side::{Side, Width};
+use super::stream::Stream;
+use super::text::{Qualified, Role, Texts};
+use super::tokens::Source;
+use super::value::Value;
+use super::version::Version;
+
+/// Objects are nested no deeper: the walk is recursive.
+const MAX_DEPTH: usize = 64;
+/// The bit of a type that says that later objects may refer to the object.
+const REFERRED: u8 = 0x80;
+/// So many references are remembered for each role.
+const RECENT: usize = 8;
+const ROLES: usize = 8;
+
+/// What an object is in a code object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Constants,
+    Names,
+    Locals,
+    File,
+    Name,
+    QualifiedName,
+    Instructions,
+    Table,
+}
+
+impl Part {
+    fn role(self) -> Role {
+        match self {
+            Self::Constants | Self::Instructions | Self::Table => Role::Constant,
+            Self::Names => Role::Name,
+            Self::Locals => Role::Local,
+            Self::File | Self::Name | Self::QualifiedName => Role::Title,
+        }
+    }
+}
+
+/// A walk.
+pub(crate) struct Walk<'a, S> {
+    side: &'a mut S,
+    source: &'a Source<'a>,
+    texts: Texts<'a>,
+    predictions: Predictions<'a>,
+    /// The objects that others can refer to.
+    referred: Vec<Value>,
+    /// The last references of each part, the latest first.
+    recent: [Vec<usize>; ROLES],
+    qualified: Vec<u8>,
+    line: u32,
+}
+
+impl<'a, S: Side> Walk<'a, S> {
+    pub(crate) fn new(side: &'a mut S, source: &'a Source<'a>) -> Self {
+        Self {
+            side,
+            source,
+            texts: Texts::new(source),
+            predictions: Predictions::new(source),
+            referred: Vec::new(),
+            recent: Default::default(),
+            qualified: Vec::new(),
+            line: 0,
+        }
+    }
+
+    /// Passes the whole module.
+    pub(crate) fn module(mut self) -> Result<(), DecodeError> {
+        self.side.bytes(Stream::Header, 12)?;
+        let len = self.source.bytes().len() as u32;
+        self.side.integer(Stream::Header, len)?;
+        let version = Version::of(self.side.content());
+        let version = version.ok_or_else(|| Stream::Header.invalid("an unknown version"))?;
+        let mut space = Space::new(version);
+        self.object(Part::Constants, &mut (version, &mut space), 0)?;
+        self.side.end()
+    }
+
+    /// Passes an object.
+    fn object(
+        &mut self,
+        part: Part,
+        code: &mut (Version, &mut Space),
+        depth: usize,
+    ) -> Result<Value, DecodeError> {
+        let kind = self.side.byte(Stream::Types)?;
+        let place = self.place(kind);
+        let value = match kind & !REFERRED {
+            b'N' => self.scalar("None"),
+            b'T' => self.scalar("True"),
+            b'F' => self.scalar("False"),
+            b'S' | b'.' => Value::Other,
+            b'i' => self.integer()?,
+            b'g' => self.value(8)?,
+            b'y' => self.value(16)?,
+            b'l' => self.long()?,
+            b's' => self.plain(part)?,
+            b'z' | b'Z' => self.text(part, Width::One)?,
+            b'a' | b'A' | b'u' | b't' => self.text(part, Width::Four)?,
+            b')' => self.items(part, Width::One, code, depth)?,
+            b'(' | b'[' | b'<' | b'>' => self.items(part, Width::Four, code, depth)?,
+            b'c' => self.code(code, depth)?,
+            b'r' => self.reference(part)?,
+            _ => return Err(Stream::Types.invalid("an unknown type")),
+        };
+        self.put_at(place, &value);
+        Ok(value)
+    }
+
+    /// Numbers an object that others may refer to; its parts come after it.
+    fn place(&mut self, kind: u8) -> Option<usize> {
+        (kind & REFERRED != 0).then(|| {
+            self.referred.push(Value::Other);
+            self.referred.len() - 1
+        })
+    }
+
+    fn put_at(&mut self, place: Option<usize>, value: &Value) {
+        if let Some(place) = place {
+            self.referred[place] = value.clone();
+        }
+    }
+
+    fn integer(&mut self) -> Result<Value, DecodeError> {
+        self.side.bytes(Stream::Values, 4)?;
+        let (_, last) = self.side.content().split_at(self.side.content().len() - 4);
+        let value = i32::from_le_bytes(last.try_into().unwrap_or_default());
+        Ok(self.scalar(&value.to_string()))
+    }
+
+    /// A value that is written so in a source.
+    fn scalar(&self, text: &str) -> Value {
+        Value::Scalar(self.source.number(text.as_bytes()))
+    }
+
+    fn value(&mut self, len: usize) -> Result<Value, DecodeError> {
+        self.side.bytes(Stream::Values, len)?;
+        Ok(Value::Other)
+    }
+
+    /// A long integer: the count of its digits, negative if it is, and two bytes for each.
+    fn long(&mut self) -> Result<Value, DecodeError> {
+        let digits = self.side.integer(Stream::Counts, 0)? as i32;
+        let len = digits.unsigned_abs() as usize;
+        self.side.bytes(Stream::Values, len.saturating_mul(2))?;
+        Ok(Value::Other)
+    }
+
+    fn plain(&mut self, part: Part) -> Result<Value, DecodeError> {
+        let stream = if part == Part::Locals {
+            Stream::LocalKinds
+        } else {
+            Stream::Values
+        };
+        self.side.coded(Width::Four, &mut Plain(stream))?;
+        Ok(Value::Other)
+    }
+
+    fn text(&mut self, part: Part, width: Width) -> Result<Value, DecodeError> {
+        let range = self.side.coded(width, &mut self.texts.coder(part.role()))?;
+        Ok(self.text_at(range))
+    }
+
+    fn items(
+        &mut self,
+        part: Part,
+        width: Width,
+        code: &mut (Version, &mut Space),
+        depth: usize,
+    ) -> Result<Value, DecodeError> {
+        if depth == MAX_DEPTH {
+            return Err(Stream::Types.invalid("nested too deeply"));
+        }
+        let count = self.side.count(width)?;
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(self.object(part, code, depth + 1)?);
+        }
+        Ok(Value::Tuple(Rc::from(items)))
+    }
+
+    /// A reference: one of the last of its part, or how many objects ago it was.
+    fn reference(&mut self, part: Part) -> Result<Value, DecodeError> {
+        let recent = &self.recent[part as usize];
+        let count = self.referred.len();
+        let stored = self.side.choice(Stream::References, &|rest| {
+            let number = rest
+                .first_chunk()
+                .map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
+            let number = number as usize;
+            let position = recent.iter().position(|known| *known == number);
+            // What is not a reference to an earlier object is refused below.
+            let ago = count.saturating_sub(number);
+            position.unwrap_or(RECENT + ago) as u64
+        })?;
+        let stored = usize::try_from(stored).unwrap_or(usize::MAX);
+        let number = match stored.checked_sub(RECENT) {
+            None => recent.get(stored).copied(),
+            Some(ago) => count.checked_sub(ago),
+        };
+        let value = number.and_then(|number| Some((number, self.referred.get(number)?.clone())));
+        let Some((number, value)) = value else {
+            return Err(Stream::References.invalid("no such object"));
+        };
+        self.side.derived(&(number as u32).to_le_bytes())?;
+        let recent = &mut self.recent[part as usize];
+        let position = recent.iter().position(|known| *known == number);
+        if let Some(position) = position {
+            recent[..=position].rotate_right(1);
+        } else {
+            recent.truncate(RECENT - 1);
+            recent.insert(0, number);
+        }
+        Ok(value)
+    }
+
+    /// A code object.
+    fn code(
+        &mut self,
+        code: &mut (Version, &mut Space),
+        depth: usize,
+    ) -> Result<Value, DecodeError> {
+        if depth == MAX_DEPTH {
+            return Err(Stream::Types.invalid("nested too deeply"));
+        }
+        let has_ranges = matches!(code.0, Version::Ranges(_));
+        // Arguments of three kinds, before 3.11 locals, slots on the stack, flags.
+        for _ in 0..if has_ranges { 5 } else { 6 } {
+            self.side.integer(Stream::Numbers, 0)?;
+        }
+        let mut operations = Operations::new(code.1);
+        let bytes = self.run(Part::Instructions, &mut operations)?;
+        let instructions = operations.instructions;
+        let constants = self.object(Part::Constants, code, depth + 1)?;
+        let names = self.object(Part::Names, code, depth + 1)?;
+        let locals = self.object(Part::Locals, code, depth + 1)?;
+        // What the locals are; before 3.11, those that other code objects share instead.
+        for _ in 0..if has_ranges { 1 } else { 2 } {
+            self.object(Part::Locals, code, depth + 1)?;
+        }
+        self.object(Part::File, code, depth + 1)?;
+        let name = self.object(Part::Name, code, depth + 1)?;
+        if has_ranges {
+            self.qualified_name(&name)?;
+        }
+        self.line = self.side.integer(Stream::FirstLines, self.line)?;
+        let mut locations = Locations::new(self.source, &instructions, self.line);
+        if has_ranges {
+            self.run(Part::Table, &mut locations)?;
+        }
+        let spans = locations.spans;
+        // Exceptions; before 3.11, lines.
+        self.run(Part::Table, &mut Plain(Stream::Tables))?;
+        let tables = [&names, &locals, &constants];
+        let mut patch = self.predictions.patch(tables, &instructions, &spans);
+        self.side.patch(bytes, &mut patch)?;
+        Ok(Value::Other)
+    }
+
+    /// A run of bytes as a coder stores it; where it is. It is empty if the module refers to an earlier one.
+    fn run(&mut self, part: Part, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
+        let kind = self.side.byte(Stream::Types)?;
+        let place = self.place(kind);
+        match kind & !REFERRED {
+            b's' => self.side.coded(Width::Four, coder),
+            b'r' if place.is_none() => self.reference(part).map(|_| 0..0),
+            _ => Err(Stream::Types.invalid("not a run of bytes")),
+        }
+    }
+
+    fn qualified_name(&mut self, name: &Value) -> Result<(), DecodeError> {
+        let kind = self.side.byte(Stream::Types)?;
+        let place = self.place(kind);
+        let width = match kind & !REFERRED {
+            b'z' | b'Z' => Width::One,
+            b'a' | b'A' | b'u' | b't' => Width::Four,
+            b'r' => {
+                let value = self.reference(Part::QualifiedName)?;
+                let text = value.text(self.side.content()).to_vec();
+                self.qualified = text;
+                self.put_at(place, &value);
+                return Ok(());
+            }
+            _ => return Err(Stream::Types.invalid("not a string")),
+        };
+        let name = name.text(self.side.content()).to_vec();
+        let mut coder = Qualified {
+            texts: &mut self.texts,
+            last: &mut self.qualified,
+            name: &name,
+        };
+        let range = self.side.coded(width, &mut coder)?;
+        let value = self.text_at(range);
+        self.put_at(place, &value);
+        Ok(())
+    }
+
+    fn text_at(&self, range: Range<usize>) -> Value {
+        let word = self.source.number(&self.side.content()[range.clone()]);
+        Value::Text(range, word)
+    }
+}

@@ -1,0 +1,121 @@
+//! The codecs of the crate relate: changed programs and modules have to come back, and changed streams must not do harm.
+
+#[path = "../../../../crates/relate/tests/support/golden.rs"]
+mod golden_file;
+#[path = "../../../../crates/relate/tests/support/mini.rs"]
+#[allow(clippy::similar_names)]
+mod mini;
+
+use std::sync::LazyLock;
+
+use golden_file::{pack, unpack};
+use mini::Mini;
+use relate::{Content, Encoded, Options, decode, encode};
+
+macro_rules! golden {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../crates/relate/tests/golden/", $name)).as_slice()
+    };
+}
+
+/// The source of the modules.
+const SOURCE: &[u8] = golden!("module.py");
+
+const MODULES: [&[u8]; 5] = [
+    golden!("module-3.8.pyc"),
+    golden!("module-3.10.pyc"),
+    golden!("module-3.11.pyc"),
+    golden!("module-3.12.pyc"),
+    golden!("module-3.13.pyc"),
+];
+
+/// Programs for both processors.
+pub(super) fn programs() -> Vec<Vec<u8>> {
+    let program = |amd64| Mini::new(30, amd64).with_links().with_more(3, 2).build();
+    [true, false].map(program).into()
+}
+
+/// The release before one of them.
+fn older(program: &[u8]) -> Vec<u8> {
+    // The machine in the header: 62 is amd64.
+    Mini::new(30, program.get(18) == Some(&62))
+        .with_links()
+        .build()
+}
+
+/// Modules of all versions, and their source.
+pub(super) fn modules() -> Vec<Vec<u8>> {
+    let all = MODULES.into_iter().chain([SOURCE]);
+    all.map(<[u8]>::to_vec).collect()
+}
+
+/// An encoded content.
+struct Known {
+    streams: Vec<u8>,
+    base: Vec<u8>,
+    len: usize,
+}
+
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let programs = programs()
+        .into_iter()
+        .map(|program| (older(&program), program));
+    let modules = MODULES.map(|module| (SOURCE.to_vec(), module.to_vec()));
+    let known = programs.chain(modules).filter_map(|(base, new)| {
+        Some(Known {
+            streams: pack(&encoded(&new, &base)?),
+            base,
+            len: new.len(),
+        })
+    });
+    known.collect()
+});
+
+/// Encoded programs and modules.
+pub(super) fn streams() -> Vec<Vec<u8>> {
+    KNOWN.iter().map(|known| known.streams.clone()).collect()
+}
+
+fn encoded(new: &[u8], base: &[u8]) -> Option<Encoded> {
+    encode(&new, &[&base as &dyn Content], &Options::default()).ok()
+}
+
+/// A changed program comes back, and the intact one given the changed one.
+pub(super) fn program(input: &[u8], good: &[u8]) -> Result<bool, String> {
+    comes_back(input, &older(good))?;
+    comes_back(good, input)
+}
+
+/// A changed module comes back given its source, and an intact one given a changed source.
+pub(super) fn module(input: &[u8], good: &[u8]) -> Result<bool, String> {
+    if good == SOURCE {
+        return comes_back(MODULES[input.len() % MODULES.len()], input);
+    }
+    comes_back(input, SOURCE)
+}
+
+/// The encoder decodes what it made and compares.
+fn comes_back(new: &[u8], base: &[u8]) -> Result<bool, String> {
+    match encode(&new, &[&base as &dyn Content], &Options::default()) {
+        Ok(_) => Ok(true),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether changed streams still decode to something.
+pub(super) fn decodes(input: &[u8], good: &[u8]) -> bool {
+    let Some(encoded) = unpack(input) else {
+        return false;
+    };
+    let Some(known) = KNOWN.iter().find(|known| known.streams == good) else {
+        return false;
+    };
+    let mut decoded = vec![0; known.len];
+    decode(
+        encoded.codec,
+        encoded.inputs(),
+        &[&known.base],
+        &mut decoded,
+    )
+    .is_ok()
+}
