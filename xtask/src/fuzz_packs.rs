@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sealift_pack::{Limits, Options, Pack};
+use sealift_pack::{Limits, Options, Pack, Workers};
 use sealift_pipeline::Cancel;
 
 use crate::clock::Times;
@@ -123,7 +123,7 @@ fn use_all(pack: Vec<u8>, bases: &Blobs) -> sealift_pack::Result<()> {
     let pack = Pack::open(Arc::new(pack), &limits)?;
     let decoded = pack.decode(&scratch(), &Cancel::new())?;
     decoded.read_bases(bases, None, &Cancel::new())?;
-    decoded.verify(&Cancel::new(), &|_| ())
+    decoded.verify(&Cancel::new(), &Workers::none(), &|_| ())
 }
 
 /// The error without its numbers.

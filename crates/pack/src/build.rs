@@ -135,7 +135,7 @@ fn prove(
         decoded.assume_base(number, &|object| built.stand_ins[object].clone())?;
     }
     options.watcher.begin(Step::Prove, built.report.blobs);
-    decoded.check_all(&options.cancel, &|bytes| {
+    decoded.check_all(&options.cancel, &options.workers, &|bytes| {
         options.watcher.advance(Step::Prove, bytes);
     })
 }

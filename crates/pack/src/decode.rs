@@ -272,26 +272,46 @@ impl DecodedPack {
         workers: &Workers,
     ) -> Result<BlobContent> {
         let number = self.pack.number(digest)?;
+        workers.install(|at_once| self.prepare(number, at_once))?;
+        self.content_from(number, from, workers)
+    }
+
+    /// Decodes the objects that a blob needs, `at_once` on all threads of the rayon pool that it is called in.
+    fn prepare(&self, number: usize, at_once: bool) -> Result<()> {
         let missing = self.pack.bases_of(number);
         if let Some(base) = missing.into_iter().find(|&base| !self.bases.is_read(base)) {
             return Err(Error::BaseMissing(self.pack.index.base_blobs[base].digest));
         }
-        self.decode_objects(self.entry(number))?;
+        self.decode_objects(self.entry(number), at_once)
+    }
+
+    fn content_from(
+        self: &Arc<Self>,
+        number: usize,
+        from: u64,
+        workers: &Workers,
+    ) -> Result<BlobContent> {
         let content = BlobContent::new(self.clone(), number, from, workers);
-        content.map_err(|error| failed(*digest, error))
+        content.map_err(|error| failed(self.entry(number).digest, error))
     }
 
     /// Rebuilds every blob and compares its digest, on the threads of the rayon pool that it is called in.
-    /// `advance` is told of rebuilt bytes. Base blobs must have been read.
+    /// `workers` are these threads, for blobs that are fewer than they. `advance` is told of rebuilt bytes. Base blobs
+    /// must have been read.
     ///
     /// # Errors
     ///
     /// The first blob's error in the order of their digests.
-    pub fn verify(self: &Arc<Self>, cancel: &Cancel, advance: &(dyn Fn(u64) + Sync)) -> Result<()> {
+    pub fn verify(
+        self: &Arc<Self>,
+        cancel: &Cancel,
+        workers: &Workers,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<()> {
         let results: Vec<Result<()>> = (0..self.pack.index.blobs.len())
             .into_par_iter()
             .with_max_len(1)
-            .map(|number| self.check(number, cancel, advance))
+            .map(|number| self.check(number, cancel, workers, advance))
             .collect();
         results.into_iter().collect()
     }
@@ -300,18 +320,21 @@ impl DecodedPack {
     pub(crate) fn check_all(
         self: &Arc<Self>,
         cancel: &Cancel,
+        workers: &Workers,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<BTreeSet<Digest>> {
         let failed: Vec<Result<Option<Digest>>> = (0..self.pack.index.blobs.len())
             .into_par_iter()
             .with_max_len(1)
-            .map(|number| match self.check(number, cancel, advance) {
-                Ok(()) => Ok(None),
-                Err(error) if error.is_pack_fault() => {
-                    Ok(Some(self.pack.index.blobs[number].digest))
-                }
-                Err(error) => Err(error),
-            })
+            .map(
+                |number| match self.check(number, cancel, workers, advance) {
+                    Ok(()) => Ok(None),
+                    Err(error) if error.is_pack_fault() => {
+                        Ok(Some(self.pack.index.blobs[number].digest))
+                    }
+                    Err(error) => Err(error),
+                },
+            )
             .collect();
         let failed: Vec<Option<Digest>> = failed.into_iter().collect::<Result<_>>()?;
         Ok(failed.into_iter().flatten().collect())
@@ -321,10 +344,15 @@ impl DecodedPack {
         self: &Arc<Self>,
         number: usize,
         cancel: &Cancel,
+        workers: &Workers,
         advance: &dyn Fn(u64),
     ) -> Result<()> {
         let digest = self.pack.index.blobs[number].digest;
-        let mut content = self.open(&digest, 0, &Workers::none())?;
+        self.prepare(number, true)?;
+        let few = self.pack.index.blobs.len() < rayon::current_num_threads();
+        let none = Workers::none();
+        let workers = if few { workers } else { &none };
+        let mut content = self.content_from(number, 0, workers)?;
         let mut hasher = Hasher::new(digest.algorithm());
         let mut buffer = vec![0; 1 << 17];
         loop {
@@ -366,7 +394,7 @@ impl DecodedPack {
     }
 
     /// Decodes what a blob needs and is not decoded yet, bases first.
-    fn decode_objects(&self, entry: &BlobEntry) -> Result<()> {
+    fn decode_objects(&self, entry: &BlobEntry, at_once: bool) -> Result<()> {
         let mut needed = BTreeSet::new();
         let mut open: Vec<usize> = entry.objects().collect();
         while let Some(number) = open.pop() {
@@ -374,9 +402,34 @@ impl DecodedPack {
                 open.extend(self.pack.bases(number));
             }
         }
-        needed
-            .into_iter()
-            .try_for_each(|number| self.decode_object(number))
+        if !at_once || needed.len() < 2 {
+            return needed
+                .into_iter()
+                .try_for_each(|number| self.decode_object(number));
+        }
+        // The lock of an object is held only while it is decoded, which hands no tasks to the pool.
+        self.by_level(&needed).iter().try_for_each(|level| {
+            let level = level.par_iter().with_max_len(1);
+            level.try_for_each(|&number| self.decode_object(number))
+        })
+    }
+
+    /// Objects whose bases are all in levels before theirs.
+    fn by_level(&self, needed: &BTreeSet<usize>) -> Vec<Vec<usize>> {
+        let mut level_of: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut levels: Vec<Vec<usize>> = Vec::new();
+        // Bases have lower numbers.
+        for &number in needed {
+            let bases = self.pack.bases(number);
+            let below = bases.iter().filter_map(|base| level_of.get(base)).max();
+            let level = below.map_or(0, |level| level + 1);
+            level_of.insert(number, level);
+            if level == levels.len() {
+                levels.push(Vec::new());
+            }
+            levels[level].push(number);
+        }
+        levels
     }
 
     fn is_waiting(&self, number: usize) -> bool {

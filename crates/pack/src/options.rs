@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use regzip::Workers;
 use sealift_pipeline::Cancel;
 
 use crate::format::MAX_INDEX;
@@ -37,6 +38,8 @@ pub struct Options {
     /// Threads that compute. They belong to the rayon pool that the build is called in; the number only
     /// divides the memory and goes to zstd.
     pub threads: usize,
+    /// These threads, for blobs that are fewer than they.
+    pub workers: Workers,
     /// How deep streams inside streams are opened.
     pub depth: usize,
     /// Stops the build.
@@ -53,6 +56,7 @@ impl Default for Options {
             index_limit: MAX_INDEX,
             memory: 2 << 30,
             threads: 1,
+            workers: Workers::none(),
             depth: 4,
             cancel: Cancel::new(),
             watcher: Arc::new(NoWatcher),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sealift_oci::Digest;
 use sealift_pack::{
     Base, Blob, Effort, Limits, Options, Pack, Report, Scratch, Source, Step, Storage, Summary,
-    Watcher, build, plan, summarize, survey,
+    Watcher, Workers, build, plan, summarize, survey,
 };
 
 use super::sets::{Layer, Set};
@@ -25,13 +25,48 @@ pub(crate) struct Measured {
     /// Blobs outside of packs count as stored.
     pub(crate) kept: u64,
     pub(crate) report: Report,
-    /// Processor time of each step, and of all.
-    pub(crate) steps: Vec<(Step, Duration)>,
-    pub(crate) build: Duration,
-    /// Time on the clock, for the use of the cores.
+    /// Each step of the build, and all of it.
+    pub(crate) steps: Vec<(Step, Spent)>,
+    pub(crate) build: Spent,
+    /// Decoding the pack and rebuilding all blobs.
+    pub(crate) read: Spent,
+}
+
+/// What something took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) processor: Duration,
     pub(crate) clock: Duration,
-    /// Processor time of decoding the pack and of rebuilding all blobs.
-    pub(crate) read: Duration,
+}
+
+impl Spent {
+    /// How many cores were busy.
+    pub(crate) fn cores(self) -> f64 {
+        self.processor.as_secs_f64() / self.clock.as_secs_f64().max(0.001)
+    }
+}
+
+/// A moment, on both clocks.
+#[derive(Clone, Copy)]
+struct Moment {
+    times: Times,
+    clock: Instant,
+}
+
+impl Moment {
+    fn now() -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            times: Times::now()?,
+            clock: Instant::now(),
+        })
+    }
+
+    fn since(self) -> Result<Spent, Box<dyn Error>> {
+        Ok(Spent {
+            processor: self.times.since()?.own,
+            clock: self.clock.elapsed(),
+        })
+    }
 }
 
 /// Older layers that a pack may lean on.
@@ -61,9 +96,14 @@ pub(crate) fn measure(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()?;
+    let pool = Arc::new(pool);
+    let mut options = Options::default();
+    options.effort = effort;
+    options.threads = threads;
+    options.workers = Workers::from(pool.clone());
     let measured = pool.install(|| {
         // Only text can leave the pool's threads.
-        measure_here(set, old, effort, threads).map_err(|error| error.to_string())
+        measure_here(set, old, options).map_err(|error| error.to_string())
     });
     Ok(measured?)
 }
@@ -71,8 +111,7 @@ pub(crate) fn measure(
 fn measure_here(
     set: &Set,
     Old { layers, recorded }: Old<'_>,
-    effort: Effort,
-    threads: usize,
+    mut options: Options,
 ) -> Result<Measured, Box<dyn Error>> {
     let old = Files::of(layers)?;
     let mut files = Files::of(&set.layers)?;
@@ -80,11 +119,8 @@ fn measure_here(
     files.0.retain(|digest, _| !old.0.contains_key(digest));
     let scratch: Arc<dyn Scratch> = Arc::new(TemporaryFiles);
     let stopwatch = Arc::new(Stopwatch::default());
-    let mut options = Options::default();
-    options.effort = effort;
-    options.threads = threads;
     options.watcher = stopwatch.clone();
-    let (times, clock) = (Times::now()?, Instant::now());
+    let begun = Moment::now()?;
     let mut bases = summarize(&old, &old.blobs(), &options)?;
     if recorded {
         let summary = |base: &Base| Summary::from_bytes(&base.summary().to_bytes());
@@ -100,12 +136,12 @@ fn measure_here(
         return Err(format!("{} packs instead of one", plan.packs.len()).into());
     };
     let built = build(&files, &old, pack, &scratch, &options)?;
-    let (spent, clock, steps) = (times.since()?.own, clock.elapsed(), stopwatch.steps());
-    let times = Times::now()?;
+    let (spent, steps) = (begun.since()?, stopwatch.steps()?);
+    let begun = Moment::now()?;
     let pack = Pack::open(built.content(), &Limits::default())?;
     let decoded = pack.decode(&scratch, &options.cancel)?;
     decoded.read_bases(&old, None, &options.cancel)?;
-    decoded.verify(&options.cancel, &|_| ())?;
+    decoded.verify(&options.cancel, &options.workers, &|_| ())?;
     Ok(Measured {
         gzip,
         stored: built.size(),
@@ -113,8 +149,7 @@ fn measure_here(
         report: built.report().clone(),
         steps,
         build: spent,
-        clock,
-        read: times.since()?.own,
+        read: begun.since()?,
     })
 }
 
@@ -159,14 +194,14 @@ impl Scratch for TemporaryFiles {
     }
 }
 
-/// Processor time at the beginning of each step.
+/// The beginning of each step.
 #[derive(Default)]
-struct Stopwatch(Mutex<Vec<(Step, Duration)>>);
+struct Stopwatch(Mutex<Vec<(Step, Moment)>>);
 
 impl Watcher for Stopwatch {
     fn begin(&self, step: Step, _: u64) {
-        if let (Ok(times), Ok(mut steps)) = (Times::now(), self.0.lock()) {
-            steps.push((step, times.own));
+        if let (Ok(now), Ok(mut steps)) = (Moment::now(), self.0.lock()) {
+            steps.push((step, now));
         }
     }
 
@@ -174,16 +209,22 @@ impl Watcher for Stopwatch {
 }
 
 impl Stopwatch {
-    /// How long each step took; the last one up to now.
-    fn steps(&self) -> Vec<(Step, Duration)> {
+    /// What each step took; the last one up to now.
+    fn steps(&self) -> Result<Vec<(Step, Spent)>, Box<dyn Error>> {
         let Ok(steps) = self.0.lock() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        let now = Times::now().map_or(Duration::ZERO, |times| times.own);
-        let ends = steps.iter().skip(1).map(|&(_, begin)| begin).chain([now]);
-        let pairs = steps.iter().zip(ends);
-        pairs
-            .map(|(&(step, begin), end)| (step, end.saturating_sub(begin)))
-            .collect()
+        let spent = steps
+            .iter()
+            .map(|(step, begun)| Ok((*step, begun.since()?)));
+        let mut spent = spent.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+        for number in 1..spent.len() {
+            // From its beginning to that of the next one.
+            let later = spent[number].1;
+            let step = &mut spent[number - 1].1;
+            step.processor = step.processor.saturating_sub(later.processor);
+            step.clock = step.clock.saturating_sub(later.clock);
+        }
+        Ok(spent)
     }
 }

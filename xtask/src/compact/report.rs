@@ -22,10 +22,13 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn of(set: &Set, effort: &str, measured: &Measured) -> Self {
-        let busy = measured.build.as_secs_f64() / measured.clock.as_secs_f64();
         let steps = measured.steps.iter();
+        let steps = steps.filter(|(_, spent)| spent.processor.as_millis() > 50);
         let steps: Vec<String> = steps
-            .map(|(step, time)| format!("{step:?} {:.1}", time.as_secs_f64()).to_lowercase())
+            .map(|(step, spent)| {
+                let seconds = spent.processor.as_secs_f64();
+                format!("{step:?} {seconds:.1} ({:.1})", spent.cores()).to_lowercase()
+            })
             .collect();
         let report = &measured.report;
         Self {
@@ -33,11 +36,13 @@ impl Row {
             what: format!("pack, effort {effort}"),
             stored: measured.stored + measured.kept,
             gzip: measured.gzip,
-            time: measured.build,
+            time: measured.build.processor,
             note: format!(
-                "{}; {busy:.2} cores; read {:.1} s; opened {}, distinct {}, related {}",
+                "{}; {:.2} cores; read {:.1} s ({:.2}); opened {}, distinct {}, related {}",
                 steps.join(", "),
-                measured.read.as_secs_f64(),
+                measured.build.cores(),
+                measured.read.processor.as_secs_f64(),
+                measured.read.cores(),
                 megabytes(report.opened),
                 megabytes(report.distinct),
                 megabytes(report.related),

@@ -33,8 +33,8 @@ impl Row {
         Ok(Self {
             what,
             stored: measured.stored + measured.kept,
-            build: Some(measured.build),
-            read: Some(measured.read),
+            build: Some(measured.build.processor),
+            read: Some(measured.read.processor),
             note: format!(
                 "opened {}, from bases {}, related {}",
                 megabytes(report.opened),

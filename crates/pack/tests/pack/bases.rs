@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sealift_oci::Digest;
 use sealift_pack::{
-    Base, Built, DecodedPack, Error, Limits, NoBases, Options, Pack, Part, Summary, summarize,
+    Base, Built, DecodedPack, Error, Limits, NoBases, Options, Pack, Part, Summary, Workers,
+    summarize,
 };
 use sealift_pipeline::Cancel;
 
@@ -45,7 +46,9 @@ fn assert_rebuilt(built: &Built, blobs: &Blobs, bases: &Blobs) {
         let rest = &blobs.bytes(&blob.digest)[usize::try_from(half).unwrap()..];
         assert!(read(&decoded, &blob.digest, half) == rest);
     }
-    decoded.verify(&Cancel::new(), &|_| ()).unwrap();
+    decoded
+        .verify(&Cancel::new(), &Workers::none(), &|_| ())
+        .unwrap();
 }
 
 /// A layer with files that do not compress, so that what is stored of them shows.
@@ -261,7 +264,7 @@ fn use_all(pack: &[u8], bases: &Blobs) -> sealift_pack::Result<()> {
     let pack = Pack::open(Arc::new(pack.to_vec()), &Limits::default())?;
     let decoded = pack.decode(&scratch(), &Cancel::new())?;
     decoded.read_bases(bases, None, &Cancel::new())?;
-    decoded.verify(&Cancel::new(), &|_| ())
+    decoded.verify(&Cancel::new(), &Workers::none(), &|_| ())
 }
 
 #[test]
@@ -330,7 +333,9 @@ fn a_base_that_came_back_wrong_can_be_read_again() {
         .unwrap();
     // What was read is not asked for again.
     decoded.read_bases(&NoBases, None, &Cancel::new()).unwrap();
-    decoded.verify(&Cancel::new(), &|_| ()).unwrap();
+    decoded
+        .verify(&Cancel::new(), &Workers::none(), &|_| ())
+        .unwrap();
 }
 
 /// The offset of the entry of the first base blob behind its digest: its size.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use sealift_oci::Digest;
-use sealift_pack::{Error, Limits, Options, Pack, Part};
+use sealift_pack::{Error, Limits, Options, Pack, Part, Workers};
 use sealift_pipeline::Cancel;
 
 use crate::reseal::Parts;
@@ -17,7 +17,7 @@ static PACK: LazyLock<Vec<u8>> =
 
 /// Opens, decodes and rebuilds everything.
 fn use_all(pack: &[u8]) -> sealift_pack::Result<()> {
-    decode(pack.to_vec())?.verify(&Cancel::new(), &|_| ())
+    decode(pack.to_vec())?.verify(&Cancel::new(), &Workers::none(), &|_| ())
 }
 
 fn refused(pack: &[u8]) -> Error {

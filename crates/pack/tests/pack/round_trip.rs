@@ -1,7 +1,7 @@
 //! Blobs come back from packs, bit for bit.
 #![allow(clippy::unwrap_used)]
 
-use sealift_pack::{Effort, Limits, Options, Pack};
+use sealift_pack::{Effort, Limits, Options, Pack, Workers};
 use sealift_pipeline::Cancel;
 
 use crate::support::{Blobs, build_one, bytes_of, decode, gzip, mixed, python, read, scratch, tar};
@@ -94,7 +94,9 @@ fn a_pack_is_taken_from_a_pipe_and_nothing_after_it() {
     let pack = Pack::read_from(&mut pipe, &scratch(), &Limits::default()).unwrap();
     assert_eq!(pipe, b"what follows");
     let decoded = pack.decode(&scratch(), &Cancel::new()).unwrap();
-    decoded.verify(&Cancel::new(), &|_| ()).unwrap();
+    decoded
+        .verify(&Cancel::new(), &Workers::none(), &|_| ())
+        .unwrap();
     for len in [0, 10, 100, bytes.len() - 1] {
         let cut = Pack::read_from(&mut &bytes[..len], &scratch(), &Limits::default());
         assert!(cut.is_err_and(|error| error.is_pack_fault()), "{len}");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealift_oci::Digest;
-use sealift_pack::{Pack, PackPlan, Reason, Scratch, Step, Watcher};
+use sealift_pack::{Pack, PackPlan, Reason, Scratch, Step, Watcher, Workers};
 use sealift_pipeline::{Event, Observer};
 
 use crate::bundle::Bundle;
@@ -75,6 +75,12 @@ pub(in crate::profile) fn pack_options(
     packing.pack_limit = options.pack_bytes;
     packing.memory = work.budget.memory();
     packing.threads = work.budget.threads();
+    packing.workers = work
+        .budget
+        .pool()
+        .cloned()
+        .map(Workers::from)
+        .unwrap_or_default();
     packing.cancel = work.cancel.clone();
     packing.watcher = Arc::new(Phases {
         observer: Arc::clone(work.observer),
