@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::candidates::{Candidate, Place};
 use crate::compress::window;
 use crate::error::{Error, Result};
+use crate::format::MAX_BASES_SHARE;
 use crate::gate::Gate;
 use crate::open::{Content, OpenedLayer};
 use crate::options::{Effort, Options};
@@ -98,6 +99,10 @@ impl Relating<'_> {
                     return Ok(None);
                 };
                 self.options.cancel.check()?;
+                let len: u64 = layer.structure.iter().map(Region::len).sum();
+                if old.len() > len.saturating_mul(MAX_BASES_SHARE) {
+                    return Ok(None);
+                }
                 let structure = self.in_a_row(&layer.structure).map_err(Error::Scratch)?;
                 let index_bytes = ENTRY + ranges * RANGE;
                 self.one(&structure, &[(Lean::Base(*name), old)], index_bytes, &gate)
@@ -126,12 +131,14 @@ impl Relating<'_> {
         }
     }
 
-    /// As many of the candidates as the codec takes together with the content.
+    /// As many of the candidates as the codec takes together with the content, and readers with it.
     fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Vec<(Lean, &Region)> {
-        let mut together = self.contents[number].bytes.len();
+        let len = self.contents[number].bytes.len();
+        let most = MAX_TOGETHER.min(len.saturating_mul(MAX_BASES_SHARE));
+        let mut together = len;
         let fits = |(_, bytes): &(Lean, &Region)| {
             let sum = together.saturating_add(bytes.len());
-            let fits = sum <= MAX_TOGETHER;
+            let fits = sum <= most;
             if fits {
                 together = sum;
             }

@@ -15,6 +15,11 @@ use super::head::{StreamEntry, StreamKind};
 pub(crate) use bases::{BaseBlob, BaseObject, Range};
 use bases::{get_bases, put_bases};
 
+/// The bases of related objects, counted for each, have at most so many times the bytes of these objects together, and
+/// some more.
+pub(crate) const MAX_BASES_SHARE: u64 = 1024;
+const FREE_BASES: u64 = 1 << 30;
+
 const RELATED: u8 = 1;
 const NESTED: u8 = 2;
 
@@ -208,7 +213,28 @@ impl Index {
             }
         }
         self.check_bases_are_used()?;
+        self.check_proportion()?;
         used.finish()
+    }
+
+    /// Decoding an object takes time for its bases too, however short it is.
+    fn check_proportion(&self) -> Result<()> {
+        let (mut bases, mut len) = (0u64, 0u64);
+        for object in &self.objects {
+            if let Body::Related(related) = &object.body {
+                let lens = related.bases.iter().map(|&base| self.objects[base].len);
+                bases = lens.fold(bases, u64::saturating_add);
+                len = len.saturating_add(object.len);
+            }
+        }
+        if bases
+            > len
+                .saturating_mul(MAX_BASES_SHARE)
+                .saturating_add(FREE_BASES)
+        {
+            return Err(wrong("bases that are too long for what is related to them"));
+        }
+        Ok(())
     }
 
     fn check_bases_are_used(&self) -> Result<()> {
@@ -561,5 +587,38 @@ pub(super) fn get_digest(fields: &mut Fields<'_>) -> Result<Digest> {
             what: "digest algorithm",
             number: u64::from(other),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_related(count: usize) -> Index {
+        let base = Object {
+            len: FREE_BASES,
+            map: None,
+            body: Body::Plain { stream: 0 },
+        };
+        let related = Object {
+            len: 16,
+            map: None,
+            body: Body::Related(Related {
+                codec: (3, 1),
+                bases: vec![0],
+                parts: Vec::new(),
+            }),
+        };
+        Index {
+            objects: [vec![base], vec![related; count]].concat(),
+            ..Index::default()
+        }
+    }
+
+    #[test]
+    fn many_short_objects_with_a_long_base_are_refused() {
+        with_related(1).check_proportion().unwrap();
+        let error = with_related(2).check_proportion().unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
     }
 }

@@ -434,13 +434,15 @@ fn ranges_that_ask_for_more_scratch_than_allowed_are_refused_before_anything_is_
     // All of the content, from its end back to its start each time, then its first byte, and on from there.
     let back = number(2 * length - 1);
     let again = [
-        [number(value + 200_002), number(0), number(length)].concat(),
-        [back.clone(), number(length)].concat().repeat(200_000),
+        [number(value + 1_002), number(0), number(length)].concat(),
+        [back.clone(), number(length)].concat().repeat(1_000),
         [back, number(1)].concat(),
         number(step.checked_sub(2).unwrap_or(1)),
     ];
     parts.index.splice(ranges..rest, again.concat());
-    let error = use_all(&parts.seal(), &LEANING.bases).unwrap_err();
+    limits.scratch = needed * 2;
+    let pack = Pack::open(Arc::new(parts.seal()), &limits);
+    let error = pack.err().unwrap();
     assert!(
         matches!(
             error,
