@@ -25,6 +25,8 @@ mod delta;
 mod delta_registries;
 #[path = "e2e/delta_review.rs"]
 mod delta_review;
+#[path = "e2e/estimating.rs"]
+mod estimating;
 #[path = "e2e/everyday.rs"]
 mod everyday;
 #[path = "e2e/hostile_text.rs"]

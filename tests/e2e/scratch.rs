@@ -52,6 +52,7 @@ fn too_little_scratch_space_is_known_before_anything_is_written() {
         &["export", "compact.tar", "-o", "-"],
         &["record", "compact.tar", "-o", "1.record"],
         &["compact", "compact.tar", "-o", "again.tar"],
+        &["compact", "compact.tar", "--dry-run"],
         &["serve", "compact.tar", "--listen", "127.0.0.1:0"],
         &["report", "compact.tar", "-o", "page.html"],
         &["report", "2-delta.tar", "--base", "1.tar", "--json"],

@@ -57,9 +57,10 @@ pub use inspect::{
 pub use local::{LocalError, LocalImage, LocalImages, LocalName, LocalReferrer, open_local};
 pub use profile::{
     BlobState, BlobWriter, ByteRange, CompactOptions, CompactReport, ConvertError, DeltaEstimate,
-    DeltaReport, Effort, Entry, EntryContent, KeptBlob, Layout, PlainStream, PlainWriter,
-    SharedBlobs, TooLarge, Work, check_packing, compact_plan, open_fetched, record_plan,
-    stream_plain, write_compact, write_delta, write_plain, write_record,
+    DeltaReport, Effort, Entry, EntryContent, KeptBlob, Layout, PlainStream, PlainWriter, Sample,
+    SampleEstimate, SecondRange, SharedBlobs, TooLarge, Work, check_packing, compact_plan,
+    estimate_packing, open_fetched, open_sampled, record_plan, stream_plain, write_compact,
+    write_delta, write_plain, write_record,
 };
 pub use reading::Reading;
 pub use resources::Resources;

@@ -18,12 +18,13 @@ mod tar_writer;
 mod writer;
 
 pub use compact::{
-    ByteRange, CompactOptions, CompactReport, DeltaEstimate, DeltaReport, Effort, KeptBlob,
-    SharedBlobs, check_packing, compact_plan, write_compact, write_delta,
+    ByteRange, CompactOptions, CompactReport, DeltaEstimate, DeltaReport, Effort, KeptBlob, Sample,
+    SampleEstimate, SecondRange, SharedBlobs, check_packing, compact_plan, estimate_packing,
+    write_compact, write_delta,
 };
 pub use error::ConvertError;
 pub use export::{Work, stream_plain, write_plain};
-pub use fetched::open_fetched;
+pub use fetched::{open_fetched, open_sampled};
 pub use layout::{Entry, EntryContent, Layout, TooLarge};
 pub use record::{record_plan, write_record};
 pub use stream::PlainStream;

@@ -45,6 +45,9 @@ pub enum BundleError {
     /// The stream that the bundle goes to does not take it.
     #[error("cannot write the bundle to the output: {0}")]
     Stream(#[source] io::Error),
+    /// The scratch folder does not take a sample of the blobs.
+    #[error("cannot keep a sample of the blobs in the scratch folder: {0}")]
+    Sample(#[source] io::Error),
     /// The system starts no threads.
     #[error("cannot start a thread: {0}")]
     Threads(#[source] io::Error),

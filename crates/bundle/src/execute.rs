@@ -3,6 +3,7 @@
 pub(crate) mod compact;
 mod file;
 mod ordered;
+pub(crate) mod sample;
 mod stream;
 mod transfer;
 

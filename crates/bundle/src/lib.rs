@@ -4,6 +4,7 @@
 //!   checked, every blob has its origins, nothing was written.
 //! - [`resume`] returns the plan that an interrupted run of the same request left; it requests nothing.
 //! - [`status`] tells what is there already and whether the rest fits.
+//! - [`estimate`] fetches a sample and tells how large a compact bundle or a delta will be.
 //! - [`execute`] fetches the blobs and writes the file, or the same bytes as a stream.
 
 mod charts;
@@ -23,6 +24,7 @@ pub use charts::{ChartError, PulledChart, download_chart, pull_chart};
 pub use context::Context;
 pub use error::{BlobFailure, BundleError, FetchError, ImageFailure, Pointer, ResolveError};
 pub use execute::compact::fetched;
+pub use execute::sample::{PlanEstimate, estimate};
 pub use execute::{Output, Report, execute};
 pub use mirrors::{
     BlockedError, FileLocation, MirrorRule, MirrorRuleError, Mirrors, RegistriesConfError,

@@ -146,6 +146,15 @@ impl Plan {
         self
     }
 
+    /// The same plan of which only these blobs are fetched.
+    pub(crate) fn only(&self, blobs: &BTreeSet<Digest>) -> Self {
+        let mut plan = self.clone();
+        let all = self.contents().record().blobs.iter();
+        let all = all.map(|blob| blob.digest);
+        plan.parts.shared = all.filter(|digest| !blobs.contains(digest)).collect();
+        plan
+    }
+
     /// Bytes of manifests and blobs that are fetched, each counted once.
     pub fn fetched_bytes(&self) -> u64 {
         self.fetched().map(|(_, item)| item.size).sum()

@@ -187,18 +187,26 @@ pub(crate) struct TransportArgs {
     pub(crate) limit_rate: Option<u64>,
 }
 
-/// Reads a number of bytes with a decimal unit.
+/// Reads a number of bytes a second with a decimal unit.
 fn rate(text: &str) -> Result<u64, String> {
+    decimal(text)
+        .filter(|rate| *rate > 0)
+        .ok_or_else(|| "expected bytes a second, such as 500k, 10M or 1G".to_owned())
+}
+
+/// Reads a number of bytes with a decimal unit.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    decimal(text).ok_or_else(|| "expected a size, such as 500k, 64M or 1G".to_owned())
+}
+
+fn decimal(text: &str) -> Option<u64> {
     let (number, unit) = match text.bytes().last() {
         Some(b'k' | b'K') => (&text[..text.len() - 1], 1_000),
         Some(b'm' | b'M') => (&text[..text.len() - 1], 1_000_000),
         Some(b'g' | b'G') => (&text[..text.len() - 1], 1_000_000_000),
         _ => (text, 1),
     };
-    let rate = number.parse::<u64>().ok();
-    let rate = rate.and_then(|number| number.checked_mul(unit));
-    rate.filter(|rate| *rate > 0)
-        .ok_or_else(|| "expected bytes a second, such as 500k, 10M or 1G".to_owned())
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 impl TransportArgs {
@@ -277,5 +285,7 @@ mod tests {
         for text in ["", "k", "0", "-1", "1.5M", "99999999999G", "10MB"] {
             assert!(rate(text).is_err(), "{text}");
         }
+        assert_eq!((size("0"), size("64M")), (Ok(0), Ok(64_000_000)));
+        assert!(size("64MB").is_err());
     }
 }

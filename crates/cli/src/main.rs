@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod deltas;
 mod environment;
+mod estimates;
 mod exit;
 mod failure;
 mod files;

@@ -5,10 +5,13 @@
 //! packs, each of which describes itself; last what is known late, the artifact that lists all parts. Every
 //! pack is proved when it is built: what cannot be rebuilt from it is kept as it is.
 
+mod clock;
 mod estimate;
 mod known;
 mod packing;
 mod parts;
+mod sample;
+mod sampled;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +22,7 @@ use sealift_pack::Reason;
 
 use crate::bases::BaseFile;
 use crate::bundle::Bundle;
-use crate::contents::{Artifact, ArtifactKind, Identity, Record};
+use crate::contents::{Artifact, Identity, Record};
 use crate::delta::Unreadable;
 use crate::profile::error::ConvertError;
 use crate::profile::export::Work;
@@ -31,8 +34,11 @@ pub(super) use known::summarize;
 use packing::Packer;
 pub(super) use packing::pack_options;
 pub(super) use parts::PartsWriter;
+use parts::artifact_kind;
 
 pub use estimate::{ByteRange, DeltaEstimate};
+pub use sample::Sample;
+pub use sampled::{SampleEstimate, SecondRange, estimate_packing};
 pub use sealift_pack::Effort;
 
 /// The version of what is written for the same contents and options; the partial file of another one is
@@ -240,10 +246,12 @@ fn write(
 ) -> Result<(Published, CompactReport), ConvertError> {
     let shared = check_packing(bundle, bases)?;
     let packing = pack_options(bundle.identity().0, options, work);
-    let known = KnownBases::new(bases, &packing, work)?;
-    let packer = Packer::new(bundle, (&known, &shared), options, work);
+    let known = KnownBases::new(bases, &|_| true, &packing, work)?;
+    let blobs = bundle.record().blobs.iter().map(|blob| blob.digest);
+    let blobs = blobs.filter(|digest| !shared.contains(digest)).collect();
+    let packer = Packer::new(bundle, &known, blobs, options, work);
     let _opened = packer.open_groups()?;
-    let plan = packer.plan()?;
+    let plan = packer.plan(packer.survey()?);
     let mut head = PartsWriter::new(Vec::new(), 0);
     let metadata = head.begin(bundle)?;
     let listed_bases = bases.iter().map(|base| head.base(base));
@@ -275,9 +283,7 @@ fn write(
     kept.sort_by_key(|(digest, _)| *digest);
     let mut report = packer.report(&packs, &kept);
     let kept = parts.kept(bundle, &kept, work)?;
-    let kind = if bases.is_empty() {
-        ArtifactKind::Compact { packs, kept }
-    } else {
+    if !bases.is_empty() {
         report.delta = Some(DeltaReport {
             bases: bases.iter().map(BaseFile::identity).collect(),
             left_out_blobs: shared.blobs(),
@@ -288,12 +294,8 @@ fn write(
                 .filter(|blob| !known.has(blob))
                 .collect(),
         });
-        ArtifactKind::Delta {
-            bases: listed_bases,
-            packs,
-            kept,
-        }
-    };
+    }
+    let kind = artifact_kind(listed_bases, packs, kept);
     let output = parts.finish(&Artifact { metadata, kind })?;
     Ok((output.publish()?, report))
 }

@@ -13,18 +13,19 @@ use clap::{Args, ValueEnum};
 use sealift_archive::{BaseFile, BaseFiles, OutputFile, Program, Resources, checksum};
 use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, OmittedImage, Output, Plan,
-    PlannedImage, Report, Request, Status, execute, fetched, resolve, resume, status,
+    PlanEstimate, PlannedImage, Report, Request, Status, estimate, execute, fetched, resolve,
+    resume, status,
 };
 use sealift_oci::{Digest, PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
 use serde::Serialize;
 
-use crate::args::{OutputArgs, SourceArgs, TransportArgs};
+use crate::args::{OutputArgs, SourceArgs, TransportArgs, size};
 use crate::charts::{self, ChartRequest, Charts};
 use crate::checksums::Summed;
 use crate::client::client;
 use crate::commands::compact::{PackingArgs, compact_words, write_failure};
-use crate::deltas::DeltaPlan;
+use crate::deltas::PackingPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
@@ -32,7 +33,7 @@ use crate::mirrors::MirrorArgs;
 use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
-use crate::{checksums, hints, output, program, sources, words};
+use crate::{checksums, estimates, hints, output, program, sources, words};
 
 /// Write images and files to one bundle
 ///
@@ -50,7 +51,8 @@ Examples:
     sealift bundle -r bundle.yaml
     sealift bundle -f images.txt --keep-going -o partial.tar
     sealift bundle --product calico@v3.32.1 --base calico-3.32.0.tar -o calico-3.32.1-delta.tar
-    sealift bundle -f images.txt --dry-run")]
+    sealift bundle -f images.txt --dry-run
+    sealift bundle -f images.txt --profile compact --dry-run --sample 64M")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -141,6 +143,14 @@ pub(crate) struct BundleArgs {
     /// Print the plan and write nothing
     #[arg(long, help_heading = heading::OUTPUT)]
     dry_run: bool,
+    /// With --dry-run, fetch and pack at most this many bytes of blobs (500k, 64M, 1G) to estimate the size of a compact
+    /// or delta bundle
+    ///
+    /// Without this option, a dry run fetches no layers: over a slow link, fetching a sample takes minutes. What is on
+    /// this machine (--from, --carry) is not fetched. The sample is packed in scratch space with the same options, which
+    /// also shows how long packing takes.
+    #[arg(long, help_heading = heading::OUTPUT, value_name = "SIZE", requires = "dry_run", value_parser = size)]
+    sample: Option<u64>,
     #[command(flatten)]
     output_args: OutputArgs,
     #[command(flatten)]
@@ -214,7 +224,9 @@ struct DryRun<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     products: Vec<ProductReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<DeltaPlan<'a>>,
+    delta: Option<PackingPlan<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<PlanEstimate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Status>,
 }
@@ -286,7 +298,8 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         observer.event(&Event::Warning { text: &text });
     }
     if args.dry_run {
-        return dry_run(args, &plan, &found, lean, fetched.as_ref());
+        let sample = sample(args, &plan, lean, &context)?;
+        return dry_run(args, &plan, (&found, lean, sample), fetched.as_ref());
     }
     warn(&*observer, &plan);
     let Some(file) = &file else {
@@ -301,6 +314,20 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         checksums::write(&file.path, &sum, args.force)?;
     }
     tell(args, &plan, &report, &sum)
+}
+
+/// What a sample of the blobs says of the bundle, if one is to be fetched.
+fn sample(
+    args: &BundleArgs,
+    plan: &Plan,
+    bases: &[BaseFile],
+    context: &Context<'_>,
+) -> Result<Option<PlanEstimate>, Failure> {
+    let Some(limit) = args.sample.filter(|limit| *limit > 0) else {
+        return Ok(None);
+    };
+    let options = args.packing.options(context.scratch);
+    Ok(Some(estimate(plan, bases, limit, &options, context)?))
 }
 
 /// Writes the bundle to `file`; the report, and the checksum of the file.
@@ -355,6 +382,11 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         let message =
             "a compact or delta bundle is written to a file (-o FILE), not to standard output";
         return Err(Failure::message(Exit::Usage, message));
+    }
+    if profile(args) == ProfileArg::Plain && args.sample.is_some() {
+        let message = "the size of a plain bundle is known without a sample (--sample)";
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("omit --sample, or use --profile compact or --base FILE"));
     }
     if profile(args) == ProfileArg::Delta && args.keep_going {
         let message = "a delta bundle cannot be incomplete: what is omitted would be taken for removed when tags are deleted (--keep-going)";
@@ -548,13 +580,12 @@ fn fetched_words(report: &Report) -> String {
 fn dry_run(
     args: &BundleArgs,
     plan: &Plan,
-    found: &Sources,
-    bases: &[BaseFile],
+    (found, bases, sample): (&Sources, &[BaseFile], Option<PlanEstimate>),
     file: Option<&OutputFile>,
 ) -> Result<Exit, Failure> {
     let delta = match bases {
         [] => None,
-        bases => Some(DeltaPlan::new(plan.contents().record(), bases)),
+        bases => Some(PackingPlan::new(plan.contents().record(), bases)),
     };
     let status = file.map(|file| status(plan, file));
     let products: Vec<ProductReport<'_>> = found.products.iter().map(ProductReport::of).collect();
@@ -564,13 +595,19 @@ fn dry_run(
             programs: plan.programs(),
             products,
             delta,
+            sample,
             output: status,
         })?;
     } else {
         for line in products.iter().flat_map(ProductReport::lines) {
             output::line(&line)?;
         }
-        output::lines(&plan_words(plan, delta.as_ref()))?;
+        let sampled = sample.is_some_and(|sample| sample.estimate.is_some());
+        output::lines(&plan_words(plan, profile(args), delta.as_ref(), sampled))?;
+        if let Some(sample) = &sample {
+            output::lines(&estimates::planned(sample, &scratch(args)))?;
+        }
+        output::line(&format!("identity {}", plan.summary().identity))?;
         let path = args.output.as_deref().unwrap_or(Path::new("BUNDLE"));
         for program in plan.programs() {
             output::lines(&program::words(&path.display().to_string(), &program))?;
@@ -582,7 +619,12 @@ fn dry_run(
     omitted::planned(plan)
 }
 
-fn plan_words(plan: &Plan, delta: Option<&DeltaPlan<'_>>) -> Vec<String> {
+fn plan_words(
+    plan: &Plan,
+    profile: ProfileArg,
+    delta: Option<&PackingPlan<'_>>,
+    sampled: bool,
+) -> Vec<String> {
     let summary = plan.summary();
     let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
     lines.extend(omitted::lines(plan));
@@ -613,15 +655,26 @@ fn plan_words(plan: &Plan, delta: Option<&DeltaPlan<'_>>) -> Vec<String> {
         words::bytes(summary.content_bytes),
         words::bytes(summary.shared_bytes)
     ));
-    lines.extend(match delta {
-        Some(delta) => delta.words(),
-        None => vec![format!(
-            "size of the bundle: {} ({} bytes)",
+    if let Some(delta) = delta {
+        lines.extend(delta.words(sampled));
+    } else {
+        let plain = if profile == ProfileArg::Compact {
+            "size of the plain bundle"
+        } else {
+            "size of the bundle"
+        };
+        lines.push(format!(
+            "{plain}: {} ({} bytes)",
             words::bytes(summary.total_bytes),
             summary.total_bytes
-        )],
-    });
-    lines.push(format!("identity {}", summary.identity));
+        ));
+    }
+    if profile != ProfileArg::Plain && !sampled {
+        lines.push(format!(
+            "size of the {} bundle: use --sample 64M to estimate it from a sample of the blobs",
+            if delta.is_some() { "delta" } else { "compact" }
+        ));
+    }
     lines
 }
 

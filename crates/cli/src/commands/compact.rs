@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sealift_archive::{
     BaseFile, BaseFiles, Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget,
-    OutputFile, Published, Reading, Work, WriteError, check_packing, compact_plan, write_compact,
-    write_delta,
+    OutputFile, Published, Reading, Sample, SampleEstimate, Work, WriteError, check_packing,
+    compact_plan, estimate_packing, write_compact, write_delta,
 };
 use sealift_pipeline::{Budget, Cancel, cores};
+use serde::Serialize;
 
-use crate::args::{OutputArgs, ScratchArgs};
-use crate::deltas::DeltaPlan;
+use crate::args::{OutputArgs, ScratchArgs, size};
+use crate::deltas::PackingPlan;
+use crate::estimates::{MAX_SAMPLE, SAMPLE};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
 use crate::progress::observer;
-use crate::{output, words};
+use crate::{estimates, output, words};
 
 /// Convert a bundle to the compact profile, or to a delta bundle
 ///
@@ -25,21 +27,35 @@ use crate::{output, words};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+    sealift compact calico.tar --dry-run
     sealift compact calico.tar -o calico-compact.tar
     sealift compact calico-2.tar --base calico-1.tar -o calico-2-delta.tar")]
 pub(crate) struct CompactArgs {
     /// The bundle
     bundle: PathBuf,
     /// Write the compact bundle to this file
-    #[arg(long, short, help_heading = heading::OUTPUT, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(
+        long,
+        short,
+        help_heading = heading::OUTPUT,
+        value_name = "FILE",
+        required_unless_present = "dry_run"
+    )]
+    output: Option<PathBuf>,
     /// Write a delta bundle that builds on this bundle or record: what it has is left out or stored as differences
     /// [repeatable]
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
-    /// Show what bases have of the bundle; write nothing
+    /// Estimate the size of the output and the time to write it from a sample of the blobs; write nothing
+    ///
+    /// The sample is packed in scratch space with the same options. A bundle that is not larger than the sample is packed
+    /// completely, so that its size is exact.
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run, pack at most this many bytes of blobs: 500k, 64M, 1G; 0 estimates nothing [default: 64M, or up to
+    /// 512M if the blobs are large]
+    #[arg(long, value_name = "SIZE", requires = "dry_run", value_parser = size)]
+    sample: Option<u64>,
     /// Replace the output if it exists, once the new bundle is complete
     #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
@@ -94,13 +110,24 @@ impl PackingArgs {
     }
 }
 
+/// What will be packed, as `--dry-run --json` prints it.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    #[serde(flatten)]
+    plan: PackingPlan<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<SampleEstimate>,
+}
+
 pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    let output = OutputFile {
-        path: args.output.clone(),
+    let output = args.output.clone().map(|path| OutputFile {
+        path,
         state_dir: None,
         replace: args.force,
-    };
-    output.check().map_err(|error| write_failure(&error))?;
+    });
+    if let Some(output) = &output {
+        output.check().map_err(|error| write_failure(&error))?;
+    }
     let budget = Budget::new(1, cores());
     let reading = args.scratch.reading(&budget, cancel);
     let bases = BaseFiles::open(&args.base, &reading.resources)?;
@@ -109,27 +136,52 @@ pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> 
         ..reading
     };
     let bundle = Bundle::open(&args.bundle, &reading)?;
-    if args.dry_run {
-        return dry_run(&bundle, &bases, args.output_args);
-    }
-    let options = args.packing.options(&args.scratch.folder());
     let observer = observer(args.output_args.quiet);
     let work = Work {
         budget: &budget,
         cancel,
         observer: &observer,
     };
+    let output = match output {
+        Some(output) if !args.dry_run => output,
+        _ => return dry_run(args, &bundle, bases.list(), &work),
+    };
+    let options = args.packing.options(&args.scratch.folder());
     let (published, packed) = pack(&bundle, bases.list(), &output, &options, &work)?;
     drop(observer);
     report(&bundle, &published, &packed, args.output_args)
 }
 
-fn dry_run(bundle: &Bundle, bases: &BaseFiles, output_args: OutputArgs) -> Result<Exit, Failure> {
-    let plan = DeltaPlan::new(bundle.record(), bases.list());
-    if output_args.json {
-        output::json(&plan)?;
+fn dry_run(
+    args: &CompactArgs,
+    bundle: &Bundle,
+    bases: &[BaseFile],
+    work: &Work<'_>,
+) -> Result<Exit, Failure> {
+    let scratch = args.scratch.folder();
+    let plan = PackingPlan::new(bundle.record(), bases);
+    let sample = match args.sample {
+        Some(0) => None,
+        Some(bytes) => Some(Sample::choose(bundle, bases, bytes)),
+        None => Some(Sample::choose_within(bundle, bases, SAMPLE, MAX_SAMPLE)),
+    };
+    let options = args.packing.options(&scratch);
+    let estimate = match &sample {
+        Some(sample) => estimate_packing(bundle, bases, sample, &options, work)?,
+        None => None,
+    };
+    if args.output_args.json {
+        output::json(&DryRun {
+            plan,
+            sample: estimate,
+        })?;
     } else {
-        output::lines(&plan.words())?;
+        output::lines(&plan.words(estimate.is_some()))?;
+        output::lines(&match (&estimate, &sample) {
+            (Some(estimate), _) => estimates::words(estimate, &scratch),
+            (None, Some(sample)) => vec![estimates::no_estimate(sample.needed_bytes())],
+            (None, None) => Vec::new(),
+        })?;
         output::line(&format!("identity {}", bundle.identity()))?;
     }
     Ok(Exit::Done)

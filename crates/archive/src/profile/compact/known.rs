@@ -21,12 +21,15 @@ pub(super) struct KnownBases {
     source: BaseStores,
     /// Keeps what stores decode to be read while they are in use.
     opened: Mutex<Opened>,
+    /// Bytes of the blobs that were looked into.
+    read: u64,
 }
 
 impl KnownBases {
-    /// Looks into every blob of `files`, each once.
+    /// Looks into every blob of `files` that `is_wanted` accepts, each once.
     pub(super) fn new(
         files: &[BaseFile],
+        is_wanted: &dyn Fn(&Digest) -> bool,
         options: &Options,
         work: &Work<'_>,
     ) -> Result<Self, ConvertError> {
@@ -34,12 +37,14 @@ impl KnownBases {
             list: Vec::new(),
             source: BaseStores::default(),
             opened: Mutex::default(),
+            read: 0,
         };
         let mut blobs: BTreeMap<Digest, BaseBlob> = BTreeMap::new();
         let mut opened_groups = Vec::new();
         for file in files {
             let new = file.record().blobs.iter();
-            let new = new.filter(|blob| !blobs.contains_key(&blob.digest));
+            let new =
+                new.filter(|blob| !blobs.contains_key(&blob.digest) && is_wanted(&blob.digest));
             let new: Vec<Blob> = new
                 .map(|blob| Blob {
                     digest: blob.digest,
@@ -52,6 +57,7 @@ impl KnownBases {
             }));
             match file {
                 BaseFile::Bundle(bundle) => {
+                    known.read += new.iter().map(|blob| blob.size).sum::<u64>();
                     let (list, opened) = summarize(bundle, &new, options, work)?;
                     known.list.extend(list);
                     opened_groups.extend(opened);
@@ -68,6 +74,11 @@ impl KnownBases {
     /// What is known of each blob.
     pub(super) fn list(&self) -> &[Base] {
         &self.list
+    }
+
+    /// How many bytes were read to look into them.
+    pub(super) fn read_bytes(&self) -> u64 {
+        self.read
     }
 
     /// Their bytes, as far as they are there.

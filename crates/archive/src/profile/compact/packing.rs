@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealift_oci::Digest;
-use sealift_pack::{Pack, PackPlan, Reason, Scratch, Step, Watcher, Workers};
+use sealift_pack::{Built, Pack, PackPlan, Plan, Reason, Scratch, Step, Survey, Watcher, Workers};
 use sealift_pipeline::{Event, Observer};
 
 use crate::bundle::Bundle;
@@ -16,7 +16,7 @@ use crate::files::programs;
 use crate::profile::compact::known::KnownBases;
 use crate::profile::compact::parts::PartsWriter;
 use crate::profile::compact::source::StoreSource;
-use crate::profile::compact::{CompactOptions, CompactReport, KeptBlob, SharedBlobs};
+use crate::profile::compact::{CompactOptions, CompactReport, KeptBlob};
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::profile::tar_writer::blob_at;
@@ -89,11 +89,34 @@ pub(in crate::profile) fn pack_options(
     packing
 }
 
+/// What packs of some blobs take, which were built and not kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measured {
+    /// The bytes of each pack.
+    pub(super) packs: Vec<u64>,
+    /// Blobs that are kept as they are.
+    pub(super) kept: Vec<(Digest, Reason)>,
+    /// Opened bytes of the largest pack.
+    pub(super) opened: u64,
+    /// Bytes of scratch space that the largest pack needs at most.
+    pub(super) scratch: u64,
+}
+
+impl Measured {
+    /// Bytes of the packs, and of the blobs of `bundle` that are kept as they are.
+    pub(super) fn stored(&self, bundle: &Bundle) -> u64 {
+        let kept = self.kept.iter();
+        let kept = kept.filter_map(|(digest, _)| bundle.size(digest));
+        self.packs.iter().chain(&kept.collect::<Vec<_>>()).sum()
+    }
+}
+
 /// Plans and builds the packs of a bundle.
 pub(super) struct Packer<'a> {
     bundle: &'a Bundle,
     bases: &'a KnownBases,
-    shared: &'a SharedBlobs,
+    /// What is packed.
+    blobs: BTreeSet<Digest>,
     options: sealift_pack::Options,
     scratch: PathBuf,
     work: &'a Work<'a>,
@@ -102,24 +125,29 @@ pub(super) struct Packer<'a> {
 impl<'a> Packer<'a> {
     pub(super) fn new(
         bundle: &'a Bundle,
-        (bases, shared): (&'a KnownBases, &'a SharedBlobs),
+        bases: &'a KnownBases,
+        blobs: BTreeSet<Digest>,
         options: &CompactOptions,
         work: &'a Work<'a>,
     ) -> Self {
         Self {
             bundle,
             bases,
-            shared,
+            blobs,
             options: pack_options(bundle.identity().0, options, work),
             scratch: options.scratch.clone(),
             work,
         }
     }
 
-    /// The blobs that are not left out.
+    /// The bundle whose blobs are packed.
+    pub(super) fn bundle(&self) -> &Bundle {
+        self.bundle
+    }
+
     fn blobs(&self) -> impl Iterator<Item = &BlobEntry> {
         let blobs = self.bundle.record().blobs.iter();
-        blobs.filter(|blob| !self.shared.contains(&blob.digest))
+        blobs.filter(|blob| self.blobs.contains(&blob.digest))
     }
 
     /// A reader of every group of blobs. While they are open, a store that has to decode a group before it can
@@ -140,12 +168,13 @@ impl<'a> Packer<'a> {
         StoreSource(self.bundle.store())
     }
 
-    pub(super) fn plan(&self) -> Result<sealift_pack::Plan, ConvertError> {
+    /// Looks at every blob.
+    pub(super) fn survey(&self) -> Result<Survey, ConvertError> {
         // Whoever needs a program cannot rebuild it yet.
         let programs: BTreeSet<Digest> = programs(self.bundle)
             .into_iter()
             .map(|program| program.digest)
-            .filter(|digest| !self.shared.contains(digest))
+            .filter(|digest| self.blobs.contains(digest))
             .collect();
         let blobs = self.blobs();
         let blobs: Vec<sealift_pack::Blob> = blobs
@@ -155,15 +184,43 @@ impl<'a> Packer<'a> {
                 size: blob.size,
             })
             .collect();
-        let surveyed = self
+        let mut survey = self
             .work
             .budget
             .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))?;
-        let mut plan = sealift_pack::plan(surveyed, self.bases.list(), &self.options);
         let excluded = programs.into_iter();
-        plan.kept
+        survey
+            .kept
             .extend(excluded.map(|digest| (digest, Reason::Excluded)));
-        Ok(plan)
+        Ok(survey)
+    }
+
+    /// Which of the blobs go into which pack.
+    pub(super) fn plan(&self, survey: Survey) -> Plan {
+        sealift_pack::plan(survey, self.bases.list(), &self.options)
+    }
+
+    /// Builds the packs of these blobs and keeps none of them.
+    pub(super) fn measure(&self, survey: Survey) -> Result<Measured, ConvertError> {
+        let plan = self.plan(survey);
+        self.check_scratch(&plan.packs)?;
+        let mut measured = Measured {
+            kept: plan.kept,
+            ..Measured::default()
+        };
+        for pack in &plan.packs {
+            self.work.cancel.check()?;
+            measured.opened = measured.opened.max(pack.opened());
+            let scratch = pack.account(&self.options).scratch;
+            measured.scratch = measured.scratch.max(scratch);
+            let built = self.build(pack)?;
+            let left_out = &built.report().left_out;
+            if left_out.len() < pack.blobs().len() {
+                measured.packs.push(built.size());
+            }
+            measured.kept.extend(left_out.iter().cloned());
+        }
+        Ok(measured)
     }
 
     /// Compares the scratch space that packs need, one after the other, with what is free. The opened bytes of a pack
@@ -238,17 +295,21 @@ impl<'a> Packer<'a> {
         Ok((reused, position))
     }
 
-    pub(super) fn write_pack<W: Write>(
-        &self,
-        plan: &PackPlan,
-        parts: &mut PartsWriter<W>,
-    ) -> Result<Packed, ConvertError> {
+    fn build(&self, plan: &PackPlan) -> Result<Built, ConvertError> {
         let scratch: Arc<dyn Scratch> = Arc::new(ScratchFolder(self.scratch.clone()));
         let built = self.work.budget.install(|| {
             let bases = self.bases.source();
             sealift_pack::build(&self.source(), bases, plan, &scratch, &self.options)
         });
-        let built = built.map_err(|error| self.bases.explain(error))?;
+        built.map_err(|error| self.bases.explain(error))
+    }
+
+    pub(super) fn write_pack<W: Write>(
+        &self,
+        plan: &PackPlan,
+        parts: &mut PartsWriter<W>,
+    ) -> Result<Packed, ConvertError> {
+        let built = self.build(plan)?;
         let left_out = built.report().left_out.clone();
         if left_out.len() == plan.blobs().len() {
             return Ok(Packed {

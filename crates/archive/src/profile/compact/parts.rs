@@ -1,7 +1,7 @@
 //! The parts of a file that is an artifact, written in order and each once.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use sealift_oci::{Algorithm, Digest};
 use sealift_pack::Reason;
@@ -9,7 +9,9 @@ use sealift_pipeline::{BUFFER_BYTES, CopyError, VerifyingReader, copy};
 
 use crate::bases::BaseFile;
 use crate::bundle::Bundle;
-use crate::contents::{Artifact, EMPTY_CONFIG, Metadata, OCI_LAYOUT, Part, Record, artifact_index};
+use crate::contents::{
+    Artifact, ArtifactKind, EMPTY_CONFIG, Metadata, OCI_LAYOUT, Part, Record, artifact_index,
+};
 use crate::profile::compact::fault;
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
@@ -146,6 +148,74 @@ impl<W: Write> PartsWriter<W> {
         let index = artifact_index(&own, artifact);
         self.tar.file("index.json", &index).map_err(fault())?;
         Ok(self.tar.finish().map_err(fault())?)
+    }
+}
+
+/// What the file is: a delta if there are bases.
+pub(super) fn artifact_kind(
+    bases: Vec<Metadata>,
+    packs: Vec<Part>,
+    kept: Vec<Part>,
+) -> ArtifactKind {
+    if bases.is_empty() {
+        ArtifactKind::Compact { packs, kept }
+    } else {
+        ArtifactKind::Delta { bases, packs, kept }
+    }
+}
+
+/// The size of the file of `bundle` on `bases`, with packs of these sizes and these blobs kept as they are.
+pub(super) fn file_bytes(
+    bundle: &Bundle,
+    bases: &[BaseFile],
+    packs: &[u64],
+    kept: &[(Digest, Reason)],
+) -> Result<u64, ConvertError> {
+    let mut parts = PartsWriter::new(Counter::default(), 0);
+    let metadata = parts.begin(bundle)?;
+    let bases = bases.iter().map(|base| parts.base(base));
+    let bases: Vec<Metadata> = bases.collect::<Result<_, _>>()?;
+    // Only their lengths count: each gets a digest of its own.
+    let packs = packs.iter().zip(0_u64..).map(|(&size, number)| Part {
+        digest: Digest::sha256(&number.to_le_bytes()),
+        size,
+    });
+    let packs: Vec<Part> = packs.collect();
+    let kept = kept.iter().map(|(digest, _)| Part {
+        digest: *digest,
+        size: bundle.size(digest).unwrap_or(0),
+    });
+    let kept: Vec<Part> = kept.collect();
+    let empty = Digest::sha256(EMPTY_CONFIG);
+    for part in packs
+        .iter()
+        .chain(&kept)
+        .filter(|part| part.digest != empty)
+    {
+        parts.part(*part, |tar| {
+            let mut zeros = io::repeat(0).take(part.size);
+            io::copy(&mut zeros, tar).map_err(fault())?;
+            Ok(())
+        })?;
+    }
+    let kind = artifact_kind(bases, packs, kept);
+    Ok(parts.finish(&Artifact { metadata, kind })?.bytes)
+}
+
+/// Counts what is written.
+#[derive(Default)]
+struct Counter {
+    bytes: u64,
+}
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
