@@ -1,8 +1,9 @@
 //! Compact bundles through every command: less on the disk, and the same bytes at the end.
 
 use std::fs;
+use std::path::Path;
 
-use sealift_testkit::real::{RealRegistry, Skopeo};
+use sealift_testkit::real::{RealRegistry, Skopeo, require, run_ok};
 use sealift_testkit::{Registry, Route};
 
 use crate::support::{Product, WorkDir, identity};
@@ -116,4 +117,46 @@ fn skopeo_takes_a_compact_bundle_through_real_registries_and_back() {
         assert!(work_dir.read(&exported) == work_dir.read("plain.tar"));
         fs::remove_file(work_dir.path(&name)).unwrap();
     }
+}
+
+/// oras writes folders, which are one file again after `tar`.
+#[test]
+fn oras_takes_a_compact_bundle_through_a_real_registry_and_back() {
+    let Some(oras) = require("oras") else { return };
+    let Some(registry) = RealRegistry::distribution3() else {
+        return;
+    };
+    let (work_dir, _, _) = both();
+    let expected = identity(&work_dir.ok(&["inspect", "plain.tar"]));
+    let there = format!("{}/carried:v1", registry.host());
+    let from = format!("{}:bundle", work_dir.path("compact.tar").display());
+    run_ok(
+        &oras,
+        &["cp", "--from-oci-layout", &from, "--to-plain-http", &there],
+    );
+    let back = format!("{}:v1", work_dir.path("back").display());
+    run_ok(
+        &oras,
+        &["cp", "--from-plain-http", &there, "--to-oci-layout", &back],
+    );
+    let refused = work_dir.run(&["verify", "back"]);
+    assert_eq!(refused.code, Some(1));
+    let command = "tar -cf bundle.tar -C back .";
+    assert!(refused.stderr.contains(command), "{}", refused.stderr);
+    let folder = work_dir.path("back");
+    let file = work_dir.path("back.tar");
+    let tar = [
+        "-cf",
+        file.to_str().unwrap(),
+        "-C",
+        folder.to_str().unwrap(),
+        ".",
+    ];
+    run_ok(Path::new("tar"), &tar);
+    assert_eq!(
+        identity(&work_dir.ok(&["verify", "back.tar", "--deep"])),
+        expected
+    );
+    work_dir.ok(&["export", "back.tar", "-o", "exported.tar"]);
+    assert!(work_dir.read("exported.tar") == work_dir.read("plain.tar"));
 }

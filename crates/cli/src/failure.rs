@@ -85,6 +85,11 @@ impl From<OpenError> for Failure {
 impl From<&OpenError> for Failure {
     fn from(error: &OpenError) -> Self {
         match error {
+            OpenError::Io { name, source } if source.kind() == io::ErrorKind::IsADirectory => {
+                Self::new(Exit::Failed, error).hint(format!(
+                    "a bundle is one file; another tool's copy of it in a folder becomes one again with tar -cf bundle.tar -C {name} ."
+                ))
+            }
             OpenError::Io { .. } => Self::new(Exit::Failed, error),
             OpenError::Fault { .. } => Self::new(Exit::Damaged, error).hint(
                 "compare the file with the one that was written (its size, sha256sum), and copy it again",
