@@ -239,24 +239,28 @@ fn no_damage_is_taken_for_other_content() {
 #[test]
 fn a_corrupt_blob_does_not_get_into_a_compact_bundle() {
     let mut content = content();
-    let digest = *content
-        .blobs
-        .iter()
-        .find(|(_, bytes)| bytes.len() > 20_000)
-        .unwrap()
-        .0;
-    let good = content.record.clone();
-    let blob = content.blobs.get_mut(&digest).unwrap();
-    blob[10_000] ^= 1;
-    let contents = sealift_archive::Contents::new(good).unwrap();
-    let store: sealift_archive::MemoryStore = content.blobs.into_iter().collect();
-    let plain = Bundle::from_store(contents, Arc::new(store), "plain.tar").unwrap();
-    let folder = Folder::new();
-    let failed = folder.compact(&plain, &folder.options(), &Cancel::new(), 2);
-    let error = failed.err().unwrap();
-    assert!(error.is_corrupt(), "{error}");
-    assert!(error.to_string().contains(&digest.to_string()), "{error}");
-    assert!(!folder.output("compact.tar").path.exists());
+    let third = content.image(b"{}", &[], None);
+    content
+        .record
+        .images
+        .push(image_entry("r.example/third:1", third));
+    let large = content.blobs.iter().find(|(_, bytes)| bytes.len() > 20_000);
+    let large = *large.unwrap().0;
+    // Every compact bundle has the bytes of the second one itself.
+    for (digest, at) in [(large, 10_000), (Digest::sha256(b"{}"), 0)] {
+        let good = content.record.clone();
+        let mut blobs = content.blobs.clone();
+        blobs.get_mut(&digest).unwrap()[at] ^= 1;
+        let contents = sealift_archive::Contents::new(good).unwrap();
+        let store: sealift_archive::MemoryStore = blobs.into_iter().collect();
+        let plain = Bundle::from_store(contents, Arc::new(store), "plain.tar").unwrap();
+        let folder = Folder::new();
+        let failed = folder.compact(&plain, &folder.options(), &Cancel::new(), 2);
+        let error = failed.err().unwrap();
+        assert!(error.is_corrupt(), "{error}");
+        assert!(error.to_string().contains(&digest.to_string()), "{error}");
+        assert!(!folder.output("compact.tar").path.exists());
+    }
 }
 
 #[test]

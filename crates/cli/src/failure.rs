@@ -87,7 +87,7 @@ impl From<&OpenError> for Failure {
         match error {
             OpenError::Io { name, source } if source.kind() == io::ErrorKind::IsADirectory => {
                 Self::new(Exit::Failed, error).hint(format!(
-                    "a bundle is one file; another tool's copy of it in a folder becomes one again with tar -cf bundle.tar -C {name} ."
+                    "a bundle is a single file; if another tool wrote it as a folder, pack it: tar -cf bundle.tar -C {name} ."
                 ))
             }
             OpenError::Io { .. } => Self::new(Exit::Failed, error),

@@ -128,8 +128,10 @@ impl<W: Write> PartsWriter<W> {
                 size,
             };
             parts.push(part);
-            // The artifact has the same bytes as its config.
-            if *digest != empty {
+            if *digest == empty {
+                // The artifact has these bytes as its config; those of the bundle are only checked.
+                copy_blob(bundle, part, &mut io::sink(), work)?;
+            } else {
                 self.part(part, |tar| copy_blob(bundle, part, tar, work))?;
             }
         }
