@@ -62,6 +62,13 @@ pub(crate) fn run(arguments: &RelateArguments) -> Result<(), Box<dyn Error>> {
         eprintln!("{row}");
         rows.push(row);
     }
+    if arguments
+        .only
+        .as_deref()
+        .is_none_or(|only| "release".contains(only))
+    {
+        rows.extend(Row::of_release(&cases::release()?, arguments.quick)?);
+    }
     let table = report::table(&rows);
     if arguments.write {
         return report::write(&table);

@@ -18,7 +18,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealift_oci::Digest;
 
@@ -280,6 +280,28 @@ impl Registry {
     /// How many connections it has accepted.
     pub fn connections(&self) -> u64 {
         self.shared.connections()
+    }
+
+    /// Waits until all connections are closed: what clients sent before they ended is then dealt with.
+    ///
+    /// # Panics
+    /// If that takes longer than ten seconds.
+    pub fn wait_until_idle(&self) {
+        let begun = Instant::now();
+        // A connection that was just accepted is not among them yet.
+        let mut idle = 0;
+        while idle < 5 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "a connection stays open"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+            idle = if lock(&self.shared.open).is_empty() {
+                idle + 1
+            } else {
+                0
+            };
+        }
     }
 
     /// The most requests that were handled at one time.

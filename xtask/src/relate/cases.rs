@@ -1,5 +1,7 @@
-//! What is measured: programs of Go built through the module proxy, and files of Debian packages in two versions. All is
-//! kept in a folder below `target/`.
+//! What is measured: programs of Go built through the module proxy, a release of them, and files of Debian packages in
+//! two versions. All is kept in a folder below `target/`.
+
+mod release;
 
 use std::error::Error;
 use std::fs;
@@ -151,10 +153,18 @@ const PACKAGES: [(&str, &str, &str, &str); 7] = [
     ),
 ];
 
-/// All cases that this machine can have.
-pub(super) fn all() -> Result<Vec<Case>, Box<dyn Error>> {
+pub(super) use release::release;
+
+/// Where everything is kept.
+fn folder() -> Result<PathBuf, Box<dyn Error>> {
     let folder = root().join("target/relate-bench");
     fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// All cases that this machine can have.
+pub(super) fn all() -> Result<Vec<Case>, Box<dyn Error>> {
+    let folder = folder()?;
     let mut cases = Vec::new();
     if require("go").is_some() {
         for (name, new, bases, stripped) in CASES {
@@ -204,28 +214,35 @@ fn build(folder: &Path, name: &str, flags: &str) -> Result<PathBuf, Box<dyn Erro
     let module = folder.join(format!("module-{name}"));
     fs::create_dir_all(&module)?;
     if !module.join("go.mod").is_file() {
-        go(&module, program, &["mod", "init", "bench"])?;
+        go(&module, program.arch, &["mod", "init", "bench"])?;
         let version = format!("{}@{}", program.module, program.version);
-        go(&module, program, &["get", &version])?;
+        go(&module, program.arch, &["get", &version])?;
     }
-    let output_text = output.to_string_lossy();
-    let flags = format!("-ldflags={flags}");
-    let arguments = [
-        "build",
-        "-mod=mod",
-        &flags,
-        "-o",
-        &output_text,
-        program.package,
-    ];
-    go(&module, program, &arguments)?;
+    link(&module, program.arch, program.package, flags, &output)?;
     Ok(output)
 }
 
-fn go(folder: &Path, program: &Program, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+/// Builds a package in the module in `folder`.
+fn link(
+    folder: &Path,
+    arch: &str,
+    package: &str,
+    flags: &str,
+    output: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let output = output.to_string_lossy();
+    let flags = format!("-ldflags={flags}");
+    go(
+        folder,
+        arch,
+        &["build", "-mod=mod", &flags, "-o", &output, package],
+    )
+}
+
+fn go(folder: &Path, arch: &str, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     let mut command = Command::new("go");
     command.args(arguments).current_dir(folder);
-    command.env("GOARCH", program.arch).env("CGO_ENABLED", "0");
+    command.env("GOARCH", arch).env("CGO_ENABLED", "0");
     super::tools::succeed(&mut command)
 }
 

@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use relate::{Codec, Content, Input, Options, StreamId, Window};
 use serde_json::json;
+
+use crate::clock::Times;
 
 #[derive(Args)]
 pub(super) struct EncodeArguments {
@@ -27,7 +28,7 @@ pub(super) struct DecodeArguments {
     bases: Vec<PathBuf>,
 }
 
-/// Prints the size of the compressed streams, the seconds of encoding and the peak of memory in MiB.
+/// Prints the size of the compressed streams, the processor time of encoding in seconds, and the peak of memory in MiB.
 pub(super) fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> {
     let bases = open(&arguments.bases)?;
     let new = File::open(&arguments.new)?;
@@ -35,9 +36,9 @@ pub(super) fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> 
     let options = Options {
         effort: arguments.effort,
     };
-    let start = Instant::now();
+    let start = Times::now()?;
     let encoded = relate::encode(&new, &contents(&bases), &options)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = start.since()?.own.as_secs_f64();
     let memory = peak_memory();
     let codec = [encoded.codec.id, encoded.codec.version];
     fs::write(arguments.folder.join("codec"), codec)?;
@@ -55,7 +56,7 @@ pub(super) fn encode(arguments: &EncodeArguments) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Prints the seconds of decoding, with decompression, and the peak of memory in MiB.
+/// Prints the processor time of decoding, with decompression, in seconds, and the peak of memory in MiB.
 pub(super) fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> {
     let bases = open(&arguments.bases)?;
     let bases = windows(&bases)?;
@@ -64,7 +65,7 @@ pub(super) fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> 
     };
     let output = tempfile::tempfile_in(&arguments.folder)?;
     let mut target = Window::new(&output, 0, fs::metadata(&arguments.new)?.len());
-    let start = Instant::now();
+    let start = Times::now()?;
     let streams = streams(&arguments.folder)?;
     relate::decode(
         Codec { id, version },
@@ -72,7 +73,7 @@ pub(super) fn decode(arguments: &DecodeArguments) -> Result<(), Box<dyn Error>> 
         &contents(&bases),
         &mut target,
     )?;
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = start.since()?.own.as_secs_f64();
     let memory = peak_memory();
     let new = fs::read(&arguments.new)?;
     let mut decoded = vec![0; new.len()];

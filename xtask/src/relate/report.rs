@@ -39,7 +39,22 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn measure(case: &Case, quick: bool) -> Result<Self, Box<dyn Error>> {
-        let len = fs::metadata(&case.new)?.len();
+        let row = Self::measure_relate(case, quick)?;
+        // The others take one base: the nearest is given last.
+        let old = case.bases.last().ok_or("no base")?;
+        let slow = quick && row.len > LARGE;
+        let unless_slow = |tool: Tool| {
+            if slow { Ok(None) } else { tool(old, &case.new) }
+        };
+        Ok(Self {
+            bsdiff: unless_slow(tools::bsdiff)?,
+            xdelta3: unless_slow(tools::xdelta3)?,
+            zstd: unless_slow(tools::zstd)?,
+            ..row
+        })
+    }
+
+    fn measure_relate(case: &Case, quick: bool) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let relate = encode(case, folder.path(), DEFAULT)?;
         let decode = child("decode", &[], folder.path(), case)?;
@@ -49,23 +64,50 @@ impl Row {
             let folder = tempfile::tempdir()?;
             Some(encode(case, folder.path(), HIGHEST)?)
         };
-        // The others take one base: the nearest is given last.
-        let old = case.bases.last().ok_or("no base")?;
-        let slow = quick && len > LARGE;
-        let unless_slow = |tool: Tool| {
-            if slow { Ok(None) } else { tool(old, &case.new) }
-        };
         Ok(Self {
             name: case.name.clone(),
-            len,
+            len: fs::metadata(&case.new)?.len(),
             gzip: tools::gzip(&case.shipped)?,
             relate,
             highest,
             decode,
-            bsdiff: unless_slow(tools::bsdiff)?,
-            xdelta3: unless_slow(tools::xdelta3)?,
-            zstd: unless_slow(tools::zstd)?,
+            bsdiff: None,
+            xdelta3: None,
+            zstd: None,
         })
+    }
+
+    /// A release as one row: each program given all before; times are added up. Others take one base, so they are left
+    /// out.
+    pub(super) fn of_release(cases: &[Case], quick: bool) -> Result<Option<Self>, Box<dyn Error>> {
+        let mut sum: Option<Self> = None;
+        for case in cases {
+            let row = Self::measure_relate(case, quick)?;
+            eprintln!("{row}");
+            sum = Some(match sum {
+                None => row,
+                Some(sum) => sum.and(&row),
+            });
+        }
+        Ok(sum.map(|sum| Self {
+            name: format!("release: {} programs, each given all before", cases.len()),
+            ..sum
+        }))
+    }
+
+    fn and(self, other: &Self) -> Self {
+        let highest = self.highest.zip(other.highest);
+        Self {
+            name: self.name,
+            len: self.len + other.len,
+            gzip: self.gzip + other.gzip,
+            relate: self.relate.and(other.relate),
+            highest: highest.map(|(a, b)| a.and(b)),
+            decode: self.decode.and(other.decode),
+            bsdiff: None,
+            xdelta3: None,
+            zstd: None,
+        }
     }
 
     fn of_gzip(&self, outcome: Outcome) -> f64 {

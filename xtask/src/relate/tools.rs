@@ -17,11 +17,27 @@ pub(super) struct Outcome {
     pub(super) memory: Option<u64>,
 }
 
+impl Outcome {
+    /// Both, one after the other.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            seconds: self.seconds + other.seconds,
+            memory: self.memory.max(other.memory),
+        }
+    }
+}
+
 /// Runs a command to success.
 pub(super) fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    output(command).map(drop)
+}
+
+/// Runs a command to success; what it printed.
+pub(super) fn output(command: &mut Command) -> Result<String, Box<dyn Error>> {
     let output = command.output()?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8(output.stdout)?);
     }
     let message = String::from_utf8_lossy(&output.stderr);
     Err(format!("{} failed: {message}", command.get_program().display()).into())

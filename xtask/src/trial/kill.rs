@@ -169,6 +169,8 @@ impl<'a> Scene<'a> {
             let moment = Moment::new(&mut random, 60);
             let mut command = command(self.program, folder.path(), &load(&host));
             let ended = moment.kill(&mut command, &destination)?;
+            // What the registry has received and not yet kept would be sent again.
+            destination.wait_until_idle();
             report.count(if ended.code().is_none() {
                 "loads killed after some requests"
             } else {
