@@ -39,7 +39,7 @@ pub(crate) fn sources(contents: &[&Content]) -> io::Result<HashMap<usize, usize>
     let mut found = HashMap::new();
     let mut bytes = 0;
     for (number, content) in contents.iter().enumerate() {
-        if let Some(source) = sources.find(contents, content)? {
+        if let Some(source) = sources.find(contents, number)? {
             found.insert(number, source);
             bytes += content.bytes.len();
         }
@@ -65,20 +65,19 @@ impl<'a> Sources<'a> {
         Self(sources)
     }
 
-    /// The source of a compiled module: the one of the size that the module names, otherwise the first. `None` if the
-    /// content is no module or its source is not in the pack.
-    pub(crate) fn find(
-        &self,
-        contents: &[&Content],
-        module: &Content,
-    ) -> io::Result<Option<usize>> {
-        if module.bytes.len() < MIN_LEN || !relate::is_compiled_python(&module.bytes)? {
-            return Ok(None);
-        }
+    /// The source of the module with this number: the one of the size that the module names, otherwise the first. `None`
+    /// if the content is no module or its source is not before it.
+    fn find(&self, contents: &[&Content], number: usize) -> io::Result<Option<usize>> {
+        let module = contents[number];
         let numbers = source_path(&module.name).and_then(|path| self.0.get(path.as_str()));
-        let Some(numbers) = numbers else {
+        let Some(numbers) = numbers.filter(|_| module.bytes.len() >= MIN_LEN) else {
             return Ok(None);
         };
+        // What does not compress is stored behind everything else, whatever its name.
+        let numbers = &numbers[..numbers.partition_point(|source| *source < number)];
+        if !relate::is_compiled_python(&module.bytes)? {
+            return Ok(None);
+        }
         let size = source_size(&module.bytes)?;
         let named = numbers
             .iter()

@@ -4,7 +4,9 @@
 use sealift_pack::{Effort, Limits, Options, Pack, Workers};
 use sealift_pipeline::Cancel;
 
-use crate::support::{Blobs, build_one, bytes_of, decode, gzip, mixed, python, read, scratch, tar};
+use crate::support::{
+    Blobs, build_one, bytes_of, decode, gzip, mixed, noise, python, read, scratch, tar,
+};
 
 #[test]
 fn every_blob_comes_back_from_any_offset() {
@@ -54,6 +56,10 @@ fn compiled_python_is_stored_by_its_parts_given_its_source() {
     assert!(size < larger, "{size} and {larger}");
     let (none, _) = stored(&python("a/__pycache__", "a/module.py")[3..]);
     assert_eq!(none, 0, "too little to be worth it");
+    let mut files = python("a/__pycache__", "a/module.py");
+    files.last_mut().unwrap().1 = noise(20_000, 1);
+    let (none, _) = stored(&files);
+    assert_eq!(none, 0, "what does not compress comes last");
 }
 
 #[test]
