@@ -24,25 +24,36 @@ pub(crate) fn words(estimate: &SampleEstimate, scratch: &Path) -> Vec<String> {
             estimate.file_bytes.most
         )]
     } else {
-        vec![
-            format!(
-                "sample: {} of {} ({} of {}) packed",
-                estimate.sampled_blobs,
-                words::count(estimate.blobs, "blob"),
-                words::bytes(estimate.sampled_bytes),
-                words::bytes(estimate.blob_bytes)
-            ),
-            format!(
-                "estimated size of the bundle: {} ({} of the blobs)",
-                range(estimate.file_bytes),
-                percentages(estimate)
-            ),
-            "    more blobs share content than a sample shows: expect the lower half of this range"
-                .to_owned(),
-        ]
+        estimated(estimate)
     };
     lines.push(time(estimate));
     lines.push(space(estimate, scratch));
+    lines
+}
+
+fn estimated(estimate: &SampleEstimate) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "sample: {} of {} ({} of {}) packed",
+            estimate.sampled_blobs,
+            words::count(estimate.blobs, "blob"),
+            words::bytes(estimate.sampled_bytes),
+            words::bytes(estimate.blob_bytes)
+        ),
+        format!(
+            "estimated size of the bundle: {} ({} of the blobs)",
+            range(estimate.file_bytes),
+            percentages(estimate)
+        ),
+        "    more blobs share content than a sample shows: expect the lower half of this range"
+            .to_owned(),
+    ];
+    if estimate.larger_bytes > 0 {
+        lines.push(format!(
+            "    {} are in blobs that are larger than the sample: a larger one (--sample) narrows the range",
+            words::bytes(estimate.larger_bytes)
+        ));
+    }
     lines
 }
 

@@ -33,13 +33,16 @@ pub struct Sample {
     all: (u64, u64),
     all_bases: bool,
     limit: u64,
+    /// Bytes of the blobs that are larger than the limit.
+    larger: u64,
     needed: u64,
 }
 
 impl Sample {
     #[cfg(test)]
-    pub(super) fn of_sizes(sampled: u64, all: u64, all_bases: bool) -> Self {
+    pub(super) fn of_sizes(sampled: u64, (all, larger): (u64, u64), all_bases: bool) -> Self {
         Self {
+            larger,
             blobs: vec![(Digest::sha256(b""), sampled)],
             all: (2, all),
             all_bases,
@@ -65,6 +68,8 @@ impl Sample {
         let packed = owned.in_order(|digest| !shared.contains(digest));
         let all = (packed.len() as u64, bytes(&packed));
         let needed = typical(&packed).saturating_mul(2).min(all.1);
+        let larger = packed.iter().filter(|(_, size)| *size > limit);
+        let larger = larger.map(|(_, size)| size).sum();
         let blobs = runs(&packed, limit);
         let chosen: BTreeSet<Digest> = blobs.iter().map(|(digest, _)| *digest).collect();
         let near = owned.named(&chosen);
@@ -82,6 +87,7 @@ impl Sample {
             all,
             all_bases,
             limit,
+            larger,
             needed,
         }
     }
@@ -119,6 +125,11 @@ impl Sample {
     /// Whether it can stand for all blobs. It cannot if blobs that are larger than its limit have most of the bytes.
     pub fn is_representative(&self) -> bool {
         self.limit >= self.needed / 2
+    }
+
+    /// Bytes of the blobs that are packed but too large for the sample.
+    pub fn larger_bytes(&self) -> u64 {
+        self.larger
     }
 
     /// The limit in bytes with which a sample is representative and has several blobs.

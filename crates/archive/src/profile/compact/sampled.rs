@@ -24,7 +24,8 @@ use crate::profile::export::Work;
 
 /// How far sizes may be off, at least, as a share of them: a sample is never quite like the rest.
 const MARGIN: f64 = 0.1;
-/// The same if nothing is known of how much the blobs of a sample differ, since there is only one.
+/// The same where a sample says nothing of how much blobs differ: if it has only one, and of those that are too large
+/// for it.
 const WIDE_MARGIN: f64 = 0.5;
 /// Two halves that are related save at most so much of each other: together they are as large as one.
 const LEAST_TREND: f64 = 0.5;
@@ -43,6 +44,8 @@ pub struct SampleEstimate {
     pub sampled_blobs: u64,
     /// Their bytes as registries serve them.
     pub sampled_bytes: u64,
+    /// Bytes of the blobs that are too large for the sample.
+    pub larger_bytes: u64,
     /// Whether everything was packed, so that the sizes are not estimated.
     pub exact: bool,
     /// Bytes of packs and of blobs that are kept as they are.
@@ -115,6 +118,7 @@ pub fn estimate_packing(
         blob_bytes: sample.all_bytes(),
         sampled_blobs: sample.blobs(),
         sampled_bytes: sample.bytes(),
+        larger_bytes: sample.larger_bytes(),
         exact: sample.is_complete(),
         stored_bytes,
         file_bytes: ByteRange {
@@ -199,9 +203,10 @@ impl Sizes<'_> {
             return ByteRange { least, most };
         }
         let factor = ratio(self.sample.all_bytes(), self.sample.bytes());
+        let unlike = ratio(self.sample.larger_bytes(), self.sample.all_bytes());
         let (margin, trend) = match self.halves {
             Some(halves) => (
-                halves.spread.max(MARGIN),
+                halves.spread.max(MARGIN) * (1.0 - unlike) + WIDE_MARGIN * unlike,
                 ratio(self.stored, halves.stored).clamp(LEAST_TREND, 1.0),
             ),
             None => (WIDE_MARGIN, LEAST_TREND),
@@ -312,6 +317,18 @@ mod tests {
     }
 
     #[test]
+    fn blobs_that_are_too_large_for_a_sample_widen_the_range() {
+        let halves = Some(Halves {
+            stored: 300,
+            spread: 0.1,
+        });
+        assert_eq!(
+            ranges(1_000, (8_000, 4_000), 300, halves, true),
+            (1_680, 3_120)
+        );
+    }
+
+    #[test]
     fn a_sample_of_one_blob_says_little() {
         assert_eq!(sizes(1_000, 2_000, 300, None, true), (300, 900));
         // More of the bases may have all of it.
@@ -321,6 +338,16 @@ mod tests {
     fn sizes(
         sampled: u64,
         all: u64,
+        stored: u64,
+        halves: Option<Halves>,
+        all_bases: bool,
+    ) -> (u64, u64) {
+        ranges(sampled, (all, 0), stored, halves, all_bases)
+    }
+
+    fn ranges(
+        sampled: u64,
+        all: (u64, u64),
         stored: u64,
         halves: Option<Halves>,
         all_bases: bool,
