@@ -179,6 +179,7 @@ fn a_sample_that_says_nothing_is_not_fetched() {
     assert_eq!(source.traffic().of("GET", Route::Blob).len(), IMAGES);
     assert!(words.contains("not estimated"), "{words}");
     assert!(words.contains("use --sample 1M"), "{words}");
+    assert!(!words.contains("--sample 64M"), "{words}");
     let needless = work_dir.run(&["compact", "1.tar", "-o", "2.tar", "--sample", "1M"]);
     assert_eq!(needless.code, Some(2), "{}", needless.said());
 }

@@ -73,10 +73,15 @@ pub(crate) fn planned(sample: &PlanEstimate, scratch: &Path) -> Vec<String> {
     }
 }
 
+/// How to get an estimate, in words.
+pub(crate) fn not_sampled() -> String {
+    "size as packed: use --sample 64M to estimate it from a sample of the blobs".to_owned()
+}
+
 /// Why there is no estimate, in words: a sample needs more bytes.
 pub(crate) fn no_estimate(needed: u64) -> String {
     format!(
-        "size of the bundle: not estimated, because most of the content is in blobs that are larger than the sample; \
+        "size as packed: not estimated, because most of the content is in blobs that are larger than the sample; \
          use --sample {}M",
         needed.div_ceil(MB)
     )

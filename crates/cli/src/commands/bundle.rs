@@ -604,9 +604,11 @@ fn dry_run(
         }
         let sampled = sample.is_some_and(|sample| sample.estimate.is_some());
         output::lines(&plan_words(plan, profile(args), delta.as_ref(), sampled))?;
-        if let Some(sample) = &sample {
-            output::lines(&estimates::planned(sample, &scratch(args)))?;
-        }
+        output::lines(&match (&sample, profile(args)) {
+            (Some(sample), _) => estimates::planned(sample, &scratch(args)),
+            (None, ProfileArg::Plain) => Vec::new(),
+            (None, ProfileArg::Compact | ProfileArg::Delta) => vec![estimates::not_sampled()],
+        })?;
         output::line(&format!("identity {}", plan.summary().identity))?;
         let path = args.output.as_deref().unwrap_or(Path::new("BUNDLE"));
         for program in plan.programs() {
@@ -667,12 +669,6 @@ fn plan_words(
             "{plain}: {} ({} bytes)",
             words::bytes(summary.total_bytes),
             summary.total_bytes
-        ));
-    }
-    if profile != ProfileArg::Plain && !sampled {
-        lines.push(format!(
-            "size of the {} bundle: use --sample 64M to estimate it from a sample of the blobs",
-            if delta.is_some() { "delta" } else { "compact" }
         ));
     }
     lines
