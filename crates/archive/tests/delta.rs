@@ -539,3 +539,48 @@ fn a_base_that_is_not_what_its_record_says_stops_the_build() {
         }
     }
 }
+
+/// Threads of the pool wait for what reads the base, which must not wait for them.
+#[test]
+fn a_delta_on_a_compact_base_is_read_with_as_few_threads_as_there_are() {
+    let layer = |change: u8| {
+        let mut program = text(5, 40_000);
+        for at in (0..program.len()).step_by(20_000) {
+            program[at] = program[at].wrapping_add(change);
+        }
+        gzip(&tar(&[("bin/program", &program)]))
+    };
+    let product = |change: u8| {
+        let mut content = Content::empty();
+        let large = layer(change);
+        for name in ["first", "second"] {
+            let own = gzip(&tar(&[(name, &text(u64::from(change), 5_000))]));
+            let config = format!("{{\"name\":\"{name}{change}\"}}");
+            let layers = [large.as_slice(), &own];
+            let descriptor = content.image(config.as_bytes(), &layers, None);
+            let entry = image_entry(&format!("r.example/{name}:1"), descriptor);
+            content.record.images.push(entry);
+        }
+        content.bundle()
+    };
+    let folder = Folder::new();
+    let base = folder.compact(&product(0), &folder.options(), &Cancel::new(), 2);
+    let base = base.unwrap().0;
+    let (bytes, _) = delta(&product(1), opened(base.clone(), &reading()).unwrap());
+    for threads in [1, 2] {
+        let (base, bytes) = (base.clone(), bytes.clone());
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut shared = reading();
+            shared.resources.budget = Budget::new(1, threads);
+            let base = opened(base, &shared).unwrap();
+            shared.bases = Bases::of_bundles(vec![base]).unwrap();
+            let bundle = opened(bytes, &shared).unwrap();
+            let (budget, cancel) = (&shared.resources.budget, Cancel::new());
+            let report = sealift_archive::verify(&bundle, true, budget, &cancel, &NoObserver);
+            done.send(report.unwrap().problems.is_empty()).unwrap();
+        });
+        let ended = ended.recv_timeout(std::time::Duration::from_secs(180));
+        assert_eq!(ended, Ok(true), "{threads} threads");
+    }
+}

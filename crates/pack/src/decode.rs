@@ -22,6 +22,7 @@ use crate::error::{Error, Part, Result, damaged};
 use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
 use crate::gate::Gate;
 use crate::read::{Checked, DECODING, Pack};
+use crate::relating::PYTHON_FACTOR;
 use crate::storage::{Region, Scratch, Storage};
 
 /// A pack with its streams decompressed. Objects that are stored as differences are decoded when a blob
@@ -272,17 +273,17 @@ impl DecodedPack {
         workers: &Workers,
     ) -> Result<BlobContent> {
         let number = self.pack.number(digest)?;
-        workers.install(|at_once| self.prepare(number, at_once))?;
+        self.prepare(number, false)?;
         self.content_from(number, from, workers)
     }
 
-    /// Decodes the objects that a blob needs, `at_once` on all threads of the rayon pool that it is called in.
-    fn prepare(&self, number: usize, at_once: bool) -> Result<()> {
+    /// Decodes the objects that a blob needs, if `parallel` on all threads of the rayon pool that it is called in.
+    fn prepare(&self, number: usize, parallel: bool) -> Result<()> {
         let missing = self.pack.bases_of(number);
         if let Some(base) = missing.into_iter().find(|&base| !self.bases.is_read(base)) {
             return Err(Error::BaseMissing(self.pack.index.base_blobs[base].digest));
         }
-        self.decode_objects(self.entry(number), at_once)
+        self.decode_objects(self.entry(number), parallel)
     }
 
     fn content_from(
@@ -296,8 +297,8 @@ impl DecodedPack {
     }
 
     /// Rebuilds every blob and compares its digest, on the threads of the rayon pool that it is called in.
-    /// `workers` are these threads, for blobs that are fewer than they. `advance` is told of rebuilt bytes. Base blobs
-    /// must have been read.
+    /// `workers` are these threads; they rebuild parts of a blob in parallel if there are fewer blobs than threads.
+    /// `advance` is called with the number of rebuilt bytes. Base blobs must have been read.
     ///
     /// # Errors
     ///
@@ -316,7 +317,7 @@ impl DecodedPack {
         results.into_iter().collect()
     }
 
-    /// As [`DecodedPack::verify`], but returns all blobs that the pack does not give back.
+    /// As [`DecodedPack::verify`], but returns all blobs that cannot be rebuilt.
     pub(crate) fn check_all(
         self: &Arc<Self>,
         cancel: &Cancel,
@@ -348,8 +349,8 @@ impl DecodedPack {
         advance: &dyn Fn(u64),
     ) -> Result<()> {
         let digest = self.pack.index.blobs[number].digest;
-        self.prepare(number, true)?;
         let few = self.pack.index.blobs.len() < rayon::current_num_threads();
+        self.prepare(number, few)?;
         let none = Workers::none();
         let workers = if few { workers } else { &none };
         let mut content = self.content_from(number, 0, workers)?;
@@ -394,7 +395,7 @@ impl DecodedPack {
     }
 
     /// Decodes what a blob needs and is not decoded yet, bases first.
-    fn decode_objects(&self, entry: &BlobEntry, at_once: bool) -> Result<()> {
+    fn decode_objects(&self, entry: &BlobEntry, parallel: bool) -> Result<()> {
         let mut needed = BTreeSet::new();
         let mut open: Vec<usize> = entry.objects().collect();
         while let Some(number) = open.pop() {
@@ -402,12 +403,12 @@ impl DecodedPack {
                 open.extend(self.pack.bases(number));
             }
         }
-        if !at_once || needed.len() < 2 {
+        if !parallel || needed.len() < 2 {
             return needed
                 .into_iter()
                 .try_for_each(|number| self.decode_object(number));
         }
-        // The lock of an object is held only while it is decoded, which hands no tasks to the pool.
+        // An object is locked only while it is decoded, and decoding starts no tasks on the pool.
         self.by_level(&needed).iter().try_for_each(|level| {
             let level = level.par_iter().with_max_len(1);
             level.try_for_each(|&number| self.decode_object(number))
@@ -482,9 +483,13 @@ impl DecodedPack {
             .iter()
             .map(|&base| self.objects[base].len())
             .sum::<u64>();
-        let _pass = self
-            .gate
-            .pass(DECODER + (bytes + self.objects[number].len()) / DECODER_SHARE);
+        let together = bytes.saturating_add(self.objects[number].len());
+        let memory = if codec == relate::Codec::PYTHON {
+            together.saturating_mul(PYTHON_FACTOR)
+        } else {
+            together / DECODER_SHARE
+        };
+        let _pass = self.gate.pass(DECODER.saturating_add(memory));
         let mut target = Target {
             region: &self.objects[number],
             storage: &*self.storage,

@@ -8,5 +8,5 @@ pub(crate) use fields::{Fields, put};
 pub(crate) use head::{Coding, Head, MAX_INDEX, MAX_MIXED, StreamEntry, StreamKind, head_len};
 pub(crate) use index::{
     BaseBlob, BaseObject, BlobEntry, Body, Index, MAX_BASES_SHARE, Object, Piece, Range, Related,
-    Wrapping,
+    Wrapping, max_source,
 };

@@ -38,7 +38,7 @@ pub struct Options {
     /// Threads that compute. They belong to the rayon pool that the build is called in; the number only
     /// divides the memory and goes to zstd.
     pub threads: usize,
-    /// These threads, for blobs that are fewer than they.
+    /// The same threads, which rebuild parts of a blob in parallel if there are fewer blobs than threads.
     pub workers: Workers,
     /// How deep streams inside streams are opened.
     pub depth: usize,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 
+use crate::format::max_source;
 use crate::open::Content;
 use crate::storage::Region;
 
 /// Shorter modules are not worth an entry.
 const MIN_LEN: u64 = 256;
-/// Fewer bytes of modules are not worth a score of streams.
+/// Modules with fewer bytes in total do not pay for their streams.
 const MIN_TOGETHER: u64 = 16 << 10;
 /// Where the header of a module has the size of its source, if it does not have the hash.
 const SOURCE_SIZE: u64 = 12;
@@ -51,38 +52,49 @@ pub(crate) fn sources(contents: &[&Content]) -> io::Result<HashMap<usize, usize>
 }
 
 /// The sources in a pack, by their paths.
-struct Sources<'a>(HashMap<&'a str, Vec<usize>>);
+struct Sources<'a>(HashMap<&'a str, SourcesOfPath>);
+
+/// The sources with one path.
+struct SourcesOfPath {
+    /// The first of all, and of each size.
+    first: usize,
+    by_size: HashMap<u64, usize>,
+}
 
 impl<'a> Sources<'a> {
     /// The sources among `contents`.
     fn of(contents: &[&'a Content]) -> Self {
-        let mut sources: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut sources: HashMap<&str, SourcesOfPath> = HashMap::new();
         for (number, content) in contents.iter().enumerate() {
             if content.name.strip_suffix(".py").is_some() && content.map.is_none() {
-                sources.entry(&content.name).or_default().push(number);
+                let sources = sources
+                    .entry(&content.name)
+                    .or_insert_with(|| SourcesOfPath {
+                        first: number,
+                        by_size: HashMap::new(),
+                    });
+                sources.by_size.entry(content.bytes.len()).or_insert(number);
             }
         }
         Self(sources)
     }
 
     /// The source of the module with this number: the one of the size that the module names, otherwise the first. `None`
-    /// if the content is no module or its source is not before it.
+    /// if the content is not a compiled module, or its source does not come before it or is out of proportion.
     fn find(&self, contents: &[&Content], number: usize) -> io::Result<Option<usize>> {
         let module = contents[number];
-        let numbers = source_path(&module.name).and_then(|path| self.0.get(path.as_str()));
-        let Some(numbers) = numbers.filter(|_| module.bytes.len() >= MIN_LEN) else {
+        let sources = source_path(&module.name).and_then(|path| self.0.get(path.as_str()));
+        let Some(sources) = sources.filter(|_| module.bytes.len() >= MIN_LEN) else {
             return Ok(None);
         };
-        // What does not compress is stored behind everything else, whatever its name.
-        let numbers = &numbers[..numbers.partition_point(|source| *source < number)];
         if !relate::is_compiled_python(&module.bytes)? {
             return Ok(None);
         }
-        let size = source_size(&module.bytes)?;
-        let named = numbers
-            .iter()
-            .find(|number| contents[**number].bytes.len() == size);
-        Ok(named.or(numbers.first()).copied())
+        let named = sources.by_size.get(&source_size(&module.bytes)?);
+        let source = *named.unwrap_or(&sources.first);
+        // What does not compress is stored behind everything else, whatever its name.
+        let fits = contents[source].bytes.len() <= max_source(module.bytes.len());
+        Ok((source < number && fits).then_some(source))
     }
 }
 
@@ -99,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_name_their_sources() {
+    fn source_paths_follow_from_module_paths() {
         for (module, source) in [
             ("a/__pycache__/b.cpython-311.pyc", "a/b.py"),
             ("a/__pycache__/b.cpython-311.opt-1.pyc", "a/b.py"),

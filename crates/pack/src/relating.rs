@@ -45,6 +45,8 @@ const MAX_TOGETHER: u64 = 512 << 20;
 /// An encoder holds bases and content in memory, and about twice as much again for tables, streams and the
 /// trial whether they pay.
 const MEMORY_FACTOR: u64 = 3;
+/// The same for a compiled Python module and its source.
+pub(crate) const PYTHON_FACTOR: u64 = 48;
 
 /// What is at hand to relate contents.
 pub(crate) struct Relating<'a> {
@@ -131,7 +133,7 @@ impl Relating<'_> {
         }
     }
 
-    /// As many of the candidates as the codec takes together with the content, and readers with it.
+    /// As many candidates as fit, with the content, into the limits of the codec and of readers.
     fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Vec<(Lean, &Region)> {
         let len = self.contents[number].bytes.len();
         let most = MAX_TOGETHER.min(len.saturating_mul(MAX_BASES_SHARE));
@@ -150,6 +152,14 @@ impl Relating<'_> {
         bases.filter(fits).collect()
     }
 
+    /// Whether the only base is a source of Python.
+    fn is_source(&self, bases: &[(Lean, &Region)]) -> bool {
+        match bases {
+            [(Lean::Own(number), _)] => self.contents[*number].name.strip_suffix(".py").is_some(),
+            _ => false,
+        }
+    }
+
     /// A content as differences, if that pays when its bases take so many bytes of the index.
     pub(crate) fn one(
         &self,
@@ -160,7 +170,9 @@ impl Relating<'_> {
     ) -> Result<Option<Difference>> {
         let regions: Vec<&Region> = bases.iter().map(|&(_, bytes)| bytes).collect();
         let together = regions.iter().map(|region| region.len()).sum::<u64>() + content.len();
-        let _pass = gate.pass(together * MEMORY_FACTOR);
+        let parsed = relate::is_compiled_python(content).map_err(Error::Scratch)?;
+        let factor = if parsed { PYTHON_FACTOR } else { MEMORY_FACTOR };
+        let _pass = gate.pass(together * factor);
         let list: Vec<&dyn relate::Content> = regions.iter().map(|&region| region as _).collect();
         let settings = relate::Options {
             effort: match self.options.effort {
@@ -176,8 +188,8 @@ impl Relating<'_> {
         // Only what is in the pack can be in the window of a stream.
         let window = bases.iter().find(|(lean, _)| matches!(lean, Lean::Own(_)));
         let window = window.map(|&(_, bytes)| bytes);
-        // The parts of a compiled module are worth it in any case, and too short to be tried one by one.
-        if encoded.codec.id != relate::Codec::PYTHON.id {
+        // The streams of one compiled module are too short for a trial; together they pay.
+        if !(encoded.codec == relate::Codec::PYTHON && self.is_source(bases)) {
             let pays = pays(&encoded, index_bytes, content, window);
             if !pays.map_err(Error::Scratch)? {
                 return Ok(None);

@@ -11,8 +11,8 @@
 
 mod arguments;
 mod coder;
+mod instructions;
 mod locations;
-mod operations;
 mod side;
 mod stream;
 mod text;
@@ -33,11 +33,11 @@ use tokens::Source;
 use version::Version;
 use walk::Walk;
 
-/// Longer modules and sources are not taken apart: both are in memory while they are.
-const MAX_LEN: u64 = 8 << 20;
+/// The longest module or source that is parsed; both are in memory, with up to 48 times their bytes.
+const MAX_LEN: u64 = 4 << 20;
 
-/// Whether a content begins like a compiled Python module of a known version, which is stored by its parts, given its
-/// source as the first base.
+/// Whether a content starts with the header of a compiled Python module of a known version. Such a module is encoded
+/// against its source, the first base.
 ///
 /// # Errors
 ///
@@ -51,13 +51,13 @@ pub fn is_compiled(content: &dyn Content) -> io::Result<bool> {
     Ok(Version::of(&start).is_some())
 }
 
-/// Encodes a compiled module given its source, the first of the bases; `None` if it is not one that the codec can take
-/// apart.
+/// Encodes a compiled module given its source, the first of the bases; `None` if the codec
+/// cannot parse it.
 pub(crate) fn encode(new: &dyn Content, bases: &[&dyn Content]) -> Result<Option<Encoded>, Error> {
     if !is_compiled(new).map_err(Error::Content)? || is_too_long(bases) {
         return Ok(None);
     }
-    // Another version of the module says more about it than its source.
+    // Matching against another version of the module gives a smaller result.
     for (index, base) in bases.iter().enumerate() {
         if is_compiled(*base).map_err(|source| Error::Base { index, source })? {
             return Ok(None);
@@ -66,12 +66,12 @@ pub(crate) fn encode(new: &dyn Content, bases: &[&dyn Content]) -> Result<Option
     let content = read(new).map_err(Error::Content)?;
     let source = source(bases).map_err(|source| Error::Base { index: 0, source })?;
     let mut encoder = Encoder::new(&content);
-    // Whatever the walk does not understand is not a fault: the content is encoded otherwise.
+    // A module that cannot be parsed is not an error: it is encoded by matching.
     let walked = Walk::new(&mut encoder, &Source::new(&source)).module();
     Ok(walked.ok().map(|()| encoder.finish()))
 }
 
-/// Decodes what [`encode`] made.
+/// Decodes the result of [`encode`].
 pub(crate) fn decode(
     mut streams: Vec<Input<'_>>,
     bases: &[&dyn Content],

@@ -16,7 +16,7 @@ use crate::store::content::{Location, Store};
 
 impl Source for BaseStores {
     fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send + '_>> {
-        Self::open(self, digest, from).map(|reader| reader as _)
+        self.open_alone(digest, from).map(|reader| reader as _)
     }
 }
 
@@ -116,6 +116,18 @@ impl BaseStores {
     pub(crate) fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
         match self.find(digest) {
             Some(named) => named.store.open(digest, from),
+            None => Err(self.absent(digest)),
+        }
+    }
+
+    /// As [`Store::open_alone`].
+    pub(crate) fn open_alone(
+        &self,
+        digest: &Digest,
+        from: u64,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        match self.find(digest) {
+            Some(named) => named.store.open_alone(digest, from),
             None => Err(self.absent(digest)),
         }
     }

@@ -224,6 +224,22 @@ impl CompactStore {
         })
     }
 
+    fn rebuild(
+        &self,
+        digest: &Digest,
+        from: u64,
+        workers: &Workers,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let Some((number, _)) = self.packed.get(digest) else {
+            return Err(absent(digest));
+        };
+        let decoded = self.decoded(*number)?;
+        if self.needs.contains_key(digest) {
+            self.read_bases(&decoded, digest)?;
+        }
+        Ok(Box::new(decoded.open(digest, from, workers)?))
+    }
+
     /// Threads that help to rebuild a blob.
     fn workers(&self) -> Workers {
         let pool = self.resources.budget.pool();
@@ -246,17 +262,20 @@ impl Store for CompactStore {
     }
 
     fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
-        let Some((number, _)) = self.packed.get(digest) else {
+        if !self.packed.contains_key(digest) {
             return match self.verbatim.size(digest) {
                 Some(_) => self.verbatim.open(digest, from),
                 None => Err(absent(digest)),
             };
-        };
-        let decoded = self.decoded(*number)?;
-        if self.needs.contains_key(digest) {
-            self.read_bases(&decoded, digest)?;
         }
-        Ok(Box::new(decoded.open(digest, from, &self.workers())?))
+        self.rebuild(digest, from, &self.workers())
+    }
+
+    fn open_alone(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        if self.packed.contains_key(digest) {
+            return self.rebuild(digest, from, &Workers::none());
+        }
+        self.open(digest, from)
     }
 
     fn locate(&self, digest: &Digest) -> Location {

@@ -35,6 +35,14 @@ pub trait Store: Send + Sync {
     /// with.
     fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>>;
 
+    /// The same for a thread that threads of the pool wait for: no work is handed to them.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    fn open_alone(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        self.open(digest, from)
+    }
+
     /// Where a blob is, for messages; where it should be, if it is not there.
     fn locate(&self, digest: &Digest) -> Location;
 

@@ -46,6 +46,14 @@ impl Store for LeaningStore {
         }
     }
 
+    fn open_alone(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        if self.left_out.contains_key(digest) {
+            self.bases.open_alone(digest, from)
+        } else {
+            self.own.open_alone(digest, from)
+        }
+    }
+
     fn locate(&self, digest: &Digest) -> Location {
         if self.left_out.contains_key(digest) {
             self.bases.locate(digest)

@@ -15,10 +15,15 @@ use super::head::{StreamEntry, StreamKind};
 pub(crate) use bases::{BaseBlob, BaseObject, Range};
 use bases::{get_bases, put_bases};
 
-/// The bases of related objects, counted for each, have at most so many times the bytes of these objects together, and
-/// some more.
+/// The most bytes of bases, counted once for each related object, for each byte of these objects; [`FREE_BASES`] more are
+/// allowed.
 pub(crate) const MAX_BASES_SHARE: u64 = 1024;
 const FREE_BASES: u64 = 1 << 30;
+
+/// The longest source of a compiled Python module of so many bytes: it is divided into tokens for each module.
+pub(crate) fn max_source(module: u64) -> u64 {
+    module.saturating_mul(64).saturating_add(256 << 10)
+}
 
 const RELATED: u8 = 1;
 const NESTED: u8 = 2;
@@ -223,7 +228,11 @@ impl Index {
         for object in &self.objects {
             if let Body::Related(related) = &object.body {
                 let lens = related.bases.iter().map(|&base| self.objects[base].len);
-                bases = lens.fold(bases, u64::saturating_add);
+                let own = lens.fold(0, u64::saturating_add);
+                if related.codec.0 == relate::Codec::PYTHON.id && own > max_source(object.len) {
+                    return Err(wrong("a source that is too long for its compiled module"));
+                }
+                bases = bases.saturating_add(own);
                 len = len.saturating_add(object.len);
             }
         }
@@ -232,7 +241,9 @@ impl Index {
                 .saturating_mul(MAX_BASES_SHARE)
                 .saturating_add(FREE_BASES)
         {
-            return Err(wrong("bases that are too long for what is related to them"));
+            return Err(wrong(
+                "bases more than 1024 times as long as the objects related to them",
+            ));
         }
         Ok(())
     }
@@ -604,7 +615,7 @@ mod tests {
             len: 16,
             map: None,
             body: Body::Related(Related {
-                codec: (3, 1),
+                codec: (1, 1),
                 bases: vec![0],
                 parts: Vec::new(),
             }),
@@ -619,6 +630,18 @@ mod tests {
     fn many_short_objects_with_a_long_base_are_refused() {
         with_related(1).check_proportion().unwrap();
         let error = with_related(2).check_proportion().unwrap_err();
-        assert!(error.to_string().contains("too long"), "{error}");
+        assert!(error.to_string().contains("1024 times"), "{error}");
+    }
+
+    #[test]
+    fn a_source_out_of_proportion_is_refused() {
+        let mut index = with_related(1);
+        let Body::Related(related) = &mut index.objects[1].body else {
+            unreachable!();
+        };
+        related.codec = (3, 1);
+        assert!(index.check_proportion().is_err());
+        index.objects[0].len = max_source(16);
+        index.check_proportion().unwrap();
     }
 }

@@ -45,15 +45,6 @@ impl Workers {
             .map_or(0, |pool| pool.current_num_threads())
     }
 
-    /// Runs `work` with rayon's parallel iterators on these threads; on the calling thread alone if there are none, or if it
-    /// is one of them: a thread that waits for others begins tasks that could wait for what it has locked.
-    pub fn install<R: Send>(&self, work: impl FnOnce(bool) -> R + Send) -> R {
-        match &self.pool {
-            Some(pool) if !self.include_caller() => pool.install(|| work(true)),
-            _ => work(false),
-        }
-    }
-
     /// Whether the calling thread is one of them.
     pub(super) fn include_caller(&self) -> bool {
         let index = |pool: &Arc<ThreadPool>| pool.current_thread_index();

@@ -6,23 +6,23 @@ use crate::error::DecodeError;
 use crate::stream::Class;
 
 use super::coder::Patch;
+use super::instructions::Instruction;
 use super::locations::Span;
-use super::operations::Instruction;
 use super::stream::Stream;
 use super::tokens::Source;
 use super::value::Value;
 
 /// How an argument may be predicted: as it is, by the first or last token as a name, local or constant, as twice the
 /// name (newer versions have a flag in the lowest bit), or as one more than the largest so far.
-const WAYS: usize = 10;
+const STRATEGIES: usize = 10;
 const AS_IT_IS: usize = 0;
 const TWICE: [usize; 2] = [7, 8];
 const NEXT: usize = 9;
 
-/// Weights of how often a way was right of late, of 256.
-type Weights = [u16; WAYS];
+/// How often each strategy was right recently, out of 256.
+type Weights = [u16; STRATEGIES];
 
-/// A way is used if it is right so often.
+/// The least weight of a strategy that is used.
 const MIN_WEIGHT: u16 = 96;
 
 /// What is learned over all code objects of a module.
@@ -38,7 +38,7 @@ impl<'a> Predictions<'a> {
     pub(crate) fn new(source: &'a Source<'a>) -> Self {
         Self {
             source,
-            weights: vec![[0; WAYS]; 256],
+            weights: vec![[0; STRATEGIES]; 256],
             numbers: std::array::from_fn(|_| vec![(0, 0); source.words()]),
             code: 0,
         }
@@ -84,7 +84,7 @@ pub(crate) struct Arguments<'p, 'a> {
 }
 
 impl Arguments<'_, '_> {
-    /// Passes all arguments: `pass` is given where each is and what is predicted, and returns what it is.
+    /// Visits all arguments: `pass` gets the position and the predicted value of each and returns the actual value.
     fn pass(
         &mut self,
         mut pass: impl FnMut(usize, u8) -> Result<u8, DecodeError>,
@@ -99,21 +99,25 @@ impl Arguments<'_, '_> {
                 tokens = span.and_then(|span| span.tokens);
             }
             left -= 1;
-            let operation = usize::from(instruction.operation);
-            let guesses = self.guesses(tokens, next[operation]);
-            let weights = &self.predictions.weights[operation];
-            let best = (1..WAYS).max_by_key(|way| (weights[*way], WAYS - way));
-            let best = best.filter(|way| weights[*way] >= MIN_WEIGHT);
-            let way = best.unwrap_or(AS_IT_IS);
-            let argument = pass(2 * instruction.at + 1, guesses[way].unwrap_or(0))?;
-            self.predictions.learn(operation, &guesses, argument);
-            next[operation] = next[operation].max(argument.saturating_add(1));
+            let opcode = usize::from(instruction.opcode);
+            let guesses = self.guesses(tokens, next[opcode]);
+            let weights = &self.predictions.weights[opcode];
+            let best =
+                (1..STRATEGIES).max_by_key(|strategy| (weights[*strategy], STRATEGIES - strategy));
+            let best = best.filter(|strategy| weights[*strategy] >= MIN_WEIGHT);
+            let strategy = best.unwrap_or(AS_IT_IS);
+            let argument = pass(
+                2 * instruction.at as usize + 1,
+                guesses[strategy].unwrap_or(0),
+            )?;
+            self.predictions.learn(opcode, &guesses, argument);
+            next[opcode] = next[opcode].max(argument.saturating_add(1));
         }
         Ok(())
     }
 
-    fn guesses(&self, tokens: Option<(usize, usize)>, next: u8) -> [Option<u8>; WAYS] {
-        let mut guesses = [None; WAYS];
+    fn guesses(&self, tokens: Option<(usize, usize)>, next: u8) -> [Option<u8>; STRATEGIES] {
+        let mut guesses = [None; STRATEGIES];
         guesses[AS_IT_IS] = Some(0);
         guesses[NEXT] = Some(next);
         if let Some((first, last)) = tokens {
@@ -132,11 +136,11 @@ impl Arguments<'_, '_> {
 }
 
 impl Predictions<'_> {
-    fn learn(&mut self, operation: usize, guesses: &[Option<u8>; WAYS], argument: u8) {
-        let weights = &mut self.weights[operation];
-        for (way, (weight, guess)) in weights.iter_mut().zip(guesses).enumerate() {
+    fn learn(&mut self, opcode: usize, guesses: &[Option<u8>; STRATEGIES], argument: u8) {
+        let weights = &mut self.weights[opcode];
+        for (strategy, (weight, guess)) in weights.iter_mut().zip(guesses).enumerate() {
             let right = guess.is_some_and(|guess| {
-                guess == argument || TWICE.contains(&way) && guess | 1 == argument
+                guess == argument || TWICE.contains(&strategy) && guess | 1 == argument
             });
             *weight -= *weight / 8;
             if right {

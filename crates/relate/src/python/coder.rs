@@ -12,16 +12,16 @@ pub(crate) trait Coder {
     /// Stores `bytes`, which follow `before` in the module.
     fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
 
-    /// The bytes that follow `before`, at most `room`.
+    /// The bytes that follow `before`, at most `remaining`.
     fn get(
         &mut self,
         before: &[u8],
-        room: usize,
+        remaining: usize,
         readers: &mut Readers<'_>,
     ) -> Result<Vec<u8>, DecodeError>;
 }
 
-/// Stores what a [`Coder`] left open.
+/// Stores bytes that a [`Coder`] left as zeros.
 pub(crate) trait Patch {
     /// Stores what is missing of `bytes`.
     fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
@@ -45,10 +45,10 @@ impl Coder for Plain {
     fn get(
         &mut self,
         _: &[u8],
-        room: usize,
+        remaining: usize,
         readers: &mut Readers<'_>,
     ) -> Result<Vec<u8>, DecodeError> {
-        let len = get_length(readers, Stream::Counts, room)?;
+        let len = get_length(readers, Stream::Counts, remaining)?;
         get_bytes(readers, self.0, len)
     }
 }
@@ -69,14 +69,14 @@ pub(crate) fn get_signed(readers: &mut Readers<'_>, stream: Stream) -> Result<i6
     get(readers, stream).map(unzigzag)
 }
 
-/// A number that is at most `room`.
+/// A number that is at most `remaining`.
 pub(crate) fn get_length(
     readers: &mut Readers<'_>,
     stream: Stream,
-    room: usize,
+    remaining: usize,
 ) -> Result<usize, DecodeError> {
     let len = usize::try_from(get(readers, stream)?).ok();
-    len.filter(|len| *len <= room)
+    len.filter(|len| *len <= remaining)
         .ok_or_else(|| stream.invalid("longer than the content"))
 }
 

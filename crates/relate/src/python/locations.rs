@@ -2,7 +2,7 @@
 //!
 //! An entry of the table covers up to eight units of instructions. Its first byte has a code in bits 3 to 6 and the
 //! units less one in bits 0 to 2; columns, and the distance to the line of the entry before, follow in one of five
-//! forms. `CPython` writes the shortest form, and entries of eight units as long as a range covers more.
+//! forms. `CPython` writes the shortest form, and splits a range of more than eight units into entries of eight.
 
 use crate::bytes::Walker;
 use crate::channel::{Readers, Sinks};
@@ -10,13 +10,13 @@ use crate::error::DecodeError;
 use crate::varint::{unzigzag, zigzag};
 
 use super::coder::{Coder, Plain, get, get_signed, put, put_signed};
-use super::operations::Instruction;
+use super::instructions::Instruction;
 use super::stream::Stream;
 use super::tokens::Source;
 
 /// Where instructions come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Location {
     Nowhere,
     /// A line, as the distance from the one before.
     Line(i64),
@@ -24,11 +24,11 @@ enum Place {
     Range(i64, u32, [u32; 2]),
 }
 
-/// Instructions that come from one place.
+/// Instructions that come from one location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Group {
     units: usize,
-    place: Place,
+    location: Location,
 }
 
 /// Instructions, and the first and last token of the range that they come from.
@@ -44,7 +44,7 @@ pub(crate) struct Locations<'a> {
     instructions: &'a [Instruction],
     /// The line that the table begins with.
     line: i64,
-    /// What was stored.
+    /// The spans that were coded.
     pub(crate) spans: Vec<Span>,
 }
 
@@ -70,7 +70,7 @@ impl Coder for Locations<'_> {
         let mut state = State::new(self.source, self.line);
         for (group, instructions) in groups.into_iter().zip(counts) {
             put(sinks, Stream::Spans, instructions as u64 - 1);
-            let tokens = state.put(group.place, sinks);
+            let tokens = state.put(group.location, sinks);
             self.spans.push(Span {
                 instructions,
                 tokens,
@@ -82,11 +82,11 @@ impl Coder for Locations<'_> {
     fn get(
         &mut self,
         before: &[u8],
-        room: usize,
+        remaining: usize,
         readers: &mut Readers<'_>,
     ) -> Result<Vec<u8>, DecodeError> {
         match get(readers, Stream::Spans)? {
-            AS_IT_IS => return Plain(Stream::Tables).get(before, room, readers),
+            AS_IT_IS => return Plain(Stream::Tables).get(before, remaining, readers),
             BY_TOKENS => {}
             _ => return Err(Stream::Spans.invalid("an unknown form")),
         }
@@ -103,10 +103,10 @@ impl Coder for Locations<'_> {
             };
             let (covered, behind) = rest.split_at(count + 1);
             rest = behind;
-            let (place, tokens) = state.get(readers)?;
+            let (location, tokens) = state.get(readers)?;
             groups.push(Group {
-                units: covered.iter().map(|one| one.units).sum(),
-                place,
+                units: covered.iter().map(|one| one.units as usize).sum(),
+                location,
             });
             self.spans.push(Span {
                 instructions: covered.len(),
@@ -114,7 +114,7 @@ impl Coder for Locations<'_> {
             });
         }
         let bytes = write(&groups);
-        if bytes.len() > room {
+        if bytes.len() > remaining {
             return Err(Stream::Spans.invalid("longer than the content"));
         }
         Ok(bytes)
@@ -137,7 +137,7 @@ impl<'a> Locations<'a> {
         let count = |group: &Group| {
             let (mut units, mut count) = (0, 0);
             while units < group.units {
-                units += rest.next()?.units;
+                units += rest.next()?.units as usize;
                 count += 1;
             }
             (units == group.units).then_some(count)
@@ -164,15 +164,15 @@ impl<'a> State<'a> {
         }
     }
 
-    fn put(&mut self, place: Place, sinks: &mut Sinks) -> Option<(usize, usize)> {
-        match place {
-            Place::Nowhere => put(sinks, Stream::Ranges, NOWHERE),
-            Place::Line(distance) => {
+    fn put(&mut self, location: Location, sinks: &mut Sinks) -> Option<(usize, usize)> {
+        match location {
+            Location::Nowhere => put(sinks, Stream::Ranges, NOWHERE),
+            Location::Line(distance) => {
                 self.line += distance;
                 put(sinks, Stream::Ranges, LINE);
                 put_signed(sinks, Stream::Columns, distance);
             }
-            Place::Range(distance, lines, columns) => {
+            Location::Range(distance, lines, columns) => {
                 self.line += distance;
                 let tokens = self.tokens(lines, columns);
                 if let Some((first, last)) = tokens {
@@ -204,10 +204,10 @@ impl<'a> State<'a> {
     fn get(
         &mut self,
         readers: &mut Readers<'_>,
-    ) -> Result<(Place, Option<(usize, usize)>), DecodeError> {
+    ) -> Result<(Location, Option<(usize, usize)>), DecodeError> {
         match get(readers, Stream::Ranges)? {
-            NOWHERE => Ok((Place::Nowhere, None)),
-            LINE => Ok((Place::Line(self.distance(readers)?), None)),
+            NOWHERE => Ok((Location::Nowhere, None)),
+            LINE => Ok((Location::Line(self.distance(readers)?), None)),
             COLUMNS => {
                 let distance = self.distance(readers)?;
                 let mut values = [0; 3];
@@ -216,13 +216,13 @@ impl<'a> State<'a> {
                         .map_err(|_| Stream::Columns.invalid("too large"))?;
                 }
                 let [lines, first, last] = values;
-                Ok((Place::Range(distance, lines, [first, last]), None))
+                Ok((Location::Range(distance, lines, [first, last]), None))
             }
             stored => {
                 let step = unzigzag(stored - TOKENS);
                 let len = get_signed(readers, Stream::Ranges)?;
-                let place = self.place(step, len);
-                place.ok_or_else(|| Stream::Ranges.invalid("not a range of tokens"))
+                let location = self.location(step, len);
+                location.ok_or_else(|| Stream::Ranges.invalid("not a range of tokens"))
             }
         }
     }
@@ -230,12 +230,12 @@ impl<'a> State<'a> {
     fn distance(&mut self, readers: &mut Readers<'_>) -> Result<i64, DecodeError> {
         let distance = get_signed(readers, Stream::Columns)?;
         let line = self.line.checked_add(distance);
-        let line = line.filter(|line| line.unsigned_abs() < 1 << 32);
+        let line = line.filter(|line| line.unsigned_abs() < 1 << 62);
         self.line = line.ok_or_else(|| Stream::Columns.invalid("too large"))?;
         Ok(distance)
     }
 
-    fn place(&mut self, step: i64, len: i64) -> Option<(Place, Option<(usize, usize)>)> {
+    fn location(&mut self, step: i64, len: i64) -> Option<(Location, Option<(usize, usize)>)> {
         let first = (self.token as i64).checked_add(step)?;
         let last = usize::try_from(first.checked_add(len)?).ok()?;
         let first = usize::try_from(first).ok()?;
@@ -245,8 +245,8 @@ impl<'a> State<'a> {
         let distance = line - self.line;
         self.line = line;
         self.token = first;
-        let place = Place::Range(distance, lines, [start, end]);
-        Some((place, Some((first, last))))
+        let location = Location::Range(distance, lines, [start, end]);
+        Some((location, Some((first, last))))
     }
 }
 
@@ -269,45 +269,47 @@ fn parse(bytes: &[u8]) -> Option<Vec<Group>> {
             return None;
         }
         let units = usize::from(first & 7) + 1;
-        let place = parse_place(first >> 3 & 15, &mut walker)?;
+        let location = parse_location(first >> 3 & 15, &mut walker)?;
         match groups.last_mut() {
-            Some(last) if last.units.is_multiple_of(MAX_UNITS) && place == again(last.place) => {
+            Some(last)
+                if last.units.is_multiple_of(MAX_UNITS) && location == again(last.location) =>
+            {
                 last.units += units;
             }
-            _ => groups.push(Group { units, place }),
+            _ => groups.push(Group { units, location }),
         }
     }
     Some(groups)
 }
 
-/// How a further entry for the same place is written.
-fn again(place: Place) -> Place {
-    match place {
-        Place::Nowhere => Place::Nowhere,
-        Place::Line(_) => Place::Line(0),
-        Place::Range(_, lines, columns) => Place::Range(0, lines, columns),
+/// How a further entry for the same location is written.
+fn again(location: Location) -> Location {
+    match location {
+        Location::Nowhere => Location::Nowhere,
+        Location::Line(_) => Location::Line(0),
+        Location::Range(_, lines, columns) => Location::Range(0, lines, columns),
     }
 }
 
-fn parse_place(code: u8, walker: &mut Walker<'_>) -> Option<Place> {
+fn parse_location(code: u8, walker: &mut Walker<'_>) -> Option<Location> {
     Some(match code {
-        NONE => Place::Nowhere,
+        NONE => Location::Nowhere,
         LONG => {
             let distance = signed(walker)?;
             let lines = number(walker)?;
             let first = number(walker)?.checked_sub(1)?;
             let last = number(walker)?.checked_sub(1)?;
-            Place::Range(distance, lines, [first, last])
+            Location::Range(distance, lines, [first, last])
         }
-        NO_COLUMNS => Place::Line(signed(walker)?),
+        NO_COLUMNS => Location::Line(signed(walker)?),
         ONE_LINE.. => {
             let columns = [walker.byte()?, walker.byte()?].map(u32::from);
-            Place::Range(i64::from(code - ONE_LINE), 0, columns)
+            Location::Range(i64::from(code - ONE_LINE), 0, columns)
         }
         _ => {
             let second = walker.byte()?;
             let first = u32::from(code) * 8 + u32::from(second >> 4);
-            Place::Range(0, 0, [first, first + u32::from(second & 15)])
+            Location::Range(0, 0, [first, first + u32::from(second & 15)])
         }
     })
 }
@@ -340,35 +342,35 @@ fn signed(walker: &mut Walker<'_>) -> Option<i64> {
 fn write(groups: &[Group]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for group in groups {
-        let mut place = group.place;
+        let mut location = group.location;
         let mut left = group.units;
         while left > 0 {
             let units = left.min(MAX_UNITS);
-            write_entry(&mut bytes, units, place);
+            write_entry(&mut bytes, units, location);
             left -= units;
-            place = again(place);
+            location = again(location);
         }
     }
     bytes
 }
 
-fn write_entry(bytes: &mut Vec<u8>, units: usize, place: Place) {
+fn write_entry(bytes: &mut Vec<u8>, units: usize, location: Location) {
     let first = |code: u8| 0x80 | code << 3 | (units - 1) as u8;
-    match place {
-        Place::Nowhere => bytes.push(first(NONE)),
-        Place::Line(distance) => {
+    match location {
+        Location::Nowhere => bytes.push(first(NONE)),
+        Location::Line(distance) => {
             bytes.push(first(NO_COLUMNS));
             write_signed(bytes, distance);
         }
-        Place::Range(0, 0, [start, end]) if start < 80 && end >= start && end - start < 16 => {
+        Location::Range(0, 0, [start, end]) if start < 80 && end >= start && end - start < 16 => {
             bytes.push(first((start / 8) as u8));
             bytes.push((start % 8) as u8 * 16 + (end - start) as u8);
         }
-        Place::Range(distance @ 0..3, 0, [start @ 0..128, end @ 0..128]) => {
+        Location::Range(distance @ 0..3, 0, [start @ 0..128, end @ 0..128]) => {
             bytes.push(first(ONE_LINE + distance as u8));
             bytes.extend([start as u8, end as u8]);
         }
-        Place::Range(distance, lines, columns) => {
+        Location::Range(distance, lines, columns) => {
             bytes.push(first(LONG));
             write_signed(bytes, distance);
             write_number(bytes, u64::from(lines));
@@ -397,17 +399,17 @@ mod tests {
 
     #[test]
     fn every_form_is_written_as_it_was_read() {
-        let places = [
-            Place::Nowhere,
-            Place::Line(-3),
-            Place::Range(0, 0, [79, 94]),
-            Place::Range(2, 0, [127, 3]),
-            Place::Range(0, 0, [80, 81]),
-            Place::Range(1_000_000, 2, [500, 0]),
+        let locations = [
+            Location::Nowhere,
+            Location::Line(-3),
+            Location::Range(0, 0, [79, 94]),
+            Location::Range(2, 0, [127, 3]),
+            Location::Range(0, 0, [80, 81]),
+            Location::Range(1_000_000, 2, [500, 0]),
         ];
-        for place in places {
+        for location in locations {
             for units in [1, 8, 9, 20] {
-                let groups = [Group { units, place }];
+                let groups = [Group { units, location }];
                 assert_eq!(parse(&write(&groups)).as_deref(), Some(&groups[..]));
             }
         }

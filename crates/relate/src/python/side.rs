@@ -1,4 +1,4 @@
-//! The two sides of the walk: the encoder, which reads a module, and the decoder, which makes it again. Both see the
+//! The two sides of the walk: the encoder, which reads a module, and the decoder, which rebuilds it. Both see the
 //! same bytes of the module in the same order.
 
 use std::ops::Range;
@@ -20,7 +20,7 @@ pub(crate) enum Width {
 
 /// One side.
 pub(crate) trait Side {
-    /// The module, as far as it was passed.
+    /// The part of the module that was coded so far.
     fn content(&self) -> &[u8];
 
     /// Passes a byte, which is stored as it is.
@@ -51,12 +51,12 @@ pub(crate) trait Side {
     fn end(&mut self) -> Result<(), DecodeError>;
 }
 
-/// What a module that is not as it should be ends with; never seen, since the module is then encoded otherwise.
+/// The error for a module that cannot be parsed. It is never reported: the module is then encoded by matching.
 fn not_a_module() -> DecodeError {
     Stream::Types.invalid("not a compiled module")
 }
 
-/// The side that knows the module.
+/// The encoder.
 pub(crate) struct Encoder<'a> {
     module: &'a [u8],
     at: usize,
@@ -167,7 +167,7 @@ impl Side for Encoder<'_> {
     }
 }
 
-/// The side that has the streams.
+/// The decoder.
 pub(crate) struct Decoder<'a> {
     readers: Readers<'a>,
     module: Vec<u8>,
@@ -190,16 +190,16 @@ impl<'a> Decoder<'a> {
     }
 
     /// The bytes that are left; an error if there are fewer than `len`.
-    fn room(&self, stream: Stream, len: usize) -> Result<usize, DecodeError> {
-        let room = self.len - self.module.len();
-        if len > room {
+    fn remaining(&self, stream: Stream, len: usize) -> Result<usize, DecodeError> {
+        let remaining = self.len - self.module.len();
+        if len > remaining {
             return Err(stream.invalid("longer than the content"));
         }
-        Ok(room)
+        Ok(remaining)
     }
 
     fn push(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), DecodeError> {
-        self.room(stream, bytes.len())?;
+        self.remaining(stream, bytes.len())?;
         self.module.extend_from_slice(bytes);
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Side for Decoder<'_> {
     }
 
     fn bytes(&mut self, stream: Stream, len: usize) -> Result<(), DecodeError> {
-        self.room(stream, len)?;
+        self.remaining(stream, len)?;
         let start = self.module.len();
         self.module.resize(start + len, 0);
         let reader = self.readers.reader(Class::Python, stream as u8);
@@ -253,8 +253,8 @@ impl Side for Decoder<'_> {
     }
 
     fn coded(&mut self, width: Width, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
-        let room = self.room(Stream::Counts, 0)?;
-        let bytes = coder.get(&self.module, room, &mut self.readers)?;
+        let remaining = self.remaining(Stream::Counts, 0)?;
+        let bytes = coder.get(&self.module, remaining, &mut self.readers)?;
         self.put_length(width, bytes.len())?;
         self.push(Stream::Counts, &bytes)?;
         Ok(self.module.len() - bytes.len()..self.module.len())

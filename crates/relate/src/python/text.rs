@@ -72,13 +72,13 @@ impl Coder for TextCoder<'_, '_> {
     fn get(
         &mut self,
         _: &[u8],
-        room: usize,
+        remaining: usize,
         readers: &mut Readers<'_>,
     ) -> Result<Vec<u8>, DecodeError> {
         let next = &mut self.texts.next_words[self.role as usize];
         match get(readers, Stream::Sources)? {
             0 => {
-                let len = get_length(readers, Stream::Lengths, room)?;
+                let len = get_length(readers, Stream::Lengths, remaining)?;
                 self.texts.get_parts(len, readers)
             }
             stored => {
@@ -87,7 +87,7 @@ impl Coder for TextCoder<'_, '_> {
                 let number = number.and_then(|number| usize::try_from(number).ok());
                 let word =
                     number.and_then(|number| Some((number, self.texts.source.word(number)?)));
-                let Some((number, word)) = word.filter(|(_, word)| word.len() <= room) else {
+                let Some((number, word)) = word.filter(|(_, word)| word.len() <= remaining) else {
                     return Err(Stream::Sources.invalid("no such word"));
                 };
                 *next = number + 1;
@@ -97,7 +97,7 @@ impl Coder for TextCoder<'_, '_> {
     }
 }
 
-/// The shortest part of the source that is worth naming.
+/// The shortest part of the source that is copied.
 const MIN_PART: usize = 8;
 
 impl Texts<'_> {
@@ -142,13 +142,13 @@ impl Texts<'_> {
             if bytes.len() == len {
                 break;
             }
-            let room = len - bytes.len();
-            let part = get_length(readers, Stream::Lengths, room)?.saturating_add(MIN_PART);
+            let remaining = len - bytes.len();
+            let part = get_length(readers, Stream::Lengths, remaining)?.saturating_add(MIN_PART);
             let distance = get_signed(readers, Stream::Sources)?;
             let from = (self.cursor as i64).checked_add(distance);
             let from = from.and_then(|from| usize::try_from(from).ok());
             let range = from.and_then(|from| Some(from..from.checked_add(part)?));
-            let part = range.filter(|_| part <= room).and_then(|range| {
+            let part = range.filter(|_| part <= remaining).and_then(|range| {
                 self.cursor = range.end;
                 self.source.bytes().get(range)
             });
@@ -165,7 +165,7 @@ struct Matcher {
     next: Vec<u32>,
 }
 
-/// So many positions are compared.
+/// The most positions that are compared.
 const MAX_TRIES: usize = 32;
 
 impl Matcher {
@@ -188,7 +188,8 @@ impl Matcher {
         (hash >> (64 - self.heads.len().trailing_zeros())) as usize
     }
 
-    /// Where the source has most of `bytes`, and how many; of equally long parts the first behind the cursor.
+    /// The longest match in the source for the start of `bytes`: position and length. Of equally long ones, the first at or
+    /// after the cursor.
     fn longest(&self, source: &[u8], bytes: &[u8], cursor: usize) -> Option<(usize, usize)> {
         let mut best = None;
         let mut at = self.heads[self.slot(bytes)];
@@ -207,11 +208,11 @@ impl Matcher {
     }
 }
 
-/// Stores the name of a code object with those around it: mostly the names around the code object before, then its own.
+/// Stores the qualified name of a code object: mostly the start of the previous one, then its own name.
 pub(crate) struct Qualified<'t, 'a> {
     pub(crate) texts: &'t mut Texts<'a>,
     /// That of the code object before.
-    pub(crate) last: &'t mut Vec<u8>,
+    pub(crate) last: &'t [u8],
     /// The own name of the code object.
     pub(crate) name: &'t [u8],
 }
@@ -229,9 +230,9 @@ impl Coder for Qualified<'_, '_> {
     fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         let around = bytes.strip_suffix(self.name);
         let shared = around.and_then(|around| {
+            let common = common_prefix(around, self.last);
             let mut beginnings = self.beginnings().enumerate();
-            let (number, len) =
-                beginnings.find(|&(_, len)| around.starts_with(&self.last[..len]))?;
+            let (number, len) = beginnings.find(|&(_, len)| len <= common)?;
             Some((number as u64, &around[len..]))
         });
         let parts = match shared {
@@ -243,27 +244,31 @@ impl Coder for Qualified<'_, '_> {
         if let Some(text) = parts.1 {
             self.texts.coder(Role::Title).put(before, text, sinks)?;
         }
-        self.last.clear();
-        self.last.extend_from_slice(bytes);
         Ok(())
     }
 
     fn get(
         &mut self,
         before: &[u8],
-        room: usize,
+        remaining: usize,
         readers: &mut Readers<'_>,
     ) -> Result<Vec<u8>, DecodeError> {
         let stored = get(readers, Stream::Qualified)?;
         let bytes = match stored.checked_sub(1) {
-            None => self.texts.coder(Role::Title).get(before, room, readers)?,
+            None => self
+                .texts
+                .coder(Role::Title)
+                .get(before, remaining, readers)?,
             Some(stored) => {
                 let number = usize::try_from(stored / 2).unwrap_or(usize::MAX);
                 let len = self.beginnings().nth(number);
                 let len = len.ok_or_else(|| Stream::Qualified.invalid("no such name"))?;
                 let mut bytes = self.last[..len].to_vec();
                 if stored % 2 == 1 {
-                    let between = self.texts.coder(Role::Title).get(before, room, readers)?;
+                    let between = self
+                        .texts
+                        .coder(Role::Title)
+                        .get(before, remaining, readers)?;
                     bytes.extend(between);
                     bytes.push(b'.');
                 }
@@ -271,7 +276,6 @@ impl Coder for Qualified<'_, '_> {
                 bytes
             }
         };
-        self.last.clone_from(&bytes);
         Ok(bytes)
     }
 }

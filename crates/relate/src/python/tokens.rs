@@ -1,8 +1,8 @@
 //! The source of a module as tokens: what ranges of instructions begin and end at, and the words that names and
 //! strings come from.
 //!
-//! This is no parser of Python. What it takes for a token only has to be the same on both sides; where it is not what
-//! Python takes for one, ranges are stored as lines and columns.
+//! This is not a Python parser: its tokens only have to be the same in the encoder and the decoder. Ranges that do not
+//! start and end at tokens are stored as lines and columns.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,7 +28,12 @@ pub(crate) struct Source<'a> {
     /// The different names, numbers and contents of strings, in the order of their first occurrence.
     words: Vec<&'a [u8]>,
     numbers: HashMap<&'a [u8], u32>,
+    /// How many bytes were searched for the ends of strings that have none.
+    searched: usize,
 }
+
+/// Once so many times the bytes of the source were searched in vain, no string is looked for.
+const MAX_SEARCHED: usize = 16;
 
 impl<'a> Source<'a> {
     /// Divides a source, which is shorter than 4 GiB.
@@ -39,6 +44,7 @@ impl<'a> Source<'a> {
             lines: line_starts(bytes),
             words: Vec::new(),
             numbers: HashMap::new(),
+            searched: 0,
         };
         source.divide(0..bytes.len());
         source
@@ -186,25 +192,40 @@ impl<'a> Source<'a> {
     }
 
     /// Where a string ends, behind its quotes.
-    fn end_of_string(&self, start: usize, width: usize, limit: usize) -> Option<usize> {
+    fn end_of_string(&mut self, start: usize, width: usize, limit: usize) -> Option<usize> {
+        if self.searched > MAX_SEARCHED * self.bytes.len() {
+            return None;
+        }
+        let found = self.search(start, width, limit);
+        match found {
+            Ok(end) => Some(end),
+            Err(end) => {
+                self.searched += end - start;
+                None
+            }
+        }
+    }
+
+    /// The end, or where the search for it ended.
+    fn search(&self, start: usize, width: usize, limit: usize) -> Result<usize, usize> {
         let mark = self.bytes[start - 1];
         let mut at = start;
         while at < limit {
             match self.bytes[at] {
                 b'\\' => at += 2,
-                b'\n' if width == 1 => return None,
+                b'\n' if width == 1 => return Err(at),
                 byte if byte == mark => {
                     let end = at + width;
                     let closing = self.bytes[..limit].get(at..end);
                     if closing.is_some_and(|closing| closing.iter().all(|byte| *byte == mark)) {
-                        return Some(end);
+                        return Ok(end);
                     }
                     at += 1;
                 }
                 _ => at += 1,
             }
         }
-        None
+        Err(at)
     }
 
     fn end_of_line(&self, at: usize) -> usize {
@@ -266,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn names_numbers_strings_and_signs_are_tokens() {
+    fn names_numbers_strings_and_operators_are_tokens() {
         assert_eq!(
             texts("x = f(1.5, 'a b', r\"\\\")\")  # y\n"),
             [
@@ -292,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_that_do_not_end_are_signs() {
+    fn unterminated_strings_are_single_quotes() {
         assert_eq!(texts("'a\nb"), ["'", "a", "b"]);
         assert_eq!(texts("\"\"\"a"), ["\"", "\"\"", "a"]);
     }

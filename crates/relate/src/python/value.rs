@@ -1,4 +1,4 @@
-//! What is remembered of objects that were walked through: as much as predictions need.
+//! What predictions need to know about earlier objects.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -7,9 +7,9 @@ use std::rc::Rc;
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     /// A string: where it is in the module, and its number among the words of the source.
-    Text(Range<usize>, Option<usize>),
+    Text(Range<u32>, Option<u32>),
     /// An integer or a singleton: its number among the words.
-    Scalar(Option<usize>),
+    Scalar(Option<u32>),
     /// A tuple.
     Tuple(Rc<[Value]>),
     /// Anything else.
@@ -25,10 +25,10 @@ impl Value {
         }
     }
 
-    /// The number among the words of the source of what is written so there.
+    /// The number of its word in the source, if it has one.
     pub(crate) fn word(&self) -> Option<usize> {
         match self {
-            Self::Text(_, word) | Self::Scalar(word) => *word,
+            Self::Text(_, word) | Self::Scalar(word) => word.map(|word| word as usize),
             Self::Tuple(_) | Self::Other => None,
         }
     }
@@ -36,7 +36,7 @@ impl Value {
     /// The bytes of a string in `module`.
     pub(crate) fn text<'a>(&self, module: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::Text(range, _) => &module[range.clone()],
+            Self::Text(range, _) => &module[range.start as usize..range.end as usize],
             _ => &[],
         }
     }

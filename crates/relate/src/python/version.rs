@@ -31,10 +31,10 @@ impl Version {
     }
 }
 
-/// How much space follows an operation, in instructions, where there is any. What is not in a table is learned.
-type Space<const N: usize> = [(u8, u64); N];
+/// How much space follows an opcode, in instructions, where there is any. What is not in a table is learned.
+type CacheEntries<const N: usize> = [(u8, u64); N];
 
-const SPACE_3_11: Space<11> = [
+const SPACE_3_11: CacheEntries<11> = [
     (25, 4),
     (60, 1),
     (92, 1),
@@ -48,7 +48,7 @@ const SPACE_3_11: Space<11> = [
     (171, 4),
 ];
 
-const SPACE_3_12: Space<12> = [
+const SPACE_3_12: CacheEntries<12> = [
     (25, 1),
     (60, 1),
     (92, 1),
@@ -63,7 +63,7 @@ const SPACE_3_12: Space<12> = [
     (171, 3),
 ];
 
-const SPACE_3_13: Space<19> = [
+const SPACE_3_13: CacheEntries<19> = [
     (5, 1),
     (39, 1),
     (40, 3),

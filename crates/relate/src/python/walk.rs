@@ -7,8 +7,8 @@ use crate::error::DecodeError;
 
 use super::arguments::Predictions;
 use super::coder::{Coder, Plain};
+use super::instructions::{CacheEntries, Instructions};
 use super::locations::Locations;
-use super::operations::{Operations, Space};
 use super::side::{Side, Width};
 use super::stream::Stream;
 use super::text::{Qualified, Role, Texts};
@@ -16,13 +16,17 @@ use super::tokens::Source;
 use super::value::Value;
 use super::version::Version;
 
-/// Objects are nested no deeper: the walk is recursive.
+/// The greatest depth of nested objects: the walk is recursive.
 const MAX_DEPTH: usize = 64;
+/// So many items of a tuple are remembered: larger numbers do not fit into an argument.
+const MAX_ITEMS: usize = 256;
+/// Longer names of code objects count as empty.
+const MAX_NAME: usize = 4096;
 /// The bit of a type that says that later objects may refer to the object.
 const REFERRED: u8 = 0x80;
-/// So many references are remembered for each role.
+/// So many references are remembered for each part.
 const RECENT: usize = 8;
-const ROLES: usize = 8;
+const PARTS: usize = 8;
 
 /// What an object is in a code object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +61,7 @@ pub(crate) struct Walk<'a, S> {
     /// The objects that others can refer to.
     referred: Vec<Value>,
     /// The last references of each part, the latest first.
-    recent: [Vec<usize>; ROLES],
+    recent: [Vec<usize>; PARTS],
     qualified: Vec<u8>,
     line: u32,
 }
@@ -83,7 +87,7 @@ impl<'a, S: Side> Walk<'a, S> {
         self.side.integer(Stream::Header, len)?;
         let version = Version::of(self.side.content());
         let version = version.ok_or_else(|| Stream::Header.invalid("an unknown version"))?;
-        let mut space = Space::new(version);
+        let mut space = CacheEntries::new(version);
         self.object(Part::Constants, &mut (version, &mut space), 0)?;
         self.side.end()
     }
@@ -92,11 +96,11 @@ impl<'a, S: Side> Walk<'a, S> {
     fn object(
         &mut self,
         part: Part,
-        code: &mut (Version, &mut Space),
+        code: &mut (Version, &mut CacheEntries),
         depth: usize,
     ) -> Result<Value, DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
-        let place = self.place(kind);
+        let number = self.reserve(kind);
         let value = match kind & !REFERRED {
             b'N' => self.scalar("None"),
             b'T' => self.scalar("True"),
@@ -113,23 +117,24 @@ impl<'a, S: Side> Walk<'a, S> {
             b'(' | b'[' | b'<' | b'>' => self.items(part, Width::Four, code, depth)?,
             b'c' => self.code(code, depth)?,
             b'r' => self.reference(part)?,
+            b':' => self.slice(part, code, depth)?,
             _ => return Err(Stream::Types.invalid("an unknown type")),
         };
-        self.put_at(place, &value);
+        self.fill(number, &value);
         Ok(value)
     }
 
     /// Numbers an object that others may refer to; its parts come after it.
-    fn place(&mut self, kind: u8) -> Option<usize> {
+    fn reserve(&mut self, kind: u8) -> Option<usize> {
         (kind & REFERRED != 0).then(|| {
             self.referred.push(Value::Other);
             self.referred.len() - 1
         })
     }
 
-    fn put_at(&mut self, place: Option<usize>, value: &Value) {
-        if let Some(place) = place {
-            self.referred[place] = value.clone();
+    fn fill(&mut self, number: Option<usize>, value: &Value) {
+        if let Some(number) = number {
+            self.referred[number] = value.clone();
         }
     }
 
@@ -142,7 +147,8 @@ impl<'a, S: Side> Walk<'a, S> {
 
     /// A value that is written so in a source.
     fn scalar(&self, text: &str) -> Value {
-        Value::Scalar(self.source.number(text.as_bytes()))
+        let word = self.source.number(text.as_bytes());
+        Value::Scalar(word.map(|word| word as u32))
     }
 
     fn value(&mut self, len: usize) -> Result<Value, DecodeError> {
@@ -150,7 +156,7 @@ impl<'a, S: Side> Walk<'a, S> {
         Ok(Value::Other)
     }
 
-    /// A long integer: the count of its digits, negative if it is, and two bytes for each.
+    /// A long integer: the number of its digits, negative for a negative integer, and two bytes for each digit.
     fn long(&mut self) -> Result<Value, DecodeError> {
         let digits = self.side.integer(Stream::Counts, 0)? as i32;
         let len = digits.unsigned_abs() as usize;
@@ -177,7 +183,7 @@ impl<'a, S: Side> Walk<'a, S> {
         &mut self,
         part: Part,
         width: Width,
-        code: &mut (Version, &mut Space),
+        code: &mut (Version, &mut CacheEntries),
         depth: usize,
     ) -> Result<Value, DecodeError> {
         if depth == MAX_DEPTH {
@@ -186,9 +192,32 @@ impl<'a, S: Side> Walk<'a, S> {
         let count = self.side.count(width)?;
         let mut items = Vec::new();
         for _ in 0..count {
-            items.push(self.object(part, code, depth + 1)?);
+            let item = self.object(part, code, depth + 1)?;
+            if items.len() < MAX_ITEMS {
+                // Tuples in tuples are not looked into, and references could nest them to any depth.
+                items.push(match item {
+                    Value::Tuple(_) => Value::Other,
+                    item => item,
+                });
+            }
         }
         Ok(Value::Tuple(Rc::from(items)))
+    }
+
+    /// A slice, since Python 3.14: its start, its end and its step.
+    fn slice(
+        &mut self,
+        part: Part,
+        code: &mut (Version, &mut CacheEntries),
+        depth: usize,
+    ) -> Result<Value, DecodeError> {
+        if depth == MAX_DEPTH {
+            return Err(Stream::Types.invalid("nested too deeply"));
+        }
+        for _ in 0..3 {
+            self.object(part, code, depth + 1)?;
+        }
+        Ok(Value::Other)
     }
 
     /// A reference: one of the last of its part, or how many objects ago it was.
@@ -229,7 +258,7 @@ impl<'a, S: Side> Walk<'a, S> {
     /// A code object.
     fn code(
         &mut self,
-        code: &mut (Version, &mut Space),
+        code: &mut (Version, &mut CacheEntries),
         depth: usize,
     ) -> Result<Value, DecodeError> {
         if depth == MAX_DEPTH {
@@ -240,9 +269,9 @@ impl<'a, S: Side> Walk<'a, S> {
         for _ in 0..if has_ranges { 5 } else { 6 } {
             self.side.integer(Stream::Numbers, 0)?;
         }
-        let mut operations = Operations::new(code.1);
-        let bytes = self.run(Part::Instructions, &mut operations)?;
-        let instructions = operations.instructions;
+        let mut instructions = Instructions::new(code.1);
+        let bytes = self.run(Part::Instructions, &mut instructions)?;
+        let instructions = instructions.instructions;
         let constants = self.object(Part::Constants, code, depth + 1)?;
         let names = self.object(Part::Names, code, depth + 1)?;
         let locals = self.object(Part::Locals, code, depth + 1)?;
@@ -272,43 +301,53 @@ impl<'a, S: Side> Walk<'a, S> {
     /// A run of bytes as a coder stores it; where it is. It is empty if the module refers to an earlier one.
     fn run(&mut self, part: Part, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
-        let place = self.place(kind);
+        let number = self.reserve(kind);
         match kind & !REFERRED {
             b's' => self.side.coded(Width::Four, coder),
-            b'r' if place.is_none() => self.reference(part).map(|_| 0..0),
+            b'r' if number.is_none() => self.reference(part).map(|_| 0..0),
             _ => Err(Stream::Types.invalid("not a run of bytes")),
         }
     }
 
     fn qualified_name(&mut self, name: &Value) -> Result<(), DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
-        let place = self.place(kind);
+        let number = self.reserve(kind);
         let width = match kind & !REFERRED {
             b'z' | b'Z' => Width::One,
             b'a' | b'A' | b'u' | b't' => Width::Four,
             b'r' => {
                 let value = self.reference(Part::QualifiedName)?;
-                let text = value.text(self.side.content()).to_vec();
-                self.qualified = text;
-                self.put_at(place, &value);
+                self.qualified = self.name_of(&value);
+                self.fill(number, &value);
                 return Ok(());
             }
             _ => return Err(Stream::Types.invalid("not a string")),
         };
-        let name = name.text(self.side.content()).to_vec();
+        let name = self.name_of(name);
         let mut coder = Qualified {
             texts: &mut self.texts,
-            last: &mut self.qualified,
+            last: &self.qualified,
             name: &name,
         };
         let range = self.side.coded(width, &mut coder)?;
         let value = self.text_at(range);
-        self.put_at(place, &value);
+        self.qualified = self.name_of(&value);
+        self.fill(number, &value);
         Ok(())
+    }
+
+    /// The text of a name, if it is not too long.
+    fn name_of(&self, value: &Value) -> Vec<u8> {
+        let text = value.text(self.side.content());
+        let text = if text.len() > MAX_NAME { &[] } else { text };
+        text.to_vec()
     }
 
     fn text_at(&self, range: Range<usize>) -> Value {
         let word = self.source.number(&self.side.content()[range.clone()]);
-        Value::Text(range, word)
+        Value::Text(
+            range.start as u32..range.end as u32,
+            word.map(|word| word as u32),
+        )
     }
 }

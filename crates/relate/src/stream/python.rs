@@ -14,16 +14,16 @@ pub(crate) enum PythonStream {
     Numbers = 3,
     /// The line that each code object begins in.
     FirstLines = 4,
-    /// Which earlier object is meant.
+    /// References to earlier objects.
     References = 5,
     /// Numbers and other values as they are.
     Values = 6,
-    /// The operation of each instruction.
-    Operations = 7,
+    /// The opcode of each instruction.
+    Opcodes = 7,
     /// The argument of each instruction, as far as it is not predicted.
     Arguments = 8,
-    /// Space behind operations where it is not as usual.
-    Space = 9,
+    /// Cache entries after opcodes where their number is unusual.
+    CacheEntries = 9,
     /// How many instructions each range of the source belongs to.
     Spans = 10,
     /// Ranges of the source, in tokens.
@@ -40,7 +40,7 @@ pub(crate) enum PythonStream {
     Text = 16,
     /// Names of code objects with those around them.
     Qualified = 17,
-    /// What locals are.
+    /// Kinds of locals.
     LocalKinds = 18,
 }
 
@@ -52,9 +52,9 @@ const NAMES: [&str; 19] = [
     "first lines",
     "references",
     "values",
-    "operations",
+    "opcodes",
     "arguments",
-    "space",
+    "cache entries",
     "spans",
     "ranges",
     "columns",
