@@ -5,8 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use regzip::{Compressor, Encoder, Go};
 use sealift_archive::{
     BaseFile, Bundle, CompactOptions, CompactReport, ConvertError, Effort, FileTarget, OutputFile,
     Work, compact_plan, write_compact, write_delta,
@@ -27,10 +26,17 @@ pub(crate) fn text(seed: u64, words: usize) -> Vec<u8> {
     text
 }
 
+/// A gzip stream by an encoder that is found at once.
 pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
+    let header = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut writer = Compressor::new(Encoder::Go(Go { level: 6 }), header).unwrap();
+    writer.write_all(content).unwrap();
+    let mut crc = flate2::Crc::new();
+    crc.update(content);
+    let mut out = writer.finish().unwrap();
+    out.extend(crc.sum().to_le_bytes());
+    out.extend(crc.amount().to_le_bytes());
+    out
 }
 
 /// A tar of files.
