@@ -46,7 +46,7 @@ pub enum BundleError {
     #[error("cannot write the bundle to the output: {0}")]
     Stream(#[source] io::Error),
     /// The scratch folder does not take a sample of the blobs.
-    #[error("cannot keep a sample of the blobs in the scratch folder: {0}")]
+    #[error("cannot store the sample in the scratch folder: {0}")]
     Sample(#[source] io::Error),
     /// The system starts no threads.
     #[error("cannot start a thread: {0}")]

@@ -4,7 +4,7 @@
 //!   checked, every blob has its origins, nothing was written.
 //! - [`resume`] returns the plan that an interrupted run of the same request left; it requests nothing.
 //! - [`status`] tells what is there already and whether the rest fits.
-//! - [`estimate`] fetches a sample and tells how large a compact bundle or a delta will be.
+//! - [`estimate`] fetches a sample and estimates the size of a compact bundle or a delta.
 //! - [`execute`] fetches the blobs and writes the file, or the same bytes as a stream.
 
 mod charts;

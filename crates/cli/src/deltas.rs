@@ -70,7 +70,7 @@ impl<'a> PackingPlan<'a> {
         }
         if !self.bases.is_empty() {
             lines.push(format!(
-                "left out: {} ({}) that the bases have",
+                "left out: {} ({}) that the bases contain",
                 words::count(self.left_out_blobs, "blob"),
                 words::bytes(self.left_out_bytes)
             ));

@@ -8,9 +8,9 @@ use sealift_bundle::PlanEstimate;
 
 use crate::words;
 
-/// The bytes of a sample of a local bundle, if it is representative with so few.
+/// The size of a sample of a local bundle, if that is representative.
 pub(crate) const SAMPLE: u64 = 64 * MB;
-/// The most bytes of a sample that nobody asked for.
+/// The largest sample without `--sample`.
 pub(crate) const MAX_SAMPLE: u64 = 512 * MB;
 
 const MB: u64 = 1_000_000;
@@ -45,7 +45,7 @@ fn estimated(estimate: &SampleEstimate) -> Vec<String> {
             range(estimate.file_bytes),
             percentages(estimate)
         ),
-        "    more blobs share content than a sample shows: expect the lower half of this range"
+        "    larger bundles share more content than a sample: expect the lower half of this range"
             .to_owned(),
     ];
     if estimate.larger_bytes > 0 {
@@ -57,7 +57,7 @@ fn estimated(estimate: &SampleEstimate) -> Vec<String> {
     lines
 }
 
-/// What a sample says of a plan, in words; what was fetched is said.
+/// The estimate of a plan in words, with the bytes that were fetched.
 pub(crate) fn planned(sample: &PlanEstimate, scratch: &Path) -> Vec<String> {
     match &sample.estimate {
         Some(estimate) => {
@@ -131,7 +131,7 @@ fn space(estimate: &SampleEstimate, scratch: &Path) -> String {
     match check_scratch(scratch, estimate.scratch_bytes) {
         Ok(()) => needed,
         Err(short) => format!(
-            "{needed}; {} has {} free, which may NOT be enough",
+            "{needed}; {} has {} free, which may not be enough",
             scratch.display(),
             words::bytes(short.free)
         ),

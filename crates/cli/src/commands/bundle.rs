@@ -384,7 +384,7 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
         return Err(Failure::message(Exit::Usage, message));
     }
     if profile(args) == ProfileArg::Plain && args.sample.is_some() {
-        let message = "the size of a plain bundle is known without a sample (--sample)";
+        let message = "--sample applies only to compact and delta bundles";
         return Err(Failure::message(Exit::Usage, message)
             .hint("omit --sample, or use --profile compact or --base FILE"));
     }

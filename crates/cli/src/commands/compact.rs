@@ -52,7 +52,7 @@ pub(crate) struct CompactArgs {
     /// completely, so that its size is exact.
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run, pack at most this many bytes of blobs: 500k, 64M, 1G; 0 estimates nothing [default: 64M, or up to
+    /// With --dry-run, pack at most this many bytes of blobs: 500k, 64M, 1G; 0 skips the estimate [default: 64M, or up to
     /// 512M if the blobs are large]
     #[arg(long, value_name = "SIZE", requires = "dry_run", value_parser = size)]
     sample: Option<u64>,
@@ -241,7 +241,7 @@ pub(crate) fn compact_words(report: &CompactReport) -> Vec<String> {
     )];
     if let Some(delta) = &report.delta {
         lines.push(format!(
-            "left out: {} ({}) that the bases have",
+            "left out: {} ({}) that the bases contain",
             words::count(delta.left_out_blobs, "blob"),
             words::bytes(delta.left_out_bytes)
         ));

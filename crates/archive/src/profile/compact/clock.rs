@@ -7,13 +7,13 @@ use rustix::time::{ClockId, clock_gettime};
 /// The time that some work took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Took {
-    /// From its begin to its end.
+    /// Wall-clock time.
     pub(super) elapsed: Duration,
-    /// Of the processor, all threads of the process together.
+    /// Processor time of all threads of the process.
     pub(super) processor: Duration,
 }
 
-/// Measures one piece of work after the other.
+/// Measures consecutive pieces of work.
 pub(super) struct Clock {
     since: Instant,
     processor: Duration,
