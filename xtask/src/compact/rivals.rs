@@ -17,7 +17,7 @@ struct Rival {
     slow: bool,
 }
 
-const RIVALS: [Rival; 4] = [
+const RIVALS: [Rival; 5] = [
     Rival {
         name: "gzip -6 over the opened content",
         command: &["gzip", "-6", "-c"],
@@ -36,6 +36,13 @@ const RIVALS: [Rival; 4] = [
     Rival {
         name: "xz -9",
         command: &["xz", "-9", "-T1", "-c"],
+        slow: true,
+    },
+    Rival {
+        name: "7-Zip, LZMA2 -mx=9",
+        command: &[
+            "7z", "a", "-txz", "-mx=9", "-mmt=1", "-bso0", "-bsp0", "-si", "-so", "tars",
+        ],
         slow: true,
     },
 ];
