@@ -34,7 +34,9 @@ pub fn decode(
     target: &mut dyn Target,
 ) -> Result<(), DecodeError> {
     if codec == Codec::PYTHON {
-        return python::decode(streams, bases, target);
+        let readers = Readers::take(&mut streams, &[Class::Python])?;
+        no_more(&streams)?;
+        return python::decode(readers, bases, target);
     }
     let space = Space::new(bases, target.len())?;
     let mut control = Readers::take(&mut streams, &CONTROL)?;

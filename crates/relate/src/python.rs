@@ -24,14 +24,12 @@ mod walk;
 use std::io;
 
 use crate::channel::Readers;
-use crate::codec::Codec;
 use crate::content::{Content, Target};
 use crate::error::{DecodeError, Error};
-use crate::stream::{Class, Encoded, Input};
+use crate::stream::Encoded;
 use side::{Decoder, Encoder};
 use tokens::Source;
 use version::Version;
-use walk::Walk;
 
 /// The longest module or source that is parsed; both are in memory, with up to 48 times their bytes.
 const MAX_LEN: u64 = 4 << 20;
@@ -67,36 +65,29 @@ pub(crate) fn encode(new: &dyn Content, bases: &[&dyn Content]) -> Result<Option
     let source = source(bases).map_err(|source| Error::Base { index: 0, source })?;
     let mut encoder = Encoder::new(&content);
     // A module that cannot be parsed is not an error: it is encoded by matching.
-    let walked = Walk::new(&mut encoder, &Source::new(&source)).module();
+    let walked = walk::module(&mut encoder, &Source::new(&source));
     Ok(walked.ok().map(|()| encoder.finish()))
 }
 
 /// Decodes the result of [`encode`].
 pub(crate) fn decode(
-    mut streams: Vec<Input<'_>>,
+    readers: Readers<'_>,
     bases: &[&dyn Content],
     target: &mut dyn Target,
 ) -> Result<(), DecodeError> {
     if is_too_long(bases) {
         return Err(DecodeError::BasesTooLong);
     }
-    let readers = Readers::take(&mut streams, &[Class::Python])?;
-    if let Some(input) = streams.first() {
-        return Err(DecodeError::UnexpectedStream(input.id));
-    }
     let source = source(bases).map_err(|source| DecodeError::Base { index: 0, source })?;
     let len = usize::try_from(target.len().min(MAX_LEN)).unwrap_or_default();
     let mut decoder = Decoder::new(readers, len);
-    Walk::new(&mut decoder, &Source::new(&source)).module()?;
+    walk::module(&mut decoder, &Source::new(&source))?;
     let content = decoder.finish()?;
     if content.len() as u64 != target.len() {
         return Err(stream::Stream::Types.invalid("not as long as the content"));
     }
     target.write_at(&content, 0).map_err(DecodeError::Target)
 }
-
-/// The codec that is written.
-pub(crate) const CODEC: Codec = Codec::PYTHON;
 
 fn is_too_long(bases: &[&dyn Content]) -> bool {
     bases.first().is_some_and(|source| source.len() > MAX_LEN)

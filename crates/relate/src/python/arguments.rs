@@ -3,9 +3,8 @@
 
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
-use crate::stream::Class;
 
-use super::coder::Patch;
+use super::coder::{Patch, reader, sink};
 use super::instructions::Instruction;
 use super::locations::Span;
 use super::stream::Stream;
@@ -152,7 +151,7 @@ impl Predictions<'_> {
 
 impl Patch for Arguments<'_, '_> {
     fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
-        let stream = sinks.stream(Class::Python, Stream::Arguments as u8);
+        let stream = sink(sinks, Stream::Arguments);
         self.pass(|at, predicted| {
             stream.push(bytes[at].wrapping_sub(predicted));
             Ok(bytes[at])
@@ -160,7 +159,7 @@ impl Patch for Arguments<'_, '_> {
     }
 
     fn get(&mut self, bytes: &mut [u8], readers: &mut Readers<'_>) -> Result<(), DecodeError> {
-        let stream = readers.reader(Class::Python, Stream::Arguments as u8);
+        let stream = reader(readers, Stream::Arguments);
         self.pass(|at, predicted| {
             bytes[at] = stream.byte()?.wrapping_add(predicted);
             Ok(bytes[at])

@@ -1,6 +1,6 @@
 //! Coders: how runs of bytes of a module are turned into streams and back.
 
-use crate::channel::{Readers, Sinks};
+use crate::channel::{Reader, Readers, Sinks};
 use crate::error::DecodeError;
 use crate::stream::Class;
 use crate::varint::{self, unzigzag, zigzag};
@@ -9,16 +9,11 @@ use super::stream::Stream;
 
 /// Stores a run of bytes.
 pub(crate) trait Coder {
-    /// Stores `bytes`, which follow `before` in the module.
-    fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
+    /// Stores `bytes`.
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError>;
 
-    /// The bytes that follow `before`, at most `remaining`.
-    fn get(
-        &mut self,
-        before: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError>;
+    /// The stored bytes, at most `remaining`.
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError>;
 }
 
 /// Stores bytes that a [`Coder`] left as zeros.
@@ -34,27 +29,28 @@ pub(crate) trait Patch {
 pub(crate) struct Plain(pub(crate) Stream);
 
 impl Coder for Plain {
-    fn put(&mut self, _: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         put(sinks, Stream::Counts, bytes.len() as u64);
-        sinks
-            .stream(Class::Python, self.0 as u8)
-            .extend_from_slice(bytes);
+        sink(sinks, self.0).extend_from_slice(bytes);
         Ok(())
     }
 
-    fn get(
-        &mut self,
-        _: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError> {
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError> {
         let len = get_length(readers, Stream::Counts, remaining)?;
         get_bytes(readers, self.0, len)
     }
 }
 
+pub(crate) fn sink(sinks: &mut Sinks, stream: Stream) -> &mut Vec<u8> {
+    sinks.stream(Class::Python, stream as u8)
+}
+
+pub(crate) fn reader<'r, 'a>(readers: &'r mut Readers<'a>, stream: Stream) -> &'r mut Reader<'a> {
+    readers.reader(Class::Python, stream as u8)
+}
+
 pub(crate) fn put(sinks: &mut Sinks, stream: Stream, value: u64) {
-    varint::put(sinks.stream(Class::Python, stream as u8), value);
+    varint::put(sink(sinks, stream), value);
 }
 
 pub(crate) fn put_signed(sinks: &mut Sinks, stream: Stream, value: i64) {
@@ -62,7 +58,7 @@ pub(crate) fn put_signed(sinks: &mut Sinks, stream: Stream, value: i64) {
 }
 
 pub(crate) fn get(readers: &mut Readers<'_>, stream: Stream) -> Result<u64, DecodeError> {
-    readers.reader(Class::Python, stream as u8).number()
+    reader(readers, stream).number()
 }
 
 pub(crate) fn get_signed(readers: &mut Readers<'_>, stream: Stream) -> Result<i64, DecodeError> {
@@ -86,8 +82,6 @@ pub(crate) fn get_bytes(
     len: usize,
 ) -> Result<Vec<u8>, DecodeError> {
     let mut bytes = vec![0; len];
-    readers
-        .reader(Class::Python, stream as u8)
-        .read(&mut bytes)?;
+    reader(readers, stream).read(&mut bytes)?;
     Ok(bytes)
 }

@@ -3,9 +3,8 @@
 
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
-use crate::stream::Class;
 
-use super::coder::{Coder, get, get_length, put};
+use super::coder::{Coder, get, get_length, put, reader, sink};
 use super::stream::Stream;
 use super::version::Version;
 
@@ -58,12 +57,7 @@ impl CacheEntries {
     fn get(&mut self, opcode: u8, readers: &mut Readers<'_>) -> Result<u64, DecodeError> {
         let ahead = match self.ahead {
             Some(ahead) => ahead,
-            None if readers
-                .reader(Class::Python, Stream::CacheEntries as u8)
-                .is_at_end()? =>
-            {
-                u64::MAX
-            }
+            None if reader(readers, Stream::CacheEntries).is_at_end()? => u64::MAX,
             None => get(readers, Stream::CacheEntries)?,
         };
         let usual = &mut self.usual[usize::from(opcode)];
@@ -79,13 +73,13 @@ impl CacheEntries {
 
 /// Stores opcodes; arguments are left as zeros.
 pub(crate) struct Instructions<'a> {
-    space: &'a mut CacheEntries,
+    caches: &'a mut CacheEntries,
     /// The instructions that were stored.
     pub(crate) instructions: Vec<Instruction>,
 }
 
 impl Coder for Instructions<'_> {
-    fn put(&mut self, _: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         let (units, []) = bytes.as_chunks::<2>() else {
             return Err(Stream::Opcodes.invalid("an odd number of bytes"));
         };
@@ -93,46 +87,37 @@ impl Coder for Instructions<'_> {
         let mut at = 0;
         while let Some(&[opcode, _]) = units.get(at) {
             let behind = units[at + 1..].iter();
-            let space = behind.take_while(|unit| **unit == [0, 0]).count();
-            sinks
-                .stream(Class::Python, Stream::Opcodes as u8)
-                .push(opcode);
-            self.space.put(opcode, space as u64, sinks);
-            self.push(opcode, &mut at, 1 + space);
+            let cached = behind.take_while(|unit| **unit == [0, 0]).count();
+            sink(sinks, Stream::Opcodes).push(opcode);
+            self.caches.put(opcode, cached as u64, sinks);
+            self.push(opcode, &mut at, 1 + cached);
         }
         Ok(())
     }
 
-    fn get(
-        &mut self,
-        _: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError> {
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError> {
         let count = get_length(readers, Stream::Counts, remaining / 2)?;
         let mut bytes = vec![0; count * 2];
         let mut at = 0;
         while at < count {
-            let opcode = readers
-                .reader(Class::Python, Stream::Opcodes as u8)
-                .byte()?;
+            let opcode = reader(readers, Stream::Opcodes).byte()?;
             bytes[2 * at] = opcode;
-            let space = self.space.get(opcode, readers)?;
-            let space = usize::try_from(space)
+            let cached = self.caches.get(opcode, readers)?;
+            let cached = usize::try_from(cached)
                 .ok()
-                .filter(|space| *space < count - at);
-            let space = space
+                .filter(|cached| *cached < count - at);
+            let cached = cached
                 .ok_or_else(|| Stream::CacheEntries.invalid("longer than the instructions"))?;
-            self.push(opcode, &mut at, 1 + space);
+            self.push(opcode, &mut at, 1 + cached);
         }
         Ok(bytes)
     }
 }
 
 impl<'a> Instructions<'a> {
-    pub(crate) fn new(space: &'a mut CacheEntries) -> Self {
+    pub(crate) fn new(caches: &'a mut CacheEntries) -> Self {
         Self {
-            space,
+            caches,
             instructions: Vec::new(),
         }
     }

@@ -59,12 +59,12 @@ const COLUMNS: u64 = 2;
 const TOKENS: u64 = 3;
 
 impl Coder for Locations<'_> {
-    fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         let groups = parse(bytes).filter(|groups| write(groups) == bytes);
         let counts = groups.as_ref().and_then(|groups| self.counts(groups));
         let (Some(groups), Some(counts)) = (groups, counts) else {
             put(sinks, Stream::Spans, AS_IT_IS);
-            return Plain(Stream::Tables).put(before, bytes, sinks);
+            return Plain(Stream::Tables).put(bytes, sinks);
         };
         put(sinks, Stream::Spans, BY_TOKENS);
         let mut state = State::new(self.source, self.line);
@@ -79,14 +79,9 @@ impl Coder for Locations<'_> {
         Ok(())
     }
 
-    fn get(
-        &mut self,
-        before: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError> {
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError> {
         match get(readers, Stream::Spans)? {
-            AS_IT_IS => return Plain(Stream::Tables).get(before, remaining, readers),
+            AS_IT_IS => return Plain(Stream::Tables).get(remaining, readers),
             BY_TOKENS => {}
             _ => return Err(Stream::Spans.invalid("an unknown form")),
         }

@@ -4,11 +4,11 @@
 use std::ops::Range;
 
 use crate::channel::{Readers, Sinks};
+use crate::codec::Codec;
 use crate::error::DecodeError;
-use crate::stream::{Class, Encoded};
-use crate::varint::{self, unzigzag, zigzag};
+use crate::stream::Encoded;
 
-use super::coder::{Coder, Patch};
+use super::coder::{Coder, Patch, get, get_signed, put, put_signed, reader, sink};
 use super::stream::Stream;
 
 /// How a length is written in a module.
@@ -73,7 +73,7 @@ impl<'a> Encoder<'a> {
     }
 
     pub(crate) fn finish(self) -> Encoded {
-        self.sinks.finish(super::CODEC)
+        self.sinks.finish(Codec::PYTHON)
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
@@ -97,10 +97,6 @@ impl<'a> Encoder<'a> {
             }
         }
     }
-
-    fn sink(&mut self, stream: Stream) -> &mut Vec<u8> {
-        self.sinks.stream(Class::Python, stream as u8)
-    }
 }
 
 impl Side for Encoder<'_> {
@@ -110,7 +106,7 @@ impl Side for Encoder<'_> {
 
     fn byte(&mut self, stream: Stream) -> Result<u8, DecodeError> {
         let byte = self.take(1)?[0];
-        self.sink(stream).push(byte);
+        sink(&mut self.sinks, stream).push(byte);
         Ok(byte)
     }
 
@@ -118,27 +114,26 @@ impl Side for Encoder<'_> {
         let bytes = self.take(4)?;
         let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let distance = value.wrapping_sub(expected) as i32;
-        varint::put(self.sink(stream), zigzag(i64::from(distance)));
+        put_signed(&mut self.sinks, stream, i64::from(distance));
         Ok(value)
     }
 
     fn count(&mut self, width: Width) -> Result<usize, DecodeError> {
         let len = self.length(width)?;
-        varint::put(self.sink(Stream::Counts), len as u64);
+        put(&mut self.sinks, Stream::Counts, len as u64);
         Ok(len)
     }
 
     fn bytes(&mut self, stream: Stream, len: usize) -> Result<(), DecodeError> {
         let bytes = self.take(len)?;
-        self.sink(stream).extend_from_slice(bytes);
+        sink(&mut self.sinks, stream).extend_from_slice(bytes);
         Ok(())
     }
 
     fn coded(&mut self, width: Width, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
         let len = self.length(width)?;
-        let before = &self.module[..self.at];
         let bytes = self.take(len)?;
-        coder.put(before, bytes, &mut self.sinks)?;
+        coder.put(bytes, &mut self.sinks)?;
         Ok(self.at - len..self.at)
     }
 
@@ -148,7 +143,7 @@ impl Side for Encoder<'_> {
 
     fn choice(&mut self, stream: Stream, truth: &dyn Fn(&[u8]) -> u64) -> Result<u64, DecodeError> {
         let value = truth(&self.module[self.at..]);
-        varint::put(self.sink(stream), value);
+        put(&mut self.sinks, stream, value);
         Ok(value)
     }
 
@@ -225,21 +220,21 @@ impl Side for Decoder<'_> {
     }
 
     fn byte(&mut self, stream: Stream) -> Result<u8, DecodeError> {
-        let byte = self.readers.reader(Class::Python, stream as u8).byte()?;
+        let byte = reader(&mut self.readers, stream).byte()?;
         self.push(stream, &[byte])?;
         Ok(byte)
     }
 
     fn integer(&mut self, stream: Stream, expected: u32) -> Result<u32, DecodeError> {
-        let stored = self.readers.reader(Class::Python, stream as u8).number()?;
-        let value = expected.wrapping_add(unzigzag(stored) as u32);
+        let distance = get_signed(&mut self.readers, stream)?;
+        let value = expected.wrapping_add(distance as u32);
         self.push(stream, &value.to_le_bytes())?;
         Ok(value)
     }
 
     fn count(&mut self, width: Width) -> Result<usize, DecodeError> {
-        let counts = self.readers.reader(Class::Python, Stream::Counts as u8);
-        let len = usize::try_from(counts.number()?).unwrap_or(usize::MAX);
+        let len = get(&mut self.readers, Stream::Counts)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
         self.put_length(width, len)?;
         Ok(len)
     }
@@ -248,13 +243,12 @@ impl Side for Decoder<'_> {
         self.remaining(stream, len)?;
         let start = self.module.len();
         self.module.resize(start + len, 0);
-        let reader = self.readers.reader(Class::Python, stream as u8);
-        reader.read(&mut self.module[start..])
+        reader(&mut self.readers, stream).read(&mut self.module[start..])
     }
 
     fn coded(&mut self, width: Width, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
         let remaining = self.remaining(Stream::Counts, 0)?;
-        let bytes = coder.get(&self.module, remaining, &mut self.readers)?;
+        let bytes = coder.get(remaining, &mut self.readers)?;
         self.put_length(width, bytes.len())?;
         self.push(Stream::Counts, &bytes)?;
         Ok(self.module.len() - bytes.len()..self.module.len())
@@ -265,7 +259,7 @@ impl Side for Decoder<'_> {
     }
 
     fn choice(&mut self, stream: Stream, _: &dyn Fn(&[u8]) -> u64) -> Result<u64, DecodeError> {
-        self.readers.reader(Class::Python, stream as u8).number()
+        get(&mut self.readers, stream)
     }
 
     fn derived(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {

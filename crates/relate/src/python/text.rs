@@ -3,9 +3,8 @@
 use crate::bytes::{common_prefix, word};
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
-use crate::stream::Class;
 
-use super::coder::{Coder, get, get_bytes, get_length, get_signed, put, put_signed};
+use super::coder::{Coder, get, get_bytes, get_length, get_signed, put, put_signed, sink};
 use super::stream::Stream;
 use super::tokens::Source;
 
@@ -55,7 +54,7 @@ pub(crate) struct TextCoder<'t, 'a> {
 }
 
 impl Coder for TextCoder<'_, '_> {
-    fn put(&mut self, _: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         let next = &mut self.texts.next_words[self.role as usize];
         if let Some(number) = self.texts.source.number(bytes) {
             let distance = number as i64 - *next as i64;
@@ -69,12 +68,7 @@ impl Coder for TextCoder<'_, '_> {
         Ok(())
     }
 
-    fn get(
-        &mut self,
-        _: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError> {
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError> {
         let next = &mut self.texts.next_words[self.role as usize];
         match get(readers, Stream::Sources)? {
             0 => {
@@ -103,7 +97,7 @@ const MIN_PART: usize = 8;
 impl Texts<'_> {
     fn put_parts(&mut self, bytes: &[u8], sinks: &mut Sinks) {
         let literals = |sinks: &mut Sinks, bytes: &[u8]| {
-            let text = sinks.stream(Class::Python, Stream::Text as u8);
+            let text = sink(sinks, Stream::Text);
             text.extend_from_slice(bytes);
         };
         if bytes.len() < MIN_PART {
@@ -227,7 +221,7 @@ impl Qualified<'_, '_> {
 }
 
 impl Coder for Qualified<'_, '_> {
-    fn put(&mut self, before: &[u8], bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
+    fn put(&mut self, bytes: &[u8], sinks: &mut Sinks) -> Result<(), DecodeError> {
         let around = bytes.strip_suffix(self.name);
         let shared = around.and_then(|around| {
             let common = common_prefix(around, self.last);
@@ -242,33 +236,22 @@ impl Coder for Qualified<'_, '_> {
         };
         put(sinks, Stream::Qualified, parts.0);
         if let Some(text) = parts.1 {
-            self.texts.coder(Role::Title).put(before, text, sinks)?;
+            self.texts.coder(Role::Title).put(text, sinks)?;
         }
         Ok(())
     }
 
-    fn get(
-        &mut self,
-        before: &[u8],
-        remaining: usize,
-        readers: &mut Readers<'_>,
-    ) -> Result<Vec<u8>, DecodeError> {
+    fn get(&mut self, remaining: usize, readers: &mut Readers<'_>) -> Result<Vec<u8>, DecodeError> {
         let stored = get(readers, Stream::Qualified)?;
         let bytes = match stored.checked_sub(1) {
-            None => self
-                .texts
-                .coder(Role::Title)
-                .get(before, remaining, readers)?,
+            None => self.texts.coder(Role::Title).get(remaining, readers)?,
             Some(stored) => {
                 let number = usize::try_from(stored / 2).unwrap_or(usize::MAX);
                 let len = self.beginnings().nth(number);
                 let len = len.ok_or_else(|| Stream::Qualified.invalid("no such name"))?;
                 let mut bytes = self.last[..len].to_vec();
                 if stored % 2 == 1 {
-                    let between = self
-                        .texts
-                        .coder(Role::Title)
-                        .get(before, remaining, readers)?;
+                    let between = self.texts.coder(Role::Title).get(remaining, readers)?;
                     bytes.extend(between);
                     bytes.push(b'.');
                 }

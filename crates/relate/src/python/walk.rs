@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::error::DecodeError;
 
 use super::arguments::Predictions;
-use super::coder::{Coder, Plain};
+use super::coder::Plain;
 use super::instructions::{CacheEntries, Instructions};
 use super::locations::Locations;
 use super::side::{Side, Width};
@@ -53,9 +53,11 @@ impl Part {
 }
 
 /// A walk.
-pub(crate) struct Walk<'a, S> {
+struct Walk<'a, S> {
     side: &'a mut S,
     source: &'a Source<'a>,
+    version: Version,
+    caches: CacheEntries,
     texts: Texts<'a>,
     predictions: Predictions<'a>,
     /// The objects that others can refer to.
@@ -66,11 +68,40 @@ pub(crate) struct Walk<'a, S> {
     line: u32,
 }
 
+/// Passes a whole module.
+pub(crate) fn module<S: Side>(side: &mut S, source: &Source<'_>) -> Result<(), DecodeError> {
+    side.bytes(Stream::Header, 12)?;
+    side.integer(Stream::Header, source.bytes().len() as u32)?;
+    let version = Version::of(side.content());
+    let version = version.ok_or_else(|| Stream::Header.invalid("an unknown version"))?;
+    Walk::new(side, source, version).object(Part::Constants, 0)?;
+    side.end()
+}
+
+/// How the length of a string of this type is written; `None` if it is not a string.
+fn width_of_text(kind: u8) -> Option<Width> {
+    match kind {
+        b'z' | b'Z' => Some(Width::One),
+        b'a' | b'A' | b'u' | b't' => Some(Width::Four),
+        _ => None,
+    }
+}
+
+/// The depth of what is inside an object.
+fn deeper(depth: usize) -> Result<usize, DecodeError> {
+    if depth == MAX_DEPTH {
+        return Err(Stream::Types.invalid("nested too deeply"));
+    }
+    Ok(depth + 1)
+}
+
 impl<'a, S: Side> Walk<'a, S> {
-    pub(crate) fn new(side: &'a mut S, source: &'a Source<'a>) -> Self {
+    fn new(side: &'a mut S, source: &'a Source<'a>, version: Version) -> Self {
         Self {
             side,
             source,
+            version,
+            caches: CacheEntries::new(version),
             texts: Texts::new(source),
             predictions: Predictions::new(source),
             referred: Vec::new(),
@@ -80,25 +111,8 @@ impl<'a, S: Side> Walk<'a, S> {
         }
     }
 
-    /// Passes the whole module.
-    pub(crate) fn module(mut self) -> Result<(), DecodeError> {
-        self.side.bytes(Stream::Header, 12)?;
-        let len = self.source.bytes().len() as u32;
-        self.side.integer(Stream::Header, len)?;
-        let version = Version::of(self.side.content());
-        let version = version.ok_or_else(|| Stream::Header.invalid("an unknown version"))?;
-        let mut space = CacheEntries::new(version);
-        self.object(Part::Constants, &mut (version, &mut space), 0)?;
-        self.side.end()
-    }
-
     /// Passes an object.
-    fn object(
-        &mut self,
-        part: Part,
-        code: &mut (Version, &mut CacheEntries),
-        depth: usize,
-    ) -> Result<Value, DecodeError> {
+    fn object(&mut self, part: Part, depth: usize) -> Result<Value, DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
         let number = self.reserve(kind);
         let value = match kind & !REFERRED {
@@ -111,14 +125,15 @@ impl<'a, S: Side> Walk<'a, S> {
             b'y' => self.value(16)?,
             b'l' => self.long()?,
             b's' => self.plain(part)?,
-            b'z' | b'Z' => self.text(part, Width::One)?,
-            b'a' | b'A' | b'u' | b't' => self.text(part, Width::Four)?,
-            b')' => self.items(part, Width::One, code, depth)?,
-            b'(' | b'[' | b'<' | b'>' => self.items(part, Width::Four, code, depth)?,
-            b'c' => self.code(code, depth)?,
+            b')' => self.items(part, Width::One, depth)?,
+            b'(' | b'[' | b'<' | b'>' => self.items(part, Width::Four, depth)?,
+            b'c' => self.code(depth)?,
             b'r' => self.reference(part)?,
-            b':' => self.slice(part, code, depth)?,
-            _ => return Err(Stream::Types.invalid("an unknown type")),
+            b':' => self.slice(part, depth)?,
+            kind => match width_of_text(kind) {
+                Some(width) => self.text(part, width)?,
+                None => return Err(Stream::Types.invalid("an unknown type")),
+            },
         };
         self.fill(number, &value);
         Ok(value)
@@ -179,20 +194,12 @@ impl<'a, S: Side> Walk<'a, S> {
         Ok(self.text_at(range))
     }
 
-    fn items(
-        &mut self,
-        part: Part,
-        width: Width,
-        code: &mut (Version, &mut CacheEntries),
-        depth: usize,
-    ) -> Result<Value, DecodeError> {
-        if depth == MAX_DEPTH {
-            return Err(Stream::Types.invalid("nested too deeply"));
-        }
+    fn items(&mut self, part: Part, width: Width, depth: usize) -> Result<Value, DecodeError> {
+        let depth = deeper(depth)?;
         let count = self.side.count(width)?;
         let mut items = Vec::new();
         for _ in 0..count {
-            let item = self.object(part, code, depth + 1)?;
+            let item = self.object(part, depth)?;
             if items.len() < MAX_ITEMS {
                 // Tuples in tuples are not looked into, and references could nest them to any depth.
                 items.push(match item {
@@ -205,17 +212,10 @@ impl<'a, S: Side> Walk<'a, S> {
     }
 
     /// A slice, since Python 3.14: its start, its end and its step.
-    fn slice(
-        &mut self,
-        part: Part,
-        code: &mut (Version, &mut CacheEntries),
-        depth: usize,
-    ) -> Result<Value, DecodeError> {
-        if depth == MAX_DEPTH {
-            return Err(Stream::Types.invalid("nested too deeply"));
-        }
+    fn slice(&mut self, part: Part, depth: usize) -> Result<Value, DecodeError> {
+        let depth = deeper(depth)?;
         for _ in 0..3 {
-            self.object(part, code, depth + 1)?;
+            self.object(part, depth)?;
         }
         Ok(Value::Other)
     }
@@ -256,55 +256,55 @@ impl<'a, S: Side> Walk<'a, S> {
     }
 
     /// A code object.
-    fn code(
-        &mut self,
-        code: &mut (Version, &mut CacheEntries),
-        depth: usize,
-    ) -> Result<Value, DecodeError> {
-        if depth == MAX_DEPTH {
-            return Err(Stream::Types.invalid("nested too deeply"));
-        }
-        let has_ranges = matches!(code.0, Version::Ranges(_));
+    fn code(&mut self, depth: usize) -> Result<Value, DecodeError> {
+        let depth = deeper(depth)?;
+        let has_ranges = matches!(self.version, Version::Ranges(_));
         // Arguments of three kinds, before 3.11 locals, slots on the stack, flags.
         for _ in 0..if has_ranges { 5 } else { 6 } {
             self.side.integer(Stream::Numbers, 0)?;
         }
-        let mut instructions = Instructions::new(code.1);
-        let bytes = self.run(Part::Instructions, &mut instructions)?;
-        let instructions = instructions.instructions;
-        let constants = self.object(Part::Constants, code, depth + 1)?;
-        let names = self.object(Part::Names, code, depth + 1)?;
-        let locals = self.object(Part::Locals, code, depth + 1)?;
+        let mut instructions = Vec::new();
+        let mut bytes = 0..0;
+        if self.begin_run(Part::Instructions)? {
+            let mut coder = Instructions::new(&mut self.caches);
+            bytes = self.side.coded(Width::Four, &mut coder)?;
+            instructions = coder.instructions;
+        }
+        let constants = self.object(Part::Constants, depth)?;
+        let names = self.object(Part::Names, depth)?;
+        let locals = self.object(Part::Locals, depth)?;
         // What the locals are; before 3.11, those that other code objects share instead.
         for _ in 0..if has_ranges { 1 } else { 2 } {
-            self.object(Part::Locals, code, depth + 1)?;
+            self.object(Part::Locals, depth)?;
         }
-        self.object(Part::File, code, depth + 1)?;
-        let name = self.object(Part::Name, code, depth + 1)?;
+        self.object(Part::File, depth)?;
+        let name = self.object(Part::Name, depth)?;
         if has_ranges {
             self.qualified_name(&name)?;
         }
         self.line = self.side.integer(Stream::FirstLines, self.line)?;
         let mut locations = Locations::new(self.source, &instructions, self.line);
-        if has_ranges {
-            self.run(Part::Table, &mut locations)?;
+        if has_ranges && self.begin_run(Part::Table)? {
+            self.side.coded(Width::Four, &mut locations)?;
         }
         let spans = locations.spans;
         // Exceptions; before 3.11, lines.
-        self.run(Part::Table, &mut Plain(Stream::Tables))?;
+        if self.begin_run(Part::Table)? {
+            self.side.coded(Width::Four, &mut Plain(Stream::Tables))?;
+        }
         let tables = [&names, &locals, &constants];
         let mut patch = self.predictions.patch(tables, &instructions, &spans);
         self.side.patch(bytes, &mut patch)?;
         Ok(Value::Other)
     }
 
-    /// A run of bytes as a coder stores it; where it is. It is empty if the module refers to an earlier one.
-    fn run(&mut self, part: Part, coder: &mut dyn Coder) -> Result<Range<usize>, DecodeError> {
+    /// Passes the type of a run of bytes; false if the module refers to an earlier one instead.
+    fn begin_run(&mut self, part: Part) -> Result<bool, DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
         let number = self.reserve(kind);
         match kind & !REFERRED {
-            b's' => self.side.coded(Width::Four, coder),
-            b'r' if number.is_none() => self.reference(part).map(|_| 0..0),
+            b's' => Ok(true),
+            b'r' if number.is_none() => self.reference(part).map(|_| false),
             _ => Err(Stream::Types.invalid("not a run of bytes")),
         }
     }
@@ -312,25 +312,21 @@ impl<'a, S: Side> Walk<'a, S> {
     fn qualified_name(&mut self, name: &Value) -> Result<(), DecodeError> {
         let kind = self.side.byte(Stream::Types)?;
         let number = self.reserve(kind);
-        let width = match kind & !REFERRED {
-            b'z' | b'Z' => Width::One,
-            b'a' | b'A' | b'u' | b't' => Width::Four,
-            b'r' => {
-                let value = self.reference(Part::QualifiedName)?;
-                self.qualified = self.name_of(&value);
-                self.fill(number, &value);
-                return Ok(());
+        let value = match kind & !REFERRED {
+            b'r' => self.reference(Part::QualifiedName)?,
+            kind => {
+                let width = width_of_text(kind);
+                let width = width.ok_or_else(|| Stream::Types.invalid("not a string"))?;
+                let name = self.name_of(name);
+                let mut coder = Qualified {
+                    texts: &mut self.texts,
+                    last: &self.qualified,
+                    name: &name,
+                };
+                let range = self.side.coded(width, &mut coder)?;
+                self.text_at(range)
             }
-            _ => return Err(Stream::Types.invalid("not a string")),
         };
-        let name = self.name_of(name);
-        let mut coder = Qualified {
-            texts: &mut self.texts,
-            last: &self.qualified,
-            name: &name,
-        };
-        let range = self.side.coded(width, &mut coder)?;
-        let value = self.text_at(range);
         self.qualified = self.name_of(&value);
         self.fill(number, &value);
         Ok(())
