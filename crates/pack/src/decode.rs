@@ -309,11 +309,7 @@ impl DecodedPack {
         workers: &Workers,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
-        let results: Vec<Result<()>> = (0..self.pack.index.blobs.len())
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|number| self.check(number, cancel, workers, advance))
-            .collect();
+        let results = self.check_each(cancel, workers, advance);
         results.into_iter().collect()
     }
 
@@ -324,21 +320,29 @@ impl DecodedPack {
         workers: &Workers,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<BTreeSet<Digest>> {
-        let failed: Vec<Result<Option<Digest>>> = (0..self.pack.index.blobs.len())
+        let mut failed = BTreeSet::new();
+        let results = self.check_each(cancel, workers, advance);
+        for (result, blob) in results.into_iter().zip(&self.pack.index.blobs) {
+            match result {
+                Err(error) if error.is_pack_fault() => drop(failed.insert(blob.digest)),
+                result => result?,
+            }
+        }
+        Ok(failed)
+    }
+
+    /// The results of checking each blob, in the order of their digests.
+    fn check_each(
+        self: &Arc<Self>,
+        cancel: &Cancel,
+        workers: &Workers,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Vec<Result<()>> {
+        (0..self.pack.index.blobs.len())
             .into_par_iter()
             .with_max_len(1)
-            .map(
-                |number| match self.check(number, cancel, workers, advance) {
-                    Ok(()) => Ok(None),
-                    Err(error) if error.is_pack_fault() => {
-                        Ok(Some(self.pack.index.blobs[number].digest))
-                    }
-                    Err(error) => Err(error),
-                },
-            )
-            .collect();
-        let failed: Vec<Option<Digest>> = failed.into_iter().collect::<Result<_>>()?;
-        Ok(failed.into_iter().flatten().collect())
+            .map(|number| self.check(number, cancel, workers, advance))
+            .collect()
     }
 
     fn check(
