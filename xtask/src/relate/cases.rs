@@ -205,20 +205,31 @@ pub(super) fn all() -> Result<Vec<Case>, Box<dyn Error>> {
 fn build(folder: &Path, name: &str, flags: &str) -> Result<PathBuf, Box<dyn Error>> {
     let program = PROGRAMS.iter().find(|program| program.name == name);
     let program = program.ok_or_else(|| format!("no program {name}"))?;
+    built(folder, name, flags, |output| {
+        eprintln!("building {} {} {flags}", program.package, program.version);
+        let module = folder.join(format!("module-{name}"));
+        fs::create_dir_all(&module)?;
+        if !module.join("go.mod").is_file() {
+            go(&module, program.arch, &["mod", "init", "bench"])?;
+            let version = format!("{}@{}", program.module, program.version);
+            go(&module, program.arch, &["get", &version])?;
+        }
+        link(&module, program.arch, program.package, flags, output)
+    })
+}
+
+/// Where the program `name`, linked with `flags`, is kept; `build` makes it if it is not there already.
+fn built(
+    folder: &Path,
+    name: &str,
+    flags: &str,
+    build: impl FnOnce(&Path) -> Result<(), Box<dyn Error>>,
+) -> Result<PathBuf, Box<dyn Error>> {
     let suffix = flags.replace([' ', '='], "");
     let output = folder.join(format!("{name}{suffix}"));
-    if output.is_file() {
-        return Ok(output);
+    if !output.is_file() {
+        build(&output)?;
     }
-    eprintln!("building {} {} {flags}", program.package, program.version);
-    let module = folder.join(format!("module-{name}"));
-    fs::create_dir_all(&module)?;
-    if !module.join("go.mod").is_file() {
-        go(&module, program.arch, &["mod", "init", "bench"])?;
-        let version = format!("{}@{}", program.module, program.version);
-        go(&module, program.arch, &["get", &version])?;
-    }
-    link(&module, program.arch, program.package, flags, &output)?;
     Ok(output)
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use sealift_testkit::real::require;
 
-use super::{Case, folder, go, link};
+use super::{Case, built, folder, go, link};
 use crate::relate::tools::output;
 
 const VERSION: &str = "v1.33.4";
@@ -66,13 +66,10 @@ fn build(
     package: &str,
     flags: &str,
 ) -> Result<PathBuf, Box<dyn Error>> {
-    let suffix = flags.replace('=', "");
-    let output = folder.join(format!("kubernetes-{name}{suffix}"));
-    if !output.is_file() {
+    built(folder, &format!("kubernetes-{name}"), flags, |output| {
         eprintln!("building {package} {VERSION} {flags}");
-        link(module, ARCH, package, flags, &output)?;
-    }
-    Ok(output)
+        link(module, ARCH, package, flags, output)
+    })
 }
 
 /// A module that requires Kubernetes. Its own modules are replaced there by folders, which the module proxy does not
