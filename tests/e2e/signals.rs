@@ -234,6 +234,60 @@ fn a_command_that_waits_for_a_registry_ends() {
     });
 }
 
+/// What a command that is interrupted prints.
+fn printed_when_interrupted(mut child: Child, arguments: &[&str]) -> String {
+    let mut stderr = child.stderr.take().unwrap();
+    assert_eq!(ended_by(child, "-TERM", arguments), 130, "{arguments:?}");
+    let mut printed = String::new();
+    stderr.read_to_string(&mut printed).unwrap();
+    printed
+}
+
+#[test]
+fn an_interrupted_command_says_what_it_kept() {
+    let (work_dir, _) = work_dir_with_bundle();
+    fifo(&work_dir, "fifo");
+    let starts_again = "run the same command again: it starts from the beginning";
+    let resumes = "run the same command again: it resumes";
+    let load = ["load", "product.tar", "127.0.0.1:1", "--authfile", "fifo"];
+    let commands: &[(&[&str], &str)] = &[
+        (&["bundle", "-f", "fifo", "-o", "x.tar"], resumes),
+        (&["bundle", "-f", "fifo", "-o", "-"], starts_again),
+        (&["bundle", "-f", "fifo", "--dry-run"], starts_again),
+        (&load, resumes),
+        (&[&load[..], &["--dry-run"]].concat(), starts_again),
+        (&["images", "-f", "fifo"], starts_again),
+    ];
+    thread::scope(|scope| {
+        for (arguments, hint) in commands {
+            let work_dir = &work_dir;
+            scope.spawn(move || {
+                let mut child = start(work_dir, arguments);
+                wait_until(&mut child, &|| true);
+                let printed = printed_when_interrupted(child, arguments);
+                let expected = format!("error: interrupted\nhint: {hint}\n");
+                assert!(printed.ends_with(&expected), "{arguments:?}\n{printed}");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_dry_run_that_stops_by_itself_says_that_it_kept_nothing() {
+    let (work_dir, product, source) = (WorkDir::new(), Product::new(100_000), Registry::start());
+    product.put_into(&source);
+    source.script(When::new("GET", Route::Manifest).always(), Fault::Stall);
+    let image = source.reference("product/node", "v1");
+    let arguments = ["bundle", &image, "--dry-run"];
+    let mut child = start(&work_dir, &arguments);
+    wait_until(&mut child, &|| source.connections() > 0);
+    let printed = printed_when_interrupted(child, &arguments);
+    assert!(
+        printed.contains("it starts from the beginning"),
+        "{printed}"
+    );
+}
+
 /// The command is sent a signal once `registry` has been asked for something and nothing moves any more.
 fn ends_while_waiting(work_dir: &WorkDir, registry: &Registry, arguments: &[&str]) {
     let mut child = start(work_dir, arguments);
@@ -248,11 +302,11 @@ fn ends_while_waiting(work_dir: &WorkDir, registry: &Registry, arguments: &[&str
         child.try_wait().unwrap().is_none(),
         "{arguments:?} does not wait"
     );
-    let mut stderr = child.stderr.take().unwrap();
-    assert_eq!(ended_by(child, "-TERM", arguments), 130, "{arguments:?}");
-    let mut said = String::new();
-    stderr.read_to_string(&mut said).unwrap();
-    assert!(said.contains("error: interrupted"), "{arguments:?}\n{said}");
+    let printed = printed_when_interrupted(child, arguments);
+    assert!(
+        printed.contains("error: interrupted"),
+        "{arguments:?}\n{printed}"
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ use sealift_pipeline::Cancel;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interruption::Kept;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -50,6 +51,31 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What the command keeps when it is interrupted.
+    pub(crate) fn keeps(&self) -> Kept {
+        match self {
+            Self::Bundle(args) => args.keeps(),
+            Self::Compact(args) => args.keeps(),
+            Self::Export(args) => args.keeps(),
+            Self::Load(args) => args.keeps(),
+            Self::Extract(args) => args.keeps(),
+            Self::Images(_)
+            | Self::Verify(_)
+            | Self::Record(_)
+            | Self::Inspect(_)
+            | Self::Diff(_)
+            | Self::Report(_)
+            | Self::Check(_)
+            | Self::Serve(_)
+            | Self::Htpasswd(_)
+            | Self::Rewrite(_)
+            | Self::Mirror(_)
+            | Self::Product(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Kept::Nothing,
+        }
+    }
+
     /// Runs the command; `program` is the description of the command line that it was read with.
     pub(crate) fn run(self, program: clap::Command, cancel: &Cancel) -> Result<Exit, Failure> {
         match self {

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Different = 6,
     /// `bundle` omitted images that could not be resolved, as it was told to: the bundle is incomplete.
     Incomplete = 7,
-    /// Stopped by Ctrl-C or a signal; the same command resumes.
+    /// Stopped by Ctrl-C or a signal.
     Interrupted = 130,
 }
 
@@ -44,4 +44,4 @@ Exit codes:
        exists); nothing was written
     6  check found something missing or different at the registry
     7  bundle --keep-going omitted images that could not be resolved; the bundle is incomplete
-  130  interrupted; the same command resumes";
+  130  interrupted; the same command resumes, or starts again if it keeps nothing";

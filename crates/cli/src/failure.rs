@@ -9,6 +9,7 @@ use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
+use crate::interruption::Kept;
 use crate::{hints, progress};
 
 /// A command's failure, ready to be shown.
@@ -68,6 +69,14 @@ impl Failure {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// The same with what to do next, if the command was interrupted.
+    pub(crate) fn after_interruption(self, kept: Kept) -> Self {
+        match self.exit {
+            Exit::Interrupted => self.hint(kept.hint()),
+            _ => self,
+        }
     }
 
     /// The exit code.
@@ -132,7 +141,7 @@ impl From<BasesError> for Failure {
 
 impl From<Cancelled> for Failure {
     fn from(cancelled: Cancelled) -> Self {
-        Self::new(Exit::Interrupted, &cancelled).hint("run the same command again: it resumes")
+        Self::new(Exit::Interrupted, &cancelled)
     }
 }
 

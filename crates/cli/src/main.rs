@@ -14,6 +14,7 @@ mod failure;
 mod files;
 mod heading;
 mod hints;
+mod interruption;
 mod mirrors;
 mod output;
 mod products;
@@ -53,11 +54,13 @@ struct Sealift {
 fn main() -> ExitCode {
     let sealift = Sealift::try_parse().unwrap_or_else(|error| without_credentials(error).exit());
     progress::set_format(sealift.log_format);
-    let result = signals::cancel_on_signal()
+    let kept = sealift.command.keeps();
+    let result = signals::cancel_on_signal(kept)
         .and_then(|cancel| sealift.command.run(Sealift::command(), &cancel));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            let failure = failure.after_interruption(kept);
             tell(&failure);
             failure.exit().into()
         }

@@ -15,6 +15,7 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::interruption::Kept;
 
 /// How long the work may take to stop by itself. It may be waiting for something that never comes: the other
 /// end of a pipe, a registry, a disk.
@@ -22,19 +23,19 @@ const GRACE: Duration = Duration::from_millis(1200);
 /// How long the last message may wait for a standard error that nobody reads.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// A flag that the first signal raises.
+/// A flag that the first signal raises. The command keeps `kept` when it is interrupted.
 ///
 /// # Errors
 /// Where the system lets no handler be set or starts no thread.
-pub(crate) fn cancel_on_signal() -> Result<Cancel, Failure> {
+pub(crate) fn cancel_on_signal(kept: Kept) -> Result<Cancel, Failure> {
     let cancel = Cancel::new();
-    watch(cancel.clone()).map_err(|error| {
+    watch(cancel.clone(), kept).map_err(|error| {
         Failure::message(Exit::Failed, format!("cannot handle signals: {error}"))
     })?;
     Ok(cancel)
 }
 
-fn watch(cancel: Cancel) -> io::Result<()> {
+fn watch(cancel: Cancel, kept: Kept) -> io::Result<()> {
     // The handler's only purpose is that the process is not ended: the write fails with its reason.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let ignored = ignored();
@@ -47,8 +48,9 @@ fn watch(cancel: Cancel) -> io::Result<()> {
             }
             cancel.cancel();
             // On a thread of its own, so that a second signal is noticed.
-            if thread::Builder::new().spawn(end_after_grace).is_err() {
-                end_after_grace();
+            let end = move || end_after_grace(kept);
+            if thread::Builder::new().spawn(end).is_err() {
+                end_after_grace(kept);
             }
         }
     };
@@ -69,11 +71,11 @@ fn is_in(set: u64, signal: i32) -> bool {
         .is_ok_and(|bit| set.checked_shr(bit).is_some_and(|bits| bits & 1 == 1))
 }
 
-fn end_after_grace() {
+fn end_after_grace(kept: Kept) {
     thread::sleep(GRACE);
     let (said, wait) = mpsc::channel();
     let say = move || {
-        Failure::from(Cancelled).report();
+        Failure::from(Cancelled).after_interruption(kept).report();
         let _ = said.send(());
     };
     if thread::Builder::new().spawn(say).is_ok() {

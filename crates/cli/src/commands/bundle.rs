@@ -29,6 +29,7 @@ use crate::deltas::PackingPlan;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
+use crate::interruption::Kept;
 use crate::mirrors::MirrorArgs;
 use crate::products::ProductReport;
 use crate::progress::observer;
@@ -229,6 +230,16 @@ struct DryRun<'a> {
     sample: Option<PlanEstimate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Status>,
+}
+
+impl BundleArgs {
+    /// What the command keeps when it is interrupted.
+    pub(super) fn keeps(&self) -> Kept {
+        if self.dry_run || self.print_request || to_stdout(self) {
+            return Kept::Nothing;
+        }
+        Kept::Progress
+    }
 }
 
 pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {

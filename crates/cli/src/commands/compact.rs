@@ -17,6 +17,7 @@ use crate::estimates::{MAX_SAMPLE, SAMPLE};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
+use crate::interruption::Kept;
 use crate::progress::observer;
 use crate::{estimates, output, words};
 
@@ -117,6 +118,16 @@ struct DryRun<'a> {
     plan: PackingPlan<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sample: Option<SampleEstimate>,
+}
+
+impl CompactArgs {
+    /// What the command keeps when it is interrupted.
+    pub(super) fn keeps(&self) -> Kept {
+        if self.dry_run {
+            return Kept::Nothing;
+        }
+        Kept::Progress
+    }
 }
 
 pub(crate) fn run(args: &CompactArgs, cancel: &Cancel) -> Result<Exit, Failure> {

@@ -12,6 +12,7 @@ use crate::commands::compact::{PackingArgs, ProfileArg, pack, report, write_fail
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
+use crate::interruption::Kept;
 use crate::output;
 use crate::progress::observer;
 
@@ -48,8 +49,22 @@ pub(crate) struct ExportArgs {
     output_args: OutputArgs,
 }
 
+impl ExportArgs {
+    /// What the command keeps when it is interrupted.
+    pub(super) fn keeps(&self) -> Kept {
+        if self.is_to_stdout() {
+            return Kept::Nothing;
+        }
+        Kept::Progress
+    }
+
+    fn is_to_stdout(&self) -> bool {
+        self.output == Path::new("-")
+    }
+}
+
 pub(crate) fn run(args: &ExportArgs, cancel: &Cancel) -> Result<Exit, Failure> {
-    let to_stdout = args.output == Path::new("-");
+    let to_stdout = args.is_to_stdout();
     let file = OutputFile {
         path: args.output.clone(),
         state_dir: None,

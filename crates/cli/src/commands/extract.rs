@@ -10,6 +10,7 @@ use crate::args::{BaseArgs, OutputArgs, ScratchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
+use crate::interruption::Kept;
 use crate::progress::observer;
 use crate::{output, words};
 
@@ -44,6 +45,16 @@ pub(crate) struct ExtractArgs {
     scratch: ScratchArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+impl ExtractArgs {
+    /// What the command keeps when it is interrupted.
+    pub(super) fn keeps(&self) -> Kept {
+        if self.dry_run {
+            return Kept::Nothing;
+        }
+        Kept::CompleteFiles
+    }
 }
 
 pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> {

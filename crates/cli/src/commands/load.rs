@@ -20,6 +20,7 @@ use crate::client::client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
+use crate::interruption::Kept;
 use crate::progress::observer;
 use crate::standard_input::BundlePath;
 use crate::{hints, output, receipt, words};
@@ -112,6 +113,16 @@ impl From<IndexArg> for PublisherIndex {
             IndexArg::Required => Self::Required,
             IndexArg::Never => Self::Never,
         }
+    }
+}
+
+impl LoadArgs {
+    /// What the command keeps when it is interrupted.
+    pub(super) fn keeps(&self) -> Kept {
+        if self.dry_run {
+            return Kept::Nothing;
+        }
+        Kept::Progress
     }
 }
 

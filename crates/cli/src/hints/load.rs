@@ -3,6 +3,7 @@
 use sealift_load::LoadError;
 
 use super::{SCRATCH, registry};
+use crate::interruption::Kept;
 
 /// What to try, if there is anything that is not obvious.
 pub(crate) fn hint(error: &LoadError) -> Option<String> {
@@ -35,7 +36,7 @@ pub(crate) fn hint(error: &LoadError) -> Option<String> {
         }
         LoadError::Base { .. } => "give the base's file with --base FILE".to_owned(),
         LoadError::Scratch(_) => SCRATCH.to_owned(),
-        LoadError::Cancelled(_) => "run the same command again: it resumes".to_owned(),
+        LoadError::Cancelled(_) => Kept::Progress.hint().to_owned(),
         _ => return None,
     })
 }
