@@ -260,7 +260,7 @@ impl DecodedPack {
 
     /// A blob's bytes from an offset on. Objects that it needs are decoded first, then the rebuild starts at
     /// the last checkpoint before the offset. The caller compares the digest; a gzip stream that comes out
-    /// different from the original fails at its end.
+    /// different from the original fails at its end. Both are done on the threads of the workers, if there are any.
     ///
     /// # Errors
     ///
@@ -273,17 +273,19 @@ impl DecodedPack {
         workers: &Workers,
     ) -> Result<BlobContent> {
         let number = self.pack.number(digest)?;
-        self.prepare(number, false)?;
+        self.prepare(number, workers)?;
         self.content_from(number, from, workers)
     }
 
-    /// Decodes the objects that a blob needs, if `parallel` on all threads of the rayon pool that it is called in.
-    fn prepare(&self, number: usize, parallel: bool) -> Result<()> {
+    /// Decodes the objects that a blob needs, on the threads of the workers if there are any.
+    fn prepare(&self, number: usize, workers: &Workers) -> Result<()> {
+        // Not on the workers' threads: who reads a base blob has it locked, and may wait for them.
         let missing = self.pack.bases_of(number);
         if let Some(base) = missing.into_iter().find(|&base| !self.bases.is_read(base)) {
             return Err(Error::BaseMissing(self.pack.index.base_blobs[base].digest));
         }
-        self.decode_objects(self.entry(number), parallel)
+        let parallel = workers.count() > 0;
+        workers.install(|| self.decode_objects(self.entry(number), parallel))
     }
 
     fn content_from(
@@ -354,9 +356,9 @@ impl DecodedPack {
     ) -> Result<()> {
         let digest = self.pack.index.blobs[number].digest;
         let few = self.pack.index.blobs.len() < rayon::current_num_threads();
-        self.prepare(number, few)?;
         let none = Workers::none();
         let workers = if few { workers } else { &none };
+        self.prepare(number, workers)?;
         let mut content = self.content_from(number, 0, workers)?;
         let mut hasher = Hasher::new(digest.algorithm());
         let mut buffer = vec![0; 1 << 17];

@@ -1,11 +1,17 @@
 //! Blobs come back from packs, bit for bit.
 #![allow(clippy::unwrap_used)]
 
-use sealift_pack::{Effort, Limits, Options, Pack, Workers};
+use std::io::Read as _;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use sealift_oci::Digest;
+use sealift_pack::{Blob, DecodedPack, Effort, Limits, Options, Pack, Workers};
 use sealift_pipeline::Cancel;
 
 use crate::support::{
-    Blobs, build_one, bytes_of, decode, gzip, mixed, noise, python, read, scratch, tar,
+    Blobs, build_one, bytes_of, decode, gzip, mixed, noise, python, read, scratch, tar, text,
 };
 
 #[test]
@@ -66,17 +72,54 @@ fn compiled_python_is_stored_by_its_parts_given_its_source() {
 fn the_number_of_threads_does_not_change_the_pack() {
     let blobs = mixed();
     let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
         let mut options = Options::default();
         options.threads = threads;
-        pool.install(|| bytes_of(&build_one(&blobs, &options)))
+        pool(threads).install(|| bytes_of(&build_one(&blobs, &options)))
     };
     let one = with(1);
     assert!(one == with(3));
     assert!(one == with(3), "a second time");
+}
+
+fn pool(threads: usize) -> Arc<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads);
+    Arc::new(pool.build().unwrap())
+}
+
+#[test]
+fn blobs_are_rebuilt_on_the_threads_of_a_pool_from_inside_and_outside() {
+    let blobs = mixed();
+    let bytes = bytes_of(&build_one(&blobs, &Options::default()));
+    let list = blobs.list();
+    for threads in [1, 2] {
+        let pool = pool(threads);
+        let workers = Workers::from(pool.clone());
+        let check = |pack: &Arc<DecodedPack>, blob: &Blob| {
+            let mut read = Vec::new();
+            let mut content = pack.open(&blob.digest, 0, &workers).unwrap();
+            content.read_to_end(&mut read).unwrap();
+            assert!(read == blobs.bytes(&blob.digest), "{}", blob.digest);
+        };
+        let outside = decode(bytes.clone()).unwrap();
+        std::thread::scope(|scope| {
+            for blob in &list {
+                scope.spawn(|| check(&outside, blob));
+            }
+        });
+        let inside = decode(bytes.clone()).unwrap();
+        pool.install(|| list.par_iter().for_each(|blob| check(&inside, blob)));
+    }
+}
+
+#[test]
+fn a_gzip_stream_with_zeros_behind_it_comes_back() {
+    let padded = [gzip(&tar(&[("a", text(50_000, 1))])), vec![0; 700]].concat();
+    let blobs = Blobs::of([padded.clone()]);
+    for threads in [1, 2] {
+        let built = pool(threads).install(|| build_one(&blobs, &Options::default()));
+        let pack = decode(bytes_of(&built)).unwrap();
+        assert!(read(&pack, &Digest::sha256(&padded), 0) == padded);
+    }
 }
 
 #[test]

@@ -45,6 +45,15 @@ impl Workers {
             .map_or(0, |pool| pool.current_num_threads())
     }
 
+    /// Runs `work` on one of the threads, from where it can start tasks of rayon for all of them, and waits for it; on the
+    /// calling thread if there are none.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
     /// Whether the calling thread is one of them.
     pub(super) fn include_caller(&self) -> bool {
         let index = |pool: &Arc<ThreadPool>| pool.current_thread_index();
