@@ -188,9 +188,10 @@ fn build_once(
         numbered: &numbered,
     };
     let raw = parts.raw_streams();
-    let mut streams = compress_all(&raw, &spool, options)?;
     let made = contents.iter().map(|content| content.bytes.len()).sum();
-    mix(&raw, &mut streams, made, &spool, options)?;
+    let streams = compress_all(&raw, &spool, options, |short, stored| {
+        mix(short, stored, made, &spool, options)
+    })?;
     let bytes = parts.assemble(plan, &streams, &spool, options.index_limit)?;
     let mut report = report(plan, &opened, &contents, &differences, &streams);
     report.stored = bytes.len();

@@ -8,6 +8,7 @@ use zstd::zstd_safe::CParameter;
 
 use crate::error::{Error, Result};
 use crate::format::{Coding, StreamEntry, StreamKind};
+use crate::gate::Gate;
 use crate::options::{Effort, Options};
 use crate::report::Step;
 use crate::spool::{Chain, Spool};
@@ -29,37 +30,48 @@ const MAX_WINDOW: u8 = 27;
 const MIN_WINDOW: u8 = 10;
 /// Streams of at least this length are compressed by several threads, in jobs of a fixed length: the
 /// result does not depend on the number of threads.
-const LONG: u64 = 32 << 20;
-const JOB: u32 = 16 << 20;
+pub(crate) const LONG: u64 = 32 << 20;
+const JOB: u64 = 16 << 20;
+/// Bytes of tables that an encoder has, at most; those of a short stream are some times its window.
+const TABLES: u64 = 64 << 20;
+const TABLES_SHARE: u64 = 12;
+/// Jobs whose content a long stream holds besides those that its threads work on.
+const JOBS_AHEAD: u64 = 3;
 
-/// Compresses all streams, which are in the order of their kinds: the long ones first, each on all threads, then the others
-/// side by side.
+/// Compresses all streams, which are in the order of their kinds: those of at least [`LONG`] bytes one after the other, each
+/// on all threads, and beside them the others, with which `finish_short` is then called.
 pub(crate) fn compress_all(
     streams: &[RawStream],
     spool: &Spool,
     options: &Options,
+    finish_short: impl FnOnce(&[&RawStream], &mut [StoredStream]) -> Result<()> + Send,
 ) -> Result<Vec<StoredStream>> {
     let total = streams.iter().map(|stream| stream.bytes.len()).sum();
     options.watcher.begin(Step::Compress, total);
-    let one = |stream: &RawStream| -> Result<StoredStream> {
+    let gate = Gate::new(options.memory / 4 * 3);
+    let one = |stream: &&RawStream| -> Result<StoredStream> {
         options.cancel.check()?;
+        let _pass = gate.pass(memory(stream.bytes.len(), options));
         let stored = compress(stream, spool, options).map_err(Error::Scratch)?;
         options.watcher.advance(Step::Compress, stream.bytes.len());
         Ok(stored)
     };
-    let is_long = |stream: &&RawStream| stream.bytes.len() >= LONG;
-    let mut done = streams
+    let (long, short): (Vec<&RawStream>, Vec<&RawStream>) = streams
         .iter()
-        .filter(is_long)
-        .map(one)
-        .collect::<Result<Vec<_>>>()?;
-    let short = streams
-        .par_iter()
-        .with_max_len(1)
-        .filter(|stream| !is_long(stream));
-    done.extend(short.map(one).collect::<Result<Vec<_>>>()?);
-    done.sort_by_key(|stored| stored.entry.kind);
-    Ok(done)
+        .partition(|stream| stream.bytes.len() >= LONG);
+    let (long, short) = rayon::join(
+        || long.iter().map(one).collect::<Result<Vec<_>>>(),
+        || -> Result<Vec<StoredStream>> {
+            let stored = short.par_iter().with_max_len(1).map(one);
+            let mut stored = stored.collect::<Result<Vec<_>>>()?;
+            finish_short(&short, &mut stored)?;
+            Ok(stored)
+        },
+    );
+    let mut stored = long?;
+    stored.extend(short?);
+    stored.sort_by_key(|stored| stored.entry.kind);
+    Ok(stored)
 }
 
 fn compress(stream: &RawStream, spool: &Spool, options: &Options) -> io::Result<StoredStream> {
@@ -72,9 +84,8 @@ fn compress(stream: &RawStream, spool: &Spool, options: &Options) -> io::Result<
         encoder.long_distance_matching(true)?;
     }
     if raw >= LONG {
-        let threads = u32::try_from(options.threads.max(1)).unwrap_or(1);
-        encoder.multithread(threads)?;
-        encoder.set_parameter(CParameter::JobSize(JOB))?;
+        encoder.multithread(u32::try_from(threads(options)).unwrap_or(1))?;
+        encoder.set_parameter(CParameter::JobSize(u32::try_from(JOB).unwrap_or(u32::MAX)))?;
     }
     copy(stream.bytes.reader(), &mut encoder, options)?;
     let compressed = encoder.finish()?.finish()?;
@@ -94,6 +105,24 @@ fn compress(stream: &RawStream, spool: &Spool, options: &Options) -> io::Result<
         },
         bytes,
     })
+}
+
+/// Bytes that the encoder of a stream holds.
+fn memory(raw: u64, options: &Options) -> u64 {
+    let window = 1 << window(raw);
+    if raw >= LONG {
+        return window + JOBS_AHEAD * JOB + threads(options) * THREAD;
+    }
+    window + TABLES.min(TABLES_SHARE * window)
+}
+
+/// Bytes that a thread of a long stream holds: tables, and content and output of a job.
+const THREAD: u64 = TABLES + 2 * JOB;
+
+/// The threads of a long stream: half of the memory has to be enough for them.
+fn threads(options: &Options) -> u64 {
+    let most = (options.memory / 2 / THREAD).max(1);
+    (options.threads as u64).clamp(1, most)
 }
 
 fn copy(mut from: impl Read, to: &mut impl Write, options: &Options) -> io::Result<()> {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use relate::{Class, Kind, StreamId};
 use sealift_mixing::{Compressed, Model, compress};
 
-use crate::compress::{RawStream, StoredStream, digest};
+use crate::compress::{LONG, RawStream, StoredStream, digest};
 use crate::error::{Error, Result};
 use crate::format::{Coding, MAX_MIXED, StreamKind};
 use crate::options::{Effort, Options};
@@ -15,6 +15,8 @@ use crate::spool::{Chain, Spool};
 
 /// Longer streams are not worth a look: they would take all the time that is allowed, for one kind of bytes.
 const MAX_STREAM: u64 = 16 << 20;
+// Streams are chosen among those that are not compressed on all threads.
+const _: () = assert!(MAX_STREAM < LONG);
 /// Shorter ones are not worth the tables that a decoder fills first.
 const MIN_STORED: u64 = 256;
 /// So many bytes may be decoded in any case.
@@ -42,7 +44,7 @@ struct Candidate {
 /// Stores streams by context mixing, as many as the opened bytes of the pack allow, where that is smaller. Both lists are in
 /// the order of the streams' kinds.
 pub(crate) fn mix(
-    raw: &[RawStream],
+    raw: &[&RawStream],
     stored: &mut [StoredStream],
     opened: u64,
     spool: &Spool,
@@ -56,7 +58,7 @@ pub(crate) fn mix(
     let chosen = choose(candidates, raw, allowed);
     let mixed = chosen.into_par_iter().with_max_len(1).map(|number| {
         options.cancel.check()?;
-        let mixed = mixed(&raw[number]).map_err(Error::Scratch)?;
+        let mixed = mixed(raw[number]).map_err(Error::Scratch)?;
         Ok((number, mixed))
     });
     for (number, mixed) in mixed.collect::<Result<Vec<_>>>()? {
@@ -69,7 +71,7 @@ pub(crate) fn mix(
 
 /// The streams that are neither too long nor too short.
 fn candidates(
-    raw: &[RawStream],
+    raw: &[&RawStream],
     stored: &[StoredStream],
     allowed: u64,
 ) -> io::Result<Vec<Candidate>> {
@@ -95,7 +97,7 @@ fn candidates(
 
 /// As many candidates as are allowed, those first that have most stored bytes for their work: the gain is about a part of
 /// these.
-fn choose(mut candidates: Vec<Candidate>, raw: &[RawStream], allowed: u64) -> Vec<usize> {
+fn choose(mut candidates: Vec<Candidate>, raw: &[&RawStream], allowed: u64) -> Vec<usize> {
     candidates.sort_by_key(|candidate| {
         let density = u128::from(candidate.stored) << 64;
         Reverse(density / u128::from(candidate.work.max(1)))
