@@ -4,7 +4,7 @@
 //! which it can then be stored against.
 
 use crate::open::Content;
-use crate::python::source_path;
+use crate::path::source_path;
 
 /// The numbers of contents in the order in which they are stored. It depends on what the contents are,
 /// and where that is equal on the order in which they were met.

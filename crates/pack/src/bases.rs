@@ -196,7 +196,7 @@ impl<'a> Owners<'a> {
                 }
             }
             let id = u32::try_from(number).unwrap_or(u32::MAX);
-            owners.likeness.add(id, &surveyed.summary.sketch);
+            owners.likeness.add(id, surveyed.summary.sketch.samples());
         }
         owners
     }
@@ -218,7 +218,7 @@ impl<'a> Owners<'a> {
         }
         if base.has_bytes {
             let samples = base.summary.sketch.samples().len().max(1) as u64;
-            for (shared, blob) in self.likeness.shared(&base.summary.sketch) {
+            for (shared, blob) in self.likeness.shared(base.summary.sketch.samples()) {
                 let blob = blob as usize;
                 let share = base.summary.opened.min(blobs[blob].opened()) / samples;
                 let by_samples = share.saturating_mul(shared as u64);

@@ -9,7 +9,7 @@ use crate::class::Class;
 use crate::open::Content;
 use crate::options::Effort;
 use crate::python;
-use crate::sketch::Likeness;
+use crate::sketch::{Likeness, limit_each};
 use crate::summary::{FileEntry, path_hashes};
 
 /// What a content may be stored against.
@@ -19,6 +19,8 @@ pub(crate) enum Candidate {
     Old(Place),
     /// An earlier content, by its position.
     Own(usize),
+    /// The same; it is the source of the content, a compiled Python module.
+    Source(usize),
 }
 
 /// A file of a base.
@@ -48,6 +50,9 @@ fn max_bases(effort: Effort) -> usize {
 /// Shorter contents are not worth an entry for their old version.
 const MIN_LEN: u64 = 256;
 
+/// Samples that are remembered at once; each takes about 50 bytes of memory.
+const MAX_SAMPLES: usize = 8 << 20;
+
 /// The candidates of each content, the best first. The contents are in the order in which they are stored.
 pub(crate) fn choose(
     contents: &[&Content],
@@ -57,10 +62,15 @@ pub(crate) fn choose(
 ) -> io::Result<Vec<Vec<Candidate>>> {
     let sources = python::sources(contents)?;
     let old = Old::of(contents, bases);
+    let old_sketch = |place: &Place| place.file(bases)?.sketch.as_deref();
+    let sketches = contents.iter().filter(|content| content.class.relates());
+    let sketches = sketches.map(|content| &content.sketch);
+    let sketches = sketches.chain(old.sketched.iter().filter_map(old_sketch));
+    let samples = limit_each(sketches, MAX_SAMPLES);
     let mut likeness = Likeness::default();
     for (number, place) in old.sketched.iter().enumerate() {
-        if let Some(sketch) = place.file(bases).and_then(|file| file.sketch.as_ref()) {
-            likeness.add(id(number), sketch);
+        if let Some(sketch) = old_sketch(place) {
+            likeness.add(id(number), sketch.first(samples));
         }
     }
     let mut chosen = Vec::with_capacity(contents.len());
@@ -71,17 +81,18 @@ pub(crate) fn choose(
         if candidates.is_empty()
             && let Some(&source) = sources.get(&number)
         {
-            chosen.push(vec![Candidate::Own(source)]);
+            chosen.push(vec![Candidate::Source(source)]);
             continue;
         }
         if content.class.relates() && !content.sketch.samples().is_empty() {
             let known = predecessor.and_then(|place| old.sketched.binary_search(&place).ok());
             let known: Vec<u32> = known.map(id).into_iter().collect();
             let most = max_bases(effort) - known.len();
-            let least = (content.sketch.samples().len() / 32).max(3);
-            let nearest = likeness.nearest(&content.sketch, &known, most, least);
+            let sketch = content.sketch.first(samples);
+            let least = (sketch.len() / 32).max(3);
+            let nearest = likeness.nearest(sketch, &known, most, least);
             candidates.extend(nearest.into_iter().map(|found| old.candidate(found)));
-            likeness.add(id(old.sketched.len() + number), &content.sketch);
+            likeness.add(id(old.sketched.len() + number), sketch);
         }
         candidates.truncate(max_bases(effort));
         chosen.push(candidates);

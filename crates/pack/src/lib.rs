@@ -42,6 +42,7 @@ mod old;
 mod open;
 mod options;
 mod parts;
+mod path;
 mod plan;
 mod python;
 mod read;

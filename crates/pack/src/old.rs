@@ -115,7 +115,7 @@ impl Reading<'_> {
 fn old_place(candidate: &Candidate) -> Option<Place> {
     match candidate {
         Candidate::Old(place) => Some(*place),
-        Candidate::Own(_) => None,
+        Candidate::Own(_) | Candidate::Source(_) => None,
     }
 }
 

@@ -228,7 +228,7 @@ fn edges(blobs: &[Surveyed]) -> Vec<(u64, usize, usize)> {
     let mut likeness = Likeness::default();
     let mut edges = Vec::new();
     for (number, surveyed) in blobs.iter().enumerate() {
-        for (shared, other) in likeness.shared(&surveyed.summary.sketch) {
+        for (shared, other) in likeness.shared(surveyed.summary.sketch.samples()) {
             let other = other as usize;
             if shared >= LEAST {
                 let smaller = surveyed.opened().min(blobs[other].opened());
@@ -237,7 +237,7 @@ fn edges(blobs: &[Surveyed]) -> Vec<(u64, usize, usize)> {
         }
         likeness.add(
             u32::try_from(number).unwrap_or(u32::MAX),
-            &surveyed.summary.sketch,
+            surveyed.summary.sketch.samples(),
         );
     }
     edges.sort_unstable_by(|a, b| b.cmp(a));

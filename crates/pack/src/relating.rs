@@ -39,6 +39,15 @@ pub(crate) struct OldFile {
     pub(crate) content: Content,
 }
 
+/// What a content may be stored against.
+struct Bases<'a> {
+    list: Vec<(Lean, &'a Region)>,
+    /// Bytes of the index that they take.
+    index_bytes: u64,
+    /// The only base is the source of the content, a compiled Python module.
+    is_source: bool,
+}
+
 /// Bases and content together are not longer: what the codec needs for them has to fit into the memory of a
 /// build.
 const MAX_TOGETHER: u64 = 512 << 20;
@@ -72,12 +81,12 @@ impl Relating<'_> {
             .with_max_len(1)
             .map(|number| {
                 let bases = self.within_limit(number, &candidates[number]);
-                if bases.is_empty() {
+                if bases.list.is_empty() {
                     return Ok(None);
                 }
                 self.options.cancel.check()?;
                 let content = self.contents[number];
-                let difference = self.one(&content.bytes, &bases, ENTRY, &gate)?;
+                let difference = self.one(&content.bytes, &bases, &gate)?;
                 let bytes = content.bytes.len();
                 self.options.watcher.advance(Step::Relate, bytes);
                 Ok(difference)
@@ -106,8 +115,12 @@ impl Relating<'_> {
                     return Ok(None);
                 }
                 let structure = self.in_a_row(&layer.structure).map_err(Error::Scratch)?;
-                let index_bytes = ENTRY + ranges * RANGE;
-                self.one(&structure, &[(Lean::Base(*name), old)], index_bytes, &gate)
+                let bases = Bases {
+                    list: vec![(Lean::Base(*name), old)],
+                    index_bytes: ENTRY + ranges * RANGE,
+                    is_source: false,
+                };
+                self.one(&structure, &bases, &gate)
             })
             .collect()
     }
@@ -125,7 +138,9 @@ impl Relating<'_> {
     /// A candidate as what it is stored as, and its bytes.
     fn lean(&self, candidate: Candidate) -> Option<(Lean, &Region)> {
         match candidate {
-            Candidate::Own(number) => Some((Lean::Own(number), &self.contents[number].bytes)),
+            Candidate::Own(number) | Candidate::Source(number) => {
+                Some((Lean::Own(number), &self.contents[number].bytes))
+            }
             Candidate::Old(place) => {
                 let old = self.old.get(&place)?;
                 Some((Lean::Base(old.name), &old.content.bytes))
@@ -134,7 +149,7 @@ impl Relating<'_> {
     }
 
     /// As many candidates as fit, with the content, into the limits of the codec and of readers.
-    fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Vec<(Lean, &Region)> {
+    fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Bases<'_> {
         let len = self.contents[number].bytes.len();
         let most = MAX_TOGETHER.min(len.saturating_mul(MAX_BASES_SHARE));
         let mut together = len;
@@ -146,29 +161,19 @@ impl Relating<'_> {
             }
             fits
         };
-        let bases = candidates
+        let leans = candidates
             .iter()
             .filter_map(|&candidate| self.lean(candidate));
-        bases.filter(fits).collect()
-    }
-
-    /// Whether the only base is a source of Python.
-    fn is_source(&self, bases: &[(Lean, &Region)]) -> bool {
-        match bases {
-            [(Lean::Own(number), _)] => self.contents[*number].name.strip_suffix(".py").is_some(),
-            _ => false,
+        Bases {
+            list: leans.filter(fits).collect(),
+            index_bytes: ENTRY,
+            is_source: matches!(candidates, [Candidate::Source(_)]),
         }
     }
 
-    /// A content as differences, if that pays when its bases take so many bytes of the index.
-    pub(crate) fn one(
-        &self,
-        content: &Region,
-        bases: &[(Lean, &Region)],
-        index_bytes: u64,
-        gate: &Gate,
-    ) -> Result<Option<Difference>> {
-        let regions: Vec<&Region> = bases.iter().map(|&(_, bytes)| bytes).collect();
+    /// A content as differences, if that pays.
+    fn one(&self, content: &Region, bases: &Bases<'_>, gate: &Gate) -> Result<Option<Difference>> {
+        let regions: Vec<&Region> = bases.list.iter().map(|&(_, bytes)| bytes).collect();
         let together = regions.iter().map(|region| region.len()).sum::<u64>() + content.len();
         let parsed = relate::is_compiled_python(content).map_err(Error::Scratch)?;
         let factor = if parsed { PYTHON_FACTOR } else { MEMORY_FACTOR };
@@ -186,11 +191,14 @@ impl Relating<'_> {
             Err(error) => return Err(Error::Scratch(io::Error::other(error))),
         };
         // Only what is in the pack can be in the window of a stream.
-        let window = bases.iter().find(|(lean, _)| matches!(lean, Lean::Own(_)));
+        let window = bases
+            .list
+            .iter()
+            .find(|(lean, _)| matches!(lean, Lean::Own(_)));
         let window = window.map(|&(_, bytes)| bytes);
         // The streams of one compiled module are too short for a trial; together they pay.
-        if !(encoded.codec == relate::Codec::PYTHON && self.is_source(bases)) {
-            let pays = pays(&encoded, index_bytes, content, window);
+        if !(encoded.codec == relate::Codec::PYTHON && bases.is_source) {
+            let pays = pays(&encoded, bases.index_bytes, content, window);
             if !pays.map_err(Error::Scratch)? {
                 return Ok(None);
             }
@@ -200,7 +208,7 @@ impl Relating<'_> {
         let streams = encoded.streams.iter().map(store).collect::<io::Result<_>>();
         Ok(Some(Difference {
             codec: encoded.codec,
-            bases: bases.iter().map(|&(lean, _)| lean).collect(),
+            bases: bases.list.iter().map(|&(lean, _)| lean).collect(),
             streams: streams.map_err(Error::Scratch)?,
         }))
     }

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 use crate::format::{Fields, put};
+use crate::path::source_path;
 use crate::sketch::{Sketch, Sketcher};
 use crate::tar::{Part, Splitter};
 
@@ -45,6 +46,8 @@ pub(crate) struct FileEntry {
     pub(crate) path: u64,
     /// A hash of its path with all numbers left out; not serialised.
     pub(crate) loose: u64,
+    /// Whether its path is that of a compiled Python module; not serialised.
+    pub(crate) compiled: bool,
     /// What it is like, if that was asked for and it is long enough; not serialised.
     pub(crate) sketch: Option<Box<Sketch>>,
 }
@@ -181,6 +184,7 @@ impl Entry {
                 digest: fields.array()?,
                 path: number(fields)?,
                 loose: 0,
+                compiled: false,
                 sketch: None,
             }),
         };
@@ -319,6 +323,7 @@ impl Parts {
             digest: current.hasher.finalize().into(),
             path,
             loose,
+            compiled: source_path(&current.name).is_some(),
             sketch: sketcher.map(|sketcher| Box::new(sketcher.finish())),
         };
         self.end_entry(current.start, Some(file));

@@ -1,8 +1,10 @@
 //! A first look at every blob: how it can be rebuilt, how large it is opened, and what it is like.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use flate2::bufread::MultiGzDecoder;
 use rayon::prelude::*;
 use regzip::{Analysis, Recipe};
 use sealift_oci::Digest;
@@ -46,12 +48,16 @@ impl Surveyed {
         let recipe = self.recipe.as_ref();
         let recipe = recipe.map_or(0, |recipe| recipe.to_bytes().len() as u64);
         let entries = self.summary.entries.len() as u64;
-        recipe + INDEX_ENTRY * entries + INDEX_BLOB
+        let compiled = self.summary.files_in_order().filter(|file| file.compiled);
+        let parts = INDEX_PARTS * compiled.count() as u64;
+        recipe + INDEX_ENTRY * entries + parts + INDEX_BLOB
     }
 }
 
 /// Bytes of an index that a file takes on average: as an object and as a piece of its blob.
 const INDEX_ENTRY: u64 = 16;
+/// Bytes that a compiled Python module takes besides: it has a part in each of the streams of its codec.
+const INDEX_PARTS: u64 = 44;
 /// Bytes of an index that a blob takes besides its recipe and its files.
 const INDEX_BLOB: u64 = 64;
 
@@ -114,7 +120,7 @@ fn look(source: &dyn Source, blob: Blob) -> Result<Look> {
     if gains_nothing(&mut reader, &start)? {
         return Ok(Look::Kept(Reason::Incompressible));
     }
-    look_at_gzip(&mut reader)
+    look_at_gzip(source, &mut reader)
 }
 
 fn look_at_plain(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<Look> {
@@ -128,21 +134,58 @@ fn look_at_plain(reader: &mut BlobReader<'_>, start: &[u8]) -> Result<Look> {
     Ok(packable(blob, None, summarizer.finish(false)))
 }
 
-fn look_at_gzip(reader: &mut BlobReader<'_>) -> Result<Look> {
+/// Finds the encoder, and meanwhile, if a thread of the pool is idle, describes the content.
+fn look_at_gzip(source: &dyn Source, reader: &mut BlobReader<'_>) -> Result<Look> {
     let blob = reader.blob();
     reader.restart()?;
-    let analysis = regzip::analyse(&mut *reader, &regzip::Options::default());
+    let is_kept = AtomicBool::new(false);
+    let analyse = || {
+        let analysis = regzip::analyse(&mut *reader, &regzip::Options::default());
+        let has_recipe = matches!(analysis, Ok(Analysis::Recipe(_)));
+        is_kept.store(!has_recipe, Ordering::Relaxed);
+        analysis
+    };
+    let (analysis, described) = rayon::join(analyse, || describe(source, blob, &is_kept));
     let recipe = match analysis.map_err(|error| from_source(blob, error))? {
         Analysis::Recipe(recipe) => recipe,
         Analysis::Verbatim(reason) => return Ok(Look::Kept(Reason::Gzip(reason))),
         _ => return Ok(Look::Kept(Reason::NotProved)),
     };
+    let summary = match described {
+        Some(summary) if summary.opened() == recipe.plain_len() => summary,
+        _ => describe_by_recipe(reader, &recipe)?,
+    };
+    Ok(packable(blob, Some(Arc::new(recipe)), summary))
+}
+
+/// The summary of what a gzip stream inflates to, without its recipe. `None` if the blob turned out to be kept as it is, or
+/// if it is anything but members with correct checksums: that is what a recipe is for.
+fn describe(source: &dyn Source, blob: Blob, is_kept: &AtomicBool) -> Option<Summary> {
+    let reader = BlobReader::new(source, blob);
+    let mut content = MultiGzDecoder::new(BufReader::with_capacity(PIECE, reader));
+    let mut summarizer = Summarizer::new(None);
+    let mut buffer = vec![0; PIECE];
+    while !is_kept.load(Ordering::Relaxed) {
+        match content.read(&mut buffer) {
+            Ok(0) => return Some(summarizer.finish(true)),
+            Ok(read) => summarizer.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 17;
+
+fn describe_by_recipe(reader: &mut BlobReader<'_>, recipe: &Recipe) -> Result<Summary> {
+    let blob = reader.blob();
     reader.restart()?;
     let mut summarizer = Summarizer::new(None);
-    let opened = regzip::open(&recipe, reader, &mut summarizer);
+    let opened = regzip::open(recipe, reader, &mut summarizer);
     opened.map_err(|error| from_source(blob, error))?;
-    let summary = summarizer.finish(true);
-    Ok(packable(blob, Some(Arc::new(recipe)), summary))
+    Ok(summarizer.finish(true))
 }
 
 fn packable(blob: Blob, recipe: Option<Arc<Recipe>>, summary: Summary) -> Look {

@@ -5,7 +5,7 @@ use sealift_oci::Digest;
 use sealift_pack::{NoBases, Options, Reason, build};
 
 use crate::support::{
-    Blobs, build_one, bytes_of, decode, gzip, noise, plan_of, read, scratch, tar, text,
+    Blobs, build_one, bytes_of, decode, gzip, noise, plan_of, python, read, scratch, tar, text,
 };
 
 /// Two pairs of layers: the layers of a pair share most of their content.
@@ -113,6 +113,43 @@ fn blobs_are_spread_over_packs_where_the_list_of_their_files_would_be_too_long()
             .iter()
             .all(|(_, reason)| *reason == Reason::TooManyFiles { files: 300 })
     );
+}
+
+#[test]
+fn compiled_modules_take_more_of_the_list_of_files() {
+    let layer = |seed: u8| {
+        let folders = (0..40).flat_map(|number| {
+            let folder = format!("{seed}/{number}");
+            let files = python(
+                &format!("{folder}/__pycache__"),
+                &format!("{folder}/module.py"),
+            );
+            files.into_iter().skip(4).map(move |(name, mut bytes)| {
+                let string = bytes.windows(7).position(|bytes| bytes == b"several");
+                let at = string.unwrap();
+                bytes[at..at + 2].copy_from_slice(&[b'0' + seed, b'0' + number]);
+                (name, bytes)
+            })
+        });
+        let files: Vec<(String, Vec<u8>)> = folders.collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+            .collect();
+        gzip(&tar(&files))
+    };
+    let blobs = Blobs::of([1, 2].map(layer));
+    let mut options = Options::default();
+    options.index_limit = 4_000;
+    let plan = plan_of(&blobs, &options);
+    assert_eq!(plan.packs.len(), 2);
+    for pack in &plan.packs {
+        let built = build(&blobs, &NoBases, pack, &scratch(), &options).unwrap();
+        assert_eq!(built.report().left_out, []);
+        let streams = built.report().streams.iter();
+        let python = streams.filter(|stream| stream.name.ends_with("of compiled Python"));
+        assert!(python.count() > 10);
+    }
 }
 
 #[test]
