@@ -217,9 +217,6 @@ fn report(
         .iter()
         .zip(differences)
         .filter(|(_, difference)| difference.is_some());
-    let mut kept = opened.kept.clone();
-    kept.sort_by(|a, b| b.len.cmp(&a.len).then_with(|| a.file.cmp(&b.file)));
-    kept.truncate(MAX_LISTED);
     Report {
         blobs: plan
             .blobs()
@@ -238,7 +235,7 @@ fn report(
             .sum(),
         distinct: contents.iter().map(|content| bytes(content)).sum(),
         related: related.map(|(content, _)| bytes(content)).sum(),
-        kept_streams: kept,
+        kept_streams: opened.kept.clone(),
         streams: streams.iter().map(stream_report).collect(),
         ..Report::default()
     }
@@ -261,9 +258,6 @@ fn report_bases(report: &mut Report, plan: &PackPlan, numbered: &Numbered) {
         .collect();
     report.base_blobs = bases.map(|base| base.blob().digest).collect();
 }
-
-/// So many streams that stay compressed are listed.
-const MAX_LISTED: usize = 1000;
 
 fn stream_report(stream: &StoredStream) -> StreamReport {
     StreamReport {

@@ -37,6 +37,7 @@ mod error;
 mod format;
 mod gate;
 mod leaning;
+mod map;
 mod mix;
 mod old;
 mod open;

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 
 use crate::candidates::{Candidate, Place};
 use crate::decode::fetch_parts;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::Range;
 use crate::leaning::Leaning;
+use crate::map::StoredMap;
 use crate::open::{File, Opened, open_nested};
 use crate::options::Options;
 use crate::plan::PackPlan;
@@ -98,17 +99,20 @@ impl Reading<'_> {
                 Ok(content)
             })
             .collect::<Result<_>>()?;
-        let named = places.into_iter().zip(opened).map(|(place, content)| {
+        let mut files = BTreeMap::new();
+        for (place, content) in places.into_iter().zip(opened) {
             let entry = &self.plan.bases[place.base].summary().entries[place.entry];
             let range = Range {
                 offset: entry.file_offset(),
                 len: entry.end() - entry.file_offset(),
             };
-            let outline = content.map.as_ref().map(|map| Arc::new(map.outline()));
+            let map = content.map.as_ref().map(StoredMap::parse).transpose();
+            let map = map.map_err(|error| Error::Scratch(error.into()))?;
+            let outline = map.map(|map| Arc::new(map.outline()));
             let name = leaning.add(place.base, vec![range], outline, None);
-            (place, OldFile { name, content })
-        });
-        Ok(named.collect())
+            files.insert(place, OldFile { name, content });
+        }
+        Ok(files)
     }
 }
 

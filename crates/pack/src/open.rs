@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use regzip::nested::Map;
 
 use crate::bases::Nearness;
 use crate::class::Class;
 use crate::copies::{self, Copy, Cut, What};
 use crate::error::{Error, Result};
+use crate::map::StoredMap;
 use crate::options::Options;
 use crate::plan::PackPlan;
-use crate::report::{KeptStream, Step};
+use crate::report::{KeptStream, LongestKept, Step};
 use crate::sketch::Sketch;
 use crate::source::Source;
 use crate::spool::Spool;
@@ -33,7 +33,7 @@ pub(crate) struct Opened {
     pub(crate) copies: Vec<(Copy, Region)>,
     /// The blobs of the plan, in its order.
     pub(crate) layers: Vec<OpenedLayer>,
-    /// Streams that stay compressed.
+    /// The longest streams that stay compressed.
     pub(crate) kept: Vec<KeptStream>,
     /// Which bases are near which blob.
     pub(crate) nearness: Nearness,
@@ -49,7 +49,7 @@ pub(crate) struct Content {
     /// Its bytes as they are stored.
     pub(crate) bytes: Region,
     /// How to close the streams inside.
-    pub(crate) map: Option<Arc<Map>>,
+    pub(crate) map: Option<StoredMap>,
     /// What it is like; empty for short ones.
     pub(crate) sketch: Sketch,
     /// The blob where it was met first, by its position in the plan.
@@ -100,20 +100,22 @@ pub(crate) fn open(
     let nearness = Nearness::of(plan.blobs(), &plan.bases);
     let cuts = copies::find(plan.blobs(), &plan.bases, &nearness);
     let (files, copies, layers) = distinct(plan, layers, &cuts);
-    let opened: Vec<(Content, Vec<KeptStream>)> = files
+    let longest = LongestKept::default();
+    let contents = files
         .into_par_iter()
         .with_max_len(1)
         .map(|file| {
             options.cancel.check()?;
-            open_nested(file, &spool, scratch, options)
+            let (content, kept) = open_nested(file, &spool, scratch, options)?;
+            longest.add(kept);
+            Ok(content)
         })
         .collect::<Result<_>>()?;
-    let (contents, kept): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
     Ok(Opened {
         contents,
         copies,
         layers,
-        kept: kept.into_iter().flatten().collect(),
+        kept: longest.into_list(),
         nearness,
     })
 }

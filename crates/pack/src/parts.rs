@@ -9,6 +9,7 @@ use crate::compress::{RawStream, StoredStream};
 use crate::error::{Error, Result};
 use crate::format::{BlobEntry, Body, Head, Index, Object, Piece, Related, StreamKind, Wrapping};
 use crate::leaning::Numbered;
+use crate::map::StoredMap;
 use crate::open::{Content, Inside, Opened, OpenedLayer};
 use crate::plan::PackPlan;
 use crate::relating::{Difference, Lean};
@@ -114,7 +115,7 @@ impl Parts<'_> {
     fn related(
         &self,
         len: u64,
-        map: Option<std::sync::Arc<regzip::nested::Map>>,
+        map: Option<StoredMap>,
         difference: &Difference,
         streams: &[StoredStream],
     ) -> Object {

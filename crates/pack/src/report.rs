@@ -1,5 +1,9 @@
 //! What a build did, and how far it is.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use sealift_oci::Digest;
 
 /// What a part of the build is doing.
@@ -97,6 +101,33 @@ pub struct KeptStream {
     pub offset: u64,
     /// Compressed bytes.
     pub len: u64,
+}
+
+/// So many streams that stay compressed are listed.
+pub(crate) const MAX_LISTED: usize = 1000;
+
+/// The longest streams that stay compressed: of a pack with many short ones, all would not fit in memory.
+#[derive(Default)]
+pub(crate) struct LongestKept(Mutex<BTreeSet<(Reverse<u64>, String, u64)>>);
+
+impl LongestKept {
+    pub(crate) fn add(&self, streams: Vec<KeptStream>) {
+        let mut longest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in streams {
+            longest.insert((Reverse(stream.len), stream.file, stream.offset));
+            if longest.len() > MAX_LISTED {
+                longest.pop_last();
+            }
+        }
+    }
+
+    /// The longest first.
+    pub(crate) fn into_list(self) -> Vec<KeptStream> {
+        let longest = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let streams = longest.into_iter();
+        let streams = streams.map(|(Reverse(len), file, offset)| KeptStream { file, offset, len });
+        streams.collect()
+    }
 }
 
 /// What a pack contains and cost.

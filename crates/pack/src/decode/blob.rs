@@ -113,16 +113,16 @@ impl Plain {
             self.structure += piece.structure;
             self.step += 2;
         }
-        while left > 0 && self.start_next() {
+        while left > 0 && self.start_next()? {
             left -= self.current.skip(left)?;
         }
         Ok(())
     }
 
     /// Starts what comes next: the structure of a piece, then its object. False at the end.
-    fn start_next(&mut self) -> bool {
+    fn start_next(&mut self) -> io::Result<bool> {
         let Some(piece) = self.next_piece() else {
-            return false;
+            return Ok(false);
         };
         self.current = if self.step.is_multiple_of(2) {
             let structure = self
@@ -132,24 +132,25 @@ impl Plain {
             self.structure += piece.structure;
             Current::Bytes(structure.reader())
         } else {
-            piece
-                .object
-                .map_or(Current::Nothing, |number| self.object(number))
+            match piece.object {
+                Some(number) => self.object(number)?,
+                None => Current::Nothing,
+            }
         };
         self.step += 1;
-        true
+        Ok(true)
     }
 
-    fn object(&self, number: usize) -> Current {
+    fn object(&self, number: usize) -> io::Result<Current> {
         let (object, region) = self.pack.object(number);
-        match &object.map {
+        Ok(match &object.map {
             None => Current::Bytes(self.pack.content(number).reader()),
             Some(map) => {
                 let reader = region.reader();
-                let reader = CloseReader::with_workers(map.clone(), reader, &self.workers);
+                let reader = CloseReader::with_workers(map.parse()?, reader, &self.workers);
                 Current::Closed(Box::new(reader))
             }
-        }
+        })
     }
 }
 
@@ -157,7 +158,7 @@ impl Read for Plain {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.current.read(buffer)? {
-                0 if !buffer.is_empty() && self.start_next() => {}
+                0 if !buffer.is_empty() && self.start_next()? => {}
                 read => {
                     self.at += read as u64;
                     return Ok(read);

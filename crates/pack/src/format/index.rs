@@ -9,6 +9,7 @@ use regzip::nested::Map;
 use sealift_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Part, Result, damaged};
+use crate::map::StoredMap;
 
 use super::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
 use super::head::{StreamEntry, StreamKind};
@@ -45,7 +46,7 @@ pub(crate) struct Object {
     /// Bytes as they are stored, compressed streams inside opened.
     pub(crate) len: u64,
     /// How to close the streams that were opened inside.
-    pub(crate) map: Option<Arc<Map>>,
+    pub(crate) map: Option<StoredMap>,
     pub(crate) body: Body,
 }
 
@@ -108,7 +109,7 @@ impl Object {
     pub(crate) fn content_len(&self) -> u64 {
         match &self.body {
             Body::Base(base) => base.content_len(),
-            _ => self.map.as_ref().map_or(self.len, |map| map.content_len()),
+            _ => self.map.as_ref().map_or(self.len, StoredMap::content_len),
         }
     }
 
@@ -342,7 +343,7 @@ impl Object {
         out.push(flags);
         put(out, self.len);
         if let Some(map) = &self.map {
-            put_bytes(out, &map.to_bytes());
+            put_bytes(out, map.bytes());
         }
         match &self.body {
             Body::Plain { stream } => put(out, *stream as u64),
@@ -364,7 +365,7 @@ impl Object {
         let len = fields.number()?;
         let map = match flags & NESTED {
             0 => None,
-            _ => Some(Arc::new(nested(number, len, fields.bytes()?)?)),
+            _ => Some(nested(number, len, fields.bytes()?)?),
         };
         let body = match flags & RELATED {
             0 => Body::Plain {
@@ -376,13 +377,17 @@ impl Object {
     }
 }
 
-fn nested(number: usize, len: u64, bytes: &[u8]) -> Result<Map> {
+fn nested(number: usize, len: u64, bytes: &[u8]) -> Result<StoredMap> {
     let part = Part::Object(number);
     let map = Map::from_bytes(bytes).map_err(|_| damaged(part, "its map is not valid"))?;
     if map.expanded_len() != len || map.is_empty() {
         return Err(damaged(part, "its map is of another object"));
     }
-    Ok(map)
+    let stored = StoredMap::new(&map);
+    if stored.bytes() != bytes {
+        return Err(damaged(part, "its map is not as a writer writes it"));
+    }
+    Ok(stored)
 }
 
 fn position(fields: &mut Fields<'_>) -> Result<usize> {

@@ -1,5 +1,6 @@
 //! The compressed streams inside of a file, opened.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use regzip::nested::{self, Kept, Storage};
 
 use crate::class::Class;
 use crate::error::{Error, Result};
+use crate::map::StoredMap;
 use crate::options::Options;
-use crate::report::KeptStream;
+use crate::report::{KeptStream, MAX_LISTED};
 use crate::sketch::{MIN_SKETCHED, Sketch};
 use crate::spool::{Short, Spool, SpoolWriter};
 use crate::storage::{Cursor, Lazy, Region, Scratch};
@@ -39,9 +41,12 @@ pub(crate) fn open_nested(
         (file.bytes, None)
     } else {
         let bytes = keep(expanded, spool).map_err(Error::Scratch)?;
-        (bytes, Some(Arc::new(opened.map)))
+        (bytes, Some(StoredMap::new(&opened.map)))
     };
-    let kept = opened.kept.iter().map(|kept| kept_stream(&file.name, kept));
+    let mut longest = opened.kept;
+    longest.sort_by_key(|kept| Reverse(kept.len));
+    longest.truncate(MAX_LISTED);
+    let kept = longest.iter().map(|kept| kept_stream(&file.name, kept));
     let kept = kept.collect();
     let content = describe(file.name, file.blob, bytes, map).map_err(Error::Scratch)?;
     Ok((content, kept))
@@ -59,7 +64,7 @@ fn describe(
     name: String,
     blob: usize,
     bytes: Region,
-    map: Option<Arc<nested::Map>>,
+    map: Option<StoredMap>,
 ) -> io::Result<Content> {
     let sketch = if bytes.len() >= MIN_SKETCHED {
         Sketch::of(bytes.reader())?
