@@ -1,6 +1,9 @@
 //! `cargo xtask bench compact`: packs against gzip layers and against compressors that see the opened
 //! content.
 
+mod bundles;
+mod large;
+mod load;
 pub(crate) mod measure;
 pub(crate) mod report;
 mod rivals;
@@ -73,6 +76,13 @@ pub(crate) struct CompactArguments {
     /// Also run xz and 7-Zip, which takes long
     #[arg(long)]
     scale: bool,
+    /// Load a compact bundle of each set into a registry instead of running other compressors, and compare that with
+    /// reading the pack
+    #[arg(long, conflicts_with = "write")]
+    load: bool,
+    /// Only measure how much memory the program takes to pack, verify and load so many gigabytes of files of this machine
+    #[arg(long, value_name = "GB", conflicts_with_all = ["write", "load"])]
+    memory: Option<u64>,
 }
 
 fn kind(name: &str) -> Result<Kind, String> {
@@ -102,12 +112,15 @@ pub(crate) fn effort_name(effort: Effort) -> &'static str {
 pub(crate) fn run(arguments: &CompactArguments) -> Result<(), Box<dyn Error>> {
     let selection = &arguments.selection;
     let workshop = selection.workshop()?;
+    if let Some(gigabytes) = arguments.memory {
+        return load::measure_memory(&workshop, gigabytes);
+    }
     let efforts = selection.efforts_or(&[Effort::Default]);
     let mut rows = Vec::new();
     for kind in selection.kinds() {
         let mut set = workshop.set(kind)?;
         set.layers.truncate(arguments.layers.unwrap_or(usize::MAX));
-        rows.extend(measure_set(&set, &efforts, arguments)?);
+        rows.extend(measure_set(&workshop, &set, &efforts, arguments)?);
     }
     if selection.write {
         report::write(&rows)?;
@@ -116,6 +129,7 @@ pub(crate) fn run(arguments: &CompactArguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn measure_set(
+    workshop: &Workshop,
     set: &Set,
     efforts: &[Effort],
     arguments: &CompactArguments,
@@ -128,6 +142,12 @@ fn measure_set(
         }
         rows.push(report::Row::of(set, effort_name(effort), &measured));
         report::print(&rows[rows.len() - 1..]);
+        if arguments.load {
+            load::measure(workshop, set, measured.read)?;
+        }
+    }
+    if arguments.load {
+        return Ok(rows);
     }
     for rival in rivals::rivals(set, arguments.scale)? {
         report::print(std::slice::from_ref(&rival));

@@ -11,7 +11,7 @@ mod kill;
 mod malformed;
 mod network;
 mod offline;
-mod program;
+pub(crate) mod program;
 mod random;
 mod report;
 mod secrets;
