@@ -41,36 +41,26 @@ const CHANGES: usize = 4;
 /// changed as one just before. `predicted` says whether the values of fields are predicted later.
 pub(super) fn forward_over_fields(a: Fielded<'_>, b: Fielded<'_>, predicted: bool) -> (usize, i64) {
     let len = a.bytes.len().min(b.bytes.len());
-    let mut changes = [0u64; CHANGES];
-    let mut count = 0;
+    let mut changes = Changes::default();
     let (mut score, mut best, mut best_len, mut at) = (0i64, 0i64, 0, 0);
     while at < len {
-        if at + 8 <= len && a.bytes[at..at + 8] == b.bytes[at..at + 8] {
-            at += 8;
-            score += 8;
-        } else if a.widths[at] | b.widths[at] == 0 {
-            score += if a.bytes[at] == b.bytes[at] { 1 } else { -1 };
+        let equal = plain_prefix(a, b, at, len);
+        score += equal as i64;
+        at += equal;
+        if score > best {
+            (best, best_len) = (score, at);
+        }
+        if equal == 8 || at == len {
+            continue;
+        }
+        let width = usize::from(a.widths[at].max(b.widths[at]));
+        if width == 0 {
+            score -= 1;
             at += 1;
         } else {
-            let width = usize::from(a.widths[at].max(b.widths[at]));
             let end = (at + width).min(len);
-            let change = if a.widths[at] == b.widths[at] && predicted {
-                Some(word(&b.bytes[at..end]).wrapping_sub(word(&a.bytes[at..end])))
-            } else {
-                None
-            };
-            match change {
-                Some(change) if changes.contains(&change) => score += width as i64,
-                Some(change) => {
-                    changes[count % CHANGES] = change;
-                    count += 1;
-                    let equal = equal_bytes(&a.bytes[at..end], &b.bytes[at..end]);
-                    score += (2 * equal as i64 - width as i64) / 2;
-                }
-                // A reference against something else, or one that is not predicted: equal bytes are chance.
-                None if a.bytes[at..end] == b.bytes[at..end] => score += width as i64,
-                None => score -= width as i64,
-            }
+            let known = predicted && a.widths[at] == b.widths[at];
+            score += changes.score(&a.bytes[at..end], &b.bytes[at..end], width as i64, known);
             at = end;
             // A field at the end is worth taking along.
             if score >= best && best > 0 {
@@ -84,6 +74,47 @@ pub(super) fn forward_over_fields(a: Fielded<'_>, b: Fielded<'_>, predicted: boo
         }
     }
     (best_len, best)
+}
+
+/// The latest changes of fields.
+#[derive(Default)]
+struct Changes {
+    latest: [u64; CHANGES],
+    count: usize,
+}
+
+impl Changes {
+    /// What a pair of fields is worth. `known` says whether they are fields of one width whose value is predicted.
+    fn score(&mut self, a: &[u8], b: &[u8], width: i64, known: bool) -> i64 {
+        if !known {
+            // A reference against something else, or one that is not predicted: equal bytes are chance.
+            return if a == b { width } else { -width };
+        }
+        let change = word(b).wrapping_sub(word(a));
+        if self.latest.contains(&change) {
+            return width;
+        }
+        self.latest[self.count % CHANGES] = change;
+        self.count += 1;
+        (2 * equal_bytes(a, b) as i64 - width) / 2
+    }
+}
+
+/// How many of the eight bytes from `at` on are equal: all, or those before the first field or difference.
+fn plain_prefix(a: Fielded<'_>, b: Fielded<'_>, at: usize, len: usize) -> usize {
+    if at + 8 <= len {
+        let eight = |bytes: &[u8]| word(&bytes[at..at + 8]);
+        let different = (eight(a.bytes) ^ eight(b.bytes)).trailing_zeros() / 8;
+        if different == 8 {
+            return 8;
+        }
+        let field = (eight(a.widths) | eight(b.widths)).trailing_zeros() / 8;
+        return different.min(field) as usize;
+    }
+    let plain = |index: &usize| {
+        a.widths[*index] | b.widths[*index] == 0 && a.bytes[*index] == b.bytes[*index]
+    };
+    (at..len).take_while(plain).count()
 }
 
 /// How many bytes outside common fields differ.
@@ -129,5 +160,27 @@ mod tests {
         let b = b"aaaaaaaaaaaaaaaaaaZaaaaaaaaaaaaaaaaaVVVV";
         assert_eq!(forward(a, b), (36, 34));
         assert_eq!(backward(&a[..36], &b[..36]), 36);
+    }
+
+    #[test]
+    fn fields_that_change_alike_count_as_equal() {
+        // Sixteen times four plain bytes and a field; all fields of `b` are larger by the same number.
+        let content = |more: u32| -> Vec<u8> {
+            let field = move |number: u32| (number * 1000 + more).to_le_bytes();
+            (0..16)
+                .flat_map(|number| [*b"code", field(number)].concat())
+                .collect()
+        };
+        let (a, b) = (content(0), content(0x0101_0101));
+        let widths: Vec<u8> = (0..128).map(|at| if at % 8 == 4 { 4 } else { 0 }).collect();
+        let fielded = |bytes| Fielded {
+            bytes,
+            widths: &widths,
+        };
+        assert_eq!(
+            forward_over_fields(fielded(&a), fielded(&b), true),
+            (128, 128 - 6)
+        );
+        assert_eq!(forward_over_fields(fielded(&a), fielded(&b), false).0, 4);
     }
 }

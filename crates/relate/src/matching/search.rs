@@ -96,15 +96,16 @@ impl<'a> Search<'a> {
             floor: start,
             alignment: 1,
         };
-        search.enter_until(start);
+        search.table.enter_all(data, start);
+        search.entered = start;
         search
     }
 
     fn enter_until(&mut self, end: usize) {
-        for position in self.entered..end {
-            self.table.enter(self.data, position);
+        if end > self.entered {
+            self.table.enter(self.data, self.entered..end);
+            self.entered = end;
         }
-        self.entered = self.entered.max(end);
     }
 
     /// Adds pairs of positions for ranges to come.

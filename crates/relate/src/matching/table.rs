@@ -1,8 +1,14 @@
 //! Where seeds were seen: a hash table of bounded size.
 
+use std::ops::Range;
+
 const MAX_BITS: u32 = 24;
 /// How many positions share a bucket.
 const WAYS: usize = 2;
+/// Entries of a table are made region by region of so many, as a power of two: one that fits the processor's cache.
+const REGION_BITS: u32 = 18;
+/// How many positions are hashed before their entries are made.
+const BATCH: usize = 1 << 20;
 
 /// Positions of seeds, the two latest of each bucket.
 pub(super) struct Table {
@@ -12,6 +18,8 @@ pub(super) struct Table {
     seed: usize,
     /// Seeds are sampled by their hash: one in this many is entered, a power of two.
     sample: u64,
+    /// Buckets and positions that are about to be entered; empty in between.
+    pending: Vec<(u32, u32)>,
 }
 
 impl Table {
@@ -24,6 +32,7 @@ impl Table {
             shift: 64 - bits,
             seed,
             sample,
+            pending: Vec::new(),
         }
     }
 
@@ -44,11 +53,41 @@ impl Table {
         Some((hash >> self.shift) as usize & !(WAYS - 1))
     }
 
-    /// Enters the seed at `position`.
-    pub(super) fn enter(&mut self, data: &[u8], position: usize) {
-        if let Some(bucket) = self.bucket(&data[position..]) {
+    /// Enters the seeds at positions, one after the other.
+    pub(super) fn enter(&mut self, data: &[u8], positions: Range<usize>) {
+        // Entries are rarely in the processor's cache, so that many are asked for at once.
+        let mut pending = std::mem::take(&mut self.pending);
+        for position in positions {
+            if let Some(bucket) = self.bucket(&data[position..]) {
+                pending.push((bucket as u32, position as u32));
+            }
+        }
+        self.put(&mut pending);
+        self.pending = pending;
+    }
+
+    /// The same for all positions before `end`, of which there are many.
+    pub(super) fn enter_all(&mut self, data: &[u8], end: usize) {
+        let regions = (self.entries.len() >> REGION_BITS).max(1);
+        let mut by_region: Vec<Vec<(u32, u32)>> = vec![Vec::new(); regions];
+        for start in (0..end).step_by(BATCH) {
+            for position in start..end.min(start + BATCH) {
+                if let Some(bucket) = self.bucket(&data[position..]) {
+                    by_region[bucket >> REGION_BITS].push((bucket as u32, position as u32));
+                }
+            }
+            for region in &mut by_region {
+                self.put(region);
+            }
+        }
+    }
+
+    /// Makes entries of buckets and positions.
+    fn put(&mut self, pending: &mut Vec<(u32, u32)>) {
+        for (bucket, position) in pending.drain(..) {
+            let bucket = bucket as usize;
             self.entries[bucket + 1] = self.entries[bucket];
-            self.entries[bucket] = position as u32 + 1;
+            self.entries[bucket] = position + 1;
         }
     }
 
@@ -59,5 +98,26 @@ impl Table {
         };
         let entry = |way: usize| (self.entries[bucket + way] as usize).checked_sub(1);
         [entry(0), entry(1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entering_all_positions_at_once_gives_the_same_table() {
+        let words =
+            (0u64..40_000).map(|number| (number % 9_000).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let data: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        let end = data.len() - 64;
+        let table = || Table::new(data.len(), 16, 1);
+        let (mut one, mut all) = (table(), table());
+        for position in 0..end {
+            one.enter(&data, position..position + 1);
+        }
+        all.enter_all(&data, end);
+        assert!(one.entries.len() >> REGION_BITS > 1);
+        assert!(one.entries == all.entries);
     }
 }
