@@ -15,7 +15,9 @@ impl Codec {
     /// Approximate matching: copies with differences, and literals.
     pub const MATCHING: Self = Self { id: 1, version: 1 };
     /// The same by the parts of a program, with its references predicted.
-    pub const PROGRAM: Self = Self { id: 2, version: 2 };
+    pub const PROGRAM: Self = Self { id: 2, version: 3 };
+    /// Its second version, which only decoders know: on arm64, only neighbouring instructions form an address.
+    pub const PROGRAM_2: Self = Self { id: 2, version: 2 };
     /// Its first version, which only decoders know: Go's links to types and its index of functions are not parts.
     pub const PROGRAM_1: Self = Self { id: 2, version: 1 };
     /// Compiled Python modules by their parts, given their source.

@@ -46,7 +46,7 @@ pub fn decode(
             no_more(&streams)?;
             matching(&space, side, &mut control)?;
         }
-        Codec::PROGRAM | Codec::PROGRAM_1 => {
+        Codec::PROGRAM | Codec::PROGRAM_2 | Codec::PROGRAM_1 => {
             let layout = layout(
                 &mut Readers::take(&mut streams, &[Class::Layout])?,
                 target.len(),

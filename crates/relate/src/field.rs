@@ -62,6 +62,10 @@ pub(crate) enum Field {
     SymbolIndex = 28,
     /// 32-bit offset from the start of Go's read-only data.
     DataOffset = 29,
+    /// Page address in one instruction (arm64); the offset is in a later one.
+    PageStart = 30,
+    /// Offset in the page that an earlier instruction gives (arm64).
+    PageOffset = 31,
 }
 
 impl Field {
@@ -74,6 +78,16 @@ impl Field {
             Self::AddressIndex => 1,
             _ => 4,
         }
+    }
+
+    /// Whether its width is known without its value.
+    pub(crate) fn is_fixed(self) -> bool {
+        self != Self::AddressIndex
+    }
+
+    /// Whether it is part of instructions of arm64 that form an address, whose bits are not those of a number.
+    pub(crate) fn is_page(self) -> bool {
+        matches!(self, Self::Page | Self::PageStart | Self::PageOffset)
     }
 
     /// How far behind the start of the field its displacement counts from.

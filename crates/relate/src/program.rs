@@ -12,7 +12,7 @@ mod predict;
 mod source;
 mod symbols;
 
-pub(crate) use annotate::fixed_fields;
+pub(crate) use annotate::Fields;
 pub(crate) use entities::{Entity, anchors, entities, follower_pairs, follows};
 pub(crate) use passage::{Passage, coding_order, is_derived};
 pub(crate) use source::Source;

@@ -389,7 +389,7 @@ impl Side for Decoding<'_, '_> {
 
 /// What a field's stream says about a value.
 fn difference(field: Field, width: usize, value: u64, predicted: u64) -> u64 {
-    if field == Field::Page {
+    if field.is_page() {
         return value ^ predicted;
     }
     let change = value.wrapping_sub(predicted);
@@ -402,7 +402,7 @@ fn difference(field: Field, width: usize, value: u64, predicted: u64) -> u64 {
 
 /// The inverse of [`difference`].
 fn changed(field: Field, width: usize, predicted: u64, change: u64) -> u64 {
-    if field == Field::Page {
+    if field.is_page() {
         return predicted ^ change;
     }
     let value = predicted.wrapping_add(unzigzag(change) as u64);

@@ -27,6 +27,12 @@ fn linked(amd64: bool) -> (Vec<u8>, Vec<u8>) {
     (old.build(), new.build())
 }
 
+/// A pair whose code is longer than a block, and on arm64 has other instructions between those that form an address.
+fn long(amd64: bool) -> (Vec<u8>, Vec<u8>) {
+    let program = || Mini::new(700, amd64).with_links().with_pages_apart();
+    (program().build(), program().with_more(5, 3).build())
+}
+
 fn encoded(new: &[u8], old: &[u8]) -> Encoded {
     encode(&new, &[&old as &dyn Content], &Options::default()).unwrap()
 }
@@ -136,18 +142,31 @@ fn the_first_version_knows_no_parts_of_the_second() {
     assert!(result.is_err());
 }
 
-/// Golden files, their codecs, and whether the programs are for amd64 and have what the second version knows.
-const GOLDEN: [(&str, Codec, bool, bool); 4] = [
-    ("program-1-amd64", Codec::PROGRAM_1, true, false),
-    ("program-1-arm64", Codec::PROGRAM_1, false, false),
-    ("program-2-amd64", Codec::PROGRAM, true, true),
-    ("program-2-arm64", Codec::PROGRAM, false, true),
+#[test]
+fn addresses_in_instructions_that_are_apart_are_predicted() {
+    let (old, new) = long(false);
+    let encoded = encoded(&new, &old);
+    let text = unpredicted(&encoded, &[Kind::Text]);
+    assert!(text < 200, "{text} bytes of code");
+}
+
+/// Makes an older and a newer program, for amd64 or arm64.
+type Pair = fn(bool) -> (Vec<u8>, Vec<u8>);
+
+/// Golden files, their codecs, the programs that they are about, and whether these are for amd64.
+const GOLDEN: [(&str, Codec, Pair, bool); 6] = [
+    ("program-1-amd64", Codec::PROGRAM_1, pair, true),
+    ("program-1-arm64", Codec::PROGRAM_1, pair, false),
+    ("program-2-amd64", Codec::PROGRAM_2, linked, true),
+    ("program-2-arm64", Codec::PROGRAM_2, linked, false),
+    ("program-3-amd64", Codec::PROGRAM, long, true),
+    ("program-3-arm64", Codec::PROGRAM, long, false),
 ];
 
 #[test]
 fn streams_from_the_golden_files_decode() {
-    for (name, codec, amd64, links) in GOLDEN {
-        let (old, new) = if links { linked(amd64) } else { pair(amd64) };
+    for (name, codec, programs, amd64) in GOLDEN {
+        let (old, new) = programs(amd64);
         let path = golden(name);
         if codec == Codec::PROGRAM && std::env::var_os("RELATE_WRITE_GOLDEN").is_some() {
             fs::write(&path, pack(&encoded(&new, &old))).unwrap();

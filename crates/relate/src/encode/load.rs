@@ -77,6 +77,13 @@ impl Loaded {
         self.boundaries.last().copied().unwrap_or(0)
     }
 
+    /// The loaded bytes of a base, by its number among those that are loaded.
+    pub(super) fn base(&self, number: usize) -> &[u8] {
+        let before = number.checked_sub(1);
+        let start = before.map_or(0, |before| self.boundaries[before]);
+        &self.data[start as usize..self.boundaries[number] as usize]
+    }
+
     /// The loaded bytes of the new content.
     pub(super) fn truth(&self) -> &[u8] {
         &self.data[self.new_start() as usize..]

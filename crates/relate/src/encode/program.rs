@@ -30,8 +30,14 @@ pub(super) fn encode(
         .map(|index| (*index, 0..bases[*index].len()))
         .collect();
     let loaded = Loaded::new(new, bases, space, &ranges, 0..new.len())?;
-    let sources = sources(bases, Codec::PROGRAM.version).map_err(failed)?;
-    let found = find(&loaded, new, &sources, &used, layout, options)?;
+    let slices: Vec<&[u8]> = (0..used.len()).map(|number| loaded.base(number)).collect();
+    let mut contents = bases.to_vec();
+    for (slice, index) in slices.iter().zip(&used) {
+        contents[*index] = slice;
+    }
+    let space = &Space::new(&contents, new.len()).map_err(Error::Unproved)?;
+    let sources = sources(&contents, Codec::PROGRAM.version).map_err(failed)?;
+    let found = find(&loaded, &sources, &used, layout, options)?;
     if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
         return Ok(None);
     }
@@ -51,7 +57,6 @@ pub(super) fn encode(
 /// The copies of each part.
 fn find(
     loaded: &Loaded,
-    new: &dyn Content,
     sources: &[Source<'_>],
     used: &[usize],
     layout: &Layout,
@@ -59,7 +64,8 @@ fn find(
 ) -> Result<Vec<Vec<Copy>>, Error> {
     let bases: Vec<&Source<'_>> = used.iter().map(|index| &sources[*index]).collect();
     let start = loaded.new_start();
-    let source = Source::with_layout(new, layout.clone());
+    let truth = loaded.truth();
+    let source = Source::with_layout(&truth, layout.clone(), Codec::PROGRAM.version);
     let guide = Guide::new(&source, &bases, start).map_err(Error::Content)?;
     let mut search = Search::new(&loaded.data, &loaded.boundaries, guide, options.effort);
     let mut found = vec![Vec::new(); layout.parts.len()];

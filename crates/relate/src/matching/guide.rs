@@ -1,6 +1,6 @@
 //! What the search knows about contents besides their bytes.
 
-use crate::program::{Entity, Source, entities, fixed_fields};
+use crate::program::{Entity, Fields, Source, entities};
 use crate::stream::Kind;
 
 /// How many earlier things are tried for each thing.
@@ -103,14 +103,16 @@ fn pairs(mut wanted: Vec<Entity>, mut known: Vec<Entity>) -> Vec<(u32, u32)> {
     pairs
 }
 
-/// Sets the widths of a program's fields.
+/// Sets the widths of a program's fields of fixed width.
 fn mark_fields(program: &Source<'_>, widths: &mut [u8]) -> std::io::Result<()> {
     for part in &program.layout.parts {
-        for (position, width) in fixed_fields(program, part)? {
-            if let Some(slot) = widths.get_mut(part.start as usize + position as usize) {
-                *slot = width;
+        Fields::new(program, part)?.all(program, |marks| {
+            for (position, field) in marks.iter().filter(|(_, field)| field.is_fixed()) {
+                if let Some(slot) = widths.get_mut(part.start as usize + position as usize) {
+                    *slot = field.width() as u8;
+                }
             }
-        }
+        })?;
     }
     Ok(())
 }

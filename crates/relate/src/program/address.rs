@@ -144,6 +144,23 @@ impl Addresses {
         }
     }
 
+    /// What an instruction refers to that has a part of an address, given the expected target for the rest.
+    pub(crate) fn amended(
+        &self,
+        field: Field,
+        position: u64,
+        expected: Target,
+        value: u64,
+    ) -> Option<Target> {
+        let address = self.address_of(expected);
+        let part = if field == Field::PageStart {
+            page::address(self.address_of(Target(position)), value) | address & page::MASK
+        } else {
+            address & !page::MASK | page::address(0, value << 32) & page::MASK
+        };
+        self.target_of(part)
+    }
+
     /// The value of the field at `position` that refers to `target`. `old` has the bits that are not part
     /// of the reference.
     pub(crate) fn value(&self, field: Field, position: u64, target: Target, old: u64) -> u64 {
@@ -164,6 +181,8 @@ impl Addresses {
                 (old & 0xfc00_0000) | u64::from(distance & 0x03ff_ffff)
             }
             Field::Page => page::value(here(), address, old),
+            Field::PageStart => page::value(here(), address, old) & u64::from(u32::MAX),
+            Field::PageOffset => page::value(0, address, old << 32) >> 32,
             _ => {
                 let from = here().wrapping_add(field.origin());
                 u64::from(address.wrapping_sub(from) as u32)
@@ -182,7 +201,10 @@ fn scale(field: Field) -> u64 {
 }
 
 /// Addresses in two instructions of arm64: the page (`adrp`), and the offset in it (`add`, load or store).
-mod page {
+pub(super) mod page {
+    /// The bits of an address that are not of its page.
+    pub(crate) const MASK: u64 = 0xfff;
+
     /// How far the offset of the second instruction is shifted.
     fn shift(instruction: u32) -> u32 {
         if instruction & 0x3b00_0000 != 0x3900_0000 {
@@ -195,17 +217,17 @@ mod page {
         }
     }
 
-    pub(super) fn address(here: u64, value: u64) -> u64 {
+    pub(crate) fn address(here: u64, value: u64) -> u64 {
         let (first, second) = (value as u32, (value >> 32) as u32);
         let pages = (first >> 5 & 0x7_ffff) << 2 | (first >> 29 & 3);
         let pages = i64::from((pages << 11) as i32 >> 11);
-        let page = (here & !0xfff).wrapping_add((pages << 12) as u64);
+        let page = (here & !MASK).wrapping_add((pages << 12) as u64);
         page.wrapping_add(u64::from((second >> 10 & 0xfff) << shift(second)))
     }
 
-    pub(super) fn value(here: u64, address: u64, old: u64) -> u64 {
+    pub(crate) fn value(here: u64, address: u64, old: u64) -> u64 {
         let (first, second) = (old as u32, (old >> 32) as u32);
-        let pages = ((address & !0xfff).wrapping_sub(here & !0xfff) >> 12) as u32 & 0x1f_ffff;
+        let pages = ((address & !MASK).wrapping_sub(here & !MASK) >> 12) as u32 & 0x1f_ffff;
         let first = first & 0x9f00_001f | (pages & 3) << 29 | (pages >> 2) << 5;
         let offset = (address as u32 & 0xfff) >> shift(second);
         let second = second & !(0xfff << 10) | offset << 10;

@@ -1,8 +1,10 @@
 //! Finds the fields of a part. These rules are part of the format: see the crate's documentation.
 
+mod blocks;
 mod dwarf;
 mod frames;
 mod func;
+mod pages;
 mod pointers;
 mod tables;
 mod text;
@@ -11,31 +13,24 @@ use std::io;
 
 use super::found::Found;
 use super::marks::Marks;
-use super::source::{MAX_PART, Source};
+use super::source::Source;
 use crate::bytes::{u32_at, u64_at};
 use crate::field::Field;
 use crate::layout::{Machine, Part};
 use crate::stream::Kind;
 
+pub(crate) use blocks::{Block, Fields};
 pub(crate) use dwarf::{Unit, list_starts, units};
 pub(crate) use frames::{frame_index, frame_starts};
 pub(crate) use func::{Funcs, func_index};
 pub(crate) use pointers::TypeHeader;
 
-/// Of each kind only so many parts of a program are annotated, since some need others to be read.
-const MAX_PARTS: usize = 16;
-
-/// The fields of a part of a program.
-pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
-    let parts = &source.layout.parts;
-    let earlier = |other: &&Part| other.kind == part.kind && other.start < part.start;
-    if part.len > MAX_PART || parts.iter().filter(earlier).count() >= MAX_PARTS {
-        return Ok(Marks::default());
-    }
+/// The fields of a part of a program, found in all of it at once.
+fn whole(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
     let bytes = source.bytes(part)?;
     let found = match part.kind {
         Kind::Text => match source.layout.machine {
-            Machine::Amd64 => text::amd64(source, part, &bytes),
+            Machine::Amd64 => text::amd64(source, part, Found::default(), &bytes),
             Machine::Arm64 => text::arm64(&bytes),
             Machine::Other => Found::default(),
         },
@@ -56,7 +51,7 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
             found.extend(func::stack_objects(source, part, &bytes)?.into_vec());
             found
         }
-        Kind::Lines => dwarf::lines(&bytes),
+        Kind::Lines => dwarf::lines(Found::default(), &bytes),
         Kind::Frames => dwarf::frames(&bytes),
         Kind::Addresses => dwarf::addresses(source, &bytes),
         Kind::Locations | Kind::Ranges => dwarf::lists(&bytes, part.kind),
@@ -68,17 +63,6 @@ pub(crate) fn annotate(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         _ => Found::default(),
     };
     Ok(Marks::sorted(found))
-}
-
-/// Positions relative to a part of its fields of fixed width, and the widths.
-pub(crate) fn fixed_fields(
-    source: &Source<'_>,
-    part: &Part,
-) -> io::Result<impl Iterator<Item = (u32, u8)>> {
-    let fixed = annotate(source, part)?
-        .into_iter()
-        .filter(|(_, field)| *field != Field::AddressIndex);
-    Ok(fixed.map(|(position, field)| (position, field.width() as u8)))
 }
 
 fn every(bytes: &[u8], step: usize, field: Field) -> Found {

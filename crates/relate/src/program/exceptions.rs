@@ -7,6 +7,8 @@ const BITS: std::ops::RangeInclusive<u32> = 10..=20;
 /// place of an older one.
 pub(crate) struct Exceptions {
     slots: Vec<(u64, u64)>,
+    /// Which slots are used: small enough for the processor's cache, which the slots are not.
+    used: Vec<u64>,
     bits: u32,
 }
 
@@ -20,6 +22,7 @@ impl Exceptions {
         let bits = bits.clamp(*BITS.start(), *BITS.end());
         Self {
             slots: vec![(EMPTY, 0); 1 << bits],
+            used: vec![0; (1 << bits) / 64],
             bits,
         }
     }
@@ -29,12 +32,17 @@ impl Exceptions {
     }
 
     pub(crate) fn get(&self, key: u64) -> Option<u64> {
-        let (found, value) = self.slots[self.slot(key)];
+        let slot = self.slot(key);
+        if self.used[slot / 64] & 1 << (slot % 64) == 0 {
+            return None;
+        }
+        let (found, value) = self.slots[slot];
         (found == key).then_some(value)
     }
 
     pub(crate) fn set(&mut self, key: u64, value: u64) {
         let slot = self.slot(key);
         self.slots[slot] = (key, value);
+        self.used[slot / 64] |= 1 << (slot % 64);
     }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Marks {
     fields: Vec<Field>,
     /// Where the tables start that fields of kind [`Field::TableEntry`] belong to.
     tables: Vec<u32>,
+    /// The addresses that fields refer to which do not say it alone, by their positions.
+    addresses: Vec<(u32, u64)>,
 }
 
 impl Marks {
@@ -25,12 +27,35 @@ impl Marks {
             positions: marks.iter().map(|mark| mark.0).collect(),
             fields: marks.iter().map(|mark| mark.1).collect(),
             tables: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 
     /// The same with the starts of tables, in ascending order.
     pub(crate) fn with_tables(self, tables: Vec<u32>) -> Self {
         Self { tables, ..self }
+    }
+
+    /// The same with the addresses of fields, in ascending order of positions.
+    pub(crate) fn with_addresses(self, addresses: Vec<(u32, u64)>) -> Self {
+        Self { addresses, ..self }
+    }
+
+    /// The same marks, `by` bytes further.
+    pub(crate) fn moved(mut self, by: u32) -> Self {
+        let positions = self.positions.iter_mut().chain(&mut self.tables);
+        let positions = positions.chain(self.addresses.iter_mut().map(|(position, _)| position));
+        for position in positions {
+            *position += by;
+        }
+        self
+    }
+
+    /// The address that the field at a position refers to, if the field does not say it alone.
+    pub(crate) fn address_at(&self, position: u64) -> Option<u64> {
+        let key = |(at, _): &(u32, u64)| u64::from(*at);
+        let index = self.addresses.binary_search_by_key(&position, key).ok()?;
+        Some(self.addresses[index].1)
     }
 
     /// The start of the table that a position lies in.
@@ -53,7 +78,10 @@ impl Marks {
     }
 
     /// All marks in order.
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = (u32, Field)> {
-        self.positions.into_iter().zip(self.fields)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Field)> {
+        self.positions
+            .iter()
+            .copied()
+            .zip(self.fields.iter().copied())
     }
 }

@@ -1,10 +1,8 @@
 //! Passes the parts of a program, with their fields, from one side to the other.
 
 use std::ops::Range;
-use std::rc::Rc;
 
-use super::annotate::annotate;
-use super::marks::Marks;
+use super::annotate::{Block, Fields};
 use super::predict::{Place, Prediction, Predictor};
 use super::source::{MAX_PART, Source};
 use super::symbols::Symbol;
@@ -27,8 +25,8 @@ pub(crate) struct Passage<'a, S> {
     bases: &'a [Source<'a>],
     layout: &'a Layout,
     predictor: Predictor<'a>,
-    /// Marks of each base's parts of the kind that is passed.
-    marks: Vec<Vec<Option<Rc<Marks>>>>,
+    /// Fields of each base's parts of the kind that is passed.
+    known: Vec<Vec<Option<Fields>>>,
     kind: Kind,
 }
 
@@ -46,10 +44,9 @@ struct Origin {
     base: usize,
     /// The position in the base.
     source: u64,
-    /// Where the part starts that it lies in.
+    /// The part of the base that it lies in, by its number, and where that starts.
+    number: usize,
     part: u64,
-    /// The fields of that part.
-    marks: Rc<Marks>,
 }
 
 impl<'a, S: Side> Passage<'a, S> {
@@ -68,7 +65,7 @@ impl<'a, S: Side> Passage<'a, S> {
             bases,
             layout,
             predictor: Predictor::new(bases, layout, all),
-            marks: Vec::new(),
+            known: Vec::new(),
             kind: Kind::Other,
         }
     }
@@ -92,11 +89,11 @@ impl<'a, S: Side> Passage<'a, S> {
         Ok(())
     }
 
-    /// Drops the marks of another kind.
+    /// Drops the fields of another kind.
     fn begin(&mut self, kind: Kind) {
-        if kind != self.kind || self.marks.is_empty() {
+        if kind != self.kind || self.known.is_empty() {
             let parts = |base: &Source<'_>| base.layout.parts.iter().map(|_| None).collect();
-            self.marks = self.bases.iter().map(parts).collect();
+            self.known = self.bases.iter().map(parts).collect();
             self.kind = kind;
         }
     }
@@ -132,7 +129,7 @@ impl<'a, S: Side> Passage<'a, S> {
         for copy in copies {
             let literals = position..copy.at;
             transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
-            match self.origin(part.kind, copy)? {
+            match self.origin(part.kind, copy) {
                 Some(origin) => self.related(part, copy, &origin)?,
                 None => transfer::copied(self.side, self.space, part.kind, *copy, &mut buf)?,
             }
@@ -147,49 +144,57 @@ impl<'a, S: Side> Passage<'a, S> {
         )
     }
 
-    /// Where a copy is from, with the fields there; `None` if they do not count.
-    fn origin(&mut self, kind: Kind, copy: &Copy) -> Result<Option<Origin>, DecodeError> {
+    /// Where a copy is from; `None` if the fields there do not count.
+    fn origin(&self, kind: Kind, copy: &Copy) -> Option<Origin> {
         let base = self.space.base_of(copy.source);
-        let Some(source) = self.bases.get(base) else {
-            return Ok(None);
-        };
         let position = copy.source - self.space.start_of(base);
-        let parts = &source.layout.parts;
-        let index = parts.partition_point(|part| part.end() <= position);
-        let Some(part) = parts.get(index).filter(|part| part.kind == kind) else {
-            return Ok(None);
-        };
-        let slot = &mut self.marks[base][index];
-        if slot.is_none() {
-            let marks = annotate(source, part);
-            let failed = |source| DecodeError::Base {
-                index: base,
-                source,
-            };
-            *slot = Some(Rc::new(marks.map_err(failed)?));
-        }
-        Ok(slot.clone().map(|marks| Origin {
+        let parts = &self.bases.get(base)?.layout.parts;
+        let number = parts.partition_point(|part| part.end() <= position);
+        let part = parts.get(number).filter(|part| part.kind == kind)?;
+        Some(Origin {
             base,
             source: position,
+            number,
             part: part.start,
-            marks,
-        }))
+        })
+    }
+
+    /// The block of fields around a position of the part that a copy is from.
+    fn block(&mut self, origin: &Origin, position: u64) -> Result<Block, DecodeError> {
+        let source = &self.bases[origin.base];
+        let failed = |source| DecodeError::Base {
+            index: origin.base,
+            source,
+        };
+        let slot = &mut self.known[origin.base][origin.number];
+        let fields = if let Some(fields) = slot {
+            fields
+        } else {
+            let part = &source.layout.parts[origin.number];
+            slot.insert(Fields::new(source, part).map_err(failed)?)
+        };
+        fields.around(source, position).map_err(failed)
     }
 
     /// Passes a copy with the fields in it.
     fn related(&mut self, part: &Part, copy: &Copy, origin: &Origin) -> Result<(), DecodeError> {
-        let mut next = origin.marks.seek(origin.source - origin.part);
+        let (mut block, mut next) = (Block::default(), 0);
         let mut chunk = Chunk {
             bytes: Vec::new(),
             at: copy.at - self.space.new_start(),
             done: 0,
         };
         while chunk.done < copy.len {
-            let len = (copy.len - chunk.done).min(CHUNK) as usize;
-            chunk.bytes.resize(len, 0);
+            let position = origin.source + chunk.done - origin.part;
+            if !block.range.contains(&position) {
+                block = self.block(origin, position)?;
+                next = block.marks.seek(position);
+            }
+            let len = (copy.len - chunk.done).min(block.range.end - position);
+            chunk.bytes.resize(len.min(CHUNK) as usize, 0);
             let from = copy.source + chunk.done;
             self.space.read(self.side, from, &mut chunk.bytes)?;
-            let passed = self.fields(part, copy, origin, &mut chunk, &mut next)?;
+            let passed = self.fields(part, copy, origin, &block, &mut chunk, &mut next)?;
             let len = chunk.bytes.len();
             self.plain(part.kind, &mut chunk, passed..len)?;
             self.side.write(chunk.at, &chunk.bytes)?;
@@ -206,11 +211,12 @@ impl<'a, S: Side> Passage<'a, S> {
         part: &Part,
         copy: &Copy,
         origin: &Origin,
+        block: &Block,
         chunk: &mut Chunk,
         next: &mut usize,
     ) -> Result<usize, DecodeError> {
         let mut passed = 0;
-        while let Some((mark, field)) = origin.marks.get(*next) {
+        while let Some((mark, field)) = block.marks.get(*next) {
             let start = (mark + origin.part - origin.source - chunk.done) as usize;
             if start >= chunk.bytes.len() {
                 break;
@@ -218,7 +224,7 @@ impl<'a, S: Side> Passage<'a, S> {
             let rest = copy.len - chunk.done - start as u64;
             let end = field_end(chunk, start, field, rest);
             let here = chunk.bytes.len() - start;
-            if end.is_none() && here < varint::MAX_LEN && rest > here as u64 {
+            if end.is_none() && start > 0 && here < varint::MAX_LEN && rest > here as u64 {
                 chunk.bytes.truncate(start);
                 break;
             }
@@ -234,7 +240,7 @@ impl<'a, S: Side> Passage<'a, S> {
                 source: origin.source + chunk.done + start as u64,
                 at: chunk.at + start as u64,
                 old: 0,
-                anchor: origin.part + origin.marks.table_of(mark).unwrap_or(0),
+                about: about(origin, block, mark, field),
             };
             let known = self.field(part, place, copy, chunk, start..end)?;
             passed = if known { end } else { start };
@@ -383,6 +389,15 @@ impl<'a, S: Side> Passage<'a, S> {
         chunk.bytes[range].copy_from_slice(&bytes);
         self.predictor.learn_index(place.kind, old, value);
         Ok(true)
+    }
+}
+
+/// What has to be known about the field at a mark besides its value.
+fn about(origin: &Origin, block: &Block, mark: u64, field: Field) -> u64 {
+    match field {
+        Field::TableEntry => origin.part + block.marks.table_of(mark).unwrap_or(0),
+        Field::PageStart | Field::PageOffset => block.marks.address_at(mark).unwrap_or(0),
+        _ => 0,
     }
 }
 

@@ -34,8 +34,9 @@ pub(crate) struct Place {
     pub(crate) at: u64,
     /// Its value in the base.
     pub(crate) old: u64,
-    /// What it is relative to, if that is not known from its position: where its table starts, in the base.
-    pub(crate) anchor: u64,
+    /// What its value does not say: for an entry of a table, where that starts in the base; for a page or an offset in
+    /// it, the address in the base.
+    pub(crate) about: u64,
 }
 
 /// The expected value of a field.
@@ -210,8 +211,11 @@ impl<'a> Predictor<'a> {
         if place.field == Field::TableEntry {
             return Ok(self.table_entry(place, copy));
         }
-        let base = &self.bases[place.base];
-        let target = base.addresses.target(place.field, place.source, place.old);
+        let addresses = &self.bases[place.base].addresses;
+        let target = match place.field {
+            Field::PageStart | Field::PageOffset => addresses.target_of(place.about),
+            field => addresses.target(field, place.source, place.old),
+        };
         let Some(target) = target else {
             return Ok(None);
         };
@@ -284,13 +288,13 @@ impl<'a> Predictor<'a> {
     /// An entry of a table: both the table and what the entry leads to may have moved.
     fn table_entry(&self, place: &Place, copy: &Copy) -> Option<Prediction> {
         let addresses = &self.bases[place.base].addresses;
-        let from = addresses.address_of(Target(place.anchor));
+        let from = addresses.address_of(Target(place.about));
         let to = from.wrapping_add(i64::from(place.old as i32) as u64);
         let target = addresses
             .target_of(to)
             .filter(|target| target.position().is_some())?;
         let (target, _) = self.position_target(place, target, copy);
-        let (anchor, _) = self.position_target(place, Target(place.anchor), copy);
+        let (anchor, _) = self.position_target(place, Target(place.about), copy);
         let address = |target| self.addresses.address_of(target);
         let value = u64::from(address(target).wrapping_sub(address(anchor)) as u32);
         Some(Prediction { value, learn: None })
@@ -370,7 +374,12 @@ impl<'a> Predictor<'a> {
         let Some(learn) = prediction.learn else {
             return;
         };
-        let target = self.addresses.target(place.field, place.at, value);
+        let target = match (place.field, learn) {
+            (Field::PageStart | Field::PageOffset, Learn::Position(_, expected)) => self
+                .addresses
+                .amended(place.field, place.at, expected, value),
+            (field, _) => self.addresses.target(field, place.at, value),
+        };
         match (learn, target) {
             (Learn::Position(position, expected), Some(target)) if target != expected => {
                 self.exceptions.set(position, target.0);

@@ -15,20 +15,28 @@ pub(crate) struct Source<'a> {
     pub(crate) content: &'a dyn Content,
     pub(crate) layout: Layout,
     pub(crate) addresses: Addresses,
+    /// The version of the codec whose rules say where fields are.
+    pub(crate) version: u8,
 }
 
 impl<'a> Source<'a> {
     /// A content with the layout that its headers give in a version of the codec.
     pub(crate) fn new(content: &'a dyn Content, version: u8) -> io::Result<Self> {
-        Ok(Self::with_layout(content, Layout::of(content, version)?))
+        Ok(Self::with_layout(
+            content,
+            Layout::of(content, version)?,
+            version,
+        ))
     }
 
-    pub(crate) fn with_layout(content: &'a dyn Content, layout: Layout) -> Self {
+    /// A content with its layout, by the rules of a version of the codec.
+    pub(crate) fn with_layout(content: &'a dyn Content, layout: Layout, version: u8) -> Self {
         let addresses = Addresses::new(&layout);
         Self {
             content,
             layout,
             addresses,
+            version,
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Mini {
     /// Whether it has what the second version of the codec knows: links to types, an index of functions, objects on
     /// stacks.
     links: bool,
+    /// Whether instructions of arm64 that form an address have another one between them.
+    apart: bool,
     /// Bytes between the start of sections that are not loaded and the boundary before.
     shift: usize,
 }
@@ -29,6 +31,7 @@ impl Mini {
             names: names.collect(),
             amd64,
             links: false,
+            apart: false,
             shift: 0,
         }
     }
@@ -37,6 +40,14 @@ impl Mini {
     pub(crate) fn with_links(self) -> Self {
         Self {
             links: true,
+            ..self
+        }
+    }
+
+    /// The same with another instruction between those that form an address.
+    pub(crate) fn with_pages_apart(self) -> Self {
+        Self {
+            apart: true,
             ..self
         }
     }
@@ -158,8 +169,12 @@ impl Mini {
             } else {
                 let pages = ((data >> 12).wrapping_sub(here >> 12)) as u32 & 0x1f_ffff;
                 code.extend((0x9000_0000 | (pages & 3) << 29 | (pages >> 2) << 5).to_le_bytes());
+                if self.apart {
+                    code.extend(0x5280_0021u32.to_le_bytes());
+                }
                 code.extend((0x9100_0000 | (data as u32 & 0xfff) << 10).to_le_bytes());
-                let distance = (callee.wrapping_sub(here + 8) as i64 / 4) as u32 & 0x03ff_ffff;
+                let distance =
+                    (callee.wrapping_sub(here + code.len() as u64) as i64 / 4) as u32 & 0x03ff_ffff;
                 code.extend((0x9400_0000 | distance).to_le_bytes());
                 code.extend((0x5280_0000u32 | (index as u32 & 15) << 5).to_le_bytes());
             }

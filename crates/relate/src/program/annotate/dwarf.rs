@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::bytes::{Walker, u16_at, u32_at, u64_at};
 use crate::field::Field;
+use crate::layout::Part;
 use crate::program::found::Found;
 use crate::program::source::Source;
 use crate::stream::Kind;
@@ -18,6 +19,16 @@ const MAX_ATTRIBUTES: usize = 48;
 const MAX_LISTS: usize = 16 << 20;
 /// How many tables of abbreviations are kept.
 const MAX_TABLES: usize = 4096;
+/// All tables of abbreviations may be read so many times.
+const OVERLAP: usize = 4;
+/// Bytes of tables of abbreviations that are read where all are kept.
+const MAX_ABBREVIATIONS: usize = 8 << 20;
+/// More units than a part may have where all are kept.
+const MAX_UNITS: usize = 1 << 18;
+/// Bytes of a unit's header that are looked at.
+const UNIT_HEADER: usize = 12;
+/// Bytes that are read at a time to find headers: units are shorter or much longer.
+const READ_AHEAD: usize = 4 << 10;
 
 /// An attribute and its form.
 #[derive(Debug, Clone, Copy)]
@@ -33,22 +44,31 @@ pub(crate) struct Abbreviation {
     pub(crate) forms: Vec<Form>,
 }
 
-/// A table of abbreviations by code.
+/// A table of abbreviations, in ascending order of codes.
 #[derive(Debug, Default)]
-pub(crate) struct Abbreviations(HashMap<u64, Abbreviation>);
+pub(crate) struct Abbreviations(Vec<(u64, Abbreviation)>);
 
 impl Abbreviations {
     pub(crate) fn get(&self, code: u64) -> Option<&Abbreviation> {
-        self.0.get(&code)
+        // Codes usually count from 1 on.
+        let expected = self.0.get((code as usize).wrapping_sub(1));
+        if let Some((_, abbreviation)) = expected.filter(|(found, _)| *found == code) {
+            return Some(abbreviation);
+        }
+        let index = self.0.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+        Some(&self.0[index].1)
     }
 
     /// Reads the table at `at`, as far as it is valid; also how many bytes it has.
     fn read(bytes: &[u8], at: usize) -> (Self, usize) {
         let mut table = Self::default();
         let mut walker = Walker::new(bytes, at);
-        while let Some((code, abbreviation)) = Self::entry(&mut walker) {
-            table.0.entry(code).or_insert(abbreviation);
+        while let Some(entry) = Self::entry(&mut walker) {
+            table.0.push(entry);
         }
+        // Of two with one code the first counts.
+        table.0.sort_by_key(|(code, _)| *code);
+        table.0.dedup_by_key(|(code, _)| *code);
         (table, walker.at.saturating_sub(at))
     }
 
@@ -92,51 +112,102 @@ pub(crate) struct Unit {
     pub(crate) abbreviations: Rc<Abbreviations>,
 }
 
-/// Visits the units of `info`, with their abbreviations from `table`.
-pub(crate) fn units(info: &[u8], table: &[u8], mut visit: impl FnMut(&Unit)) {
-    let mut tables: HashMap<u32, Rc<Abbreviations>> = HashMap::new();
-    let mut at = 0;
-    // Tables may overlap; together they are not read more than a few times.
-    let mut left = table.len().saturating_mul(4);
-    while let Some((start, end, version, offset)) = unit_header(info, at) {
-        if tables.len() == MAX_TABLES {
-            tables.clear();
+/// Tables of abbreviations, by where they start.
+struct Tables<'a> {
+    bytes: &'a [u8],
+    read: HashMap<u32, Rc<Abbreviations>>,
+    /// How many more bytes are read: tables may overlap.
+    left: usize,
+}
+
+impl<'a> Tables<'a> {
+    /// The tables in `bytes`, of which at most `left` are read, all in all.
+    fn new(bytes: &'a [u8], left: usize) -> Self {
+        Self {
+            bytes,
+            read: HashMap::new(),
+            left,
         }
-        let abbreviations = tables.entry(offset).or_insert_with(|| {
-            let bytes = if left > 0 { table } else { &[] };
+    }
+
+    fn get(&mut self, offset: u32) -> Rc<Abbreviations> {
+        if self.read.len() == MAX_TABLES {
+            self.read.clear();
+        }
+        let table = self.read.entry(offset).or_insert_with(|| {
+            let bytes = if self.left > 0 { self.bytes } else { &[] };
             let (table, len) = Abbreviations::read(bytes, offset as usize);
-            left = left.saturating_sub(len.max(1));
+            self.left = self.left.saturating_sub(len.max(1));
             Rc::new(table)
         });
-        visit(&Unit {
+        Rc::clone(table)
+    }
+}
+
+/// Visits the units of `info`, with their abbreviations from `table`.
+pub(crate) fn units(info: &[u8], table: &[u8], mut visit: impl FnMut(&Unit)) {
+    let mut tables = Tables::new(table, table.len().saturating_mul(OVERLAP));
+    let mut at = 0;
+    while let Some(unit) = info
+        .get(at..)
+        .and_then(|header| Unit::read(header, at, info.len(), &mut tables))
+    {
+        at = unit.end;
+        visit(&unit);
+    }
+}
+
+/// The first units of a part with debug entries, of which only the headers are read.
+pub(super) fn all_units(source: &Source<'_>, part: &Part) -> io::Result<Vec<Unit>> {
+    let table = source.bytes_of(Kind::Abbreviations)?;
+    let left = table.len().saturating_mul(OVERLAP).min(MAX_ABBREVIATIONS);
+    let mut tables = Tables::new(&table, left);
+    let mut units = Vec::new();
+    let mut at = 0;
+    let (mut ahead, mut ahead_at) = (Vec::new(), 0);
+    while units.len() < MAX_UNITS {
+        let missing = at + UNIT_HEADER > ahead_at + ahead.len();
+        if missing && ahead_at + ahead.len() < part.len as usize {
+            ahead.resize(READ_AHEAD.min(part.len as usize - at), 0);
+            source.content.read_at(&mut ahead, part.start + at as u64)?;
+            ahead_at = at;
+        }
+        let header = ahead.get(at - ahead_at..).unwrap_or_default();
+        let Some(unit) = Unit::read(header, at, part.len as usize, &mut tables) else {
+            break;
+        };
+        at = unit.end;
+        units.push(unit);
+    }
+    Ok(units)
+}
+
+impl Unit {
+    /// The unit whose header starts at `at`, within `len` bytes; `None` if it is not understood.
+    fn read(header: &[u8], at: usize, len: usize, tables: &mut Tables<'_>) -> Option<Self> {
+        let rest = u32_at(header, 0).filter(|rest| *rest < 0xffff_fff0)? as usize;
+        let version = u16_at(header, 4)?;
+        let end = at.checked_add(4 + rest).filter(|end| *end <= len)?;
+        let (start, offset) = match version {
+            2..=4 => (at + 11, u32_at(header, 6)?),
+            5 => {
+                let more = match header.get(6)? {
+                    4 | 5 => 8,
+                    2 | 6 => 12,
+                    _ => 0,
+                };
+                (at + 12 + more, u32_at(header, 8)?)
+            }
+            _ => return None,
+        };
+        (start <= end).then(|| Self {
             header: at,
             start,
             end,
             version,
-            abbreviations: Rc::clone(abbreviations),
-        });
-        at = end;
+            abbreviations: tables.get(offset),
+        })
     }
-}
-
-/// Start of the entries, end of the unit, version and offset of the abbreviations.
-fn unit_header(info: &[u8], at: usize) -> Option<(usize, usize, u16, u32)> {
-    let len = u32_at(info, at).filter(|len| *len < 0xffff_fff0)? as usize;
-    let version = u16_at(info, at + 4)?;
-    let end = at.checked_add(4 + len).filter(|end| *end <= info.len())?;
-    let (start, offset) = match version {
-        2..=4 => (at + 11, u32_at(info, at + 6)?),
-        5 => {
-            let more = match info.get(at + 6)? {
-                4 | 5 => 8,
-                2 | 6 => 12,
-                _ => 0,
-            };
-            (at + 12 + more, u32_at(info, at + 8)?)
-        }
-        _ => return None,
-    };
-    (start <= end).then_some((start, end, version, offset))
 }
 
 impl Form {
@@ -198,15 +269,22 @@ pub(super) fn info(source: &Source<'_>, bytes: &[u8]) -> io::Result<Found> {
     let table = source.bytes_of(Kind::Abbreviations)?;
     let mut found = Found::with_capacity(bytes.len() / 10);
     units(bytes, &table, |unit| {
-        unit_fields(unit, &bytes[..unit.end], &mut found);
+        unit_fields(unit, 0, &bytes[..unit.end], &mut found);
     });
     Ok(found)
 }
 
-/// Fields of one unit, up to the first entry that is not understood.
-fn unit_fields(unit: &Unit, bytes: &[u8], found: &mut Found) -> Option<()> {
-    let mut walker = Walker::new(bytes, unit.start);
-    while walker.at < unit.end {
+/// Fields of the entries of one unit, relative to it; `bytes` are those of the unit.
+pub(super) fn unit(unit: &Unit, bytes: &[u8]) -> Found {
+    let mut found = Found::in_block(bytes);
+    unit_fields(unit, unit.header, bytes, &mut found);
+    found
+}
+
+/// Fields of one unit, up to the first entry that is not understood. `bytes` start at `from` and end with the unit.
+fn unit_fields(unit: &Unit, from: usize, bytes: &[u8], found: &mut Found) -> Option<()> {
+    let mut walker = Walker::new(bytes, unit.start - from);
+    while walker.at < bytes.len() {
         let code = walker.leb()?;
         if code == 0 {
             continue;
@@ -224,9 +302,8 @@ fn unit_fields(unit: &Unit, bytes: &[u8], found: &mut Found) -> Option<()> {
     Some(())
 }
 
-/// Addresses that line programs set.
-pub(super) fn lines(bytes: &[u8]) -> Found {
-    let mut found = Found::default();
+/// Adds the addresses that line programs set.
+pub(super) fn lines(mut found: Found, bytes: &[u8]) -> Found {
     let mut at = 0;
     while at + 11 <= bytes.len() {
         if bytes[at..at + 3] == [0, 9, 2] {

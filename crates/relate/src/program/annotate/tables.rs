@@ -80,7 +80,7 @@ fn operands(source: &Source<'_>, part: &Part) -> io::Result<Vec<u32>> {
         .filter(|part| part.kind == Kind::Text);
     for code in text.take(MAX_TEXTS) {
         let bytes = source.bytes(code)?;
-        for (at, field) in text::amd64(source, code, &bytes).into_vec() {
+        for (at, field) in text::amd64(source, code, Found::default(), &bytes).into_vec() {
             let is_address = field == Field::Relative && bytes[at as usize - 2] == 0x8d;
             let value = u32_at(&bytes, at as usize).map_or(0, u64::from);
             let position = code.start + u64::from(at);

@@ -1,5 +1,6 @@
 //! References in machine code, recognised without disassembling from the bytes before them.
 
+use super::pages::{adds_to, is_branch, is_page};
 use crate::bytes::u32_at;
 use crate::field::Field;
 use crate::layout::Part;
@@ -7,15 +8,15 @@ use crate::program::address::Target;
 use crate::program::found::Found;
 use crate::program::source::Source;
 
-/// Calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search
+/// Adds calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search
 /// goes on behind it.
-pub(super) fn amd64(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
-    let mut found = Found::with_capacity(bytes.len() / 20);
+pub(super) fn amd64(source: &Source<'_>, part: &Part, mut found: Found, bytes: &[u8]) -> Found {
     let start = source.addresses.address_of(Target(part.start));
     let mut at = 4;
     while at + 4 <= bytes.len() {
         let before = [bytes[at - 3], bytes[at - 2], bytes[at - 1]];
-        if let Some(field) = reference(before)
+        if PRECEDES[usize::from(before[2])]
+            && let Some(field) = reference(before)
             && let Some(value) = u32_at(bytes, at)
         {
             let from = start.wrapping_add(at as u64 + field.origin());
@@ -30,6 +31,17 @@ pub(super) fn amd64(source: &Source<'_>, part: &Part, bytes: &[u8]) -> Found {
     }
     found
 }
+
+/// Which bytes may precede a displacement, so that most positions are passed quickly.
+const PRECEDES: [bool; 256] = {
+    let mut precedes = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        precedes[byte] = matches!(byte, 0xe8 | 0xe9 | 0x80..=0x8f) || byte & 0xc7 == 0x05;
+        byte += 1;
+    }
+    precedes
+};
 
 /// Whether the three bytes before a field say that it is a displacement.
 fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
@@ -91,15 +103,16 @@ fn is_plain(opcode: u8) -> bool {
     }
 }
 
-/// Branches, and pairs of instructions that form an address in one register.
+/// Branches, and pairs of neighbouring instructions that form an address in one register, by the rules of versions 1
+/// and 2.
 pub(super) fn arm64(bytes: &[u8]) -> Found {
     let mut found = Found::with_capacity(bytes.len() / 20);
     let mut at = 0;
     while let Some(first) = u32_at(bytes, at) {
-        if first & 0x7c00_0000 == 0x1400_0000 {
+        if is_branch(first) {
             found.push((at as u32, Field::Branch));
-        } else if first & 0x9f00_0000 == 0x9000_0000
-            && u32_at(bytes, at + 4).is_some_and(|second| uses_page(first, second))
+        } else if is_page(first)
+            && u32_at(bytes, at + 4).is_some_and(|second| adds_to(first & 31, second))
         {
             found.push((at as u32, Field::Page));
             at += 4;
@@ -107,12 +120,6 @@ pub(super) fn arm64(bytes: &[u8]) -> Found {
         at += 4;
     }
     found
-}
-
-/// Whether the second instruction adds an offset to the register that the first sets to a page.
-fn uses_page(first: u32, second: u32) -> bool {
-    let same = first & 31 == second >> 5 & 31;
-    same && (second & 0x7fc0_0000 == 0x1100_0000 || second & 0x3b00_0000 == 0x3900_0000)
 }
 
 #[cfg(test)]
