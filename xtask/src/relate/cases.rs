@@ -1,6 +1,7 @@
 //! What is measured: programs of Go built through the module proxy, a release of them, and files of Debian packages in
 //! two versions. All is kept in a folder below `target/`.
 
+mod debian;
 mod release;
 
 use std::error::Error;
@@ -11,6 +12,7 @@ use std::process::Command;
 use sealift_testkit::real::{require, skipped};
 
 use crate::workspace::root;
+use debian::Architecture;
 
 /// A file to encode, given others.
 pub(super) struct Case {
@@ -107,19 +109,19 @@ const CASES: [(&str, &str, &[&str], bool); 8] = [
     ("arm64 given amd64", "crane-arm64", &["crane"], false),
 ];
 
-/// Debian packages: name, older and newer version, and the file in both.
+/// Debian packages: name, older and newer version, and the file in both, with `TRIPLET` for the name of the architecture.
 const PACKAGES: [(&str, &str, &str, &str); 7] = [
     (
         "libssl3",
         "3.0.17-1~deb12u2",
         "3.0.20-1~deb12u2",
-        "usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+        "usr/lib/TRIPLET/libcrypto.so.3",
     ),
     (
         "libc6",
         "2.36-9+deb12u7",
         "2.36-9+deb12u14",
-        "lib/x86_64-linux-gnu/libc.so.6",
+        "lib/TRIPLET/libc.so.6",
     ),
     (
         "git",
@@ -149,7 +151,7 @@ const PACKAGES: [(&str, &str, &str, &str); 7] = [
         "librsvg2-2",
         "2.54.7+dfsg-1~deb12u1",
         "2.54.7+dfsg-1~deb12u2",
-        "usr/lib/x86_64-linux-gnu/librsvg-2.so.2.48.0",
+        "usr/lib/TRIPLET/librsvg-2.so.2.48.0",
     ),
 ];
 
@@ -183,22 +185,34 @@ pub(super) fn all() -> Result<Vec<Case>, Box<dyn Error>> {
         }
     }
     if require("apt-get").is_some() && require("dpkg-deb").is_some() {
-        for (package, old, new, file) in PACKAGES {
-            match (unpack(&folder, package, old), unpack(&folder, package, new)) {
-                (Ok(old), Ok(new)) => cases.push(Case {
-                    name: format!(
-                        "Debian: {package}, {}",
-                        file.rsplit('/').next().unwrap_or(file)
-                    ),
-                    new: new.join(file),
-                    bases: vec![old.join(file)],
-                    shipped: new.join(file),
-                }),
-                (Err(error), _) | (_, Err(error)) => skipped(&format!("{package}: {error}")),
+        for debian in debian::ARCHITECTURES {
+            for package in PACKAGES {
+                match package_case(&folder, debian, package) {
+                    Ok(case) => cases.push(case),
+                    Err(error) => skipped(&format!("{} for {}: {error}", package.0, debian.arch)),
+                }
             }
         }
     }
     Ok(cases)
+}
+
+/// A file of a newer version of a package, given that of an older one.
+fn package_case(
+    folder: &Path,
+    debian: Architecture,
+    (package, old, new, file): (&str, &str, &str, &str),
+) -> Result<Case, Box<dyn Error>> {
+    let file = file.replace("TRIPLET", debian.triplet);
+    let old = debian.unpack(folder, package, old)?.join(&file);
+    let new = debian.unpack(folder, package, new)?.join(&file);
+    let name = file.rsplit('/').next().unwrap_or(&file);
+    Ok(Case {
+        name: format!("Debian, {}: {package}, {name}", debian.arch),
+        bases: vec![old],
+        shipped: new.clone(),
+        new,
+    })
 }
 
 /// Builds a program, unless it is there already.
@@ -255,23 +269,4 @@ fn go(folder: &Path, arch: &str, arguments: &[&str]) -> Result<(), Box<dyn Error
     command.args(arguments).current_dir(folder);
     command.env("GOARCH", arch).env("CGO_ENABLED", "0");
     super::tools::succeed(&mut command)
-}
-
-/// Unpacks a version of a package, unless it is there already.
-fn unpack(folder: &Path, package: &str, version: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let target = folder.join(format!("{package}-{}", version.replace([':', '~'], "-")));
-    if target.is_dir() {
-        return Ok(target);
-    }
-    let download = tempfile::tempdir_in(folder)?;
-    let mut apt = Command::new("apt-get");
-    apt.args(["download", &format!("{package}={version}")]);
-    super::tools::succeed(apt.current_dir(download.path()))?;
-    let archive = fs::read_dir(download.path())?
-        .next()
-        .ok_or("nothing downloaded")??;
-    let mut unpack = Command::new("dpkg-deb");
-    unpack.arg("-x").arg(archive.path()).arg(&target);
-    super::tools::succeed(&mut unpack)?;
-    Ok(target)
 }
