@@ -6,30 +6,22 @@
 //! function's description; address of read-only data (from version 2 on); count of parts, for each kind and length.
 //! Parts cover the content.
 
+mod go;
+
 use std::io;
 
-use crate::bytes::{Walker, u32_at, u64_at};
+use crate::bytes::Walker;
 use crate::content::Content;
-use crate::elf::{self, Elf, Load, MAX_LOADS, Section};
+use crate::object::{self, Load, MAX_LOADS, Machine, Object, Purpose, Section};
 use crate::stream::Kind;
 use crate::varint;
+use go::GoTable;
 
 /// No layout in the form of the streams is longer.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 const MAX_PARTS: usize = 4096;
 /// What follows the index of functions starts at a multiple of this, counted from the start of the part that it is in.
 const INDEX_ALIGNMENT: u64 = 16;
-/// `.noptrdata` is searched for the module's description up to this length.
-const MAX_MODULE: u64 = 64 << 20;
-
-/// Instruction sets whose references are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Machine {
-    #[default]
-    Other,
-    Amd64,
-    Arm64,
-}
 
 /// Consecutive bytes of one kind, relative to the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,20 +67,18 @@ pub(crate) struct Layout {
 impl Layout {
     /// Reads the headers of a program, by the rules of a version of the codec. Anything else is a single part.
     pub(crate) fn of(content: &dyn Content, version: u8) -> io::Result<Self> {
-        let Some(elf) = Elf::read(content)? else {
+        let Some(mut object) = Object::read(content, version)? else {
             return Ok(Self::whole(content.len()));
         };
-        let machine = match elf.machine {
-            62 => Machine::Amd64,
-            183 => Machine::Arm64,
-            _ => Machine::Other,
-        };
+        if version > 2 {
+            go::split(content, &mut object)?;
+        }
         let mut parts = Vec::new();
         let mut go = Go::default();
         let mut index = None;
-        for section in &elf.sections {
+        for section in &object.sections {
             if section.name == b".gopclntab"
-                && let Some(table) = GoTable::read(content, &elf, section)?
+                && let Some(table) = GoTable::read(content, &object, section)?
             {
                 go = table.go;
                 if version > 1 {
@@ -106,7 +96,7 @@ impl Layout {
             });
         }
         let mut parts = covering(&parts, content.len());
-        let loads = elf.loads;
+        let Object { machine, loads, .. } = object;
         if let Some(index) = index {
             split_index(&mut parts, &loads, index);
         }
@@ -217,7 +207,7 @@ impl Layout {
             start = start.checked_add(part.len)?;
             parts.push(part);
         }
-        let valid = start == len && walker.at == bytes.len() && elf::are_valid(&loads, len);
+        let valid = start == len && walker.at == bytes.len() && object::are_valid(&loads, len);
         valid.then_some(Self {
             machine,
             loads,
@@ -290,13 +280,8 @@ fn split_index(parts: &mut Vec<Part>, loads: &[Load], (address, len): (u64, u64)
     parts.splice(number..=number, pieces);
 }
 
-/// The kind of a section by its name or else by its type and flags.
+/// The kind of a section by its name or else by its purpose.
 fn kind_of(section: &Section, version: u8) -> Kind {
-    const PROGBITS: u32 = 1;
-    const RELA: u32 = 4;
-    const WRITE: u64 = 1;
-    const ALLOC: u64 = 2;
-    const EXECUTE: u64 = 4;
     match section.name.as_slice() {
         b".rodata" | b".data.rel.ro" => Kind::ReadOnly,
         b".typelink" if version > 1 => Kind::TypeLinks,
@@ -314,137 +299,11 @@ fn kind_of(section: &Section, version: u8) -> Kind {
         b".debug_abbrev" => Kind::Abbreviations,
         b".symtab" => Kind::Symbols,
         b".strtab" => Kind::Strings,
-        _ if section.kind == RELA && section.flags & ALLOC != 0 => Kind::Relocations,
-        _ if section.kind != PROGBITS || section.flags & ALLOC == 0 => Kind::Other,
-        _ if section.flags & EXECUTE != 0 => Kind::Text,
-        _ if section.flags & WRITE != 0 => Kind::Data,
-        _ => Kind::Other,
-    }
-}
-
-/// The table of functions of a program of Go.
-struct GoTable {
-    go: Go,
-    parts: Vec<Part>,
-    /// Address and length of the index of functions.
-    index: Option<(u64, u64)>,
-}
-
-impl GoTable {
-    /// `None` if the version of the table is not known or it is damaged.
-    fn read(content: &dyn Content, elf: &Elf, section: &Section) -> io::Result<Option<Self>> {
-        let Some(header) = elf::read(content, section.start, 72)? else {
-            return Ok(None);
-        };
-        let module = Module::find(content, elf, section.address, &header)?;
-        Ok(Self::parse(&header, section, module.as_ref()))
-    }
-
-    fn parse(header: &[u8], section: &Section, module: Option<&Module>) -> Option<Self> {
-        let func_header = match u32_at(header, 0)? {
-            0xffff_fff1 => 44,
-            0xffff_fff0 => 40,
-            _ => return None,
-        };
-        let offset = |index: usize| u64_at(header, 32 + 8 * index);
-        let count = u64_at(header, 8).filter(|count| *count < 1 << 28)?;
-        let table = offset(4)?;
-        let mut go = module.map_or_else(Go::default, |module| module.go);
-        go.func_header = func_header;
-        let data = go.func_data.wrapping_sub(section.address);
-        let data = if data > table && data < section.len {
-            data
-        } else {
-            section.len
-        };
-        let bounds = [
-            (Kind::FuncHeader, 0),
-            (Kind::FuncNames, offset(0)?),
-            (Kind::UnitFiles, offset(1)?),
-            (Kind::FileNames, offset(2)?),
-            (Kind::PcValues, offset(3)?),
-            (Kind::FuncTable, table),
-            (Kind::Funcs, table.checked_add(count * 8 + 4)?),
-            (Kind::FuncData, data),
-        ];
-        let ends = bounds.iter().skip(1).map(|(_, start)| *start);
-        let ends = ends.chain([section.len]);
-        let mut parts = Vec::new();
-        for ((kind, start), end) in bounds.into_iter().zip(ends) {
-            let len = end.checked_sub(start)?;
-            parts.push(Part {
-                kind,
-                start: section.start.checked_add(start)?,
-                len,
-            });
-        }
-        let index = module.map(|module| module.index);
-        Some(Self { go, parts, index })
-    }
-}
-
-/// The bytes of the index of functions for so many bytes of text: a number of four bytes for each 4096 bytes, and one
-/// byte for each 256. 0 if there cannot be so many.
-fn index_len(text: u64) -> u64 {
-    if text < 1 << 32 {
-        text.div_ceil(4096) * 4 + text.div_ceil(256)
-    } else {
-        0
-    }
-}
-
-/// What the module's description in the data says.
-struct Module {
-    go: Go,
-    /// Address and length of the index of functions.
-    index: (u64, u64),
-}
-
-impl Module {
-    /// Searches the data for the description, which starts with the address of the table of functions.
-    fn find(
-        content: &dyn Content,
-        elf: &Elf,
-        table: u64,
-        header: &[u8],
-    ) -> io::Result<Option<Self>> {
-        let names = table.wrapping_add(u64_at(header, 32).unwrap_or(0));
-        // Go 1.20 added two fields before the addresses of the types.
-        let skip = if u32_at(header, 0) == Some(0xffff_fff0) {
-            0
-        } else {
-            2
-        };
-        for name in [&b".go.module"[..], b".noptrdata", b".data"] {
-            let section = elf.sections.iter().find(|section| section.name == name);
-            let Some(section) = section.filter(|section| section.len <= MAX_MODULE) else {
-                continue;
-            };
-            let Some(data) = elf::read(content, section.start, section.len)? else {
-                continue;
-            };
-            let word = |at: usize, index: usize| u64_at(&data, at + 8 * index);
-            let starts = (0..data.len()).step_by(8);
-            let mut found =
-                starts.filter(|at| word(*at, 0) == Some(table) && word(*at, 1) == Some(names));
-            if let Some(at) = found.next() {
-                let read = |index| word(at, index).unwrap_or(0);
-                let types = read(35 + skip);
-                // Go 1.27 has the length of the descriptions between the addresses of types and their end.
-                let more = usize::from(read(36 + skip) < types);
-                let go = Go {
-                    text: read(22),
-                    types,
-                    types_end: read(36 + skip + more),
-                    func_data: read(38 + skip + 3 * more),
-                    func_header: 0,
-                    rodata: read(37 + skip + 3 * more),
-                };
-                let text_len = read(21).wrapping_sub(read(20));
-                let index = (read(19), index_len(text_len));
-                return Ok(Some(Self { go, index }));
-            }
-        }
-        Ok(None)
+        _ => match section.purpose {
+            Purpose::Relocations => Kind::Relocations,
+            Purpose::Code => Kind::Text,
+            Purpose::Data => Kind::Data,
+            Purpose::Other => Kind::Other,
+        },
     }
 }

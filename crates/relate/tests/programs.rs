@@ -1,7 +1,9 @@
 //! Programs: what is predicted, and that streams of earlier releases of this crate still decode.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+#[path = "support/formats.rs"]
+mod formats;
 #[path = "support/golden.rs"]
 mod golden_file;
 #[path = "support/mini.rs"]
@@ -31,6 +33,11 @@ fn linked(amd64: bool) -> (Vec<u8>, Vec<u8>) {
 fn long(amd64: bool) -> (Vec<u8>, Vec<u8>) {
     let program = || Mini::new(700, amd64).with_links().with_pages_apart();
     (program().build(), program().with_more(5, 3).build())
+}
+
+fn windows(amd64: bool) -> (Vec<u8>, Vec<u8>) {
+    let (old, new) = linked(amd64);
+    (formats::pe(&old), formats::pe(&new))
 }
 
 fn encoded(new: &[u8], old: &[u8]) -> Encoded {
@@ -150,17 +157,48 @@ fn addresses_in_instructions_that_are_apart_are_predicted() {
     assert!(text < 200, "{text} bytes of code");
 }
 
+#[test]
+fn programs_for_windows_and_macos_are_divided_like_those_of_linux() {
+    type Format = fn(&[u8]) -> Vec<u8>;
+    let formats: [Format; 2] = [formats::pe, formats::mach_o];
+    let kinds = [
+        Kind::Text,
+        Kind::Funcs,
+        Kind::FuncIndex,
+        Kind::PcValues,
+        Kind::ReadOnly,
+    ];
+    for amd64 in [true, false] {
+        let (old, new) = long(amd64);
+        let of_elf = unpredicted(&encoded(&new, &old), &kinds);
+        for format in formats {
+            let (old, new) = (format(&old), format(&new));
+            let encoded = encoded(&new, &old);
+            assert_eq!(encoded.codec, Codec::PROGRAM);
+            let has = |kind: Kind| {
+                let mut streams = encoded.streams.iter();
+                streams
+                    .any(|stream| stream.id.class == Class::Sources && stream.id.kind == kind as u8)
+            };
+            assert!(has(Kind::Text) && has(Kind::Funcs) && has(Kind::PcValues));
+            let bytes = unpredicted(&encoded, &kinds);
+            assert!(bytes <= of_elf + 64, "{bytes} bytes instead of {of_elf}");
+        }
+    }
+}
+
 /// Makes an older and a newer program, for amd64 or arm64.
 type Pair = fn(bool) -> (Vec<u8>, Vec<u8>);
 
 /// Golden files, their codecs, the programs that they are about, and whether these are for amd64.
-const GOLDEN: [(&str, Codec, Pair, bool); 6] = [
+const GOLDEN: [(&str, Codec, Pair, bool); 7] = [
     ("program-1-amd64", Codec::PROGRAM_1, pair, true),
     ("program-1-arm64", Codec::PROGRAM_1, pair, false),
     ("program-2-amd64", Codec::PROGRAM_2, linked, true),
     ("program-2-arm64", Codec::PROGRAM_2, linked, false),
     ("program-3-amd64", Codec::PROGRAM, long, true),
     ("program-3-arm64", Codec::PROGRAM, long, false),
+    ("program-3-windows", Codec::PROGRAM, windows, true),
 ];
 
 #[test]

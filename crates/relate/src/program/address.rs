@@ -1,8 +1,8 @@
 //! From a field's value to what it refers to, and back.
 
-use crate::elf::Load;
 use crate::field::Field;
 use crate::layout::{Layout, Part};
+use crate::object::Load;
 use crate::stream::Kind;
 
 /// What a field refers to: a position in the content, or an address without bytes in the file (with

@@ -16,7 +16,8 @@ use super::marks::Marks;
 use super::source::Source;
 use crate::bytes::{u32_at, u64_at};
 use crate::field::Field;
-use crate::layout::{Machine, Part};
+use crate::layout::Part;
+use crate::object::Machine;
 use crate::stream::Kind;
 
 pub(crate) use blocks::{Block, Fields};

@@ -5,7 +5,7 @@ use std::io;
 use super::address::Target;
 use super::source::Source;
 use crate::bytes::{name_at, u8_at, u32_at, u64_at};
-use crate::layout::Machine;
+use crate::object::Machine;
 use crate::stream::Kind;
 
 /// Bytes of a symbol.

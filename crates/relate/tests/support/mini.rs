@@ -7,7 +7,7 @@
     clippy::cast_sign_loss
 )]
 
-const BASE: u64 = 0x40_0000;
+pub(crate) const BASE: u64 = 0x40_0000;
 const FUNC: u64 = 32;
 
 /// The functions of a program.

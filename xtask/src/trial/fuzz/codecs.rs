@@ -1,5 +1,7 @@
 //! The codecs of the crate relate: changed programs and modules have to come back, and changed streams must not do harm.
 
+#[path = "../../../../crates/relate/tests/support/formats.rs"]
+mod formats;
 #[path = "../../../../crates/relate/tests/support/golden.rs"]
 mod golden_file;
 #[path = "../../../../crates/relate/tests/support/mini.rs"]
@@ -29,18 +31,30 @@ const MODULES: [&[u8]; 5] = [
     golden!("module-3.13.pyc"),
 ];
 
-/// Programs for both processors.
+/// Older and newer programs for both processors, in all formats.
+static PROGRAMS: LazyLock<Vec<(Vec<u8>, Vec<u8>)>> = LazyLock::new(|| {
+    let pair = |amd64| {
+        let program = || Mini::new(30, amd64).with_links().with_pages_apart();
+        (program().build(), program().with_more(3, 2).build())
+    };
+    let mut pairs = Vec::new();
+    for (old, new) in [true, false].map(pair) {
+        pairs.push((formats::pe(&old), formats::pe(&new)));
+        pairs.push((formats::mach_o(&old), formats::mach_o(&new)));
+        pairs.push((old, new));
+    }
+    pairs
+});
+
+/// The newer programs.
 pub(super) fn programs() -> Vec<Vec<u8>> {
-    let program = |amd64| Mini::new(30, amd64).with_links().with_more(3, 2).build();
-    [true, false].map(program).into()
+    PROGRAMS.iter().map(|(_, new)| new.clone()).collect()
 }
 
 /// The release before one of them.
-fn older(program: &[u8]) -> Vec<u8> {
-    // The machine in the header: 62 is amd64.
-    Mini::new(30, program.get(18) == Some(&62))
-        .with_links()
-        .build()
+fn older(program: &[u8]) -> Option<&'static [u8]> {
+    let pair = PROGRAMS.iter().find(|(_, new)| new == program);
+    pair.map(|(old, _)| old.as_slice())
 }
 
 /// Modules of all versions, and their source.
@@ -57,9 +71,7 @@ struct Known {
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let programs = programs()
-        .into_iter()
-        .map(|program| (older(&program), program));
+    let programs = PROGRAMS.iter().cloned();
     let modules = MODULES.map(|module| (SOURCE.to_vec(), module.to_vec()));
     let known = programs.chain(modules).filter_map(|(base, new)| {
         Some(Known {
@@ -82,7 +94,7 @@ fn encoded(new: &[u8], base: &[u8]) -> Option<Encoded> {
 
 /// A changed program comes back, and the intact one given the changed one.
 pub(super) fn program(input: &[u8], good: &[u8]) -> Result<bool, String> {
-    comes_back(input, &older(good))?;
+    comes_back(input, older(good).unwrap_or_default())?;
     comes_back(good, input)
 }
 

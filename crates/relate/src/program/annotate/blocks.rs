@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{dwarf, pages, text, whole};
-use crate::layout::{Machine, Part};
+use crate::layout::Part;
+use crate::object::Machine;
 use crate::program::found::Found;
 use crate::program::marks::Marks;
 use crate::program::source::{MAX_PART, Source};

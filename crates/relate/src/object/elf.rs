@@ -5,6 +5,7 @@
 
 use std::io;
 
+use super::{Load, Machine, Object, Purpose, Section, bytes};
 use crate::bytes::{name_at, u16_at, u32_at, u64_at};
 use crate::content::Content;
 
@@ -12,73 +13,28 @@ const HEADER: usize = 64;
 const SECTION_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 const MAX_HEADERS: usize = 2048;
-/// More segments than any program has.
-pub(crate) const MAX_LOADS: usize = 64;
 const MAX_NAMES: u64 = 1 << 20;
 const PT_LOAD: u32 = 1;
+const SHT_PROGBITS: u32 = 1;
+const SHT_RELA: u32 = 4;
 const SHT_NOBITS: u32 = 8;
+const SHF_WRITE: u64 = 1;
+const SHF_ALLOC: u64 = 2;
+const SHF_EXECINSTR: u64 = 4;
 const SHF_COMPRESSED: u64 = 0x800;
 /// The length of a compression header.
 const CHDR: u64 = 24;
 
-/// A section with its range in the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Section {
-    pub(crate) name: Vec<u8>,
-    pub(crate) address: u64,
-    /// Type of the section.
-    pub(crate) kind: u32,
-    pub(crate) flags: u64,
-    /// Where its bytes start in the content.
-    pub(crate) start: u64,
-    /// How many bytes it has in the content.
-    pub(crate) len: u64,
-}
-
-/// A loaded segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Load {
-    pub(crate) address: u64,
-    /// Where its bytes start in the content.
-    pub(crate) start: u64,
-    /// How many bytes are in the content.
-    pub(crate) len: u64,
-    /// How many bytes it has in memory.
-    pub(crate) memory: u64,
-}
-
-/// What the headers say.
-#[derive(Debug, Clone)]
-pub(crate) struct Elf {
-    pub(crate) machine: u16,
-    /// Sections with bytes in the file, in ascending order, without overlap.
-    pub(crate) sections: Vec<Section>,
-    /// In ascending order of addresses, without overlap.
-    pub(crate) loads: Vec<Load>,
-}
-
-impl Elf {
-    /// Reads the headers; `None` if they are not understood.
-    pub(crate) fn read(content: &dyn Content) -> io::Result<Option<Self>> {
-        let Some(header) = read(content, 0, HEADER as u64)? else {
-            return Ok(None);
-        };
-        if !header.starts_with(b"\x7fELF\x02\x01") {
-            return Ok(None);
-        }
-        let parsed = Headers::read(content, &header)?;
-        Ok(parsed.and_then(|headers| headers.elf(content.len())))
-    }
-}
-
-/// `len` bytes from `start` on; `None` if the content is shorter.
-pub(crate) fn read(content: &dyn Content, start: u64, len: u64) -> io::Result<Option<Vec<u8>>> {
-    if start.checked_add(len).is_none_or(|end| end > content.len()) {
+/// Reads the headers; `None` if they are not understood.
+pub(super) fn read(content: &dyn Content) -> io::Result<Option<Object>> {
+    let Some(header) = bytes(content, 0, HEADER as u64)? else {
+        return Ok(None);
+    };
+    if !header.starts_with(b"\x7fELF\x02\x01") {
         return Ok(None);
     }
-    let mut bytes = vec![0; len as usize];
-    content.read_at(&mut bytes, start)?;
-    Ok(Some(bytes))
+    let parsed = Headers::read(content, &header)?;
+    Ok(parsed.and_then(|headers| headers.object(content.len())))
 }
 
 /// The raw header tables.
@@ -101,13 +57,13 @@ impl Headers {
             return Ok(None);
         }
         let programs_len = (programs * PROGRAM_HEADER) as u64;
-        let Some(programs) = read(content, field(0x20), programs_len)? else {
+        let Some(programs) = bytes(content, field(0x20), programs_len)? else {
             return Ok(None);
         };
         // Behind opened sections, the table lies at the end instead of where the header says.
         let len = (sections * SECTION_HEADER) as u64;
         for start in [field(0x28), content.len().saturating_sub(len)] {
-            let Some(table) = read(content, start, len)? else {
+            let Some(table) = bytes(content, start, len)? else {
                 continue;
             };
             let mut headers = Self {
@@ -148,9 +104,9 @@ impl Headers {
         if len > MAX_NAMES {
             return Ok(false);
         }
-        let read = read(content, self.moved(start), len)?;
+        let names = bytes(content, self.moved(start), len)?;
         let is_names = |names: &Vec<u8>| name_at(names, 0).is_empty() && len > 1;
-        self.names = read.filter(is_names).unwrap_or_default();
+        self.names = names.filter(is_names).unwrap_or_default();
         Ok(!self.names.is_empty())
     }
 
@@ -164,7 +120,7 @@ impl Headers {
             .collect();
         compressed.sort_unstable();
         for (start, len) in compressed {
-            let Some(front) = read(content, self.moved(start), CHDR + 2)? else {
+            let Some(front) = bytes(content, self.moved(start), CHDR + 2)? else {
                 return Ok(());
             };
             let plain = u64_at(&front, 8).unwrap_or(0).saturating_add(CHDR);
@@ -183,27 +139,15 @@ impl Headers {
         before.fold(offset, |sum, (_, more)| sum.saturating_add(*more))
     }
 
-    fn elf(&self, len: u64) -> Option<Elf> {
+    fn object(&self, len: u64) -> Option<Object> {
         let table = self.sections.chunks_exact(SECTION_HEADER).skip(1);
-        let mut sections: Vec<Section> = table.filter_map(|raw| self.parse(raw)).collect();
-        sections.sort_by_key(|section| (section.start, section.len));
-        let mut end = 0;
-        sections.retain(|section| {
-            let fits = section.start >= end
-                && section
-                    .start
-                    .checked_add(section.len)
-                    .is_some_and(|end| end <= len);
-            if fits {
-                end = section.start + section.len;
-            }
-            fits
-        });
-        Some(Elf {
-            machine: self.machine,
-            sections,
-            loads: self.loads(len)?,
-        })
+        let sections = table.filter_map(|raw| self.parse(raw)).collect();
+        let machine = match self.machine {
+            62 => Machine::Amd64,
+            183 => Machine::Arm64,
+            _ => Machine::Other,
+        };
+        Object::new(machine, sections, self.loads()?, len)
     }
 
     fn parse(&self, raw: &[u8]) -> Option<Section> {
@@ -217,17 +161,16 @@ impl Headers {
         Some(Section {
             name: name_at(&self.names, u32_at(raw, 0)? as usize).to_vec(),
             address: u64_at(raw, 16)?,
-            kind: u32_at(raw, 4)?,
-            flags: u64_at(raw, 8)?,
+            purpose: purpose(u32_at(raw, 4)?, u64_at(raw, 8)?),
             start: self.moved(start).checked_add(header)?,
             len: len.checked_add(more)?.checked_sub(header)?,
         })
     }
 
-    /// The loaded segments; `None` if they overlap or reach beyond the file.
-    fn loads(&self, len: u64) -> Option<Vec<Load>> {
+    /// The loaded segments.
+    fn loads(&self) -> Option<Vec<Load>> {
         let table = self.programs.chunks_exact(PROGRAM_HEADER);
-        let mut loads: Vec<Load> = table
+        table
             .filter(|raw| u32_at(raw, 0) == Some(PT_LOAD))
             .map(|raw| {
                 Some(Load {
@@ -237,25 +180,17 @@ impl Headers {
                     memory: u64_at(raw, 40)?,
                 })
             })
-            .collect::<Option<_>>()?;
-        loads.sort_by_key(|load| load.address);
-        if loads.len() > MAX_LOADS {
-            return None;
-        }
-        are_valid(&loads, len).then_some(loads)
+            .collect()
     }
 }
 
-/// Whether loads are in order, do not overlap and lie within `len` bytes.
-pub(crate) fn are_valid(loads: &[Load], len: u64) -> bool {
-    let mut end = 0;
-    loads.iter().all(|load| {
-        let in_order = load.address >= end;
-        end = load.address.saturating_add(load.memory);
-        let in_file = load
-            .start
-            .checked_add(load.len)
-            .is_some_and(|end| end <= len);
-        in_order && in_file && load.len <= load.memory && end < 1 << 62
-    })
+/// What a section is for, by its type and flags.
+fn purpose(kind: u32, flags: u64) -> Purpose {
+    match kind {
+        _ if flags & SHF_ALLOC == 0 => Purpose::Other,
+        SHT_RELA => Purpose::Relocations,
+        SHT_PROGBITS if flags & SHF_EXECINSTR != 0 => Purpose::Code,
+        SHT_PROGBITS if flags & SHF_WRITE != 0 => Purpose::Data,
+        _ => Purpose::Other,
+    }
 }
