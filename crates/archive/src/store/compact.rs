@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use sealift_oci::Digest;
 use sealift_pack::{Blob, DecodedPack, Error as PackError, Limits, Pack, Scratch, Workers};
@@ -36,6 +36,7 @@ pub(crate) struct CompactStore {
     bases: BaseStores,
     resources: Resources,
     recent: Mutex<VecDeque<Arc<DecodedPack>>>,
+    workers: OnceLock<Workers>,
 }
 
 /// What a file consists of besides its metadata.
@@ -113,6 +114,7 @@ impl CompactStore {
             bases: BaseStores::default(),
             resources: resources.clone(),
             recent: Mutex::default(),
+            workers: OnceLock::new(),
             file,
         })
     }
@@ -132,6 +134,7 @@ impl CompactStore {
             bases,
             resources: self.resources.clone(),
             recent: Mutex::default(),
+            workers: OnceLock::new(),
         }
     }
 
@@ -240,10 +243,12 @@ impl CompactStore {
         Ok(Box::new(decoded.open(digest, from, workers)?))
     }
 
-    /// Threads that help to rebuild a blob.
-    fn workers(&self) -> Workers {
-        let pool = self.resources.budget.pool();
-        pool.map_or_else(Workers::none, |pool| Workers::from(Arc::clone(pool)))
+    /// Threads that help to rebuild blobs: one value for all readers, which share its limit of memory.
+    fn workers(&self) -> &Workers {
+        self.workers.get_or_init(|| {
+            let pool = self.resources.budget.pool();
+            pool.map_or_else(Workers::none, |pool| Workers::from(Arc::clone(pool)))
+        })
     }
 
     /// Drops the packs that were decoded longest ago, so that their scratch space is free for the next.
@@ -268,7 +273,7 @@ impl Store for CompactStore {
                 None => Err(absent(digest)),
             };
         }
-        self.rebuild(digest, from, &self.workers())
+        self.rebuild(digest, from, self.workers())
     }
 
     fn open_alone(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {

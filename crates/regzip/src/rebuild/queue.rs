@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::feed::Stretch;
 use super::part::{Job, Running};
-use super::workers::Workers;
+use super::workers::{Held, Workers};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 
@@ -36,12 +36,15 @@ pub(crate) struct Output {
 }
 
 /// Where the output of a job will arrive.
-pub(crate) struct Pending(Receiver<Done>);
+pub(crate) struct Pending {
+    done: Receiver<Done>,
+    _held: Held,
+}
 
 impl Pending {
     /// Waits for the output: a thread of the pool has begun the job or will begin it.
     pub(crate) fn wait(&self) -> Result<Done> {
-        self.0.recv().map_err(|_| lost())
+        self.done.recv().map_err(|_| lost())
     }
 }
 
@@ -93,27 +96,28 @@ impl Queue {
         }
     }
 
-    /// How many jobs can be under way at a time.
-    pub(crate) fn threads(&self) -> usize {
-        self.workers.count()
+    /// Whether there is room for more jobs than one.
+    pub(crate) fn has_room(&self) -> bool {
+        self.workers.have_room()
     }
 
     pub(crate) fn start(&self, work: Work) -> Pending {
-        let (reply, pending) = sync_channel(1);
+        let (reply, done) = sync_channel(1);
+        let held = self.workers.hold(work.job.to - work.job.from);
         self.waiting.lock().push_back((work, reply));
         let (recipe, waiting) = (self.recipe.clone(), self.waiting.clone());
         // Any thread takes the first job: this one may have been done by the reader.
         self.workers.spawn(move || {
             waiting.work(&recipe);
         });
-        Pending(pending)
+        Pending { done, _held: held }
     }
 
     /// The output of a job if it is there. A reader on a thread of the pool does jobs itself until it is, or
     /// until all have been begun.
     pub(crate) fn poll(&self, pending: &Pending) -> Result<Option<Done>> {
         loop {
-            match pending.0.try_recv() {
+            match pending.done.try_recv() {
                 Ok(done) => return Ok(Some(done)),
                 Err(TryRecvError::Disconnected) => return Err(lost()),
                 Err(TryRecvError::Empty) => {}

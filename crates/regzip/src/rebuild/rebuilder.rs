@@ -17,10 +17,6 @@ const PIECE: u64 = 1 << 16;
 /// Jobs with more plain bytes are not held in memory: they run on the caller's thread, piece by
 /// piece.
 const MAX_JOB: u64 = 16 << 20;
-/// Jobs for each thread that are under way or wait.
-const JOBS: usize = 2;
-/// If one takes long there may be more, up to so many plain bytes for each thread.
-const AHEAD: u64 = 4 << 20;
 
 /// Goes through the recipe and yields the stream in pieces.
 pub(super) struct Rebuilder<P> {
@@ -29,10 +25,11 @@ pub(super) struct Rebuilder<P> {
     planner: Planner,
     /// Where jobs are handed to other threads.
     queue: Option<Queue>,
-    /// What was handed over, and its plain bytes.
-    pending: VecDeque<(Pending, u64)>,
-    /// Buffers of jobs that are done: new ones would cost more than filling them.
-    spare: Vec<Vec<u8>>,
+    /// What was handed over.
+    pending: VecDeque<Pending>,
+    /// Buffers of jobs that are done, for plain bytes and for outputs: new ones would cost more than filling them.
+    spare_plain: Vec<Vec<u8>>,
+    spare_out: Vec<Vec<u8>>,
     /// Plain bytes before the next job that are kept.
     history: u64,
     /// A job too large to be handed over, until all before it are done.
@@ -80,7 +77,8 @@ impl<P: Read> Rebuilder<P> {
             recipe,
             queue,
             pending: VecDeque::new(),
-            spare: Vec::new(),
+            spare_plain: Vec::new(),
+            spare_out: Vec::new(),
             held: None,
             inline: None,
             tail: None,
@@ -134,35 +132,20 @@ impl<P: Read> Rebuilder<P> {
         if self.inline.is_some() {
             return Ok(false);
         }
-        let Some(threads) = self.queue.as_ref().map(Queue::threads) else {
+        self.fill_queue()?;
+        let Some((queue, next)) = self.queue.as_ref().zip(self.pending.front()) else {
             return Ok(false);
         };
-        self.fill_queue(JOBS * threads)?;
-        let done = loop {
-            let Some((queue, (next, _))) = self.queue.as_ref().zip(self.pending.front()) else {
-                return Ok(false);
-            };
-            if let Some(done) = queue.poll(next)? {
-                break done;
-            }
-            // A job that takes long must not keep the others waiting.
-            let started = self.pending.len();
-            let held: u64 = self.pending.iter().map(|(_, len)| len).sum();
-            if held < AHEAD * threads as u64 {
-                self.fill_queue(started + 1)?;
-            }
-            if self.pending.len() > started {
-                continue;
-            }
-            if let Some((next, _)) = self.pending.front() {
-                break next.wait()?;
-            }
+        let done = match queue.poll(next)? {
+            Some(done) => done,
+            None => next.wait()?,
         };
         self.pending.pop_front();
         let out = done.out?;
         self.crc.combine(&out.crc);
         let piece = std::mem::replace(&mut self.piece, out.bytes);
-        self.spare.extend([piece, done.plain]);
+        keep(&mut self.spare_out, piece, self.pending.len());
+        keep(&mut self.spare_plain, done.plain, self.pending.len());
         Ok(true)
     }
 
@@ -187,12 +170,12 @@ impl<P: Read> Rebuilder<P> {
         }
     }
 
-    /// Starts jobs until so many are under way or wait.
-    fn fill_queue(&mut self, count: usize) -> Result<()> {
+    /// Starts a job if none is under way, and more as long as there is room.
+    fn fill_queue(&mut self) -> Result<()> {
         let Some(queue) = &self.queue else {
             return Ok(());
         };
-        while self.held.is_none() && self.pending.len() < count {
+        while self.held.is_none() && (self.pending.is_empty() || queue.has_room()) {
             let Some(job) = self.planner.next_job(&self.recipe) else {
                 return Ok(());
             };
@@ -201,16 +184,11 @@ impl<P: Read> Rebuilder<P> {
                 return Ok(());
             }
             self.feed.read_to(job.to + job.overshoot)?;
-            let mut buffer = || {
-                let mut buffer = self.spare.pop().unwrap_or_default();
-                buffer.clear();
-                buffer
-            };
-            let (next, out) = (buffer(), buffer());
+            let next = self.spare_plain.pop().unwrap_or_default();
+            let out = self.spare_out.pop().unwrap_or_default();
             let plain = self.feed.take(job.to.saturating_sub(self.history), next);
-            let len = job.to - job.from;
-            let pending = queue.start(Work { job, plain, out });
-            self.pending.push_back((pending, len));
+            self.pending
+                .push_back(queue.start(Work { job, plain, out }));
         }
         Ok(())
     }
@@ -263,6 +241,13 @@ impl<P: Read> Rebuilder<P> {
         }
         Ok(!self.piece.is_empty())
     }
+}
+
+/// Keeps a buffer to be used again, unless there are more than jobs under way.
+fn keep(spare: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>, under_way: usize) {
+    spare.truncate(under_way);
+    buffer.clear();
+    spare.push(buffer);
 }
 
 impl<P: Read + Seek> Rebuilder<P> {

@@ -1,8 +1,12 @@
 //! Threads that rebuild parts of streams, given by the caller.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::ThreadPool;
+
+/// Plain bytes for each thread that all readers together hand over before there is an output, besides a part of each.
+const AHEAD: u64 = 4 << 20;
 
 /// Where the parts of a stream are rebuilt: on the threads of a rayon pool that the caller made and may
 /// share with other work, or on the reader's own thread.
@@ -10,6 +14,9 @@ use rayon::ThreadPool;
 /// A reader that runs outside the pool only reads content and checksums; one that runs on a thread of the
 /// pool rebuilds parts itself while it waits, so that it never waits for work that no thread is free to do.
 /// Whatever the number of threads, the output is the same.
+///
+/// Readers with clones of one value share a limit of what they hand over: with many readers, each holds one part and few
+/// have more.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -24,18 +31,35 @@ use rayon::ThreadPool;
 #[derive(Clone, Debug, Default)]
 pub struct Workers {
     pool: Option<Arc<ThreadPool>>,
+    /// Plain bytes of all readers that are handed over.
+    held: Arc<AtomicU64>,
+}
+
+/// Plain bytes that a reader has handed over, until it has the output.
+pub(super) struct Held {
+    all: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl From<Arc<ThreadPool>> for Workers {
     fn from(pool: Arc<ThreadPool>) -> Self {
-        Self { pool: Some(pool) }
+        Self {
+            pool: Some(pool),
+            held: Arc::default(),
+        }
     }
 }
 
 impl Workers {
     /// No threads besides the reader's own.
-    pub const fn none() -> Self {
-        Self { pool: None }
+    pub fn none() -> Self {
+        Self::default()
     }
 
     /// How many threads there are besides a reader that runs outside the pool.
@@ -52,6 +76,20 @@ impl Workers {
             Some(pool) => pool.install(work),
             None => work(),
         }
+    }
+
+    /// Counts plain bytes as handed over.
+    pub(super) fn hold(&self, bytes: u64) -> Held {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            all: Arc::clone(&self.held),
+            bytes,
+        }
+    }
+
+    /// Whether readers with parts under way may hand over more.
+    pub(super) fn have_room(&self) -> bool {
+        self.held.load(Ordering::Relaxed) < AHEAD * self.count() as u64
     }
 
     /// Whether the calling thread is one of them.
