@@ -16,7 +16,8 @@ impl Codec {
     pub const MATCHING: Self = Self { id: 1, version: 1 };
     /// The same by the parts of a program, with its references predicted.
     pub const PROGRAM: Self = Self { id: 2, version: 3 };
-    /// Its second version, which only decoders know: on arm64, only neighbouring instructions form an address.
+    /// Its second version, which only decoders know: fields are found in whole parts, on arm64 only neighbouring
+    /// instructions form an address, and only ELF is known.
     pub const PROGRAM_2: Self = Self { id: 2, version: 2 };
     /// Its first version, which only decoders know: Go's links to types and its index of functions are not parts.
     pub const PROGRAM_1: Self = Self { id: 2, version: 1 };

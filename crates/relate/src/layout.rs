@@ -77,7 +77,7 @@ impl Layout {
         let mut go = Go::default();
         let mut index = None;
         for section in &object.sections {
-            if section.name == b".gopclntab"
+            if section.name == go::TABLE
                 && let Some(table) = GoTable::read(content, &object, section)?
             {
                 go = table.go;

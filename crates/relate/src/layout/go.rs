@@ -12,7 +12,8 @@ use crate::stream::Kind;
 const MAX_MODULE: u64 = 64 << 20;
 /// Read-only data is searched for the table of functions up to this length.
 const MAX_READ_ONLY: u64 = 192 << 20;
-const TABLE: &[u8] = b".gopclntab";
+/// The section with the table of functions.
+pub(super) const TABLE: &[u8] = b".gopclntab";
 /// Bytes of the header of the table of functions.
 const TABLE_HEADER: u64 = 72;
 /// The table starts at a multiple of this.

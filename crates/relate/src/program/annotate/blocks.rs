@@ -136,17 +136,11 @@ impl Fields {
         Ok(marks.moved(range.start as u32))
     }
 
-    /// All fields of the part: positions relative to it.
-    pub(crate) fn all(
-        mut self,
-        source: &Source<'_>,
-        mut visit: impl FnMut(&Marks),
-    ) -> io::Result<()> {
-        for number in 0..self.found.len() {
-            if let Some(range) = self.range(number) {
-                visit(&self.around(source, range.start)?.marks);
-                self.found[number] = None;
-            }
+    /// Visits the fields of all blocks in order, without keeping them.
+    pub(crate) fn all(&self, source: &Source<'_>, mut visit: impl FnMut(&Marks)) -> io::Result<()> {
+        let numbers = 0..self.found.len();
+        for (number, range) in numbers.filter_map(|number| Some((number, self.range(number)?))) {
+            visit(&self.find(source, number, &range)?);
         }
         Ok(())
     }
