@@ -2,6 +2,7 @@
 //! content.
 
 mod bundles;
+mod gzip;
 mod large;
 mod load;
 pub(crate) mod measure;

@@ -12,7 +12,7 @@ mod malformed;
 mod network;
 mod offline;
 pub(crate) mod program;
-mod random;
+pub(crate) mod random;
 mod report;
 mod secrets;
 

@@ -1,14 +1,14 @@
 //! A set that fills a pack: files of this machine in several copies that differ here and there.
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use regzip::{Compressor, Encoder, Strategy, Zlib};
-use sealift_oci::Digest;
+use regzip::{Encoder, Strategy, Zlib};
 
+use super::gzip::GzipFile;
 use super::sets::{Layer, Set, Workshop};
+use crate::trial::random::Random;
 
 /// Where the files are.
 const ROOT: &str = "/usr";
@@ -59,7 +59,7 @@ impl Workshop {
 fn chosen(bytes: u64) -> Result<Vec<(PathBuf, u64)>, Box<dyn Error>> {
     let mut found = Vec::new();
     find(Path::new(ROOT), &mut found);
-    found.sort_by_cached_key(|(path, _)| seed(path, 0));
+    found.sort_by_cached_key(|(path, _)| random(path, 0).next());
     let mut left = bytes;
     found.retain(|&(_, size)| {
         let fits = size <= left;
@@ -103,77 +103,37 @@ fn parts(files: Vec<(PathBuf, u64)>) -> Vec<Vec<PathBuf>> {
 }
 
 fn write_layer(to: &Path, files: &[PathBuf], copy: u64) -> Result<(), Box<dyn Error>> {
-    let partial = to.with_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial)?);
-    out.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3])?;
-    let gzip = Gzip {
-        writer: Compressor::new(QUICK, out)?,
-        crc: flate2::Crc::new(),
-    };
-    let mut tar = tar::Builder::new(gzip);
+    let mut tar = tar::Builder::new(GzipFile::create(to, QUICK)?);
     for path in files {
-        let bytes = edited(fs::read(path)?, seed(path, copy), copy);
+        let bytes = edited(fs::read(path)?, random(path, copy), copy);
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(1_700_000_000);
         tar.append_data(&mut header, path.strip_prefix("/")?, &bytes[..])?;
     }
-    let Gzip { writer, crc } = tar.into_inner()?;
-    let mut out = writer.finish()?;
-    out.write_all(&crc.sum().to_le_bytes())?;
-    out.write_all(&crc.amount().to_le_bytes())?;
-    out.flush()?;
-    fs::rename(partial, to)?;
-    Ok(())
+    tar.into_inner()?.finish()
 }
 
-/// A deflate stream and the checksum of its content.
-struct Gzip<W: Write> {
-    writer: Compressor<W>,
-    crc: flate2::Crc,
+/// Numbers that follow from the path and the copy.
+fn random(path: &Path, copy: u64) -> Random {
+    Random::new(copy, &path.to_string_lossy())
 }
 
-impl<W: Write> Write for Gzip<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.crc.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A number that follows from the path and the copy.
-fn seed(path: &Path, copy: u64) -> u64 {
-    let digest = Digest::sha256(format!("{copy} {}", path.display()).as_bytes());
-    digest
-        .hex()
-        .get(..16)
-        .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .unwrap_or(1)
-}
-
-/// The bytes of a copy: some replaced, some inserted, at positions that follow from the seed. The first copy is the
-/// original.
-fn edited(bytes: Vec<u8>, mut seed: u64, copy: u64) -> Vec<u8> {
+/// The bytes of a copy: some replaced, some inserted, at random positions. The first copy is the original.
+fn edited(bytes: Vec<u8>, mut random: Random, copy: u64) -> Vec<u8> {
     if copy == 0 || (bytes.len() as u64).is_multiple_of(EQUAL) {
         return bytes;
     }
     let mut edited = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 16);
     let mut rest = &bytes[..];
     while !rest.is_empty() {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let step = usize::try_from(seed % (2 * EDIT)).unwrap_or(0);
+        let step = usize::try_from(random.below(2 * EDIT)).unwrap_or(0);
         let (same, later) = rest.split_at(step.min(rest.len()));
         edited.extend_from_slice(same);
-        let new = seed.to_le_bytes();
-        let (inserted, dropped) = (new.len(), usize::from(new[0] % 16).min(later.len()));
-        edited.extend_from_slice(&new[..inserted]);
+        let inserted = random.next().to_le_bytes();
+        let dropped = usize::from(inserted[0] % 16).min(later.len());
+        edited.extend_from_slice(&inserted);
         rest = &later[dropped..];
     }
     edited

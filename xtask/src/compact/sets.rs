@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use regzip::{Compressor, Encoder, Go, Pgzip, Strategy, Version, Zlib};
+use regzip::{Encoder, Go, Pgzip, Strategy, Version, Zlib};
+
+use super::gzip::GzipFile;
 
 /// A kind of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,29 +272,11 @@ pub(crate) const ZLIB: Encoder = Encoder::Zlib(Zlib {
     strategy: Strategy::Default,
 });
 
-/// Writes a gzip stream as the encoder would; regzip's own tests hold it against the programs.
+/// Writes a gzip stream as the encoder would.
 fn compress(from: &Path, to: &Path, encoder: Encoder) -> Result<(), Box<dyn Error>> {
-    let partial = to.with_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial)?);
-    out.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])?;
-    let mut writer = Compressor::new(encoder, out)?;
-    let mut reader = BufReader::new(File::open(from)?);
-    let mut crc = flate2::Crc::new();
-    let mut piece = vec![0; 1 << 15];
-    loop {
-        let read = reader.read(&mut piece)?;
-        if read == 0 {
-            break;
-        }
-        crc.update(&piece[..read]);
-        writer.write_all(&piece[..read])?;
-    }
-    let mut out = writer.finish()?;
-    out.write_all(&crc.sum().to_le_bytes())?;
-    out.write_all(&crc.amount().to_le_bytes())?;
-    out.flush()?;
-    fs::rename(partial, to)?;
-    Ok(())
+    let mut gzip = GzipFile::create(to, encoder)?;
+    io::copy(&mut File::open(from)?, &mut gzip)?;
+    gzip.finish()
 }
 
 pub(crate) fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
