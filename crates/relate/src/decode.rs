@@ -1,5 +1,6 @@
 //! Streams back into the content.
 
+use crate::ahead::Ahead;
 use crate::channel::Readers;
 use crate::codec::Codec;
 use crate::content::{Content, Target};
@@ -38,7 +39,9 @@ pub fn decode(
         no_more(&streams)?;
         return python::decode(readers, bases, target);
     }
-    let space = Space::new(bases, target.len())?;
+    let ahead: Vec<Ahead<'_>> = bases.iter().map(|base| Ahead::new(*base)).collect();
+    let bases: Vec<&dyn Content> = ahead.iter().map(|base| base as &dyn Content).collect();
+    let space = Space::new(&bases, target.len())?;
     let mut control = Readers::take(&mut streams, &CONTROL)?;
     match codec {
         Codec::MATCHING => {
@@ -55,7 +58,7 @@ pub fn decode(
             let classes = [BYTES.as_slice(), &[Class::Fields]].concat();
             let side = Decoding::new(Readers::take(&mut streams, &classes)?, Output::new(target));
             no_more(&streams)?;
-            let sources = sources(bases, codec.version)?;
+            let sources = sources(&bases, codec.version)?;
             program(&space, &sources, &layout, side, &mut control)?;
         }
         codec => return Err(DecodeError::UnknownCodec(codec)),

@@ -30,6 +30,7 @@
     clippy::cast_possible_wrap
 )]
 
+mod ahead;
 mod bytes;
 mod channel;
 mod codec;

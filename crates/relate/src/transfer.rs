@@ -100,6 +100,14 @@ impl<'a> Space<'a> {
     }
 }
 
+/// The first `len` bytes of a buffer, which grows if it has to; what is in them is unspecified.
+pub(crate) fn room(buf: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if buf.len() < len {
+        buf.resize(len, 0);
+    }
+    &mut buf[..len]
+}
+
 /// Passes a piece: literals and copies in turn. `next` gives the copies.
 pub(crate) fn piece<S: Side>(
     side: &mut S,
@@ -131,10 +139,10 @@ pub(crate) fn literals<S: Side>(
     let mut at = range.start - space.new_start();
     let end = range.end - space.new_start();
     while at < end {
-        buf.resize((end - at).min(CHUNK) as usize, 0);
-        side.literals(kind, at, buf)?;
-        side.write(at, buf)?;
-        at += buf.len() as u64;
+        let literals = room(buf, (end - at).min(CHUNK) as usize);
+        side.literals(kind, at, literals)?;
+        side.write(at, literals)?;
+        at += literals.len() as u64;
     }
     Ok(())
 }
@@ -150,12 +158,12 @@ pub(crate) fn copied<S: Side>(
     let step = CHUNK.min(copy.at - copy.source);
     let mut done = 0;
     while done < copy.len {
-        buf.resize((copy.len - done).min(step) as usize, 0);
-        space.read(side, copy.source + done, buf)?;
+        let copied = room(buf, (copy.len - done).min(step) as usize);
+        space.read(side, copy.source + done, copied)?;
         let at = copy.at + done - space.new_start();
-        side.differences(kind, at, buf)?;
-        side.write(at, buf)?;
-        done += buf.len() as u64;
+        side.differences(kind, at, copied)?;
+        side.write(at, copied)?;
+        done += copied.len() as u64;
     }
     Ok(())
 }

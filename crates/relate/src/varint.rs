@@ -20,7 +20,15 @@ pub(crate) fn len(value: u64) -> usize {
 
 /// Reads an integer from the front of `bytes`: the value and how many bytes it takes. `None` if it is cut
 /// short or longer than [`MAX_LEN`].
+#[inline]
 pub(crate) fn get(bytes: &[u8]) -> Option<(u64, usize)> {
+    match bytes.first() {
+        Some(&byte) if byte < 0x80 => Some((u64::from(byte), 1)),
+        _ => get_longer(bytes),
+    }
+}
+
+fn get_longer(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0;
     for (index, &byte) in bytes.iter().take(MAX_LEN).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index).min(63);

@@ -1,7 +1,9 @@
 //! From a field's value to what it refers to, and back.
 
+use std::ops::RangeInclusive;
+
 use crate::field::Field;
-use crate::layout::{Layout, Part};
+use crate::layout::{Go, Layout, Part};
 use crate::object::Load;
 use crate::stream::Kind;
 
@@ -35,7 +37,10 @@ const LEAST: u64 = 0x1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     loads: Vec<Load>,
-    go: crate::layout::Go,
+    /// From the first address that is loaded to the last, both included.
+    span: RangeInclusive<u64>,
+    /// What the values of each field are relative to, by its number.
+    origins: [Origin; FIELDS],
     /// Start and length of the first part of each kind; zero if there is none.
     areas: Vec<(u64, u64)>,
 }
@@ -46,10 +51,12 @@ impl Addresses {
             let part = layout.part(kind);
             part.map_or((0, 0), |part: &Part| (part.start, part.len))
         };
+        let areas: Vec<(u64, u64)> = Kind::ALL.into_iter().map(area).collect();
         Self {
+            span: span(&layout.loads),
             loads: layout.loads.clone(),
-            go: layout.go,
-            areas: Kind::ALL.into_iter().map(area).collect(),
+            origins: origins(&layout.go, &areas),
+            areas,
         }
     }
 
@@ -60,7 +67,8 @@ impl Addresses {
     /// Whether a value is likely to be an address of the program. Small numbers are not, even where a program is loaded
     /// at zero.
     pub(crate) fn is_loaded(&self, address: u64) -> bool {
-        address >= LEAST && self.target_of(address).is_some()
+        // Most values are numbers far from all addresses.
+        address >= LEAST && self.span.contains(&address) && self.target_of(address).is_some()
     }
 
     /// What is at an address.
@@ -87,45 +95,18 @@ impl Addresses {
         load.map_or(0, |load| load.address.wrapping_add(target.0 - load.start))
     }
 
-    /// The area that a field's value is an offset into.
-    fn area_of(&self, field: Field) -> Option<(u64, u64)> {
-        let kind = match field {
-            Field::NameOffset => Kind::FuncNames,
-            Field::PcOffset => Kind::PcValues,
-            Field::UnitIndex => Kind::UnitFiles,
-            Field::FileOffset => Kind::FileNames,
-            Field::StringOffset => Kind::Strings,
-            Field::SymbolIndex => Kind::DynamicSymbols,
-            Field::DynamicStringOffset => Kind::DynamicStrings,
-            Field::InfoOffset => Kind::Info,
-            Field::LineOffset => Kind::Lines,
-            Field::RangesOffset => Kind::Ranges,
-            Field::LocationsOffset => Kind::Locations,
-            _ => return None,
-        };
-        Some(self.area(kind)).filter(|(_, len)| *len > 0)
-    }
-
-    /// The address that a field's value is an offset from, and the end of what it may refer to.
-    fn base_of(&self, field: Field) -> Option<(u64, u64)> {
-        match field {
-            Field::TextOffset => Some((self.go.text, u64::MAX)),
-            Field::TypeOffset => Some((self.go.types, self.go.types_end)),
-            Field::FuncDataOffset => Some((self.go.func_data, u64::MAX)),
-            Field::DataOffset => Some((self.go.rodata, u64::MAX)),
-            _ => None,
-        }
-    }
-
     /// What the field at `position` refers to; `None` if nothing of the program.
     pub(crate) fn target(&self, field: Field, position: u64, value: u64) -> Option<Target> {
-        if let Some((base, end)) = self.base_of(field) {
-            let address = base.checked_add(value).filter(|address| *address < end)?;
-            return self.target_of(address);
-        }
-        if let Some((start, len)) = self.area_of(field) {
-            let offset = value.checked_mul(scale(field))?;
-            return (offset <= len).then_some(Target(start + offset));
+        match self.origins[field as usize] {
+            Origin::Address { start, end } => {
+                let address = start.checked_add(value).filter(|address| *address < end)?;
+                return self.target_of(address);
+            }
+            Origin::Area { start, len, unit } => {
+                let offset = value.checked_mul(unit)?;
+                return (offset <= len).then_some(Target(start + offset));
+            }
+            Origin::Other => {}
         }
         let here = || self.address_of(Target(position));
         match field {
@@ -164,12 +145,15 @@ impl Addresses {
     /// The value of the field at `position` that refers to `target`. `old` has the bits that are not part
     /// of the reference.
     pub(crate) fn value(&self, field: Field, position: u64, target: Target, old: u64) -> u64 {
-        if let Some((base, _)) = self.base_of(field) {
-            return u64::from(self.address_of(target).wrapping_sub(base) as u32);
-        }
-        if let Some((start, _)) = self.area_of(field) {
-            let offset = target.0.wrapping_sub(start);
-            return u64::from((offset / scale(field)) as u32);
+        match self.origins[field as usize] {
+            Origin::Address { start, .. } => {
+                return u64::from(self.address_of(target).wrapping_sub(start) as u32);
+            }
+            Origin::Area { start, unit, .. } => {
+                let offset = target.0.wrapping_sub(start);
+                return u64::from((offset / unit) as u32);
+            }
+            Origin::Other => {}
         }
         let address = self.address_of(target);
         let here = || self.address_of(Target(position));
@@ -191,13 +175,60 @@ impl Addresses {
     }
 }
 
-/// How many bytes an index counts.
-fn scale(field: Field) -> u64 {
-    match field {
-        Field::UnitIndex => 4,
-        Field::SymbolIndex => 24,
-        _ => 1,
+/// From the first address of all loads to the last.
+fn span(loads: &[Load]) -> RangeInclusive<u64> {
+    let start = loads.iter().map(|load| load.address).min();
+    let end = |load: &Load| load.address.saturating_add(load.len.max(load.memory));
+    let end = loads.iter().map(end).max();
+    start.unwrap_or(1)..=end.unwrap_or(0)
+}
+
+/// Fields are numbered below this.
+const FIELDS: usize = 32;
+
+/// What the values of a field are relative to.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    /// Offsets from an address, to what is before `end`.
+    Address { start: u64, end: u64 },
+    /// Numbers of units of so many bytes from the start of an area.
+    Area { start: u64, len: u64, unit: u64 },
+    /// Anything else, for example the field itself.
+    Other,
+}
+
+/// Fields whose values are numbers of units in the first part of a kind, and the bytes of a unit.
+const AREAS: [(Field, Kind, u64); 11] = [
+    (Field::NameOffset, Kind::FuncNames, 1),
+    (Field::PcOffset, Kind::PcValues, 1),
+    (Field::UnitIndex, Kind::UnitFiles, 4),
+    (Field::FileOffset, Kind::FileNames, 1),
+    (Field::StringOffset, Kind::Strings, 1),
+    (Field::SymbolIndex, Kind::DynamicSymbols, 24),
+    (Field::DynamicStringOffset, Kind::DynamicStrings, 1),
+    (Field::InfoOffset, Kind::Info, 1),
+    (Field::LineOffset, Kind::Lines, 1),
+    (Field::RangesOffset, Kind::Ranges, 1),
+    (Field::LocationsOffset, Kind::Locations, 1),
+];
+
+fn origins(go: &Go, areas: &[(u64, u64)]) -> [Origin; FIELDS] {
+    let mut origins = [Origin::Other; FIELDS];
+    for (field, start, end) in [
+        (Field::TextOffset, go.text, u64::MAX),
+        (Field::TypeOffset, go.types, go.types_end),
+        (Field::FuncDataOffset, go.func_data, u64::MAX),
+        (Field::DataOffset, go.rodata, u64::MAX),
+    ] {
+        origins[field as usize] = Origin::Address { start, end };
     }
+    for (field, kind, unit) in AREAS {
+        let (start, len) = areas[kind as usize];
+        if len > 0 {
+            origins[field as usize] = Origin::Area { start, len, unit };
+        }
+    }
+    origins
 }
 
 /// Addresses in two instructions of arm64: the page (`adrp`), and the offset in it (`add`, load or store).
@@ -238,7 +269,6 @@ pub(super) mod page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::Go;
 
     fn addresses() -> Addresses {
         let load = |address, start, len, memory| Load {
@@ -247,18 +277,22 @@ mod tests {
             len,
             memory,
         };
+        let go = Go {
+            text: 0x1000,
+            types: 0x1200,
+            types_end: 0x1300,
+            ..Go::default()
+        };
+        let areas = vec![(0x100, 0x40); Kind::ALL.len()];
+        let loads = vec![
+            load(0x1000, 0, 0x800, 0x800),
+            load(0x4000, 0x800, 0x100, 0x1000),
+        ];
         Addresses {
-            loads: vec![
-                load(0x1000, 0, 0x800, 0x800),
-                load(0x4000, 0x800, 0x100, 0x1000),
-            ],
-            go: Go {
-                text: 0x1000,
-                types: 0x1200,
-                types_end: 0x1300,
-                ..Go::default()
-            },
-            areas: vec![(0x100, 0x40); Kind::ALL.len()],
+            span: span(&loads),
+            loads,
+            origins: origins(&go, &areas),
+            areas,
         }
     }
 

@@ -37,8 +37,7 @@ fn whole(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         },
         Kind::ReadOnly => {
             let mut found = pointers::types(source, part, &bytes);
-            found.extend(func::inlined(source, part, &bytes)?.into_vec());
-            found.extend(func::stack_objects(source, part, &bytes)?.into_vec());
+            found.extend(func::lists(source, part, &bytes)?.into_vec());
             found.extend(pointers::addresses(source, &bytes).into_vec());
             return tables::with_tables(source, part, &bytes, found);
         }
@@ -47,11 +46,7 @@ fn whole(source: &Source<'_>, part: &Part) -> io::Result<Marks> {
         Kind::TypeLinks => every(&bytes, 4, Field::TypeOffset),
         Kind::FuncTable => every(&bytes, 8, Field::FunctionEntry),
         Kind::Funcs => func::descriptions(source, &bytes),
-        Kind::FuncData => {
-            let mut found = func::inlined(source, part, &bytes)?;
-            found.extend(func::stack_objects(source, part, &bytes)?.into_vec());
-            found
-        }
+        Kind::FuncData => func::lists(source, part, &bytes)?,
         Kind::Lines => dwarf::lines(Found::default(), &bytes),
         Kind::Frames => dwarf::frames(&bytes),
         Kind::Addresses => dwarf::addresses(source, &bytes),

@@ -6,7 +6,7 @@ use super::annotate::{Block, Fields};
 use super::predict::{Place, Prediction, Predictor};
 use super::source::{MAX_PART, Source};
 use super::symbols::Symbol;
-use crate::bytes::u64_at;
+use crate::bytes::{u64_at, word};
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
 use crate::field::Field;
@@ -28,15 +28,25 @@ pub(crate) struct Passage<'a, S> {
     /// Fields of each base's parts of the kind that is passed.
     known: Vec<Vec<Option<Fields>>>,
     kind: Kind,
+    /// Where bytes are while they are passed.
+    buffer: Vec<u8>,
 }
 
 /// A range of bytes on its way: copied from a base, then changed to the new bytes from the front.
-struct Chunk {
-    bytes: Vec<u8>,
+struct Chunk<'b> {
+    bytes: &'b mut [u8],
     /// Its position in the new content.
     at: u64,
     /// How many bytes of the copy precede it.
     done: u64,
+}
+
+impl Chunk<'_> {
+    /// Only the first `len` bytes are left.
+    fn cut(&mut self, len: usize) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = &mut bytes[..len];
+    }
 }
 
 /// Where a copy is from.
@@ -67,6 +77,7 @@ impl<'a, S: Side> Passage<'a, S> {
             predictor: Predictor::new(bases, layout, all),
             known: Vec::new(),
             kind: Kind::Other,
+            buffer: Vec::new(),
         }
     }
 
@@ -124,24 +135,21 @@ impl<'a, S: Side> Passage<'a, S> {
     fn part(&mut self, part: &Part, copies: &[Copy]) -> Result<(), DecodeError> {
         let start = self.space.new_start();
         let piece = Piece::of(part, start);
-        let mut buf = Vec::new();
+        let mut buf = std::mem::take(&mut self.buffer);
         let mut position = piece.start;
         for copy in copies {
             let literals = position..copy.at;
             transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
             match self.origin(part.kind, copy) {
-                Some(origin) => self.related(part, copy, &origin)?,
+                Some(origin) => self.related(part, copy, &origin, &mut buf)?,
                 None => transfer::copied(self.side, self.space, part.kind, *copy, &mut buf)?,
             }
             position = copy.at + copy.len;
         }
-        transfer::literals(
-            self.side,
-            self.space,
-            part.kind,
-            position..piece.end,
-            &mut buf,
-        )
+        let literals = position..piece.end;
+        transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
+        self.buffer = buf;
+        Ok(())
     }
 
     /// Where a copy is from; `None` if the fields there do not count.
@@ -166,6 +174,7 @@ impl<'a, S: Side> Passage<'a, S> {
             index: origin.base,
             source,
         };
+        self.predictor.prepare(origin.base).map_err(failed)?;
         let slot = &mut self.known[origin.base][origin.number];
         let fields = if let Some(fields) = slot {
             fields
@@ -177,29 +186,32 @@ impl<'a, S: Side> Passage<'a, S> {
     }
 
     /// Passes a copy with the fields in it.
-    fn related(&mut self, part: &Part, copy: &Copy, origin: &Origin) -> Result<(), DecodeError> {
+    fn related(
+        &mut self,
+        part: &Part,
+        copy: &Copy,
+        origin: &Origin,
+        buf: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
         let (mut block, mut next) = (Block::default(), 0);
-        let mut chunk = Chunk {
-            bytes: Vec::new(),
-            at: copy.at - self.space.new_start(),
-            done: 0,
-        };
-        while chunk.done < copy.len {
-            let position = origin.source + chunk.done - origin.part;
+        let start = copy.at - self.space.new_start();
+        let mut done = 0;
+        while done < copy.len {
+            let position = origin.source + done - origin.part;
             if !block.range.contains(&position) {
                 block = self.block(origin, position)?;
                 next = block.marks.seek(position);
             }
-            let len = (copy.len - chunk.done).min(block.range.end - position);
-            chunk.bytes.resize(len.min(CHUNK) as usize, 0);
-            let from = copy.source + chunk.done;
-            self.space.read(self.side, from, &mut chunk.bytes)?;
+            let len = (copy.len - done).min(block.range.end - position);
+            let bytes = transfer::room(buf, len.min(CHUNK) as usize);
+            self.space.read(self.side, copy.source + done, bytes)?;
+            let at = start + done;
+            let mut chunk = Chunk { bytes, at, done };
             let passed = self.fields(part, copy, origin, &block, &mut chunk, &mut next)?;
             let len = chunk.bytes.len();
             self.plain(part.kind, &mut chunk, passed..len)?;
-            self.side.write(chunk.at, &chunk.bytes)?;
-            chunk.done += len as u64;
-            chunk.at += len as u64;
+            self.side.write(at, chunk.bytes)?;
+            done += len as u64;
         }
         Ok(())
     }
@@ -212,7 +224,7 @@ impl<'a, S: Side> Passage<'a, S> {
         copy: &Copy,
         origin: &Origin,
         block: &Block,
-        chunk: &mut Chunk,
+        chunk: &mut Chunk<'_>,
         next: &mut usize,
     ) -> Result<usize, DecodeError> {
         let mut passed = 0;
@@ -225,7 +237,7 @@ impl<'a, S: Side> Passage<'a, S> {
             let end = field_end(chunk, start, field, rest);
             let here = chunk.bytes.len() - start;
             if end.is_none() && start > 0 && here < varint::MAX_LEN && rest > here as u64 {
-                chunk.bytes.truncate(start);
+                chunk.cut(start);
                 break;
             }
             *next += 1;
@@ -252,7 +264,7 @@ impl<'a, S: Side> Passage<'a, S> {
     fn plain(
         &mut self,
         kind: Kind,
-        chunk: &mut Chunk,
+        chunk: &mut Chunk<'_>,
         range: Range<usize>,
     ) -> Result<(), DecodeError> {
         let at = chunk.at + range.start as u64;
@@ -265,16 +277,14 @@ impl<'a, S: Side> Passage<'a, S> {
         part: &Part,
         mut place: Place,
         copy: &Copy,
-        chunk: &mut Chunk,
+        chunk: &mut Chunk<'_>,
         range: Range<usize>,
     ) -> Result<bool, DecodeError> {
         if place.field == Field::AddressIndex {
             return self.index(&place, chunk, range);
         }
         let width = range.len();
-        let mut word = [0; 8];
-        word[..width].copy_from_slice(&chunk.bytes[range.clone()]);
-        place.old = u64::from_le_bytes(word);
+        place.old = get_word(&chunk.bytes[range.clone()]);
         let before = self.before(part, &place, chunk, range.start)?;
         let prediction = match place.field {
             Field::SymbolValue | Field::StringOffset if before.is_none() => None,
@@ -282,7 +292,7 @@ impl<'a, S: Side> Passage<'a, S> {
             Field::SymbolValue => self.symbol_value(&place, before.as_ref(), chunk, range.end),
             _ => {
                 let before = before.unwrap_or([0; BEFORE]);
-                self.predictor.predict(&place, copy, &before)?
+                self.predictor.predict(&place, copy, &before)
             }
         };
         let Some(prediction) = prediction else {
@@ -291,7 +301,7 @@ impl<'a, S: Side> Passage<'a, S> {
         let value = self
             .side
             .field(place.field, place.at, width, prediction.value)?;
-        chunk.bytes[range].copy_from_slice(&value.to_le_bytes()[..width]);
+        put_word(&mut chunk.bytes[range], value);
         self.predictor.learn(&place, &prediction, value);
         Ok(true)
     }
@@ -301,7 +311,7 @@ impl<'a, S: Side> Passage<'a, S> {
         &mut self,
         part: &Part,
         place: &Place,
-        chunk: &Chunk,
+        chunk: &Chunk<'_>,
         start: usize,
     ) -> Result<Option<[u8; BEFORE]>, DecodeError> {
         let back = match (place.field, place.kind) {
@@ -334,13 +344,13 @@ impl<'a, S: Side> Passage<'a, S> {
         &mut self,
         place: &Place,
         before: Option<&[u8; BEFORE]>,
-        chunk: &Chunk,
+        chunk: &Chunk<'_>,
         end: usize,
     ) -> Option<Prediction> {
         let before = Symbol::at(before?, 0)?;
         // The symbol's own name, kind and section are passed already, its size is still the base's.
         let info = *chunk.bytes.get(end.checked_sub(12)?)?;
-        let size = u64_at(&chunk.bytes, end)?;
+        let size = u64_at(chunk.bytes, end)?;
         Some(self.predictor.symbol_value(place, &before, info, size))
     }
 
@@ -349,12 +359,10 @@ impl<'a, S: Side> Passage<'a, S> {
         &mut self,
         place: &Place,
         copy: &Copy,
-        chunk: &Chunk,
+        chunk: &Chunk<'_>,
         start: usize,
     ) -> Result<Option<Prediction>, DecodeError> {
-        let address = start
-            .checked_sub(16)
-            .and_then(|at| u64_at(&chunk.bytes, at));
+        let address = start.checked_sub(16).and_then(|at| u64_at(chunk.bytes, at));
         let position = address.and_then(|address| self.predictor.relocated(address));
         if let Some(position) = position {
             let mut bytes = [0; 8];
@@ -364,14 +372,14 @@ impl<'a, S: Side> Passage<'a, S> {
                 return Ok(Some(Predictor::addend(value)));
             }
         }
-        self.predictor.predict(place, copy, &[0; BEFORE])
+        Ok(self.predictor.predict(place, copy, &[0; BEFORE]))
     }
 
     /// Passes an index of an address; `false` if its length has changed.
     fn index(
         &mut self,
         place: &Place,
-        chunk: &mut Chunk,
+        chunk: &mut Chunk<'_>,
         range: Range<usize>,
     ) -> Result<bool, DecodeError> {
         let Some((old, _)) = varint::get(&chunk.bytes[range.clone()]) else {
@@ -401,8 +409,26 @@ fn about(origin: &Origin, block: &Block, mark: u64, field: Field) -> u64 {
     }
 }
 
+/// The value of a field of four or eight bytes. Each length has its own load: one that is assembled from parts has to wait
+/// for them.
+fn get_word(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => word(bytes),
+    }
+}
+
+/// Writes the value of a field of four or eight bytes.
+fn put_word(bytes: &mut [u8], value: u64) {
+    if let Ok(bytes) = <&mut [u8; 4]>::try_from(&mut *bytes) {
+        *bytes = (value as u32).to_le_bytes();
+    } else if let Ok(bytes) = <&mut [u8; 8]>::try_from(bytes) {
+        *bytes = value.to_le_bytes();
+    }
+}
+
 /// Where a field that starts at `start` ends; `None` if not within the chunk.
-fn field_end(chunk: &Chunk, start: usize, field: Field, rest: u64) -> Option<usize> {
+fn field_end(chunk: &Chunk<'_>, start: usize, field: Field, rest: u64) -> Option<usize> {
     let width = match field {
         Field::AddressIndex => varint::get(&chunk.bytes[start..])?.1,
         field => field.width(),

@@ -4,6 +4,7 @@
 //! that went; what they do not tell right is learned.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use super::address::{Addresses, Target};
 use super::annotate::{Funcs, frame_index, func_index, list_starts};
@@ -12,7 +13,6 @@ use super::inverse::{Found, Inverse};
 use super::source::Source;
 use super::symbols::{self, MAX_VARIABLES, Memory, Symbol};
 use crate::copies::Copy;
-use crate::error::DecodeError;
 use crate::field::Field;
 use crate::layout::{Layout, Part};
 use crate::stream::Kind;
@@ -43,16 +43,25 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Prediction {
     pub(crate) value: u64,
-    /// What is learned from the true value; `None` if nothing.
-    learn: Option<Learn>,
+    /// What is learned from the true value.
+    learn: Learn,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Learn {
+    Nothing,
     /// A position in the bases refers to this target unless the value turns out otherwise.
     Position(u64, Target),
     /// An address of a base that is not in its file.
     Memory(usize, u64),
+}
+
+impl Prediction {
+    /// A value that nothing is learned from.
+    fn certain(value: u64) -> Self {
+        let learn = Learn::Nothing;
+        Self { value, learn }
+    }
 }
 
 /// What is known about the new content while its parts are coded.
@@ -65,12 +74,12 @@ pub(crate) struct Predictor<'a> {
     inverse: Inverse,
     exceptions: Exceptions,
     memory: BTreeMap<(usize, u64), u64>,
-    /// Named memory of the bases, once it is needed.
+    /// Named memory of the bases, once something is copied from them.
     base_memory: Vec<Option<Memory>>,
     new_memory: HashMap<u64, u64>,
     /// Strings of the new symbol table, until it is coded.
     strings: Vec<u8>,
-    function_starts: Vec<u64>,
+    function_starts: Ascending<u64>,
     lists: [ListStarts; 2],
     /// The address of the function described last.
     entry: u64,
@@ -81,8 +90,34 @@ pub(crate) struct Predictor<'a> {
 /// Where lists start, and the one referred to last.
 #[derive(Default)]
 struct ListStarts {
-    starts: Vec<u32>,
+    starts: Ascending<u32>,
     last: u64,
+}
+
+/// Values in ascending order that are looked up mostly one after the other.
+#[derive(Default)]
+struct Ascending<T> {
+    values: Vec<T>,
+    /// The index of the value that was found last.
+    last: usize,
+}
+
+impl<T: std::marker::Copy + Into<u64>> Ascending<T> {
+    fn new(values: Vec<T>) -> Self {
+        Self { values, last: 0 }
+    }
+
+    /// The first value that is greater than `value`.
+    fn after(&mut self, value: u64) -> Option<u64> {
+        let greater = |index: usize| self.values.get(index).is_none_or(|&at| at.into() > value);
+        let is_next = !greater(self.last) && greater(self.last + 1);
+        self.last = if is_next {
+            self.last + 1
+        } else {
+            self.values.partition_point(|&at| at.into() <= value)
+        };
+        self.values.get(self.last).map(|&value| value.into())
+    }
 }
 
 impl<'a> Predictor<'a> {
@@ -107,7 +142,7 @@ impl<'a> Predictor<'a> {
             base_memory: bases.iter().map(|_| None).collect(),
             new_memory: HashMap::new(),
             strings: Vec::new(),
-            function_starts: Vec::new(),
+            function_starts: Ascending::new(Vec::new()),
             lists: Default::default(),
             entry: 0,
             index_change: vec![0; Kind::ALL.len()],
@@ -123,12 +158,16 @@ impl<'a> Predictor<'a> {
         match part.kind {
             Kind::Strings => self.strings = bytes,
             Kind::Symbols => {
-                self.function_starts = symbols::function_starts(&bytes);
+                self.function_starts = Ascending::new(symbols::function_starts(&bytes));
                 self.new_memory = self.memory_names(&bytes);
                 self.strings = Vec::new();
             }
-            Kind::Locations => self.lists[0].starts = list_starts(&bytes, part.kind),
-            Kind::Ranges => self.lists[1].starts = list_starts(&bytes, part.kind),
+            Kind::Locations => {
+                self.lists[0].starts = Ascending::new(list_starts(&bytes, part.kind));
+            }
+            Kind::Ranges => {
+                self.lists[1].starts = Ascending::new(list_starts(&bytes, part.kind));
+            }
             _ => {}
         }
     }
@@ -197,38 +236,43 @@ impl<'a> Predictor<'a> {
         self.index_change[kind as usize] = value.wrapping_sub(old);
     }
 
-    /// The expected value of a field. `before` are the 24 bytes before it in the new content.
+    /// Learns about a base what predictions for copies from it need.
+    pub(crate) fn prepare(&mut self, base: usize) -> io::Result<()> {
+        if self.base_memory[base].is_none() {
+            self.base_memory[base] = Some(Memory::of(&self.bases[base])?);
+        }
+        Ok(())
+    }
+
+    /// The expected value of a field, whose base was prepared. `before` are the 24 bytes before it in the new content.
+    #[inline]
     pub(crate) fn predict(
         &mut self,
         place: &Place,
         copy: &Copy,
         before: &[u8; 24],
-    ) -> Result<Option<Prediction>, DecodeError> {
-        let known = |value| Ok(Some(Prediction { value, learn: None }));
+    ) -> Option<Prediction> {
         if let Some(value) = self.sequential(place, before) {
-            return known(value);
+            return Some(Prediction::certain(value));
         }
         if place.field == Field::TableEntry {
-            return Ok(self.table_entry(place, copy));
+            return self.table_entry(place, copy);
         }
         let addresses = &self.bases[place.base].addresses;
         let target = match place.field {
             Field::PageStart | Field::PageOffset => addresses.target_of(place.about),
             field => addresses.target(field, place.source, place.old),
-        };
-        let Some(target) = target else {
-            return Ok(None);
-        };
+        }?;
         let (target, learn) = if let Some(address) = target.memory() {
-            let address = self.memory_target(place.base, address)?;
-            (Target::at_memory(address.0), address.1)
+            let moved = self.memory_target(place.base, address);
+            (Target::at_memory(moved), Learn::Memory(place.base, address))
         } else {
             self.position_target(place, target, copy)
         };
         let value = self
             .addresses
             .value(place.field, place.at, target, place.old);
-        Ok(Some(Prediction { value, learn }))
+        Some(Prediction { value, learn })
     }
 
     /// Fields whose values follow from what is before them.
@@ -250,11 +294,8 @@ impl<'a> Predictor<'a> {
         }
     }
 
-    fn function_after(&self, address: u64) -> Option<u64> {
-        let index = self
-            .function_starts
-            .partition_point(|start| *start <= address);
-        self.function_starts.get(index).copied()
+    fn function_after(&mut self, address: u64) -> Option<u64> {
+        self.function_starts.after(address)
     }
 
     /// The expected value of the symbol whose first eight bytes are at the end of `before`, after the symbol
@@ -282,7 +323,7 @@ impl<'a> Predictor<'a> {
                 value = self.addresses.address_of(target);
             }
         }
-        Prediction { value, learn: None }
+        Prediction::certain(value)
     }
 
     /// An entry of a table: both the table and what the entry leads to may have moved.
@@ -297,7 +338,7 @@ impl<'a> Predictor<'a> {
         let (anchor, _) = self.position_target(place, Target(place.about), copy);
         let address = |target| self.addresses.address_of(target);
         let value = u64::from(address(target).wrapping_sub(address(anchor)) as u32);
-        Some(Prediction { value, learn: None })
+        Some(Prediction::certain(value))
     }
 
     /// The position of an address in the new content, if that part is complete before relocations are.
@@ -311,57 +352,44 @@ impl<'a> Predictor<'a> {
 
     /// The expected addend of a relocation, given what is at the address that it changes.
     pub(crate) fn addend(value: u64) -> Prediction {
-        Prediction { value, learn: None }
+        Prediction::certain(value)
     }
 
-    fn memory_target(
-        &mut self,
-        base: usize,
-        address: u64,
-    ) -> Result<(u64, Option<Learn>), DecodeError> {
-        if self.base_memory[base].is_none() {
-            let memory = Memory::of(&self.bases[base]);
-            let memory = memory.map_err(|source| DecodeError::Base {
-                index: base,
-                source,
-            })?;
-            self.base_memory[base] = Some(memory);
-        }
-        let learn = Some(Learn::Memory(base, address));
+    /// Where what is at an address of a base that is not in its file went.
+    #[inline(never)]
+    fn memory_target(&self, base: usize, address: u64) -> u64 {
         let named = self.base_memory[base]
             .as_ref()
             .and_then(|memory| memory.find(address));
         if let Some((name, offset)) = named
             && let Some(start) = self.new_memory.get(&name)
         {
-            return Ok((start.wrapping_add(offset), learn));
+            return start.wrapping_add(offset);
         }
         let before = self.memory.range(..=(base, address)).next_back();
         let near = before.filter(|(key, _)| key.0 == base);
         let moved = near.map_or(address, |(key, value)| value.wrapping_add(address - key.1));
-        Ok((moved & !(1 << 63), learn))
+        moved & !(1 << 63)
     }
 
-    fn position_target(
-        &self,
-        place: &Place,
-        target: Target,
-        copy: &Copy,
-    ) -> (Target, Option<Learn>) {
+    #[inline]
+    fn position_target(&self, place: &Place, target: Target, copy: &Copy) -> (Target, Learn) {
         let position = self.starts[place.base] + target.0;
         let within = position.wrapping_sub(copy.source);
         if within <= copy.len {
-            return (Target(copy.at + within - self.new_start()), None);
+            let new = copy.at + within - self.new_start();
+            return (Target(new), Learn::Nothing);
         }
         let known = self.exceptions.get(position).map(Target);
         let expected = known.unwrap_or_else(|| match self.inverse.find(position) {
             Some(Found::Covered(new) | Found::Near(new)) => Target(new - self.new_start()),
             None => target,
         });
-        (expected, Some(Learn::Position(position, expected)))
+        (expected, Learn::Position(position, expected))
     }
 
     /// Learns the true value of a field.
+    #[inline]
     pub(crate) fn learn(&mut self, place: &Place, prediction: &Prediction, value: u64) {
         match (place.field, place.kind) {
             (Field::TextOffset, Kind::Funcs) => {
@@ -371,10 +399,9 @@ impl<'a> Predictor<'a> {
             (Field::RangesOffset, _) => self.lists[1].last = value,
             _ => {}
         }
-        let Some(learn) = prediction.learn else {
-            return;
-        };
+        let learn = prediction.learn;
         let target = match (place.field, learn) {
+            (_, Learn::Nothing) => return,
             (Field::PageStart | Field::PageOffset, Learn::Position(_, expected)) => self
                 .addresses
                 .amended(place.field, place.at, expected, value),
@@ -395,10 +422,29 @@ impl<'a> Predictor<'a> {
 }
 
 impl ListStarts {
-    fn next(&self) -> Option<u64> {
-        let index = self
-            .starts
-            .partition_point(|start| u64::from(*start) <= self.last);
-        self.starts.get(index).map(|start| u64::from(*start))
+    fn next(&mut self) -> Option<u64> {
+        self.starts.after(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_after_another_is_found_in_any_order() {
+        let mut ascending = Ascending::new(vec![3u32, 5, 5, 9]);
+        for (value, after) in [
+            (0, Some(3)),
+            (3, Some(5)),
+            (4, Some(5)),
+            (5, Some(9)),
+            (9, None),
+            (20, None),
+            (2, Some(3)),
+            (8, Some(9)),
+        ] {
+            assert_eq!(ascending.after(value), after, "{value}");
+        }
     }
 }

@@ -30,18 +30,22 @@ const UNIT_HEADER: usize = 12;
 /// Bytes that are read at a time to find headers: units are shorter or much longer.
 const READ_AHEAD: usize = 4 << 10;
 
-/// An attribute and its form.
+/// An attribute as an abbreviation specifies it: its name and the form of its values.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Form {
-    pub(crate) attribute: u16,
+pub(crate) struct Attribute {
+    pub(crate) name: u16,
     pub(crate) form: u16,
+    /// How many bytes every value has, in all versions; `None` if that is not fixed.
+    width: Option<u8>,
+    /// The field that every value is.
+    field: Option<Field>,
 }
 
 /// The shape of debug entries with one code.
 #[derive(Debug)]
 pub(crate) struct Abbreviation {
     pub(crate) has_children: bool,
-    pub(crate) forms: Vec<Form>,
+    pub(crate) attributes: Vec<Attribute>,
 }
 
 /// A table of abbreviations, in ascending order of codes.
@@ -76,26 +80,26 @@ impl Abbreviations {
         let code = walker.leb().filter(|code| (1..MAX_CODE).contains(code))?;
         walker.leb()?;
         let has_children = walker.byte()? != 0;
-        let mut forms = Vec::new();
+        let mut attributes = Vec::new();
         loop {
-            let (attribute, form) = (walker.leb()? as u16, walker.leb()? as u16);
+            let (name, form) = (walker.leb()? as u16, walker.leb()? as u16);
             // A constant in the abbreviation itself.
             if form == 0x21 {
                 walker.leb()?;
             }
-            if attribute == 0 && form == 0 {
+            if name == 0 && form == 0 {
                 return Some((
                     code,
                     Abbreviation {
                         has_children,
-                        forms,
+                        attributes,
                     },
                 ));
             }
-            if forms.len() == MAX_ATTRIBUTES {
+            if attributes.len() == MAX_ATTRIBUTES {
                 return None;
             }
-            forms.push(Form { attribute, form });
+            attributes.push(Attribute::new(name, form));
         }
     }
 }
@@ -210,37 +214,59 @@ impl Unit {
     }
 }
 
-impl Form {
-    /// The field that the attribute's value at the walker is, and behind it.
+impl Attribute {
+    fn new(name: u16, form: u16) -> Self {
+        let width = match form {
+            0x19 | 0x21 => Some(0),
+            0x0b | 0x0c | 0x11 | 0x25 | 0x29 => Some(1),
+            0x05 | 0x12 | 0x26 | 0x2a => Some(2),
+            0x27 | 0x2b => Some(3),
+            0x06 | 0x0e | 0x13 | 0x17 | 0x1c | 0x1d | 0x1f | 0x28 | 0x2c => Some(4),
+            0x01 | 0x07 | 0x14 | 0x20 | 0x24 => Some(8),
+            0x1e => Some(16),
+            _ => None,
+        };
+        let field = match (form, name) {
+            (0x01, _) => Some(Field::Address),
+            (0x10, _) => Some(Field::InfoOffset),
+            (0x1b, _) => Some(Field::AddressIndex),
+            (0x17 | 0x06, 0x10) => Some(Field::LineOffset),
+            (0x17, 0x55) => Some(Field::RangesOffset),
+            (0x17, 0x02) => Some(Field::LocationsOffset),
+            _ => None,
+        };
+        Self {
+            name,
+            form,
+            width,
+            field,
+        }
+    }
+
+    /// The field in the attribute's value at the walker.
     fn field(self, walker: &Walker<'_>) -> Option<(usize, Field)> {
         let at = walker.at;
-        let field = match (self.form, self.attribute) {
-            (0x01, _) => Field::Address,
-            (0x10, _) => Field::InfoOffset,
-            (0x1b, _) => Field::AddressIndex,
-            (0x17 | 0x06, 0x10) => Field::LineOffset,
-            (0x17, 0x55) => Field::RangesOffset,
-            (0x17, 0x02) => Field::LocationsOffset,
-            // A location that is an address.
-            (0x0a | 0x18, _) if walker.bytes.get(at..at + 2) == Some(&[9, 3]) => {
-                return Some((at + 2, Field::Address));
-            }
-            _ => return None,
-        };
-        Some((at, field))
+        if let Some(field) = self.field {
+            return Some((at, field));
+        }
+        // A location that is an address.
+        let is_expression = matches!(self.form, 0x0a | 0x18);
+        let is_address = is_expression && walker.bytes.get(at..at + 2) == Some(&[9, 3]);
+        is_address.then_some((at + 2, Field::Address))
     }
 
     /// Goes behind the attribute's value; `None` if it cannot.
+    #[inline]
     pub(crate) fn skip(self, walker: &mut Walker<'_>, version: u16) -> Option<()> {
+        match self.width {
+            Some(width) => walker.skip(u64::from(width)),
+            None => self.skip_by_value(walker, version),
+        }
+    }
+
+    fn skip_by_value(self, walker: &mut Walker<'_>, version: u16) -> Option<()> {
         match self.form {
-            0x19 | 0x21 => Some(()),
-            0x0b | 0x0c | 0x11 | 0x25 | 0x29 => walker.skip(1),
-            0x05 | 0x12 | 0x26 | 0x2a => walker.skip(2),
-            0x27 | 0x2b => walker.skip(3),
-            0x10 if version == 2 => walker.skip(8),
-            0x06 | 0x0e | 0x10 | 0x13 | 0x17 | 0x1c | 0x1d | 0x1f | 0x28 | 0x2c => walker.skip(4),
-            0x01 | 0x07 | 0x14 | 0x20 | 0x24 => walker.skip(8),
-            0x1e => walker.skip(16),
+            0x10 => walker.skip(if version == 2 { 8 } else { 4 }),
             0x08 => walker.string().map(|_| ()),
             0x0a => {
                 let len = walker.byte()?;
@@ -289,9 +315,9 @@ fn unit_fields(unit: &Unit, from: usize, bytes: &[u8], found: &mut Found) -> Opt
         if code == 0 {
             continue;
         }
-        for form in &unit.abbreviations.get(code)?.forms {
-            let field = form.field(&walker);
-            form.skip(&mut walker, unit.version)?;
+        for attribute in &unit.abbreviations.get(code)?.attributes {
+            let field = attribute.field(&walker);
+            attribute.skip(&mut walker, unit.version)?;
             if let Some((at, field)) = field
                 && at + field.width() <= walker.at
             {

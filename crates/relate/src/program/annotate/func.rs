@@ -148,16 +148,25 @@ pub(super) fn descriptions(source: &Source<'_>, bytes: &[u8]) -> Found {
     found
 }
 
-/// Names in the lists of inlined calls that lie in `part`.
-pub(super) fn inlined(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
-    let mut found = Found::default();
+/// Fields of the lists of inlined calls and of objects on the stack that lie in `part`.
+pub(super) fn lists(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
     if source.layout.go.func_data == 0 {
-        return Ok(found);
+        return Ok(Found::default());
     }
     let funcs = source.bytes_of(Kind::Funcs)?;
+    let mut found = inlined(source, part, &funcs, bytes);
+    if source.layout.go.rodata != 0 {
+        found.extend(stack_objects(source, part, &funcs, bytes).into_vec());
+    }
+    Ok(found)
+}
+
+/// Names in the lists of inlined calls.
+fn inlined(source: &Source<'_>, part: &Part, funcs: &[u8], bytes: &[u8]) -> Found {
+    let mut found = Found::default();
     let (_, names) = source.addresses.area(Kind::FuncNames);
     let mut known = Known::new(bytes.len());
-    for start in Funcs::of(source, &funcs).filter_map(|func| inlined_calls(source, part, &func)) {
+    for start in Funcs::of(source, funcs).filter_map(|func| inlined_calls(source, part, &func)) {
         for at in calls(bytes, start, names) {
             // Functions may share a list, so that one seen before ends it.
             if !known.insert(at) {
@@ -166,20 +175,15 @@ pub(super) fn inlined(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Res
             found.push((at as u32 + 4, Field::NameOffset));
         }
     }
-    Ok(found)
+    found
 }
 
-/// Offsets of the maps of pointers in the lists of objects on the stack that lie in `part`: behind a count of eight bytes,
-/// the last four bytes of each object.
-pub(super) fn stack_objects(source: &Source<'_>, part: &Part, bytes: &[u8]) -> io::Result<Found> {
+/// Offsets of the maps of pointers in the lists of objects on the stack: behind a count of eight bytes, the last four bytes
+/// of each object.
+fn stack_objects(source: &Source<'_>, part: &Part, funcs: &[u8], bytes: &[u8]) -> Found {
     let mut found = Found::default();
-    let go = &source.layout.go;
-    if go.func_data == 0 || go.rodata == 0 {
-        return Ok(found);
-    }
-    let funcs = source.bytes_of(Kind::Funcs)?;
     let mut known = Known::new(bytes.len());
-    for func in Funcs::of(source, &funcs) {
+    for func in Funcs::of(source, funcs) {
         let Some(start) = datum_at(source, part, &func, STACK_OBJECTS) else {
             continue;
         };
@@ -193,7 +197,7 @@ pub(super) fn stack_objects(source: &Source<'_>, part: &Part, bytes: &[u8]) -> i
             found.push(((at + 12) as u32, Field::DataOffset));
         }
     }
-    Ok(found)
+    found
 }
 
 /// Which words of four bytes were seen.

@@ -13,10 +13,9 @@ use crate::program::source::Source;
 pub(super) fn amd64(source: &Source<'_>, part: &Part, mut found: Found, bytes: &[u8]) -> Found {
     let start = source.addresses.address_of(Target(part.start));
     let mut at = 4;
-    while at + 4 <= bytes.len() {
-        let before = [bytes[at - 3], bytes[at - 2], bytes[at - 1]];
-        if PRECEDES[usize::from(before[2])]
-            && let Some(field) = reference(before)
+    while let Some(more) = next_candidate(bytes, at) {
+        at += more;
+        if let Some(field) = reference([bytes[at - 3], bytes[at - 2], bytes[at - 1]])
             && let Some(value) = u32_at(bytes, at)
         {
             let from = start.wrapping_add(at as u64 + field.origin());
@@ -32,16 +31,71 @@ pub(super) fn amd64(source: &Source<'_>, part: &Part, mut found: Found, bytes: &
     found
 }
 
-/// Which bytes may precede a displacement, so that most positions are passed quickly.
-const PRECEDES: [bool; 256] = {
-    let mut precedes = [false; 256];
+/// How many bytes behind `at` a field of four bytes may start next.
+fn next_candidate(bytes: &[u8], at: usize) -> Option<usize> {
+    let pairs = bytes.get(at - 2..bytes.len().checked_sub(4)?)?.windows(2);
+    let mut kinds = pairs.map(|pair| BEGINS[usize::from(pair[0])] & ENDS[usize::from(pair[1])]);
+    kinds.position(|kinds| kinds != 0)
+}
+
+/// Kinds of references, as bits: a call or jump, a conditional jump, an operand.
+const CALL: u8 = 1;
+const CONDITIONAL: u8 = 2;
+const OPERAND: u8 = 4;
+
+/// Of which kinds the byte before a displacement may be. With [`BEGINS`], most positions are passed
+/// quickly.
+const ENDS: [u8; 256] = {
+    let mut kinds = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        precedes[byte] = matches!(byte, 0xe8 | 0xe9 | 0x80..=0x8f) || byte & 0xc7 == 0x05;
+        kinds[byte] = match byte {
+            0xe8 | 0xe9 => CALL,
+            0x80..=0x8f => CONDITIONAL,
+            _ if byte & 0xc7 == 0x05 => OPERAND,
+            _ => 0,
+        };
         byte += 1;
     }
-    precedes
+    kinds
 };
+
+/// Of which kinds the byte before that one may be.
+const BEGINS: [u8; 256] = {
+    let mut kinds = [CALL; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if byte == 0x0f {
+            kinds[byte] |= CONDITIONAL;
+        }
+        if is_plain(byte as u8) || has_immediate(byte as u8) {
+            kinds[byte] |= OPERAND;
+        }
+        byte += 1;
+    }
+    kinds
+};
+
+/// Opcodes with an operand in memory and an immediate, at least behind some bytes.
+const fn has_immediate(opcode: u8) -> bool {
+    matches!(
+        opcode,
+        0x69 | 0x6b
+            | 0x70
+            | 0x80
+            | 0x81
+            | 0x83
+            | 0xa4
+            | 0xac
+            | 0xba
+            | 0xc0
+            | 0xc2
+            | 0xc6
+            | 0xc7
+            | 0xf6
+            | 0xf7
+    )
+}
 
 /// Whether the three bytes before a field say that it is a displacement.
 fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
@@ -71,7 +125,7 @@ fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
 }
 
 /// Opcodes, of one byte or behind `0f`, with an operand in memory and no immediate.
-fn is_plain(opcode: u8) -> bool {
+const fn is_plain(opcode: u8) -> bool {
     match opcode {
         0x00..=0x3f => opcode & 7 < 4 || matches!(opcode, 0x2c..=0x2f),
         0x40..=0x4f
@@ -135,5 +189,16 @@ mod tests {
         assert_eq!(reference([0x48, 0xc7, 0x05]), Some(Field::RelativeImm32));
         assert_eq!(reference([0, 0x0f, 0x84]), Some(Field::Relative));
         assert_eq!(reference([0, 0x8b, 0x06]), None);
+    }
+
+    #[test]
+    fn no_reference_is_passed_quickly() {
+        for number in 0..1u32 << 24 {
+            let [third, second, first, _] = number.to_le_bytes();
+            if reference([third, second, first]).is_some() {
+                let kinds = ENDS[usize::from(first)] & BEGINS[usize::from(second)];
+                assert_ne!(kinds, 0, "{third:02x} {second:02x} {first:02x}");
+            }
+        }
     }
 }

@@ -113,10 +113,10 @@ impl Entries<'_> {
                 self.ordinals = [0; 2];
             }
             let abbreviation = unit.abbreviations.get(code)?;
-            for form in &abbreviation.forms {
+            for attribute in &abbreviation.attributes {
                 let value = walker.at;
-                form.skip(&mut walker, unit.version)?;
-                self.attribute(form.attribute, form.form, value, is_top, unit);
+                attribute.skip(&mut walker, unit.version)?;
+                self.attribute(attribute.name, attribute.form, value, is_top, unit);
             }
             if let Some(name) = self.name.filter(|_| is_top) {
                 self.collector
