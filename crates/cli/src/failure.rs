@@ -1,16 +1,17 @@
 //! A command that did not succeed: the error, what to try, and the exit code.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
+use std::iter;
 
 use sealift_archive::{AbsentBases, BasesError, NoScratch, OpenError, Unreadable};
 use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
 use crate::exit::Exit;
+use crate::hints::{self, Hint};
 use crate::interruption::Kept;
-use crate::{hints, progress};
+use crate::progress;
 
 /// A command's failure, ready to be shown.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     items: Vec<String>,
-    hints: Vec<String>,
+    hints: Vec<Hint>,
 }
 
 impl Failure {
@@ -60,23 +61,32 @@ impl Failure {
         self.message.is_empty()
     }
 
-    /// Writes it to standard error.
-    pub(crate) fn report(&self) {
-        progress::error(&self.to_string(), &self.message, &self.items, &self.hints);
+    /// Writes it to standard error. The command keeps `kept` when it does not succeed.
+    pub(crate) fn report(&self, kept: Kept) {
+        let hints = self.hints(kept);
+        progress::error(&self.text(&hints), &self.message, &self.items, &hints);
+    }
+
+    /// The words of what to try.
+    fn hints(&self, kept: Kept) -> Vec<String> {
+        let again = (self.exit == Exit::Interrupted).then_some(Hint::Again(None));
+        let hints = self.hints.iter().chain(&again);
+        hints.map(|hint| hint.words(kept)).collect()
+    }
+
+    /// All of it for people. Each part is one line, whatever is in a name that it repeats.
+    fn text(&self, hints: &[String]) -> String {
+        let message = format!("error: {}", escaped(&self.message));
+        let items = self.items.iter().map(|item| format!("  {}", escaped(item)));
+        let hints = hints.iter().map(|hint| format!("hint: {}", escaped(hint)));
+        let lines: Vec<String> = iter::once(message).chain(items).chain(hints).collect();
+        lines.join("\n")
     }
 
     /// The same with one more thing to try.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
         self
-    }
-
-    /// The same with what to do next, if the command was interrupted.
-    pub(crate) fn after_interruption(self, kept: Kept) -> Self {
-        match self.exit {
-            Exit::Interrupted => self.hint(kept.hint()),
-            _ => self,
-        }
     }
 
     /// The exit code.
@@ -145,20 +155,6 @@ impl From<Cancelled> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Each part is one line, whatever is in a name that it repeats.
-        write!(f, "error: {}", escaped(&self.message))?;
-        for item in &self.items {
-            write!(f, "\n  {}", escaped(item))?;
-        }
-        for hint in &self.hints {
-            write!(f, "\nhint: {}", escaped(hint))?;
-        }
-        Ok(())
-    }
-}
-
 /// Whether a file would have become larger than the process or the file system allows.
 fn is_too_large_a_file(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
@@ -197,7 +193,7 @@ mod tests {
             .items(["a\nhint: b"])
             .hint("look\r");
         assert_eq!(
-            failure.to_string(),
+            failure.text(&failure.hints(Kept::Progress)),
             "error: bad \\u{1b}[2J name\n  a\\nhint: b\nhint: look\\r"
         );
     }

@@ -35,6 +35,7 @@ use clap::{CommandFactory, Parser};
 
 use commands::Command;
 use failure::Failure;
+use interruption::Kept;
 use progress::LogFormat;
 
 /// Carries container images across an air gap, byte for byte.
@@ -60,8 +61,7 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            let failure = failure.after_interruption(kept);
-            tell(&failure);
+            tell(&failure, kept);
             failure.exit().into()
         }
     }
@@ -80,8 +80,8 @@ fn without_credentials(mut error: clap::Error) -> clap::Error {
     error
 }
 
-fn tell(failure: &Failure) {
+fn tell(failure: &Failure, kept: Kept) {
     if !failure.is_silent() {
-        failure.report();
+        failure.report(kept);
     }
 }

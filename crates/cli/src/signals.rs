@@ -75,7 +75,7 @@ fn end_after_grace(kept: Kept) {
     thread::sleep(GRACE);
     let (said, wait) = mpsc::channel();
     let say = move || {
-        Failure::from(Cancelled).after_interruption(kept).report();
+        Failure::from(Cancelled).report(kept);
         let _ = said.send(());
     };
     if thread::Builder::new().spawn(say).is_ok() {

@@ -3,10 +3,10 @@
 use sealift_archive::{LocalError, Unreadable};
 use sealift_bundle::{BundleError, FetchError, ResolveError};
 
-use super::{BASE, registry};
+use super::{BASE, Hint, registry};
 
 /// What to try, each thing once.
-pub(crate) fn hints(error: &BundleError) -> Vec<String> {
+pub(crate) fn hints(error: &BundleError) -> Vec<Hint> {
     let resolve = error.resolve_errors().filter_map(resolve);
     let fetch = error.fetch_errors().filter_map(fetch);
     // Nothing is created at a source: what it does not have is a matter of the name.
@@ -14,47 +14,45 @@ pub(crate) fn hints(error: &BundleError) -> Vec<String> {
         .registry_errors()
         .filter(|error| !error.is_not_found());
     let registries = refused.filter_map(registry::hint);
-    let mut hints: Vec<String> = resolve.chain(fetch).chain(registries).collect();
+    let mut hints: Vec<Hint> = resolve.chain(fetch).chain(registries).collect();
     hints.sort_unstable();
     hints.dedup();
     hints
 }
 
-fn resolve(error: &ResolveError) -> Option<String> {
+fn resolve(error: &ResolveError) -> Option<Hint> {
     Some(match error {
-        ResolveError::Referrers(_) => {
-            "--no-referrers skips signatures and other referrers".to_owned()
-        }
+        ResolveError::Referrers(_) => "--no-referrers skips signatures and other referrers".into(),
         ResolveError::Platform { .. } => {
-            "select an available platform, or omit --platform to include all of them".to_owned()
+            "select an available platform, or omit --platform to include all of them".into()
         }
         ResolveError::Local(error) => return local(error),
         _ => return None,
     })
 }
 
-fn local(error: &LocalError) -> Option<String> {
+fn local(error: &LocalError) -> Option<Hint> {
     let LocalError::Unreadable(unreadable) = error else {
         return None;
     };
     Some(match unreadable {
-        Unreadable::Absent(_) => BASE.to_owned(),
+        Unreadable::Absent(_) => BASE.into(),
         Unreadable::Scratch(_) => {
-            "free some space, or use --state-dir with a folder that has more".to_owned()
+            "free some space, or use --state-dir with a folder that has more".into()
         }
     })
 }
 
-fn fetch(error: &FetchError) -> Option<String> {
+fn fetch(error: &FetchError) -> Option<Hint> {
     Some(match error {
-        FetchError::Broken { .. } | FetchError::HostFailed { .. } => {
-            "run the same command again: it resumes".to_owned()
-        }
+        FetchError::Broken { .. }
+        | FetchError::HostFailed { .. }
+        | FetchError::Changed { .. } => Hint::Again(None),
         FetchError::Local(error) => return local(error),
-        FetchError::Changed { .. } => "run the same command again".to_owned(),
         FetchError::Mismatch { host, .. } => format!(
             "{host}, or a cache in front of it, is corrupt: report it to its operator, or fetch from another registry"
-        ),
+        )
+        .into(),
         _ => return None,
     })
 }
@@ -62,6 +60,7 @@ fn fetch(error: &FetchError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interruption::Kept;
 
     #[test]
     fn a_missing_platform_has_a_hint_that_names_the_flag() {
@@ -69,7 +68,8 @@ mod tests {
             wanted: vec!["windows/amd64".to_owned()],
             there: vec!["linux/amd64".to_owned()],
         };
-        assert!(resolve(&error).expect("a hint").contains("omit --platform"));
+        let hint = resolve(&error).expect("a hint").words(Kept::Progress);
+        assert!(hint.contains("omit --platform"));
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
         let error = FetchError::HostFailed {
             host: "r.corp".to_owned(),
         };
-        assert!(fetch(&error).expect("a hint").contains("resumes"));
+        assert_eq!(fetch(&error), Some(Hint::Again(None)));
     }
 
     #[test]

@@ -2,48 +2,50 @@
 
 use sealift_load::LoadError;
 
-use super::{SCRATCH, registry};
-use crate::interruption::Kept;
+use super::{Hint, SCRATCH, registry};
 
 /// What to try, if there is anything that is not obvious.
-pub(crate) fn hint(error: &LoadError) -> Option<String> {
-    Some(match error {
+pub(crate) fn hint(error: &LoadError) -> Option<Hint> {
+    let text = match error {
         LoadError::Registry(error) => return registry::hint(error),
         LoadError::Manifest { source, .. } => return registry::hint(source),
         LoadError::Bundle { .. } | LoadError::Damaged { .. } => {
-            "copy the bundle again from an intact copy; sealift verify lists everything that is corrupt; --keep-going loads the images that are intact".to_owned()
+            "copy the bundle again from an intact copy; sealift verify lists everything that is corrupt; --keep-going loads the images that are intact"
         }
-        LoadError::NoMatch { .. } => "sealift inspect lists the names in the bundle".to_owned(),
-        LoadError::Foreign(_) => "push these layers to the registry first, skip the images with --skip, or bundle them without the platforms that need such layers".to_owned(),
+        LoadError::NoMatch { .. } => "sealift inspect lists the names in the bundle",
+        LoadError::Foreign(_) => {
+            "push these layers to the registry first, skip the images with --skip, or bundle them without the platforms that need such layers"
+        }
         LoadError::NoOriginal(_) => {
-            "bundle all platforms, or load without --publisher-index required".to_owned()
+            "bundle all platforms, or load without --publisher-index required"
         }
         LoadError::SparseRefused { .. } => {
-            "load without --publisher-index required, or configure the registry to accept an index whose children are missing".to_owned()
+            "load without --publisher-index required, or configure the registry to accept an index whose children are missing"
         }
         LoadError::Conflicts(_) => {
-            "use --overwrite to move these tags, or --skip to skip the images".to_owned()
+            "use --overwrite to move these tags, or --skip to skip the images"
         }
         LoadError::Overtaken(_) => {
-            "find out what else loads into this registry; then run the same command again, with --overwrite if it may move these tags".to_owned()
+            "find out what else loads into this registry; then run the same command again, with --overwrite if it may move these tags"
         }
         LoadError::TagsPartlyMoved(partly) => {
             return hint(&partly.cause)
-                .or_else(|| Some("run the same command again to move the rest".to_owned()));
+                .or_else(|| Some("run the same command again to move the rest".into()));
         }
         LoadError::Absent(_) => {
-            "load the base first, use the naming that it was loaded with, or give its file with --base FILE".to_owned()
+            "load the base first, use the naming that it was loaded with, or give its file with --base FILE"
         }
-        LoadError::Base { .. } => "give the base's file with --base FILE".to_owned(),
-        LoadError::Scratch(_) => SCRATCH.to_owned(),
-        LoadError::Cancelled(_) => Kept::Progress.hint().to_owned(),
+        LoadError::Base { .. } => "give the base's file with --base FILE",
+        LoadError::Scratch(_) => SCRATCH,
         _ => return None,
-    })
+    };
+    Some(text.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interruption::Kept;
 
     #[test]
     fn each_failure_that_a_flag_avoids_names_the_flag() {
@@ -54,7 +56,8 @@ mod tests {
             (LoadError::NoOriginal(Vec::new()), "--publisher-index"),
         ] {
             let words = error.to_string();
-            assert!(hint(&error).expect(&words).contains(flag), "{words}");
+            let hint = hint(&error).expect(&words).words(Kept::Progress);
+            assert!(hint.contains(flag), "{words}");
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use sealift_registry::{ErrorKind, RegistryError, SpecCode, TlsError, is_loopback_authority};
 
+use super::Hint;
+
 /// What to try after this error, if there is anything that is not obvious.
-pub(crate) fn hint(error: &RegistryError) -> Option<String> {
+pub(crate) fn hint(error: &RegistryError) -> Option<Hint> {
     let host = &error.host;
-    Some(match &error.kind {
+    let text = match &error.kind {
         ErrorKind::LoginRequired(_)
         | ErrorKind::Forbidden {
             with_credentials: false,
@@ -22,7 +24,7 @@ pub(crate) fn hint(error: &RegistryError) -> Option<String> {
         ErrorKind::TokenHost { authority, .. } => format!(
             "if {authority} is the registry's token service, use --token-host {authority}"
         ),
-        ErrorKind::Tls(error) => return tls(host, error),
+        ErrorKind::Tls(error) => return tls(host, error).map(Hint::Text),
         ErrorKind::UnsupportedType { .. } => {
             "the registry is too old for OCI media types, or configured to refuse them".to_owned()
         }
@@ -33,14 +35,15 @@ pub(crate) fn hint(error: &RegistryError) -> Option<String> {
             "some registries need the project or repository to be created first: check its name, or create it".to_owned()
         }
         ErrorKind::Connect(_) => {
-            "check the host's name, the network and the proxy; then run the same command again: it resumes".to_owned()
+            return Some(Hint::Again(Some("check the host's name, the network and the proxy")));
         }
         ErrorKind::Transport(_) | ErrorKind::Stalled(_) => {
-            "check the network and the proxy; then run the same command again: it resumes".to_owned()
+            return Some(Hint::Again(Some("check the network and the proxy")));
         }
-        ErrorKind::WaitTooLong { .. } => "run the same command again later: it resumes".to_owned(),
+        ErrorKind::WaitTooLong { .. } => return Some(Hint::Again(Some("wait as long as the registry asks"))),
         _ => return None,
-    })
+    };
+    Some(Hint::Text(text))
 }
 
 fn tls(host: &str, error: &TlsError) -> Option<String> {
@@ -66,8 +69,9 @@ mod tests {
     use sealift_registry::Refusal;
 
     use super::*;
+    use crate::interruption::Kept;
 
-    fn hint_for(kind: ErrorKind) -> Option<String> {
+    fn hint_for(kind: ErrorKind) -> Option<Hint> {
         hint(&RegistryError {
             host: "r.corp".to_owned(),
             what: "manifest v1 of a/b".to_owned(),
@@ -95,7 +99,7 @@ mod tests {
             (ErrorKind::Connect(String::new()), "host's name"),
         ] {
             let words = kind.to_string();
-            let hint = hint_for(kind).expect(&words);
+            let hint = hint_for(kind).expect(&words).words(Kept::Progress);
             assert!(hint.contains(part), "{words}: {hint}");
         }
         assert_eq!(hint_for(ErrorKind::NotFound(refusal())), None);

@@ -14,7 +14,8 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::heading;
-use crate::{files, hints, output, receipt, words};
+use crate::hints::{self, Hint};
+use crate::{files, output, receipt, words};
 
 /// Which tags of earlier releases are listed and deleted.
 #[derive(Args, Clone, Debug)]
@@ -225,16 +226,16 @@ pub(super) fn failure(pruned: &Pruned) -> Option<Failure> {
     let items = pruned.failed.iter();
     let items = items.map(|failed| format!("{}: {}", failed.tag, failed.reason));
     let failure = Failure::message(Exit::Failed, message).items(items);
-    let mut hints: Vec<String> = pruned.failed.iter().filter_map(hint).collect();
+    let mut hints: Vec<Hint> = pruned.failed.iter().filter_map(hint).collect();
     hints.sort_unstable();
     hints.dedup();
     Some(hints.into_iter().fold(failure, Failure::hint))
 }
 
-fn hint(failed: &NotPruned) -> Option<String> {
+fn hint(failed: &NotPruned) -> Option<Hint> {
     match &failed.reason {
         PruneError::Unsupported => Some(
-            "enable deletion in the registry's configuration (distribution: storage.delete.enabled) and run the same command again, or delete these tags with the registry's own tools".to_owned(),
+            "enable deletion in the registry's configuration (distribution: storage.delete.enabled) and run the same command again, or delete these tags with the registry's own tools".into(),
         ),
         PruneError::Registry(error) => hints::registry::hint(error),
         _ => None,
