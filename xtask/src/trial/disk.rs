@@ -209,7 +209,9 @@ impl<'a> Scene<'a> {
             format!("trace={call}"),
             format!("inject={call}:error={error}:when={number}"),
         );
-        let options = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let log = tempfile::NamedTempFile::new()?;
+        let output = log.path().display().to_string();
+        let options = ["-o", &output, "-e", &trace, "-e", &inject];
         let mut run = self.traced(folder.path(), &options, *side, &registry.host());
         let ended = run_program(&mut run, LIMIT)?;
         report.count(format!("{side:?}: a call failed once"));
@@ -224,6 +226,10 @@ impl<'a> Scene<'a> {
             Some(0) => report.count("runs that succeeded in spite of it"),
             Some(1 | 3) if ended.stderr.contains("error: ") => {
                 report.count("runs that ended with a message");
+            }
+            // Each thread's call of this number fails, and the one that would print the message may be among them.
+            Some(1 | 3) if is_silenced(&fs::read_to_string(log.path())?) => {
+                report.count("runs that could not print their message");
             }
             // What cannot be opened or read may be taken for damaged only where reading failed.
             Some(2 | 4) if *call == "openat" => report.count("runs that ended with a message"),
@@ -425,6 +431,12 @@ fn is_out_of_memory(ended: &Ended) -> bool {
     .iter()
     .any(|words| ended.stderr.contains(words))
         || ended.code() == Some(127)
+}
+
+/// Whether a write to standard error failed, from the log of `strace`.
+fn is_silenced(log: &str) -> bool {
+    log.lines()
+        .any(|line| line.contains(" write(2, ") && line.ends_with("(INJECTED)"))
 }
 
 /// The numbers of the calls that a run makes, for the thread that makes each most often; from
