@@ -118,15 +118,29 @@ pub(crate) fn run(arguments: &CompactArguments) -> Result<(), Box<dyn Error>> {
     }
     let efforts = selection.efforts_or(&[Effort::Default]);
     let mut rows = Vec::new();
-    for kind in selection.kinds() {
-        let mut set = workshop.set(kind)?;
-        set.layers.truncate(arguments.layers.unwrap_or(usize::MAX));
+    for set in sets(&workshop, arguments)? {
         rows.extend(measure_set(&workshop, &set, &efforts, arguments)?);
     }
     if selection.write {
         report::write(&rows)?;
     }
     Ok(())
+}
+
+/// The selected sets, and behind them, if they are several, all of their layers as one set.
+fn sets(workshop: &Workshop, arguments: &CompactArguments) -> Result<Vec<Set>, Box<dyn Error>> {
+    let mut sets = Vec::new();
+    for kind in arguments.selection.kinds() {
+        let mut set = workshop.set(kind)?;
+        set.layers.truncate(arguments.layers.unwrap_or(usize::MAX));
+        sets.push(set);
+    }
+    if sets.len() > 1 {
+        let layers = sets.iter().flat_map(|set| set.layers.clone()).collect();
+        let name = "all";
+        sets.push(Set { name, layers });
+    }
+    Ok(sets)
 }
 
 fn measure_set(

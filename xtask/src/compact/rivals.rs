@@ -3,14 +3,14 @@
 use std::error::Error;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::report::Row;
-use super::sets::Set;
+use super::sets::{Layer, Set};
 use crate::clock::Times;
 
-/// A compressor that reads the tars in a row.
+/// A compressor that reads the opened layers in a row.
 struct Rival {
     name: &'static str,
     command: &'static [&'static str],
@@ -49,10 +49,15 @@ const RIVALS: [Rival; 5] = [
 
 /// The rivals that are installed.
 pub(crate) fn rivals(set: &Set, slow: bool) -> Result<Vec<Row>, Box<dyn Error>> {
+    let opened: Vec<PathBuf> = set
+        .layers
+        .iter()
+        .map(Layer::opened)
+        .collect::<Result<_, _>>()?;
     let mut rows = Vec::new();
     for rival in RIVALS.iter().filter(|rival| slow || !rival.slow) {
         let times = Times::now()?;
-        let Some(stored) = run(set, rival)? else {
+        let Some(stored) = run(&opened, rival)? else {
             println!("SKIPPED: {} is not installed", rival.command[0]);
             continue;
         };
@@ -62,7 +67,7 @@ pub(crate) fn rivals(set: &Set, slow: bool) -> Result<Vec<Row>, Box<dyn Error>> 
     Ok(rows)
 }
 
-fn run(set: &Set, rival: &Rival) -> Result<Option<u64>, Box<dyn Error>> {
+fn run(opened: &[PathBuf], rival: &Rival) -> Result<Option<u64>, Box<dyn Error>> {
     let mut command = Command::new(rival.command[0]);
     command.args(&rival.command[1..]);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
@@ -75,9 +80,7 @@ fn run(set: &Set, rival: &Rival) -> Result<Option<u64>, Box<dyn Error>> {
     let stored = std::thread::scope(|scope| {
         let feeder = scope.spawn(|| -> io::Result<()> {
             let mut input = input.take().ok_or(io::ErrorKind::BrokenPipe)?;
-            set.layers
-                .iter()
-                .try_for_each(|layer| feed(&layer.tar, &mut input))
+            opened.iter().try_for_each(|path| feed(path, &mut input))
         });
         let mut output = output.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let stored = io::copy(&mut output, &mut io::sink())?;

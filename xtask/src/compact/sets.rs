@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use regzip::{Encoder, Go, Pgzip, Strategy, Version, Zlib};
+use regzip::{Encoder, Go, Pgzip, Strategy, Version, Zlib, nested};
+use sealift_pack::Options;
 
 use super::gzip::GzipFile;
 
@@ -43,9 +44,27 @@ pub(crate) struct Set {
 }
 
 /// A layer as a tar and as the gzip stream that a registry serves.
+#[derive(Clone)]
 pub(crate) struct Layer {
     pub(crate) tar: PathBuf,
     pub(crate) gzip: PathBuf,
+}
+
+impl Layer {
+    /// The tar with the streams in it opened, as a pack opens those in its files; written once and kept.
+    pub(crate) fn opened(&self) -> Result<PathBuf, Box<dyn Error>> {
+        let path = self.tar.with_extension("opened");
+        if !path.exists() {
+            let mut options = nested::Options::default();
+            options.depth = Options::default().depth;
+            let mut expanded = tempfile::NamedTempFile::new_in(
+                self.tar.parent().ok_or("a layer without a folder")?,
+            )?;
+            nested::open(File::open(&self.tar)?, &mut expanded, &options)?;
+            expanded.persist(&path)?;
+        }
+        Ok(path)
+    }
 }
 
 /// Commands of one module, in two versions: module, versions, packages.
