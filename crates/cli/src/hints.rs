@@ -10,7 +10,7 @@ pub(crate) mod registry;
 /// Something to try after a failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hint {
-    /// What this says.
+    /// This text.
     Text(String),
     /// The same command again, after this if anything is to be done first.
     Again(Option<&'static str>),
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_command_that_keeps_something_is_said_to_resume() {
+    fn only_a_command_that_keeps_something_resumes() {
         let again = Hint::Again(Some("check the network"));
         assert_eq!(
             again.words(Kept::Progress),

@@ -26,7 +26,7 @@ pub(crate) struct StoredStream {
 }
 
 /// The largest window: what a reader has to hold in memory, 128 MiB.
-const MAX_WINDOW: u8 = 27;
+pub(crate) const MAX_WINDOW: u8 = 27;
 const MIN_WINDOW: u8 = 10;
 /// Streams of at least this length are compressed by several threads, in jobs of a fixed length: the
 /// result does not depend on the number of threads.

@@ -6,7 +6,7 @@ use std::io;
 use rayon::prelude::*;
 
 use crate::candidates::{Candidate, Place};
-use crate::compress::window;
+use crate::compress::{MAX_WINDOW, window};
 use crate::error::{Error, Result};
 use crate::format::MAX_BASES_SHARE;
 use crate::gate::Gate;
@@ -48,13 +48,11 @@ struct Bases<'a> {
     is_source: bool,
 }
 
-/// Bases and content together are not longer: what the codec needs for them has to fit into the memory of a
-/// build.
-const MAX_TOGETHER: u64 = 512 << 20;
-/// An encoder holds bases and content in memory, and about twice as much again for tables, streams and the
-/// trial whether they pay.
-const MEMORY_FACTOR: u64 = 3;
-/// The same for a compiled Python module and its source.
+/// Longer contents are not related, so that one does not take most of the time.
+const MAX_LEN: u64 = 4 << 30;
+/// A base that is not loaded has at most so many times the length of the content.
+const MAX_TIMES: u64 = 4;
+/// Encoding a compiled Python module takes so many times the bytes of the module and its source.
 pub(crate) const PYTHON_FACTOR: u64 = 48;
 
 /// What is at hand to relate contents.
@@ -151,11 +149,15 @@ impl Relating<'_> {
     /// As many candidates as fit, with the content, into the limits of the codec and of readers.
     fn within_limit(&self, number: usize, candidates: &[Candidate]) -> Bases<'_> {
         let len = self.contents[number].bytes.len();
-        let most = MAX_TOGETHER.min(len.saturating_mul(MAX_BASES_SHARE));
+        let most = len.saturating_mul(MAX_BASES_SHARE);
+        let longest = MAX_LEN.min(relate::LOADED.max(len.saturating_mul(MAX_TIMES)));
         let mut together = len;
         let fits = |(_, bytes): &(Lean, &Region)| {
             let sum = together.saturating_add(bytes.len());
-            let fits = sum <= most;
+            // What does not fit is compared only with nearby ranges of its bases. More bases mean less of each, so
+            // that one is used.
+            let is_only = together == len && len <= MAX_LEN && bytes.len() <= longest;
+            let fits = sum <= most && (is_only || sum <= relate::TOGETHER);
             if fits {
                 together = sum;
             }
@@ -174,10 +176,13 @@ impl Relating<'_> {
     /// A content as differences, if that pays.
     fn one(&self, content: &Region, bases: &Bases<'_>, gate: &Gate) -> Result<Option<Difference>> {
         let regions: Vec<&Region> = bases.list.iter().map(|&(_, bytes)| bytes).collect();
-        let together = regions.iter().map(|region| region.len()).sum::<u64>() + content.len();
+        let old = regions.iter().map(|region| region.len()).sum::<u64>();
         let parsed = relate::is_compiled_python(content).map_err(Error::Scratch)?;
-        let factor = if parsed { PYTHON_FACTOR } else { MEMORY_FACTOR };
-        let _pass = gate.pass(together * factor);
+        let _pass = gate.pass(if parsed {
+            PYTHON_FACTOR * (old + content.len())
+        } else {
+            relate::encoding_memory(content.len(), old)
+        });
         let list: Vec<&dyn relate::Content> = regions.iter().map(|&region| region as _).collect();
         let settings = relate::Options {
             effort: match self.options.effort {
@@ -188,6 +193,7 @@ impl Relating<'_> {
         };
         let encoded = match relate::encode(content, &list, &settings) {
             Ok(encoded) => encoded,
+            Err(relate::Error::TooDifferent) => return Ok(None),
             Err(error) => return Err(Error::Scratch(io::Error::other(error))),
         };
         // Only what is in the pack can be in the window of a stream.
@@ -222,7 +228,7 @@ const ENTRY: u64 = 16;
 /// The same for each range of a base.
 const RANGE: u64 = 3;
 
-/// Whether differences take fewer bytes than zstd alone does, with a base in its window if there can be one.
+/// Whether differences take fewer bytes than zstd alone does, with a base in its window if it can be there.
 fn pays(
     encoded: &relate::Encoded,
     index_bytes: u64,
@@ -231,21 +237,30 @@ fn pays(
 ) -> io::Result<bool> {
     let mut differences = if base.is_some() { 0 } else { index_bytes };
     for stream in &encoded.streams {
-        let compressed = zstd::bulk::compress(&stream.bytes, TRIAL_LEVEL)?.len();
+        let len = stream.bytes.len() as u64;
+        let compressed = compressed_len(&mut stream.bytes.as_slice(), len, &[])?;
         differences += match base {
             Some(_) => compressed,
             // They are short, and compressed together with many others.
-            None => compressed.min(stream.bytes.len()),
-        } as u64;
+            None => compressed.min(len),
+        };
     }
+    let in_window = |base: &&Region| base.len() + content.len() <= 1 << MAX_WINDOW;
+    let base = base.filter(in_window);
     let base = base.map_or_else(|| Ok(Vec::new()), Region::to_vec)?;
+    Ok(differences < compressed_len(&mut content.reader(), content.len(), &base)?)
+}
+
+/// The length of `content`, which has `len` bytes, compressed with `before` in the window.
+fn compressed_len(content: &mut impl io::Read, len: u64, before: &[u8]) -> io::Result<u64> {
     let mut counter = Counter(0);
-    let mut encoder = zstd::Encoder::with_ref_prefix(&mut counter, TRIAL_LEVEL, &base)?;
+    let mut encoder = zstd::Encoder::with_ref_prefix(&mut counter, TRIAL_LEVEL, before)?;
+    encoder.set_pledged_src_size(Some(len))?;
     encoder.long_distance_matching(true)?;
-    encoder.window_log(u32::from(window(base.len() as u64 + content.len())))?;
-    io::copy(&mut content.reader(), &mut encoder)?;
+    encoder.window_log(u32::from(window(before.len() as u64 + len)))?;
+    io::copy(content, &mut encoder)?;
     encoder.finish()?;
-    Ok(differences < counter.0)
+    Ok(counter.0)
 }
 
 /// Counts what is written.

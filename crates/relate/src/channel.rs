@@ -29,6 +29,11 @@ impl Sinks {
         }
     }
 
+    /// Bytes of all streams so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.bytes.iter().map(|bytes| bytes.len() as u64).sum()
+    }
+
     /// The bytes of a stream so far.
     pub(crate) fn stream(&mut self, class: Class, kind: u8) -> &mut Vec<u8> {
         &mut self.bytes[slot(class, kind)]

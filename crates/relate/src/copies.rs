@@ -45,19 +45,47 @@ impl Piece {
 
 /// Appends the description of a piece's copies, which are in ascending order and do not overlap.
 pub(crate) fn put(copies: &[Copy], piece: Piece, sinks: &mut Sinks) {
-    let mut position = piece.start;
-    let mut distance = 0;
-    for copy in copies {
-        sinks.number(Class::Runs, piece.kind, copy.at - position);
-        sinks.number(Class::Lengths, piece.kind, copy.len);
-        let next = copy.at - copy.source;
-        let change = next.wrapping_sub(distance) as i64;
-        sinks.number(Class::Sources, piece.kind, zigzag(change));
-        distance = next;
-        position = copy.at + copy.len;
+    let mut description = Description::new(piece);
+    description.put(copies, sinks);
+    description.finish(sinks);
+}
+
+/// The description of a piece's copies, which are not all known at once.
+pub(crate) struct Description {
+    piece: Piece,
+    position: u64,
+    distance: u64,
+}
+
+impl Description {
+    pub(crate) fn new(piece: Piece) -> Self {
+        Self {
+            piece,
+            position: piece.start,
+            distance: 0,
+        }
     }
-    if position < piece.end {
-        sinks.number(Class::Runs, piece.kind, piece.end - position);
+
+    /// Appends further copies.
+    pub(crate) fn put(&mut self, copies: &[Copy], sinks: &mut Sinks) {
+        let kind = self.piece.kind;
+        for copy in copies {
+            sinks.number(Class::Runs, kind, copy.at - self.position);
+            sinks.number(Class::Lengths, kind, copy.len);
+            let next = copy.at - copy.source;
+            let change = next.wrapping_sub(self.distance) as i64;
+            sinks.number(Class::Sources, kind, zigzag(change));
+            self.distance = next;
+            self.position = copy.at + copy.len;
+        }
+    }
+
+    /// Appends what is behind the last copy.
+    pub(crate) fn finish(self, sinks: &mut Sinks) {
+        if self.position < self.piece.end {
+            let literals = self.piece.end - self.position;
+            sinks.number(Class::Runs, self.piece.kind, literals);
+        }
     }
 }
 

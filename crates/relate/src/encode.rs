@@ -6,7 +6,7 @@ mod sketch;
 
 use crate::codec::Codec;
 use crate::content::{Content, Target};
-use crate::copies::{self, Copy, Piece};
+use crate::copies::{self, Copy, Description, Piece};
 use crate::decode::decode;
 use crate::error::{DecodeError, Error};
 use crate::layout::Layout;
@@ -31,19 +31,30 @@ impl Default for Options {
 
 /// Encodes `new` as its differences from `bases`. The result was decoded and compared.
 ///
-/// At most 2 GiB are resident. Where the contents do not fit, bases that have little in common with `new` are
-/// not used, and very long contents are related by ranges.
+/// At most [`encoding_memory`] is resident. Where the contents do not fit, bases that have little in common with `new`
+/// are not used, and contents above [`LOADED`] are related by ranges, each to what is around the same place of the bases.
 ///
 /// # Errors
 ///
-/// [`Error`] if a content cannot be read, or, which would be a fault of this crate, if the result does not
-/// decode to `new`.
+/// [`Error`] if a content cannot be read, if a content that is related by ranges has so little in common with the bases
+/// that the result does not fit either, or, which would be a fault of this crate, if the result does not decode to `new`.
 pub fn encode(
     new: &dyn Content,
     bases: &[&dyn Content],
     options: &Options,
 ) -> Result<Encoded, Error> {
     encode_within(new, bases, *options, LIMITS)
+}
+
+/// Longer contents are not loaded: they are related by ranges.
+pub const LOADED: u64 = LIMITS.matching / 2;
+
+/// How many bytes of programs and their bases are loaded together. Of longer ones, bases are left out.
+pub const TOGETHER: u64 = LIMITS.program;
+
+/// How many bytes [`encode`] holds at most for a content and bases of these lengths, other than Python modules.
+pub fn encoding_memory(new: u64, bases: u64) -> u64 {
+    load::memory(new.saturating_add(bases))
 }
 
 fn encode_within(
@@ -67,8 +78,14 @@ fn encode_within(
             return Ok(encoded);
         }
     }
-    let encoded = if new.len() <= limits.matching / 2 {
-        let used = choose(new, bases, limits.matching - new.len())?;
+    let fits = new.len() <= limits.matching / 2;
+    let budget = limits.matching.saturating_sub(new.len());
+    let used = if fits {
+        choose(new, bases, budget)?
+    } else {
+        Vec::new()
+    };
+    let encoded = if fits && (bases.is_empty() || !used.is_empty()) {
         let ranges = used.into_iter().map(|index| (index, 0..bases[index].len()));
         let loaded = Loaded::new(
             new,
@@ -126,21 +143,34 @@ fn by_ranges(
     options: Options,
     limits: Limits,
 ) -> Result<Encoded, Error> {
-    let mut all = Vec::new();
+    let mut side = Encoding::reading(new);
+    let piece = whole(space, new.len());
+    let mut description = Description::new(piece);
     let mut start = 0;
     while start < new.len() {
         let range = start..new.len().min(start + limits.range);
-        let ranges = nearby(bases, new.len(), &range, limits);
-        let loaded = Loaded::new(new, bases, space, &ranges, range.clone())?;
-        all.extend(found(&loaded, options));
+        let copies = {
+            let ranges = nearby(bases, new.len(), &range, limits);
+            found(
+                &Loaded::new(new, bases, space, &ranges, range.clone())?,
+                options,
+            )
+        };
+        description.put(&copies, &mut side.sinks);
+        let part = Piece {
+            start: piece.start + range.start,
+            end: piece.start + range.end,
+            ..piece
+        };
+        let mut rest = copies.into_iter();
+        let passed = transfer::piece(&mut side, space, part, || Ok(rest.next()));
+        passed.map_err(failed)?;
+        if side.sinks.len() > limits.matching / 2 {
+            return Err(Error::TooDifferent);
+        }
         start = range.end;
     }
-    let mut side = Encoding::reading(new);
-    let piece = whole(space, new.len());
-    copies::put(&all, piece, &mut side.sinks);
-    let mut rest = all.into_iter();
-    let passed = transfer::piece(&mut side, space, piece, || Ok(rest.next()));
-    passed.map_err(failed)?;
+    description.finish(&mut side.sinks);
     Ok(side.sinks.finish(Codec::MATCHING))
 }
 
@@ -210,6 +240,32 @@ mod tests {
         let encoded = encode_within(&new, &[&old], Options::default(), limits).unwrap();
         let sizes = encoded.streams.iter().map(|stream| stream.bytes.len());
         assert!(sizes.sum::<usize>() < 1000);
+    }
+
+    #[test]
+    fn a_content_whose_only_base_does_not_fit_is_related_by_ranges() {
+        let old = noise(0, 100_000);
+        let new = old[40_000..60_000].to_vec();
+        let limits = Limits {
+            program: 1000,
+            matching: 60_000,
+            range: 10_000,
+        };
+        let encoded = encode_within(&new, &[&old], Options::default(), limits).unwrap();
+        let sizes = encoded.streams.iter().map(|stream| stream.bytes.len());
+        assert!(sizes.sum::<usize>() < 1000);
+    }
+
+    #[test]
+    fn a_content_that_does_not_fit_has_to_share_something_with_its_bases() {
+        let limits = Limits {
+            program: 1000,
+            matching: 60_000,
+            range: 10_000,
+        };
+        let (old, new) = (noise(0, 100_000), noise(1 << 30, 100_000));
+        let encoded = encode_within(&new, &[&old], Options::default(), limits);
+        assert!(matches!(encoded, Err(Error::TooDifferent)));
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub enum Error {
         /// What the medium reported.
         source: io::Error,
     },
+    /// The content is too long to be loaded, and shares so little with the bases that its streams would not fit either.
+    #[error("the content has too little in common with its bases")]
+    TooDifferent,
     /// The decoder did not reproduce the content: a fault of this crate.
     #[error("the decoder does not reproduce the content: {0}")]
     Unproved(#[source] DecodeError),

@@ -17,6 +17,13 @@ pub(crate) fn hints(error: &BundleError) -> Vec<Hint> {
     let mut hints: Vec<Hint> = resolve.chain(fetch).chain(registries).collect();
     hints.sort_unstable();
     hints.dedup();
+    // It says the same and more.
+    if hints
+        .iter()
+        .any(|hint| matches!(hint, Hint::Again(Some(_))))
+    {
+        hints.retain(|hint| *hint != Hint::Again(None));
+    }
     hints
 }
 

@@ -11,18 +11,35 @@ use crate::transfer::Space;
 /// How much is in memory, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Bytes of contents for programs: each takes about three, with fields and pairs.
+    /// Bytes of contents for programs.
     pub(super) program: u64,
-    /// Bytes of contents otherwise.
+    /// Bytes of contents otherwise. The new content is at most half of this, and its streams are at most as long.
     pub(super) matching: u64,
     /// The new content is matched in ranges of this length if it does not fit.
     pub(super) range: u64,
 }
 
-/// What keeps encoding within 2 GiB.
+/// Bytes that encoding takes at most.
+const MOST: u64 = 1536 << 20;
+
+/// Tables and copies take at most `TABLES` bytes, and at most `TABLES_SHARE` times the length of the contents.
+const TABLES: u64 = 160 << 20;
+const TABLES_SHARE: u64 = 3;
+
+/// How many bytes encoding holds at most for contents of so many bytes together: programs take a little more than twice
+/// their bytes, with fields and pairs.
+pub(super) fn memory(together: u64) -> u64 {
+    let tables = TABLES.min(together.saturating_mul(TABLES_SHARE));
+    (together / 4)
+        .saturating_mul(9)
+        .saturating_add(tables)
+        .min(MOST)
+}
+
+/// What keeps encoding within [`MOST`].
 pub(super) const LIMITS: Limits = Limits {
     program: 600 << 20,
-    matching: 960 << 20,
+    matching: 896 << 20,
     range: 192 << 20,
 };
 
@@ -115,7 +132,8 @@ pub(super) fn choose(
     }
     let wanted = Sketch::of(new).map_err(Error::Content)?;
     let mut order = Vec::new();
-    for (index, base) in bases.iter().enumerate() {
+    let fitting = bases.iter().enumerate();
+    for (index, base) in fitting.filter(|(_, base)| base.len() <= budget) {
         let failed = |source| Error::Base { index, source };
         let common = wanted.common(&Sketch::of(*base).map_err(failed)?);
         order.push((std::cmp::Reverse(common), index));

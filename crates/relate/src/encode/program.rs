@@ -15,7 +15,7 @@ use crate::program::{Passage, Source, anchors, coding_order, follower_pairs, fol
 use crate::stream::{Class, Encoded};
 use crate::transfer::{Encoding, Space};
 
-/// Encodes a program; `None` if it takes more copies than a decoder accepts.
+/// Encodes a program; `None` if it takes more copies than a decoder accepts, or if none of its bases fits.
 pub(super) fn encode(
     new: &dyn Content,
     bases: &[&dyn Content],
@@ -25,6 +25,9 @@ pub(super) fn encode(
     limits: Limits,
 ) -> Result<Option<Encoded>, Error> {
     let used = choose(new, bases, limits.program - new.len())?;
+    if used.is_empty() && !bases.is_empty() {
+        return Ok(None);
+    }
     let ranges: Vec<_> = used
         .iter()
         .map(|index| (*index, 0..bases[*index].len()))

@@ -10,6 +10,8 @@ const SAMPLE_BITS: u32 = 10;
 const LEN: usize = 16;
 /// How much is read at a time.
 const BLOCK: u64 = 1 << 20;
+/// How many samples are kept; of more, those with the smallest hashes, so that two sketches can be compared.
+const MAX_SAMPLES: usize = 1 << 20;
 
 /// Hashes of samples, in ascending order.
 pub(super) struct Sketch(Vec<u64>);
@@ -24,9 +26,11 @@ impl Sketch {
             content.read_at(&mut block, at)?;
             hashes.extend(block.windows(LEN).filter_map(sample));
             at += (block.len() - LEN + 1) as u64;
+            if hashes.len() > 2 * MAX_SAMPLES {
+                smallest(&mut hashes);
+            }
         }
-        hashes.sort_unstable();
-        hashes.dedup();
+        smallest(&mut hashes);
         Ok(Self(hashes))
     }
 
@@ -35,6 +39,13 @@ impl Sketch {
         let is_common = |hash: &&u64| other.0.binary_search(hash).is_ok();
         self.0.iter().filter(is_common).count()
     }
+}
+
+/// Puts hashes in order, each once, and keeps the first [`MAX_SAMPLES`].
+fn smallest(hashes: &mut Vec<u64>) {
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.truncate(MAX_SAMPLES);
 }
 
 /// The hash of a sample, if its first bytes choose it.
@@ -51,6 +62,12 @@ fn sample(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_that_repeats_counts_once() {
+        let zeros = vec![0; 10 << 20];
+        assert_eq!(Sketch::of(&zeros).unwrap().0.len(), 1);
+    }
 
     #[test]
     fn related_contents_have_samples_in_common() {

@@ -25,6 +25,8 @@ const GOOD_PAIR: i64 = 24;
 const CUT_WINDOW: usize = 256;
 /// How many more mismatches a running copy may have than a pair that begins within it.
 const CUT_MARGIN: usize = 4;
+/// After so many copies of a range, the rest of it is taken as literals: copies are in memory.
+const MAX_COPIES: usize = 4 << 20;
 /// With a pair for each so many bytes, short matches are found by identity and seeds can be long.
 const PAIRED: usize = 256;
 const RECENT: usize = 16;
@@ -124,7 +126,7 @@ impl<'a> Search<'a> {
         let mut copies = Vec::new();
         let mut at = range.start;
         let mut last = range.start;
-        while at + 8 <= range.end {
+        while at + 8 <= range.end && copies.len() < MAX_COPIES {
             self.enter_until(at);
             let pair = self.best_pair(at, range.end);
             let sure = pair.filter(|pair| strict && pair.score >= GOOD_PAIR);

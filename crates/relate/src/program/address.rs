@@ -175,16 +175,16 @@ impl Addresses {
     }
 }
 
-/// From the first address of all loads to the last.
+/// From the first address of all loads, which are in order, to the last.
 fn span(loads: &[Load]) -> RangeInclusive<u64> {
-    let start = loads.iter().map(|load| load.address).min();
-    let end = |load: &Load| load.address.saturating_add(load.len.max(load.memory));
-    let end = loads.iter().map(end).max();
-    start.unwrap_or(1)..=end.unwrap_or(0)
+    match (loads.first(), loads.last()) {
+        (Some(first), Some(last)) => first.address..=last.address.saturating_add(last.memory),
+        _ => RangeInclusive::new(1, 0),
+    }
 }
 
 /// Fields are numbered below this.
-const FIELDS: usize = 32;
+const FIELDS: usize = Field::PageOffset as usize + 1;
 
 /// What the values of a field are relative to.
 #[derive(Debug, Clone, Copy)]

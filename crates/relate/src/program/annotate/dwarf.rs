@@ -37,7 +37,7 @@ pub(crate) struct Attribute {
     pub(crate) form: u16,
     /// How many bytes every value has, in all versions; `None` if that is not fixed.
     width: Option<u8>,
-    /// The field that every value is.
+    /// The kind of field of its values, if all are fields.
     field: Option<Field>,
 }
 

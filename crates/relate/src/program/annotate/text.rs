@@ -43,8 +43,8 @@ const CALL: u8 = 1;
 const CONDITIONAL: u8 = 2;
 const OPERAND: u8 = 4;
 
-/// Of which kinds the byte before a displacement may be. With [`BEGINS`], most positions are passed
-/// quickly.
+/// For each value of the byte before a displacement: the kinds of references that it may belong to. With [`BEGINS`], most
+/// positions are passed quickly.
 const ENDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut byte = 0;
@@ -60,7 +60,7 @@ const ENDS: [u8; 256] = {
     kinds
 };
 
-/// Of which kinds the byte before that one may be.
+/// The same for the byte before that one.
 const BEGINS: [u8; 256] = {
     let mut kinds = [CALL; 256];
     let mut byte = 0;
@@ -80,20 +80,7 @@ const BEGINS: [u8; 256] = {
 const fn has_immediate(opcode: u8) -> bool {
     matches!(
         opcode,
-        0x69 | 0x6b
-            | 0x70
-            | 0x80
-            | 0x81
-            | 0x83
-            | 0xa4
-            | 0xac
-            | 0xba
-            | 0xc0
-            | 0xc2
-            | 0xc6
-            | 0xc7
-            | 0xf6
-            | 0xf7
+        0x69 | 0x6b | 0x70 | 0x80 | 0x81 | 0x83 | 0xa4 | 0xac | 0xba | 0xc0 | 0xc2 | 0xc6 | 0xc7
     )
 }
 
