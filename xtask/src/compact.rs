@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &CompactArguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The selected sets, and behind them, if they are several, all of their layers as one set.
+/// The selected sets; if there are several, also all their layers as one set.
 fn sets(workshop: &Workshop, arguments: &CompactArguments) -> Result<Vec<Set>, Box<dyn Error>> {
     let mut sets = Vec::new();
     for kind in arguments.selection.kinds() {

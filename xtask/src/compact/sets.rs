@@ -53,10 +53,10 @@ pub(crate) struct Layer {
 impl Layer {
     /// The tar with the streams in it opened, as a pack opens those in its files; written once and kept.
     pub(crate) fn opened(&self) -> Result<PathBuf, Box<dyn Error>> {
-        let path = self.tar.with_extension("opened");
+        let mut options = nested::Options::default();
+        options.depth = Options::default().depth;
+        let path = self.tar.with_extension(format!("opened-{}", options.depth));
         if !path.exists() {
-            let mut options = nested::Options::default();
-            options.depth = Options::default().depth;
             let mut expanded = tempfile::NamedTempFile::new_in(
                 self.tar.parent().ok_or("a layer without a folder")?,
             )?;

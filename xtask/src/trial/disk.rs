@@ -4,7 +4,7 @@
 //! spite of it; nothing that it leaves looks complete and is not, and the same command without the fault gives
 //! the same result as if nothing had been. File systems that are full or read-only are real ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -433,10 +433,22 @@ fn is_out_of_memory(ended: &Ended) -> bool {
         || ended.code() == Some(127)
 }
 
-/// Whether a write to standard error failed, from the log of `strace`.
+/// Whether a write to standard error failed, from the log of `strace`, which divides a call in two lines if another
+/// thread's comes between.
 fn is_silenced(log: &str) -> bool {
-    log.lines()
-        .any(|line| line.contains(" write(2, ") && line.ends_with("(INJECTED)"))
+    let mut unfinished = BTreeSet::new();
+    log.lines().any(|line| {
+        let thread = line.split_whitespace().next();
+        let is_message = if line.contains(" write(2, ") {
+            if line.ends_with("<unfinished ...>") {
+                unfinished.insert(thread);
+            }
+            true
+        } else {
+            line.contains("<... write resumed>") && unfinished.remove(&thread)
+        };
+        is_message && line.ends_with("(INJECTED)")
+    })
 }
 
 /// The numbers of the calls that a run makes, for the thread that makes each most often; from
