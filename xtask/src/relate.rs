@@ -19,7 +19,7 @@ use report::Row;
 /// What to measure.
 #[derive(Args)]
 pub(crate) struct RelateArguments {
-    /// Leave out what takes many minutes: bsdiff on large programs, and the highest effort
+    /// Leave out other programs on files above 64 MiB, which takes many minutes
     #[arg(long)]
     quick: bool,
     /// Only cases whose name contains this
@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &RelateArguments) -> Result<(), Box<dyn Error>> {
         .as_deref()
         .is_none_or(|only| "release".contains(only))
     {
-        rows.extend(Row::of_release(&cases::release()?, arguments.quick)?);
+        rows.extend(Row::of_release(&cases::release()?)?);
     }
     let table = report::table(&rows);
     if arguments.write {

@@ -15,7 +15,7 @@ use crate::workspace::root;
 /// What the table stands between.
 const BEGIN: &str = "<!-- cargo xtask bench relate -->\n";
 const END: &str = "<!-- end of the table -->\n";
-/// In a quick run bsdiff is left out for files above this.
+/// In a quick run other programs are left out for files above this.
 const LARGE: u64 = 64 << 20;
 /// Effort and level of zstd: by default, and for the smallest result.
 const DEFAULT: (u8, u8) = (5, 12);
@@ -30,7 +30,7 @@ pub(super) struct Row {
     len: u64,
     gzip: u64,
     relate: Outcome,
-    highest: Option<Outcome>,
+    highest: Outcome,
     decode: Outcome,
     bsdiff: Option<Outcome>,
     xdelta3: Option<Outcome>,
@@ -39,7 +39,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn measure(case: &Case, quick: bool) -> Result<Self, Box<dyn Error>> {
-        let row = Self::measure_relate(case, quick)?;
+        let row = Self::measure_relate(case)?;
         // The others take one base: the nearest is given last.
         let old = case.bases.last().ok_or("no base")?;
         let slow = quick && row.len > LARGE;
@@ -54,16 +54,12 @@ impl Row {
         })
     }
 
-    fn measure_relate(case: &Case, quick: bool) -> Result<Self, Box<dyn Error>> {
+    fn measure_relate(case: &Case) -> Result<Self, Box<dyn Error>> {
         let folder = tempfile::tempdir()?;
         let relate = encode(case, folder.path(), DEFAULT)?;
         let decode = child("decode", &[], folder.path(), case)?;
-        let highest = if quick {
-            None
-        } else {
-            let folder = tempfile::tempdir()?;
-            Some(encode(case, folder.path(), HIGHEST)?)
-        };
+        let folder = tempfile::tempdir()?;
+        let highest = encode(case, folder.path(), HIGHEST)?;
         Ok(Self {
             name: case.name.clone(),
             len: fs::metadata(&case.new)?.len(),
@@ -79,10 +75,10 @@ impl Row {
 
     /// A release as one row: each program given all before; times are added up. Others take one base, so they are left
     /// out.
-    pub(super) fn of_release(cases: &[Case], quick: bool) -> Result<Option<Self>, Box<dyn Error>> {
+    pub(super) fn of_release(cases: &[Case]) -> Result<Option<Self>, Box<dyn Error>> {
         let mut sum: Option<Self> = None;
         for case in cases {
-            let row = Self::measure_relate(case, quick)?;
+            let row = Self::measure_relate(case)?;
             eprintln!("{row}");
             sum = Some(match sum {
                 None => row,
@@ -96,13 +92,12 @@ impl Row {
     }
 
     fn and(self, other: &Self) -> Self {
-        let highest = self.highest.zip(other.highest);
         Self {
             name: self.name,
             len: self.len + other.len,
             gzip: self.gzip + other.gzip,
             relate: self.relate.and(other.relate),
-            highest: highest.map(|(a, b)| a.and(b)),
+            highest: self.highest.and(other.highest),
             decode: self.decode.and(other.decode),
             bsdiff: None,
             xdelta3: None,
@@ -145,7 +140,7 @@ impl fmt::Display for Row {
             self.len as f64 / 1e6,
             self.gzip as f64 / 1e6,
             self.cell(Some(self.relate)),
-            self.cell(self.highest),
+            self.cell(Some(self.highest)),
             self.cell(self.bsdiff),
             self.cell(self.xdelta3),
             self.cell(self.zstd),
