@@ -395,3 +395,29 @@ fn a_full_standard_error_is_no_panic() {
     let destination = Registry::start();
     assert_eq!(run(&["load", "product.tar", &destination.host()]), Some(0));
 }
+
+#[test]
+fn after_a_network_error_only_a_command_that_keeps_something_is_said_to_resume() {
+    let (work_dir, _) = work_dir_with_bundle();
+    // Nobody listens on port 1.
+    for (arguments, next) in [
+        (
+            ["bundle", "127.0.0.1:1/a/b:1", "-o", "x.tar"].as_slice(),
+            "it resumes",
+        ),
+        (
+            &["bundle", "127.0.0.1:1/a/b:1", "--dry-run"],
+            "it starts from the beginning",
+        ),
+        (&["load", "product.tar", "127.0.0.1:1"], "it resumes"),
+        (
+            &["load", "product.tar", "127.0.0.1:1", "--dry-run"],
+            "it starts from the beginning",
+        ),
+    ] {
+        let run = work_dir.run(arguments);
+        assert_eq!(run.code, Some(1), "{arguments:?}: {}", run.stderr);
+        let hint = format!("then run the same command again: {next}");
+        assert!(run.stderr.contains(&hint), "{arguments:?}: {}", run.stderr);
+    }
+}
