@@ -174,12 +174,6 @@ impl BaseStores {
         needed.fold(0, u64::saturating_add)
     }
 
-    /// How many blobs may be read at once, whichever stores have them.
-    pub(crate) fn at_once(&self) -> usize {
-        let each = self.stores.iter().map(|named| named.store.at_once());
-        each.min().unwrap_or(usize::MAX)
-    }
-
     /// Sorts blobs as their stores are best read.
     pub(crate) fn groups(&self, wanted: Vec<Digest>) -> Vec<Vec<Digest>> {
         let by_store = self.by_store(wanted).into_iter();

@@ -20,9 +20,6 @@ use crate::store::read_at::{Extent, ReadAt};
 /// How many decoded packs are kept for the next reader: the one that is read, and the one before it.
 const KEPT_DECODED: usize = 2;
 
-/// How many blobs are rebuilt at once: each takes up to 24 MiB, beside the list of a large pack.
-const MAX_REBUILT: usize = 5;
-
 /// Blobs in packs, and blobs that are kept as they are.
 pub(crate) struct CompactStore {
     file: Arc<dyn ReadAt>,
@@ -293,14 +290,6 @@ impl Store for CompactStore {
                 offset: self.packs[*number].extent.offset,
             },
             None => self.verbatim.locate(digest),
-        }
-    }
-
-    fn at_once(&self) -> usize {
-        if self.packs.is_empty() {
-            usize::MAX
-        } else {
-            MAX_REBUILT
         }
     }
 

@@ -56,11 +56,6 @@ pub trait Store: Send + Sync {
         vec![wanted]
     }
 
-    /// How many blobs may be read at once within the memory of a reader.
-    fn at_once(&self) -> usize {
-        usize::MAX
-    }
-
     /// Whether everything that reading a blob needs is there. It may need blobs of other stores.
     fn is_readable(&self, digest: &Digest) -> bool {
         self.size(digest).is_some()

@@ -81,10 +81,6 @@ impl Store for LeaningStore {
         groups
     }
 
-    fn at_once(&self) -> usize {
-        self.own.at_once().min(self.bases.at_once())
-    }
-
     fn scratch(&self, digests: &[Digest]) -> u64 {
         let (left_out, own): (Vec<Digest>, Vec<Digest>) = digests
             .iter()

@@ -26,7 +26,6 @@ impl Run<'_> {
         let threads = self
             .registry
             .connections
-            .min(self.bundle.store().at_once())
             .min(usize::try_from(jobs).unwrap_or(usize::MAX));
         let queue = Queue::new(&self.plan.blobs);
         let first: Mutex<Option<LoadError>> = Mutex::new(None);
