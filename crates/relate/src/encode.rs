@@ -113,10 +113,19 @@ fn matched(
     let mut side = Encoding::new(loaded.truth());
     let piece = whole(space, new.len());
     copies::put(&found, piece, &mut side.sinks);
-    let mut rest = found.into_iter();
-    let passed = transfer::piece(&mut side, space, piece, || Ok(rest.next()));
-    passed.map_err(failed)?;
+    pass(&mut side, space, piece, found)?;
     Ok(side.sinks.finish(Codec::MATCHING))
+}
+
+/// Passes a piece, given its copies.
+fn pass(
+    side: &mut Encoding<'_>,
+    space: &Space<'_>,
+    piece: Piece,
+    copies: Vec<Copy>,
+) -> Result<(), Error> {
+    let mut rest = copies.into_iter();
+    transfer::piece(side, space, piece, || Ok(rest.next())).map_err(failed)
 }
 
 fn found(loaded: &Loaded, options: Options) -> Vec<Copy> {
@@ -162,9 +171,7 @@ fn by_ranges(
             end: piece.start + range.end,
             ..piece
         };
-        let mut rest = copies.into_iter();
-        let passed = transfer::piece(&mut side, space, part, || Ok(rest.next()));
-        passed.map_err(failed)?;
+        pass(&mut side, space, part, copies)?;
         if side.sinks.len() > limits.matching / 2 {
             return Err(Error::TooDifferent);
         }
@@ -227,45 +234,43 @@ mod tests {
         words.flat_map(u32::to_le_bytes).collect()
     }
 
-    #[test]
-    fn a_content_that_does_not_fit_is_related_by_ranges() {
-        let old = noise(0, 100_000);
-        let mut new = old.clone();
-        new.splice(30_000..30_000, *b"inserted");
+    /// Encodes where less fits than in the contents of these tests.
+    fn encode_little(new: &[u8], old: &[u8]) -> Result<Encoded, Error> {
         let limits = Limits {
             program: 1000,
             matching: 60_000,
             range: 10_000,
         };
-        let encoded = encode_within(&new, &[&old], Options::default(), limits).unwrap();
+        encode_within(&new, &[&old], Options::default(), limits)
+    }
+
+    fn is_short(encoded: &Encoded) -> bool {
         let sizes = encoded.streams.iter().map(|stream| stream.bytes.len());
-        assert!(sizes.sum::<usize>() < 1000);
+        sizes.sum::<usize>() < 1000
+    }
+
+    #[test]
+    fn a_content_that_does_not_fit_is_related_by_ranges() {
+        let old = noise(0, 100_000);
+        let mut new = old.clone();
+        new.splice(30_000..30_000, *b"inserted");
+        assert!(is_short(&encode_little(&new, &old).unwrap()));
     }
 
     #[test]
     fn a_content_whose_only_base_does_not_fit_is_related_by_ranges() {
         let old = noise(0, 100_000);
         let new = old[40_000..60_000].to_vec();
-        let limits = Limits {
-            program: 1000,
-            matching: 60_000,
-            range: 10_000,
-        };
-        let encoded = encode_within(&new, &[&old], Options::default(), limits).unwrap();
-        let sizes = encoded.streams.iter().map(|stream| stream.bytes.len());
-        assert!(sizes.sum::<usize>() < 1000);
+        assert!(is_short(&encode_little(&new, &old).unwrap()));
     }
 
     #[test]
     fn a_content_that_does_not_fit_has_to_share_something_with_its_bases() {
-        let limits = Limits {
-            program: 1000,
-            matching: 60_000,
-            range: 10_000,
-        };
         let (old, new) = (noise(0, 100_000), noise(1 << 30, 100_000));
-        let encoded = encode_within(&new, &[&old], Options::default(), limits);
-        assert!(matches!(encoded, Err(Error::TooDifferent)));
+        assert!(matches!(
+            encode_little(&new, &old),
+            Err(Error::TooDifferent)
+        ));
     }
 
     #[test]

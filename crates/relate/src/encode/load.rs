@@ -126,16 +126,17 @@ pub(super) fn choose(
     bases: &[&dyn Content],
     budget: u64,
 ) -> Result<Vec<usize>, Error> {
-    let total = bases.iter().map(|base| base.len());
+    let fits = |index: &usize| bases[*index].len() <= budget;
+    let fitting: Vec<usize> = (0..bases.len()).filter(fits).collect();
+    let total = fitting.iter().map(|index| bases[*index].len());
     if total.fold(0, u64::saturating_add) <= budget {
-        return Ok((0..bases.len()).collect());
+        return Ok(fitting);
     }
     let wanted = Sketch::of(new).map_err(Error::Content)?;
     let mut order = Vec::new();
-    let fitting = bases.iter().enumerate();
-    for (index, base) in fitting.filter(|(_, base)| base.len() <= budget) {
+    for index in fitting {
         let failed = |source| Error::Base { index, source };
-        let common = wanted.common(&Sketch::of(*base).map_err(failed)?);
+        let common = wanted.common(&Sketch::of(bases[index]).map_err(failed)?);
         order.push((std::cmp::Reverse(common), index));
     }
     order.sort_unstable();
