@@ -1,6 +1,6 @@
 //! From a field's value to what it refers to, and back.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use crate::field::Field;
 use crate::layout::{Go, Layout, Part};
@@ -69,6 +69,15 @@ impl Addresses {
     pub(crate) fn is_loaded(&self, address: u64) -> bool {
         // Most values are numbers far from all addresses.
         address >= LEAST && self.span.contains(&address) && self.target_of(address).is_some()
+    }
+
+    /// Addresses around this one that count as loaded; none if it does not.
+    pub(crate) fn loaded_around(&self, address: u64) -> Range<u64> {
+        let index = self.loads.partition_point(|load| load.address <= address);
+        let Some(load) = index.checked_sub(1).map(|index| &self.loads[index]) else {
+            return 0..0;
+        };
+        load.address.max(LEAST)..load.address.saturating_add(load.memory)
     }
 
     /// What is at an address.

@@ -3,7 +3,7 @@
 use crate::field::Field;
 
 /// More fields than a part may have: what an ordinary part of the greatest length has several times over.
-const MAX_FIELDS: usize = 16 << 20;
+pub(crate) const MAX_FIELDS: usize = 16 << 20;
 
 /// A block has at most one field for so many of its bytes.
 const BYTES_A_FIELD: usize = 8;

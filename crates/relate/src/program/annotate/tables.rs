@@ -73,6 +73,11 @@ fn code_ranges(source: &Source<'_>) -> Vec<std::ops::Range<u64>> {
 
 /// Where in `part` code takes addresses of multiples of four, in ascending order.
 fn operands(source: &Source<'_>, part: &Part) -> io::Result<Vec<u32>> {
+    let start_at = |address| {
+        let position = source.addresses.target_of(address)?.position()?;
+        let start = position.checked_sub(part.start)?;
+        (start < part.len && start % 4 == 0).then_some(start as u32)
+    };
     let mut starts = Vec::new();
     let text = source
         .layout
@@ -81,17 +86,9 @@ fn operands(source: &Source<'_>, part: &Part) -> io::Result<Vec<u32>> {
         .filter(|part| part.kind == Kind::Text);
     for code in text.take(MAX_TEXTS) {
         let bytes = source.bytes(code)?;
-        for (at, field) in text::amd64(source, code, Found::default(), &bytes).into_vec() {
-            let is_address = field == Field::Relative && bytes[at as usize - 2] == 0x8d;
-            let value = u32_at(&bytes, at as usize).map_or(0, u64::from);
-            let position = code.start + u64::from(at);
-            let target = source.addresses.target(field, position, value);
-            let target = target.filter(|_| is_address).and_then(Target::position);
-            let start = target.and_then(|target| target.checked_sub(part.start));
-            if let Some(start) = start.filter(|start| *start < part.len && start % 4 == 0) {
-                starts.push(start as u32);
-            }
-        }
+        let is_start = |address| start_at(address).is_some();
+        let taken = text::addresses_taken(source, code, &bytes, is_start);
+        starts.extend(taken.into_iter().filter_map(start_at));
     }
     starts.sort_unstable();
     starts.dedup();

@@ -1,101 +1,194 @@
 //! References in machine code, recognised without disassembling from the bytes before them.
 
+use std::ops::Range;
+
 use super::pages::{adds_to, is_branch, is_page};
 use crate::bytes::u32_at;
 use crate::field::Field;
 use crate::layout::Part;
-use crate::program::address::Target;
-use crate::program::found::Found;
+use crate::program::address::{Addresses, Target};
+use crate::program::found::{Found, MAX_FIELDS};
 use crate::program::source::Source;
 
 /// Adds calls, jumps and operands relative to the instruction pointer whose target is loaded. After a field the search
 /// goes on behind it.
 pub(super) fn amd64(source: &Source<'_>, part: &Part, mut found: Found, bytes: &[u8]) -> Found {
-    let start = source.addresses.address_of(Target(part.start));
-    let mut at = 4;
-    while let Some(more) = next_candidate(bytes, at) {
-        at += more;
-        if let Some(field) = reference([bytes[at - 3], bytes[at - 2], bytes[at - 1]])
-            && let Some(value) = u32_at(bytes, at)
+    let code = Code::new(source, part, bytes);
+    let mut next = FIRST;
+    code.each_behind(may_precede, |at| {
+        if at >= next
+            && let Some((field, _)) = code.field(at)
         {
-            let from = start.wrapping_add(at as u64 + field.origin());
-            let address = from.wrapping_add(i64::from(value as i32) as u64);
-            if source.addresses.is_loaded(address) {
-                found.push((at as u32, field));
-                at += 4;
-                continue;
-            }
+            found.push((at as u32, field));
+            next = at + WIDTH;
         }
-        at += 1;
-    }
+    });
     found
 }
 
-/// How many bytes behind `at` a field of four bytes may start next.
-fn next_candidate(bytes: &[u8], at: usize) -> Option<usize> {
-    let pairs = bytes.get(at - 2..bytes.len().checked_sub(4)?)?.windows(2);
-    let mut kinds = pairs.map(|pair| BEGINS[usize::from(pair[0])] & ENDS[usize::from(pair[1])]);
-    kinds.position(|kinds| kinds != 0)
+/// What those fields of [`amd64`] refer to whose opcode may be that of `lea`, if it is `wanted`, in the order of the
+/// fields. Other fields are passed without being looked at, except those close before one of these.
+pub(super) fn addresses_taken(
+    source: &Source<'_>,
+    part: &Part,
+    bytes: &[u8],
+    wanted: impl Fn(u64) -> bool,
+) -> Vec<u64> {
+    let code = Code::new(source, part, bytes);
+    let wanted = |at| code.address_taken(at).filter(|address| wanted(*address));
+    if bytes.len() / WIDTH > MAX_FIELDS {
+        // The last fields may not count.
+        let all = amd64(source, part, Found::default(), bytes).into_vec();
+        return all
+            .iter()
+            .filter_map(|mark| wanted(mark.0 as usize))
+            .collect();
+    }
+    let mut taken = Vec::new();
+    // The position that a search for all fields would go on at.
+    let mut next = FIRST;
+    let may_take = |before, last| before == LEA && may_precede(before, last);
+    code.each_behind(may_take, |at| {
+        if at >= next
+            && let Some(address) = wanted(at)
+        {
+            next = code.resume(next, at);
+            if next == at {
+                taken.push(address);
+                next += WIDTH;
+            }
+        }
+    });
+    taken
 }
 
-/// Kinds of references, as bits: a call or jump, a conditional jump, an operand.
-const CALL: u8 = 1;
-const CONDITIONAL: u8 = 2;
-const OPERAND: u8 = 4;
+/// Bytes of a field.
+const WIDTH: usize = 4;
+/// The first position that a field may be at.
+const FIRST: usize = 4;
+/// Positions that are looked at together.
+const GROUP: usize = 64;
+/// Opcode of `lea`.
+const LEA: u8 = 0x8d;
 
-/// For each value of the byte before a displacement: the kinds of references that it may belong to. With [`BEGINS`], most
-/// positions are passed quickly.
-const ENDS: [u8; 256] = {
-    let mut kinds = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        kinds[byte] = match byte {
-            0xe8 | 0xe9 => CALL,
-            0x80..=0x8f => CONDITIONAL,
-            _ if byte & 0xc7 == 0x05 => OPERAND,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    kinds
-};
+/// Code in which references are looked for.
+struct Code<'a> {
+    bytes: &'a [u8],
+    /// The address of its first byte.
+    start: u64,
+    /// Loaded addresses around it, which most references are to.
+    near: Range<u64>,
+    addresses: &'a Addresses,
+}
 
-/// The same for the byte before that one.
-const BEGINS: [u8; 256] = {
-    let mut kinds = [CALL; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        if byte == 0x0f {
-            kinds[byte] |= CONDITIONAL;
+impl<'a> Code<'a> {
+    fn new(source: &'a Source<'_>, part: &Part, bytes: &'a [u8]) -> Self {
+        let start = source.addresses.address_of(Target(part.start));
+        Self {
+            bytes,
+            start,
+            near: source.addresses.loaded_around(start),
+            addresses: &source.addresses,
         }
-        if is_plain(byte as u8) || has_immediate(byte as u8) {
-            kinds[byte] |= OPERAND;
-        }
-        byte += 1;
     }
-    kinds
-};
 
-/// Opcodes with an operand in memory and an immediate, at least behind some bytes.
-const fn has_immediate(opcode: u8) -> bool {
-    matches!(
-        opcode,
-        0x69 | 0x6b | 0x70 | 0x80 | 0x81 | 0x83 | 0xa4 | 0xac | 0xba | 0xc0 | 0xc2 | 0xc6 | 0xc7
-    )
+    /// Visits the positions in order that have space for a field, and two bytes before them as a field may have.
+    fn each_behind(&self, may: impl Fn(u8, u8) -> bool, mut visit: impl FnMut(usize)) {
+        let end = (self.bytes.len() + 1).saturating_sub(WIDTH);
+        for start in (FIRST..end).step_by(GROUP) {
+            let rest = &self.bytes[start - 2..];
+            let mut group = [0; GROUP + 1];
+            let group = rest.first_chunk().unwrap_or_else(|| {
+                group[..rest.len()].copy_from_slice(rest);
+                &group
+            });
+            let mut found = behind(group, &may);
+            while found != 0 {
+                let at = start + found.trailing_zeros() as usize;
+                found &= found - 1;
+                if at < end {
+                    visit(at);
+                }
+            }
+        }
+    }
+
+    /// The field at a position and the address that it refers to, unless another field overlaps it.
+    fn field(&self, at: usize) -> Option<(Field, u64)> {
+        let field = reference(*self.bytes[..at].last_chunk()?)?;
+        let value = u32_at(self.bytes, at)?;
+        let from = self.start.wrapping_add(at as u64 + field.origin());
+        let address = from.wrapping_add(i64::from(value as i32) as u64);
+        let is_loaded = self.near.contains(&address) || self.addresses.is_loaded(address);
+        is_loaded.then_some((field, address))
+    }
+
+    /// What the field at a position refers to if it takes an address, unless another field overlaps it.
+    fn address_taken(&self, at: usize) -> Option<u64> {
+        let (field, address) = self.field(at)?;
+        (field == Field::Relative && self.bytes[at - 2] == LEA).then_some(address)
+    }
+
+    /// The first position from `at` on that a search which goes on at `next` comes to.
+    fn resume(&self, next: usize, at: usize) -> usize {
+        // A field that reaches beyond a position starts at one of the three before it. Behind three without one, the
+        // search comes to every position.
+        let mut from = at;
+        let mut without = 0;
+        while from > next && without < WIDTH - 1 {
+            from -= 1;
+            without = if self.field(from).is_some() {
+                0
+            } else {
+                without + 1
+            };
+        }
+        while from < at {
+            from += self.field(from).map_or(1, |_| WIDTH);
+        }
+        from
+    }
+}
+
+/// Which pairs of bytes next to each other meet a condition, as bits.
+fn behind(bytes: &[u8; GROUP + 1], may: impl Fn(u8, u8) -> bool) -> u64 {
+    let mut flags = [0; GROUP];
+    for (flag, pair) in flags.iter_mut().zip(bytes.windows(2)) {
+        *flag = u8::from(may(pair[0], pair[1]));
+    }
+    // Multiplication moves the lowest bits of eight bytes into the highest byte.
+    let pack =
+        |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let packed = flags.as_chunks().0.iter().rev().map(pack);
+    packed.fold(0, |bits, eight| bits << 8 | eight)
+}
+
+/// Whether two bytes may be those before a field. Without branches, so that many are looked at together.
+fn may_precede(before: u8, last: u8) -> bool {
+    is_call(last) | ((before == 0x0f) & is_condition(last)) | is_relative(last)
+}
+
+/// Opcodes of `call` and `jmp`.
+const fn is_call(byte: u8) -> bool {
+    byte & 0xfe == 0xe8
+}
+
+/// Opcodes of conditional jumps, behind `0f`.
+const fn is_condition(byte: u8) -> bool {
+    byte & 0xf0 == 0x80
+}
+
+/// Whether a `ModRM` byte says that the operand is relative to the instruction pointer.
+const fn is_relative(byte: u8) -> bool {
+    byte & 0xc7 == 0x05
 }
 
 /// Whether the three bytes before a field say that it is a displacement.
 fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
-    // call, jmp
-    if first == 0xe8 || first == 0xe9 {
+    if is_call(first) || second == 0x0f && is_condition(first) {
         return Some(Field::Relative);
     }
-    // jcc
-    if second == 0x0f && first & 0xf0 == 0x80 {
-        return Some(Field::Relative);
-    }
-    // An operand relative to the instruction pointer.
-    if first & 0xc7 != 0x05 {
+    if !is_relative(first) {
         return None;
     }
     let wide = if third == 0x66 {
@@ -165,7 +258,15 @@ pub(super) fn arm64(bytes: &[u8]) -> Found {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+    use crate::content::Content;
+    use crate::layout::Layout;
+    use crate::object::{Load, Machine};
+    use crate::stream::Kind;
 
     #[test]
     fn references_are_recognised_with_their_immediates() {
@@ -179,13 +280,68 @@ mod tests {
     }
 
     #[test]
-    fn no_reference_is_passed_quickly() {
+    fn no_reference_is_passed_without_being_looked_at() {
         for number in 0..1u32 << 24 {
             let [third, second, first, _] = number.to_le_bytes();
             if reference([third, second, first]).is_some() {
-                let kinds = ENDS[usize::from(first)] & BEGINS[usize::from(second)];
-                assert_ne!(kinds, 0, "{third:02x} {second:02x} {first:02x}");
+                assert!(
+                    may_precede(second, first),
+                    "{third:02x} {second:02x} {first:02x}"
+                );
             }
+        }
+    }
+
+    #[test]
+    fn pairs_that_meet_a_condition_are_bits() {
+        for place in 0..GROUP {
+            let mut group = [0; GROUP + 1];
+            group[place..place + 2].copy_from_slice(&[1, 2]);
+            assert_eq!(behind(&group, |a, b| (a, b) == (1, 2)), 1 << place);
+        }
+    }
+
+    /// A program of which all is code, loaded at an address that its bytes often lead to.
+    fn source(content: &dyn Content) -> Source<'_> {
+        let len = content.len();
+        let load = Load {
+            address: 0x1000,
+            start: 0,
+            len,
+            memory: len,
+        };
+        let part = Part {
+            kind: Kind::Text,
+            start: 0,
+            len,
+        };
+        let layout = Layout {
+            machine: Machine::Amd64,
+            loads: vec![load],
+            parts: vec![part],
+            ..Layout::default()
+        };
+        Source::with_layout(content, layout, 3)
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_taken_by_the_same_fields_that_a_search_for_all_finds(
+            bytes in vec(select(&[0, 0, 1, 5, 0x0f, 0x84, 0x8b, 0x8d, 0xe8, 0xff][..]), 0..3000)
+        ) {
+            let content = bytes.as_slice();
+            let source = source(&content);
+            let part = source.layout.parts[0];
+            let all = amd64(&source, &part, Found::default(), &bytes);
+            let code = Code::new(&source, &part, &bytes);
+            let expected: Vec<u64> = all
+                .into_vec()
+                .into_iter()
+                .filter_map(|(at, _)| code.address_taken(at as usize))
+                .filter(|address| address % 4 == 0)
+                .collect();
+            let taken = addresses_taken(&source, &part, &bytes, |address| address % 4 == 0);
+            prop_assert_eq!(taken, expected);
         }
     }
 }
