@@ -157,7 +157,7 @@ pub enum ResolveError {
     },
     /// Two references give one name to two images.
     #[error(
-        "it stands for {own}, but {other} stands for {other_digest} (expected one digest for each name)"
+        "it resolves to {own}, but {other}, which has the same name, resolves to {other_digest}"
     )]
     TwoDigests {
         /// What this reference stands for.
@@ -177,7 +177,7 @@ pub enum ResolveError {
     },
     /// Two manifests disagree about a blob.
     #[error(
-        "blob {digest} has {own} bytes according to it, but {theirs} bytes according to {other}"
+        "it lists blob {digest} with {own} bytes, but {other} lists it with {theirs} bytes"
     )]
     TwoSizes {
         /// The blob.

@@ -55,7 +55,7 @@ impl ScratchArgs {
 /// The bundles that deltas are read with.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct BaseArgs {
-    /// Bundle that a delta bundle builds on; bases of bases too, if those are deltas (repeatable)
+    /// Base of the delta bundle; if the base is itself a delta bundle, add its bases too (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) base: Vec<PathBuf>,
 }
@@ -182,7 +182,7 @@ pub(crate) struct TransportArgs {
     /// Number of retries of a failed request
     #[arg(long, help_heading = heading::PERFORMANCE, value_name = "N", default_value_t = 8)]
     pub(crate) retries: u32,
-    /// Move at most this many bytes of blobs a second, all connections together: 500k, 10M, 1G
+    /// Limit the transfer rate of blobs, in bytes per second over all connections: 500k, 10M, 1G
     #[arg(long, help_heading = heading::PERFORMANCE, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<u64>,
 }
@@ -259,7 +259,7 @@ pub(crate) struct SourceArgs {
     pub(crate) images: Vec<String>,
     /// Read images from a list, a Kubernetes manifest or Helm values; - is standard input (repeatable)
     ///
-    /// Understood are plain lists (k3s, RKE2, kubeadm), lists of other tools (hauler, imgpkg, zarf, skopeo sync,
+    /// Supported: plain lists (k3s, RKE2, kubeadm), lists of other tools (hauler, imgpkg, zarf, skopeo sync,
     /// oc-mirror), Kubernetes manifests, Kustomizations and Helm values.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,

@@ -83,7 +83,7 @@ fn login_host(named: Option<&str>, registries: &[&str]) -> Result<String, Failur
                 registries.len()
             ),
         )
-        .hint("say which with --login-host HOST, or log in to the others beforehand")),
+        .hint("use --login-host HOST to select one, and log in to the others beforehand")),
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn planned(sample: &PlanEstimate, scratch: &Path) -> Vec<String> {
 
 /// How to get an estimate, in words.
 pub(crate) fn not_sampled() -> String {
-    "size as packed: use --sample 64M to estimate it from a sample of the blobs".to_owned()
+    "size of the bundle: unknown until it is packed; use --sample 64M to estimate it".to_owned()
 }
 
 /// Why there is no estimate, in words: a sample needs more bytes.

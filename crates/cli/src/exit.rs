@@ -42,6 +42,6 @@ Exit codes:
     4  the bundle, an archive or a base is corrupt or malformed
     5  conflict at the destination (a tag points elsewhere, two images would get one name, a file
        exists); nothing was written
-    6  check found something missing or different at the registry
+    6  check found something missing or different in the registry
     7  bundle --keep-going omitted images that could not be resolved; the bundle is incomplete
   130  interrupted; the same command resumes, or starts again if it keeps nothing";

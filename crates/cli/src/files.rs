@@ -41,11 +41,11 @@ pub(crate) fn check_folder(folder: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
-/// Writes `files`, each under its name only when whole. Folders are made.
+/// Writes each file under a temporary name and renames it when all are complete. Missing folders are created.
 ///
 /// # Errors
-/// Where one of them is there already with another content and `overwrite` was not asked for: then none is
-/// written. The same command can be run again, be it that it was interrupted.
+/// If a file exists with other content and `overwrite` is false: then nothing is written. An interrupted command can
+/// be run again.
 pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failure> {
     if !overwrite && let Some(file) = files.iter().find(|file| in_the_way(file)) {
         let message = format!("{} exists", file.path.display());
@@ -56,7 +56,7 @@ pub(crate) fn write_all(files: &[NewFile], overwrite: bool) -> Result<(), Failur
     let mut written = Vec::with_capacity(files.len());
     for file in files {
         let folder = folder(&file.path);
-        fs::create_dir_all(folder).map_err(|error| cannot("make", folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| cannot("create", folder, &error))?;
         if file.path.is_dir() {
             let message = format!("{} is a folder", file.path.display());
             return Err(Failure::message(Exit::Failed, message));

@@ -51,8 +51,8 @@ pub(crate) struct ProductArgs {
         hide_possible_values = true
     )]
     pub(crate) without: Vec<String>,
-    /// Pull the images of the release's default registry from this one, which serves them under the same
-    /// names; the operator keeps its own registry
+    /// Use this registry instead of the release's default registry; it must serve the images under the same names.
+    /// Images from other registries and Calico's operator are not affected
     #[arg(long, value_name = "REGISTRY[/PATH]", requires = "product")]
     pub(crate) product_registry: Option<Destination>,
     /// Pull all images of the product from this mirror, which serves them below this path; they keep the

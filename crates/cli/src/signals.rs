@@ -57,8 +57,8 @@ fn watch(cancel: Cancel, kept: Kept) -> io::Result<()> {
     thread::Builder::new().spawn(end).map(drop)
 }
 
-/// The signals that whoever started us wants ignored, as `nohup` does: a set of bits, 0 where the system
-/// does not tell.
+/// The signals that the parent process set to be ignored, as `nohup` does: a bit set; 0 if the system does not report
+/// them.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

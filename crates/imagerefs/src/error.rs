@@ -219,10 +219,10 @@ impl Reason {
                 "correct the file; a chart's templates are rendered first (`helm template`)"
             }
             Self::TooDeep { .. } | Self::TooManyNodes { .. } => {
-                "no real manifest is like this: check where the file comes from"
+                "check where the file comes from: no Kubernetes manifest is this large or this deeply nested"
             }
             Self::InLongerText | Self::BareName | Self::InMetadata => {
-                "if it is pulled, name the image yourself and edit it by hand"
+                "if nodes pull it, add the image to the request and edit this value by hand"
             }
             Self::ImageSetName => "write an ImageSet for the destination instead",
             Self::NumberAsTag(_) => "put the value in quotes",

@@ -26,7 +26,7 @@ pub enum BaseError {
     Registry(Arc<RegistryError>),
     /// The registry gives something else.
     #[error(
-        "{registry}/{repository} has other content under {digest}, of which {actual} is the digest"
+        "{registry}/{repository} returned content with the digest {actual} for {digest}"
     )]
     Changed {
         /// The registry.

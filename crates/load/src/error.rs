@@ -84,7 +84,7 @@ pub enum LoadError {
     Scratch(#[from] NoScratch),
     /// Tags point elsewhere and may not be moved. Nothing was written.
     #[error(
-        "the destination has something else under {}",
+        "these tags at the destination point to other content: {}",
         list(.0)
     )]
     Conflicts(Vec<TagConflict>),
@@ -109,7 +109,7 @@ pub enum LoadError {
     },
     /// The registry does not take an index of which some children are missing.
     #[error(
-        "{name}: the registry does not take an index with {bundled} of its {listed} children: {source}"
+        "{name}: the registry does not accept an index if only {bundled} of its {listed} manifests are present: {source}"
     )]
     SparseRefused {
         /// The image.

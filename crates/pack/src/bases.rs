@@ -68,8 +68,8 @@ impl Source for NoBases {
     }
 }
 
-/// Looks at blobs that new ones may lean on, on the threads of the rayon pool that it is called in; in the blobs'
-/// order. Every blob can be a base, whatever wrote it.
+/// Summarizes blobs that new blobs can build on, in the given order, on the threads of the current rayon pool. Any blob
+/// can be a base.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ pub enum Error {
     #[error("failed to read the pack: {0}")]
     Pack(#[source] io::Error),
     /// The pack's bytes contradict themselves.
-    #[error("{part} of the pack is damaged: {why}")]
+    #[error("{part} of the pack is corrupt: {why}")]
     Damaged {
         /// Where.
         part: Part,
@@ -65,7 +65,7 @@ pub enum Error {
         limit: u64,
     },
     /// The bytes are not the summary of a blob.
-    #[error("the summary of a base blob is damaged: {0}")]
+    #[error("the summary of a base blob is corrupt: {0}")]
     Summary(&'static str),
     /// The pack needs a base blob that was not read.
     #[error("the pack needs base blob {0}, which is missing")]

@@ -27,8 +27,8 @@ pub enum Effort {
 pub struct Options {
     /// Time against size.
     pub effort: Effort,
-    /// A pack has at most so many opened bytes: it bounds the scratch space of its readers, and what
-    /// damage can destroy.
+    /// Maximum number of uncompressed bytes in a pack. Limits the scratch space that readers need, and the amount of
+    /// content that corruption can affect.
     pub pack_limit: u64,
     /// The list of a pack's files and blobs has at most so many bytes. Readers accept no more than the default, since
     /// it is in memory.

@@ -125,7 +125,7 @@ impl Client {
         let host = self.host(&origin.authority)?;
         if host.origin.https != origin.https {
             let reason = if origin.https {
-                "the URL is https, but this host was said to speak plain HTTP"
+                "the URL uses https, but this host is configured for plain HTTP"
             } else {
                 "the URL is plain HTTP, which has to be allowed for this host"
             };

@@ -39,7 +39,7 @@ pub enum ExtractError {
         carried: String,
     },
     /// A name in the bundle must not become a file's name.
-    #[error("the bundle carries a file under the name {name:?}, which is not written out: {fault}")]
+    #[error("the bundle contains the file name {name:?}, which is not allowed: {fault}")]
     Name {
         /// The name, as the record has it.
         name: String,

@@ -85,8 +85,8 @@ pub struct DeltaReport {
     pub left_out_bytes: u64,
     /// How many blobs of the bases the packs need besides.
     pub base_blobs: u64,
-    /// Those of them whose bytes were absent, since only the record of their base was there: that they contain what
-    /// the record says was taken for granted.
+    /// The base blobs that were not available, because their base is only a record. Their summaries were not compared
+    /// with the blobs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumed: Vec<Digest>,
 }

@@ -17,7 +17,7 @@ use crate::store::{BaseStores, BundleFile, LeaningStore, ReadAt};
 /// Blobs of bases that are only a record cannot be read.
 ///
 /// # Errors
-/// If the file cannot be opened, or has not what `contents` list and `bases` have not.
+/// If the file cannot be opened, or does not contain every blob that is in `contents` and in none of the `bases`.
 pub fn open_fetched(
     location: &Path,
     contents: &Contents,

@@ -40,7 +40,7 @@ pub struct BaseBlob {
 
 /// A blob of a base is needed, and no store has it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{digest} is not in this file but in its base {base}, and no store with it was given")]
+#[error("{digest} is in the base {base}, which is not available")]
 pub struct AbsentBlob {
     /// The blob.
     pub digest: Digest,

@@ -73,7 +73,7 @@ pub enum WriteError {
     },
     /// A link, folder, device, pipe or socket, or a file with several names, where a file is written.
     #[error(
-        "{} is not a regular file with one name, and sealift neither replaces such a file nor writes through it",
+        "{} is not a regular file, or it has several hard links; sealift does not write to such files",
         path.display()
     )]
     NotRegular {

@@ -328,7 +328,7 @@ impl Builder<'_, '_> {
         let mut warnings = self.warnings;
         warnings.extend(not_covered.iter().map(|(reference, names)| {
             format!(
-                "{reference} gets a new index of the chosen platforms where a registry refuses the publisher's; these cover only the publisher's: {}",
+                "{reference}: if a registry refuses the publisher's index, load stores a new index of the selected platforms, which these do not cover: {}",
                 names.join(", ")
             )
         }));

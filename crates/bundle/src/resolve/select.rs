@@ -37,7 +37,7 @@ impl Verdict {
             Self::AttestsLeftOut => "attestation of a platform that is left out",
             Self::AttestationAbsent => "attestation that the archive was saved without",
             Self::AttestationNotServed => "attestation that the registry does not have",
-            _ => "not among the platforms asked for",
+            _ => "not among the selected platforms",
         }
     }
 }

@@ -62,7 +62,7 @@ pub(crate) struct BundleArgs {
     /// Read a request file; - is standard input (repeatable)
     ///
     /// The file names products, images, charts, files, platforms, mirrors and the output in YAML. Files of hauler,
-    /// Zarf and oc-mirror are read where they mean the same.
+    /// Zarf and oc-mirror are accepted too; settings that sealift does not support are reported.
     #[arg(long, short, help_heading = heading::INCLUDE, value_name = "FILE")]
     request: Vec<PathBuf>,
     /// Print the arguments as a request file, and do nothing else
@@ -87,7 +87,7 @@ pub(crate) struct BundleArgs {
     /// Include a file, a folder or a Helm chart (.tgz), under its own name or NAME (repeatable)
     #[arg(long, help_heading = heading::INCLUDE, value_name = "PATH[=NAME]", value_parser = carried)]
     carry: Vec<FileRequest>,
-    /// Include the running sealift, for the other side; `tar` gets it out of the bundle
+    /// Include this sealift program, for the isolated side; `tar` can extract it from the bundle
     #[arg(long, help_heading = heading::INCLUDE)]
     with_sealift: bool,
     /// Include only this platform: linux/amd64, linux/arm/v7, windows/amd64:10.0.17763 (repeatable)
@@ -124,13 +124,13 @@ pub(crate) struct BundleArgs {
     state_dir: Option<PathBuf>,
     /// How blobs are stored: plain, compact or delta [default: plain, or delta with --base]
     ///
-    /// In a compact bundle, content that layers share is stored once, related and compressed. `load` rebuilds every
-    /// blob byte for byte, which costs processor time and scratch space. A delta bundle also leaves out what its bases
-    /// have.
+    /// A compact bundle stores content that layers share once and similar files as differences, and compresses
+    /// everything. `load` rebuilds every blob byte for byte, which takes processor time and scratch space. A delta
+    /// bundle also leaves out content that its bases contain.
     #[arg(long, help_heading = heading::OUTPUT, value_name = "PROFILE")]
     profile: Option<ProfileArg>,
-    /// Build on this bundle (of any profile) or record: what it has is not fetched and not stored. With
-    /// --profile plain or compact it is only used to read delta bundles that are given with --from [repeatable]
+    /// Build on this bundle (of any profile) or record: content that it has is neither fetched nor stored. With
+    /// --profile plain or compact, only used to read the delta bundles of --from (repeatable)
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
     #[command(flatten)]
@@ -400,7 +400,7 @@ fn check(args: &BundleArgs) -> Result<(), Failure> {
             .hint("omit --sample, or use --profile compact or --base FILE"));
     }
     if profile(args) == ProfileArg::Delta && args.keep_going {
-        let message = "a delta bundle cannot be incomplete: what is omitted would be taken for removed when tags are deleted (--keep-going)";
+        let message = "--keep-going cannot be used for a delta bundle: load --prune would delete the tags of omitted images";
         return Err(Failure::message(Exit::Usage, message).hint(
             "omit --keep-going, or omit --base to write a bundle that is complete in itself",
         ));
@@ -476,7 +476,7 @@ fn moved_charts(plan: &Plan, charts: &Charts) -> Vec<String> {
     });
     moved
         .map(|(reference, _)| {
-            format!("{reference} was changed meanwhile: its images are those of the chart before; run the command again")
+            format!("{reference} changed during this run: the bundle contains the new chart with the images of the old one; run the command again")
         })
         .collect()
 }
@@ -704,7 +704,7 @@ fn image_words(image: &PlannedImage) -> Vec<String> {
     }
     if let Some(original) = &image.original {
         lines.push(format!(
-            "    platforms were selected: the index is new; the publisher's is bundled too: {original}"
+            "    new index for the selected platforms; the publisher's index is bundled too: {original}"
         ));
     }
     lines.extend(

@@ -18,8 +18,8 @@ use crate::{output, receipt, words};
 
 /// Check that everything that was loaded is still in the registry, unchanged
 ///
-/// Every tag and manifest is requested and compared, every blob is looked up, and every signature and SBOM
-/// has to be listed by the registry. Nothing is written. With a bundle, use the naming options that `load`
+/// Compares every tag and manifest, checks that every blob exists, and that the registry lists every signature and
+/// SBOM. Nothing is written. With a bundle, use the naming options that `load`
 /// was given; a receipt contains them.
 #[derive(Args, Debug)]
 #[command(after_help = "\

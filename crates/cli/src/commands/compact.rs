@@ -23,8 +23,9 @@ use crate::{estimates, output, words};
 
 /// Convert a bundle to the compact profile, or to a delta bundle
 ///
-/// Content that layers share is stored once, related and compressed. Every blob is rebuilt while the bundle is
-/// written: those that cannot be rebuilt byte for byte are kept unchanged and listed. No network is used.
+/// Content that layers share is stored once, similar files are stored as differences, and everything is compressed.
+/// Every blob is rebuilt while the bundle is written; blobs that cannot be rebuilt byte for byte are stored unchanged
+/// and listed. No network is used.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -43,8 +44,8 @@ pub(crate) struct CompactArgs {
         required_unless_present = "dry_run"
     )]
     output: Option<PathBuf>,
-    /// Write a delta bundle that builds on this bundle or record: what it has is left out or stored as differences
-    /// [repeatable]
+    /// Write a delta bundle on this bundle or record: equal content is left out, similar content is stored as
+    /// differences (repeatable)
     #[arg(long, value_name = "FILE")]
     base: Vec<PathBuf>,
     /// Estimate the size of the output and the time to write it from a sample of the blobs; write nothing
@@ -85,7 +86,7 @@ pub(crate) struct PackingArgs {
 pub(crate) enum ProfileArg {
     /// As the registry served them
     Plain,
-    /// Opened, related and compressed, and rebuilt byte for byte on load
+    /// Decompressed, without duplicates, and compressed again; rebuilt byte for byte on load
     Compact,
 }
 

@@ -17,10 +17,10 @@ mod print;
 
 /// Show what differs between two bundles
 ///
-/// Images that were added, removed or moved to another digest, and for each of these what changed: layers,
+/// Prints the images that were added, removed or moved to another digest, and what changed in each of them: layers,
 /// files, packages (dpkg, apk, rpm, Go modules), signatures, sizes. Reads the layers of images that changed;
-/// nothing is unpacked, and no network is used. The bundles may have different profiles. Each serves as base of the
-/// other; other bases of delta bundles are named with --base.
+/// nothing is unpacked, and no network is used. The bundles may have different profiles. Each bundle is
+/// also used as a base of the other; name further bases of delta bundles with --base.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

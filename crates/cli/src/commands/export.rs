@@ -18,9 +18,9 @@ use crate::progress::observer;
 
 /// Convert a bundle to a complete one, plain or compact
 ///
-/// The result is bit for bit the plain or compact bundle of the same contents. A plain bundle is an OCI layout whose
-/// blobs are as the registry served them, which other tools read too. A delta bundle needs its bases. Every blob is
-/// compared with its digest.
+/// The result has the same bytes as if `bundle` had written it with the same options. A plain bundle is an OCI layout
+/// with the blobs as the registry served them; other tools can read it. To export a delta bundle, name its bases with
+/// --base. The digest of every blob is checked.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

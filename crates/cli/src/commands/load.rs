@@ -69,8 +69,8 @@ pub(crate) struct LoadArgs {
     /// Keep going after a failure; list the images that failed
     #[arg(long, help_heading = heading::CHECKS)]
     keep_going: bool,
-    /// Index for images of which only some platforms are bundled: the publisher's if the registry accepts it
-    /// without the others, only the publisher's, or a new one
+    /// Which index to store if only some platforms of an image are bundled: the publisher's, or a new one that lists
+    /// only the bundled platforms
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     publisher_index: IndexArg,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(crate) struct LoadArgs {
     bases: BaseArgs,
     #[command(flatten)]
     scratch: ScratchArgs,
-    /// Note interrupted uploads in this folder, in BUNDLE.uploads [default: the bundle's own]
+    /// Record interrupted uploads in BUNDLE.uploads in this folder [default: the folder of the bundle]
     #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// Write a receipt to this file: what is at the destination, as JSON
@@ -97,12 +97,12 @@ pub(crate) struct LoadArgs {
 /// When the publisher's index is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum IndexArg {
-    /// If the registry accepts it; otherwise a new index, which its signatures do not cover
+    /// The publisher's index if the registry accepts it; otherwise a new one, which its signatures do not cover
     #[default]
     IfAccepted,
-    /// Always; fail if the registry refuses it
+    /// Always the publisher's index; fail if the registry refuses it
     Required,
-    /// Never
+    /// Always a new index
     Never,
 }
 
@@ -128,7 +128,7 @@ impl LoadArgs {
 
 pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     if args.bundle == Path::new("-") && args.transport.password_stdin {
-        let message = "standard input is the bundle, so that it cannot have the password too";
+        let message = "standard input cannot contain both the bundle and the password";
         return Err(Failure::message(Exit::Usage, message)
             .hint("log in first, use --authfile, or pass the bundle as a file"));
     }

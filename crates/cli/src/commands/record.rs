@@ -15,10 +15,10 @@ use crate::failure::Failure;
 use crate::output;
 use crate::progress::observer;
 
-/// Write the record of a bundle, which a delta bundle can be built on without the bundle
+/// Write the record of a bundle: a small file that can replace the bundle as the base of a delta bundle
 ///
-/// A record has the names, the manifests, and the digest of every file, but no content. With a record as base, blobs
-/// and files that are equal are left out; only the bundle itself allows to store similar files as differences.
+/// A record contains the names, the manifests and the digest of every file, but no content. A delta bundle on a record
+/// leaves out equal blobs and files. To store similar files as differences too, use the bundle itself as base.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -18,9 +18,9 @@ use crate::{output, words};
 
 /// Write a page about a bundle, for a security review or for the person who carries it
 ///
-/// One HTML file without outside references: identity and checksum, images with their sizes and origin,
-/// signatures, attestations and SBOMs, packages, what is not included and what was not understood. Reads the
-/// layers of all images; nothing is unpacked, and no network is used.
+/// Writes one self-contained HTML file: identity and checksum, images with their sizes and origin, signatures,
+/// attestations and SBOMs, packages, omitted content, and everything that could not be read. Reads the layers of
+/// all images; nothing is unpacked, and no network is used.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

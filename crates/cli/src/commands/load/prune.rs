@@ -84,13 +84,13 @@ impl PruneArgs {
             if self.prune_keep.is_empty() {
                 return Ok(None);
             }
-            let message = "--prune-keep keeps tags that --prune would delete";
+            let message = "--prune-keep has no effect without --prune or --prune-plan";
             return Err(Failure::message(Exit::Usage, message)
                 .hint("add --prune RECEIPT or --prune-plan, or omit --prune-keep"));
         }
         let Some(delta) = bundle.delta() else {
             let message = format!(
-                "{} is not a delta bundle: it does not contain the record of an earlier release, which tags are pruned by",
+                "{} is not a delta bundle, so there is no earlier release to delete tags of",
                 bundle.name()
             );
             return Err(Failure::message(Exit::Usage, message).hint(
@@ -187,7 +187,7 @@ fn tag_words(tag: &OldTag) -> String {
         }
         OldTagState::There if tag.kept => "kept: the receipt of another load lists it".to_owned(),
         OldTagState::There if tag.in_receipt => format!("to delete: {}", tag.digest),
-        OldTagState::There => format!("kept: no receipt says that a load set it to {}", tag.digest),
+        OldTagState::There => format!("kept: no receipt passed with --prune lists it with {}", tag.digest),
     };
     format!("{}:{}  {what}", tag.repository, tag.tag)
 }

@@ -14,7 +14,7 @@ const SECRETS: &str = "Pull secret";
 /// Write the files that make Calico install from a registry: Installation, ImageSet, pull secret
 ///
 /// The files go into one folder, with a README that lists the commands to run and a checklist for a second person.
-/// For each image it is checked that the release's operator composes the name that load writes.
+/// Checks for each image that the operator of this release will request the name that `load` stores it under.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -102,7 +102,7 @@ pub(super) struct CalicoArgs {
     /// Print the files except for secrets, and write nothing
     #[arg(long, help_heading = heading::OUTPUT)]
     pub(super) dry_run: bool,
-    /// Print the proof as JSON
+    /// Print the files, the names that were checked and the warnings as JSON
     #[arg(long, help_heading = heading::OUTPUT)]
     pub(super) json: bool,
 }

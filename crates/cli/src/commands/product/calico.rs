@@ -62,8 +62,8 @@ fn check(args: &CalicoArgs) -> Result<(), Failure> {
     let usage = |message: &str| Failure::message(Exit::Usage, message);
     let helm = args.install == Method::Helm;
     if args.patch && (helm || args.install == Method::Manifests) {
-        return Err(usage("--patch is for an Installation resource that someone created").hint(
-            "with Helm the chart creates it, from values.yaml; manifests without the operator have none",
+        return Err(usage("--patch cannot be used with --install helm or --install manifests").hint(
+            "Helm's chart creates the Installation from values.yaml; manifests without the operator do not have one",
         ));
     }
     if args.chart.is_some() && !helm {

@@ -139,7 +139,7 @@ fn with_installation(
     if let Some(place) = plan.not_understood.first() {
         let message = format!("{}:{place}", manifest.name);
         return Err(Failure::message(Exit::Usage, message)
-            .hint("or leave the manifest out, and an Installation is written"));
+            .hint("or omit this manifest: then a new Installation is written"));
     }
     plan.apply(&manifest.new, &wanted).map_err(|e| usage(&e))
 }

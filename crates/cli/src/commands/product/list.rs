@@ -12,7 +12,7 @@ use crate::{output, progress, words};
 
 /// List products and their features, with the images that each feature adds
 ///
-/// Without PRODUCT, the newest known release of each product counts. No network is used.
+/// Without PRODUCT, lists the features of the newest known release of each product. No network is used.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
