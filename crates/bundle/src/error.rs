@@ -176,9 +176,7 @@ pub enum ResolveError {
         there: Vec<String>,
     },
     /// Two manifests disagree about a blob.
-    #[error(
-        "it lists blob {digest} with {own} bytes, but {other} lists it with {theirs} bytes"
-    )]
+    #[error("it lists blob {digest} with {own} bytes, but {other} lists it with {theirs} bytes")]
     TwoSizes {
         /// The blob.
         digest: Digest,

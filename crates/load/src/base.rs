@@ -25,9 +25,7 @@ pub enum BaseError {
     #[error(transparent)]
     Registry(Arc<RegistryError>),
     /// The registry gives something else.
-    #[error(
-        "{registry}/{repository} returned content with the digest {actual} for {digest}"
-    )]
+    #[error("{registry}/{repository} returned content with the digest {actual} for {digest}")]
     Changed {
         /// The registry.
         registry: String,

@@ -216,7 +216,7 @@ fn report(
     let related = contents
         .iter()
         .zip(differences)
-        .filter(|(_, difference)| difference.is_some());
+        .filter(|(_, difference)| difference.as_ref().is_some_and(|it| !it.bases.is_empty()));
     Report {
         blobs: plan
             .blobs()

@@ -117,9 +117,10 @@ impl Pack {
     }
 }
 
-/// A decoder of differences holds this much, and one byte for so many bytes of bases and content.
+/// A decoder of differences holds this much, one byte for so many bytes of bases, and one for so many of the content.
 const DECODER: u64 = 32 << 20;
 const DECODER_SHARE: u64 = 2;
+const DECODER_OWN_SHARE: u64 = 4;
 
 /// How far each stream has been given out.
 struct Layout<'a> {
@@ -489,11 +490,11 @@ impl DecodedPack {
             .iter()
             .map(|&base| self.objects[base].len())
             .sum::<u64>();
-        let together = bytes.saturating_add(self.objects[number].len());
+        let own = self.objects[number].len();
         let memory = if codec == relate::Codec::PYTHON {
-            together.saturating_mul(PYTHON_FACTOR)
+            bytes.saturating_add(own).saturating_mul(PYTHON_FACTOR)
         } else {
-            together / DECODER_SHARE
+            bytes / DECODER_SHARE + own / DECODER_OWN_SHARE
         };
         let _pass = self.gate.pass(DECODER.saturating_add(memory));
         let mut target = Target {

@@ -135,7 +135,11 @@ fn models(kind: StreamKind) -> &'static [Model] {
         Some(id) => match id.class {
             Class::Runs | Class::Lengths | Class::Sources => &[Model::Numbers],
             Class::Gaps | Class::Fields => &[Model::SparseNumbers],
-            Class::Layout | Class::Literals | Class::Differences | Class::Python => &[Model::Bytes],
+            Class::Layout
+            | Class::Literals
+            | Class::Differences
+            | Class::Python
+            | Class::Columns => &[Model::Bytes],
         },
         None => &[Model::Bytes],
     }

@@ -1,4 +1,4 @@
-//! Contents as differences from earlier ones, and from files of bases.
+//! Contents as differences from earlier ones, and from files of bases. Programs without any are stored by their parts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,6 +6,7 @@ use std::io;
 use rayon::prelude::*;
 
 use crate::candidates::{Candidate, Place};
+use crate::class::Class;
 use crate::compress::{MAX_WINDOW, window};
 use crate::error::{Error, Result};
 use crate::format::MAX_BASES_SHARE;
@@ -16,7 +17,7 @@ use crate::report::Step;
 use crate::spool::Spool;
 use crate::storage::Region;
 
-/// A content that is stored as differences.
+/// A content that is stored as differences, or a program by its parts.
 pub(crate) struct Difference {
     pub(crate) codec: relate::Codec,
     pub(crate) bases: Vec<Lean>,
@@ -40,6 +41,7 @@ pub(crate) struct OldFile {
 }
 
 /// What a content may be stored against.
+#[derive(Default)]
 struct Bases<'a> {
     list: Vec<(Lean, &'a Region)>,
     /// Bytes of the index that they take.
@@ -55,6 +57,15 @@ const MAX_TIMES: u64 = 4;
 /// Encoding a compiled Python module takes so many times the bytes of the module and its source.
 pub(crate) const PYTHON_FACTOR: u64 = 48;
 
+/// Shorter programs are not divided: their parts are too short.
+const MIN_DIVIDED: u64 = 16 << 10;
+
+/// Whether a content may be stored by its parts if it is a program of a known form.
+fn may_be_divided(content: &Content) -> bool {
+    let len = content.bytes.len();
+    content.class == Class::Program && (MIN_DIVIDED..=relate::TOGETHER / 2).contains(&len)
+}
+
 /// What is at hand to relate contents.
 pub(crate) struct Relating<'a> {
     /// The contents in the order in which they are stored.
@@ -66,11 +77,11 @@ pub(crate) struct Relating<'a> {
 }
 
 impl Relating<'_> {
-    /// Stores contents as differences where that pays; in the order of the contents, `None` for those that
-    /// stay as they are.
+    /// Stores contents as differences, and programs without any by their parts, where that pays; in the order of the
+    /// contents, `None` for those that stay as they are.
     pub(crate) fn all(&self, candidates: &[Vec<Candidate>]) -> Result<Vec<Option<Difference>>> {
         let total = self.contents.iter().zip(candidates);
-        let total = total.filter(|(_, candidates)| !candidates.is_empty());
+        let total = total.filter(|(content, bases)| !bases.is_empty() || may_be_divided(content));
         let total = total.map(|(content, _)| content.bytes.len()).sum();
         self.options.watcher.begin(Step::Relate, total);
         let gate = Gate::new(self.options.memory / 4 * 3);
@@ -79,12 +90,18 @@ impl Relating<'_> {
             .with_max_len(1)
             .map(|number| {
                 let bases = self.within_limit(number, &candidates[number]);
-                if bases.list.is_empty() {
-                    return Ok(None);
-                }
-                self.options.cancel.check()?;
                 let content = self.contents[number];
-                let difference = self.one(&content.bytes, &bases, &gate)?;
+                let is_divided = may_be_divided(content)
+                    && relate::is_program(&content.bytes).map_err(Error::Scratch)?;
+                let mut difference = None;
+                if !bases.list.is_empty() {
+                    self.options.cancel.check()?;
+                    difference = self.one(&content.bytes, &bases, &gate)?;
+                }
+                if difference.is_none() && is_divided {
+                    self.options.cancel.check()?;
+                    difference = self.one(&content.bytes, &Bases::default(), &gate)?;
+                }
                 let bytes = content.bytes.len();
                 self.options.watcher.advance(Step::Relate, bytes);
                 Ok(difference)
@@ -173,7 +190,7 @@ impl Relating<'_> {
         }
     }
 
-    /// A content as differences, if that pays.
+    /// A content as differences, or by its parts if there are no bases, if that pays.
     fn one(&self, content: &Region, bases: &Bases<'_>, gate: &Gate) -> Result<Option<Difference>> {
         let regions: Vec<&Region> = bases.list.iter().map(|&(_, bytes)| bytes).collect();
         let old = regions.iter().map(|region| region.len()).sum::<u64>();

@@ -109,7 +109,9 @@ pub enum ErrorKind {
     #[error("{0}")]
     Refused(String),
     /// The registry wants its credentials sent to a host that nobody named.
-    #[error("the registry requests credentials for the token service {realm}, which is not known to belong to it")]
+    #[error(
+        "the registry requests credentials for the token service {realm}, which is not known to belong to it"
+    )]
     TokenHost {
         /// The token service: scheme, host and port.
         realm: String,

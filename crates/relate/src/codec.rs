@@ -14,8 +14,10 @@ pub struct Codec {
 impl Codec {
     /// Approximate matching: copies with differences, and literals.
     pub const MATCHING: Self = Self { id: 1, version: 1 };
-    /// The same by the parts of a program, with its references predicted.
-    pub const PROGRAM: Self = Self { id: 2, version: 3 };
+    /// Matching within each part of a program; references in copied bytes are predicted. Version 3 is written.
+    pub const PROGRAM: Self = Self { id: 2, version: 4 };
+    /// Its third version, which only decoders know: literals of code are stored as they are.
+    pub const PROGRAM_3: Self = Self { id: 2, version: 3 };
     /// Its second version, which only decoders know: fields are found in whole parts, on arm64 only neighbouring
     /// instructions form an address, and only ELF is known.
     pub const PROGRAM_2: Self = Self { id: 2, version: 2 };

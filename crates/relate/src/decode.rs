@@ -49,17 +49,20 @@ pub fn decode(
             no_more(&streams)?;
             matching(&space, side, &mut control)?;
         }
-        Codec::PROGRAM | Codec::PROGRAM_2 | Codec::PROGRAM_1 => {
+        Codec::PROGRAM | Codec::PROGRAM_3 | Codec::PROGRAM_2 | Codec::PROGRAM_1 => {
             let layout = layout(
                 &mut Readers::take(&mut streams, &[Class::Layout])?,
                 target.len(),
                 codec.version,
             )?;
-            let classes = [BYTES.as_slice(), &[Class::Fields]].concat();
+            let mut classes = [BYTES.as_slice(), &[Class::Fields]].concat();
+            if codec == Codec::PROGRAM {
+                classes.push(Class::Columns);
+            }
             let side = Decoding::new(Readers::take(&mut streams, &classes)?, Output::new(target));
             no_more(&streams)?;
             let sources = sources(&bases, codec.version)?;
-            program(&space, &sources, &layout, side, &mut control)?;
+            program(&space, &sources, &layout, codec.version, side, &mut control)?;
         }
         codec => return Err(DecodeError::UnknownCodec(codec)),
     }
@@ -105,11 +108,12 @@ fn program(
     space: &Space<'_>,
     sources: &[Source<'_>],
     layout: &Layout,
+    version: u8,
     mut side: Decoding<'_, '_>,
     control: &mut Readers<'_>,
 ) -> Result<(), DecodeError> {
-    let copies = copies(space, layout, control)?;
-    Passage::new(&mut side, space, sources, layout, &copies).run(&copies)?;
+    let copies = copies(space, layout, version, control)?;
+    Passage::new(&mut side, space, sources, layout, version, &copies).run(&copies)?;
     side.finish()
 }
 
@@ -128,11 +132,12 @@ pub(crate) fn sources<'a>(
 fn copies(
     space: &Space<'_>,
     layout: &Layout,
+    version: u8,
     control: &mut Readers<'_>,
 ) -> Result<Vec<Vec<Copy>>, DecodeError> {
     let mut all = vec![Vec::new(); layout.parts.len()];
     let mut left = MAX_COPIES;
-    for index in program::coding_order(layout) {
+    for index in program::coding_order(layout, version) {
         let part = &layout.parts[index];
         if program::is_derived(layout, part) {
             continue;

@@ -4,6 +4,8 @@ mod load;
 mod program;
 mod sketch;
 
+use std::io;
+
 use crate::codec::Codec;
 use crate::content::{Content, Target};
 use crate::copies::{self, Copy, Description, Piece};
@@ -49,8 +51,17 @@ pub fn encode(
 /// Longer contents are not loaded: they are related by ranges.
 pub const LOADED: u64 = LIMITS.matching / 2;
 
-/// How many bytes of programs and their bases are loaded together. Of longer ones, bases are left out.
+/// Maximum length of a program and its bases together. If they are longer, some bases are not used.
 pub const TOGETHER: u64 = LIMITS.program;
+
+/// Whether a content is a program that [`encode`] divides into parts, which pays without any bases too.
+///
+/// # Errors
+///
+/// If the content cannot be read.
+pub fn is_program(content: &dyn Content) -> io::Result<bool> {
+    Ok(Layout::of(content, Codec::PROGRAM.version)?.is_program())
+}
 
 /// How many bytes [`encode`] holds at most for a content and bases of these lengths, other than Python modules.
 pub fn encoding_memory(new: u64, bases: u64) -> u64 {

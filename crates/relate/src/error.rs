@@ -55,6 +55,9 @@ pub enum DecodeError {
         /// What is invalid.
         reason: &'static str,
     },
+    /// More bases than a content may have.
+    #[error("too many bases")]
+    TooManyBases,
     /// The bases together are longer than positions can address.
     #[error("bases are too long together")]
     BasesTooLong,

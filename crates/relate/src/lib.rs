@@ -53,7 +53,7 @@ mod varint;
 pub use codec::Codec;
 pub use content::{Content, Target, Window};
 pub use decode::decode;
-pub use encode::{LOADED, Options, TOGETHER, encode, encoding_memory};
+pub use encode::{LOADED, Options, TOGETHER, encode, encoding_memory, is_program};
 pub use error::{DecodeError, Error};
 pub use python::is_compiled as is_compiled_python;
 pub use stream::{Class, Encoded, Input, Kind, Stream, StreamId};

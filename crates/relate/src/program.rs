@@ -2,10 +2,12 @@
 
 mod address;
 mod annotate;
+mod columns;
 mod entities;
 mod exceptions;
 mod found;
 mod inverse;
+mod literals;
 mod marks;
 mod passage;
 mod predict;
@@ -13,6 +15,7 @@ mod source;
 mod symbols;
 
 pub(crate) use annotate::Fields;
+pub(crate) use columns::{Table, divide, join};
 pub(crate) use entities::{Entity, anchors, entities, follower_pairs, follows};
 pub(crate) use passage::{Passage, coding_order, is_derived};
 pub(crate) use source::Source;

@@ -1,5 +1,6 @@
 //! Streams: what an encoded content consists of.
 
+mod columns;
 mod python;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::io::Read;
 
 use crate::codec::Codec;
 
+pub(crate) use columns::{Column, numbers};
 pub(crate) use python::PythonStream;
 
 /// An encoded content: a codec and its streams.
@@ -53,8 +55,8 @@ pub struct Input<'a> {
 pub struct StreamId {
     /// What it says.
     pub class: Class,
-    /// What kind of bytes it says it about: the number of a [`Kind`], of a kind of field for [`Class::Fields`], or of a
-    /// part for [`Class::Python`].
+    /// What kind of bytes it says it about: the number of a [`Kind`], of a kind of field for [`Class::Fields`], of a
+    /// part for [`Class::Python`], or of a column.
     pub kind: u8,
 }
 
@@ -86,6 +88,10 @@ impl fmt::Display for StreamId {
             let name = python::name(self.kind).unwrap_or("unknown parts");
             return write!(f, "{name} of compiled Python");
         }
+        if self.class == Class::Columns {
+            let name = columns::name(self.kind).unwrap_or("unknown columns");
+            return f.write_str(name);
+        }
         match Kind::from_number(self.kind) {
             Some(kind) => write!(f, "{class} of {}", kind.name()),
             None => write!(f, "{class} of kind {}", self.kind),
@@ -115,11 +121,13 @@ pub enum Class {
     Fields = 7,
     /// Parts of compiled Python modules; the kind has its own numbers.
     Python = 8,
+    /// Columns of tables; the kind has its own numbers.
+    Columns = 9,
 }
 
 impl Class {
     /// All classes, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Layout,
         Self::Runs,
         Self::Lengths,
@@ -129,6 +137,7 @@ impl Class {
         Self::Differences,
         Self::Fields,
         Self::Python,
+        Self::Columns,
     ];
 
     fn name(self) -> &'static str {
@@ -142,6 +151,7 @@ impl Class {
             Self::Differences => "differences",
             Self::Fields => "fields",
             Self::Python => "Python",
+            Self::Columns => "columns",
         }
     }
 }

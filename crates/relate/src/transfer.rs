@@ -7,6 +7,7 @@ use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
 use crate::field::Field;
 use crate::output::Output;
+use crate::program::{Table, divide, join};
 use crate::stream::{Class, Kind, StreamId};
 use crate::varint::{self, unzigzag, zigzag};
 
@@ -16,7 +17,22 @@ pub(crate) const CHUNK: u64 = 64 << 10;
 /// One side of the streams. Positions are relative to the new content.
 pub(crate) trait Side {
     /// Sets `buf` to the literals at `at`.
-    fn literals(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
+    fn literals(
+        &mut self,
+        kind: Kind,
+        form: &dyn Form,
+        at: u64,
+        buf: &mut [u8],
+    ) -> Result<(), DecodeError>;
+
+    /// Passes as much of the `len` bytes at `at` as is in columns, and returns how much that is. `table` makes the table
+    /// that they are.
+    fn columns<'t>(
+        &mut self,
+        table: &dyn Fn() -> Table<'t>,
+        at: u64,
+        len: u64,
+    ) -> Result<u64, DecodeError>;
 
     /// Changes `buf` from the copied bytes to the bytes at `at`.
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
@@ -46,6 +62,36 @@ pub(crate) trait Side {
     fn write(&mut self, at: u64, buf: &[u8]) -> Result<(), DecodeError>;
 }
 
+/// Which way bytes are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the original bytes to those that are stored.
+    Store,
+    /// Back.
+    Restore,
+}
+
+/// How literals are stored: as other bytes of the same length.
+pub(crate) trait Form {
+    /// Literals are changed in pieces of so many bytes, from the first on.
+    fn piece(&self) -> u64 {
+        CHUNK
+    }
+
+    /// Changes a piece, the bytes at `at`.
+    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]);
+}
+
+/// As they are.
+pub(crate) struct Unchanged;
+
+impl Form for Unchanged {
+    fn change(&self, _: Direction, _: u64, _: &mut [u8]) {}
+}
+
+/// A content has at most so many bases: of each, something is kept in memory.
+const MAX_BASES: usize = 64;
+
 /// The bases and the new content as one range of positions.
 pub(crate) struct Space<'a> {
     bases: &'a [&'a dyn Content],
@@ -54,8 +100,12 @@ pub(crate) struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    /// An error if the positions of the bases and of `len` new bytes do not fit 62 bits.
+    /// An error if there are more than [`MAX_BASES`], or if the positions of the bases and of `len` new bytes do not fit 62
+    /// bits.
     pub(crate) fn new(bases: &'a [&'a dyn Content], len: u64) -> Result<Self, DecodeError> {
+        if bases.len() > MAX_BASES {
+            return Err(DecodeError::TooManyBases);
+        }
         let mut boundaries = Vec::with_capacity(bases.len());
         let mut end = 0u64;
         for base in bases {
@@ -120,7 +170,14 @@ pub(crate) fn piece<S: Side>(
     loop {
         let copy = next()?;
         let until = copy.map_or(piece.end, |copy| copy.at);
-        literals(side, space, piece.kind, position..until, &mut buf)?;
+        literals(
+            side,
+            space,
+            piece.kind,
+            &Unchanged,
+            position..until,
+            &mut buf,
+        )?;
         let Some(copy) = copy else {
             return Ok(());
         };
@@ -133,14 +190,15 @@ pub(crate) fn literals<S: Side>(
     side: &mut S,
     space: &Space<'_>,
     kind: Kind,
+    form: &dyn Form,
     range: std::ops::Range<u64>,
     buf: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
     let mut at = range.start - space.new_start();
     let end = range.end - space.new_start();
     while at < end {
-        let literals = room(buf, (end - at).min(CHUNK) as usize);
-        side.literals(kind, at, literals)?;
+        let literals = room(buf, (end - at).min(form.piece()) as usize);
+        side.literals(kind, form, at, literals)?;
         side.write(at, literals)?;
         at += literals.len() as u64;
     }
@@ -216,11 +274,29 @@ impl<'a> Encoding<'a> {
 }
 
 impl Side for Encoding<'_> {
-    fn literals(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+    fn literals(
+        &mut self,
+        kind: Kind,
+        form: &dyn Form,
+        at: u64,
+        buf: &mut [u8],
+    ) -> Result<(), DecodeError> {
         buf.copy_from_slice(self.truth.get(at, buf.len())?);
         let sink = self.sinks.stream(Class::Literals, kind as u8);
+        let start = sink.len();
         sink.extend_from_slice(buf);
+        form.change(Direction::Store, at, &mut sink[start..]);
         Ok(())
+    }
+
+    fn columns<'t>(
+        &mut self,
+        table: &dyn Fn() -> Table<'t>,
+        at: u64,
+        len: u64,
+    ) -> Result<u64, DecodeError> {
+        let truth = self.truth.get(at, len as usize)?;
+        Ok(divide(table, truth, &mut self.sinks) as u64)
     }
 
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
@@ -331,8 +407,31 @@ impl<'a, 'b> Decoding<'a, 'b> {
 }
 
 impl Side for Decoding<'_, '_> {
-    fn literals(&mut self, kind: Kind, _at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
-        self.readers.reader(Class::Literals, kind as u8).read(buf)
+    fn literals(
+        &mut self,
+        kind: Kind,
+        form: &dyn Form,
+        at: u64,
+        buf: &mut [u8],
+    ) -> Result<(), DecodeError> {
+        self.readers.reader(Class::Literals, kind as u8).read(buf)?;
+        form.change(Direction::Restore, at, buf);
+        Ok(())
+    }
+
+    fn columns<'t>(
+        &mut self,
+        table: &dyn Fn() -> Table<'t>,
+        at: u64,
+        len: u64,
+    ) -> Result<u64, DecodeError> {
+        let (readers, output) = (&mut self.readers, &mut self.output);
+        let mut next = at;
+        join(table(), len, readers, &mut |bytes| {
+            output.write(bytes, next)?;
+            next += bytes.len() as u64;
+            Ok(())
+        })
     }
 
     fn differences(&mut self, kind: Kind, _at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use golden_file::{pack, unpack};
 use mini::Mini;
-use relate::{Class, Codec, Content, Encoded, Kind, Options, decode, encode};
+use relate::{Class, Codec, Content, DecodeError, Encoded, Error, Kind, Options, decode, encode};
 
 fn pair(amd64: bool) -> (Vec<u8>, Vec<u8>) {
     let old = Mini::new(120, amd64).build();
@@ -187,18 +187,50 @@ fn programs_for_windows_and_macos_are_divided_like_those_of_linux() {
     }
 }
 
+/// Bytes of all streams, compressed.
+fn compressed(encoded: &Encoded) -> usize {
+    let streams = encoded.streams.iter();
+    let sizes = streams.map(|stream| zstd::bulk::compress(&stream.bytes, 6).unwrap().len());
+    sizes.sum()
+}
+
+#[test]
+fn a_program_without_bases_is_smaller_by_its_parts() {
+    let program = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let encoded = encode(&program, &[], &Options::default()).unwrap();
+    assert_eq!(encoded.codec, Codec::PROGRAM);
+    let plain = zstd::bulk::compress(&program, 6).unwrap().len();
+    let parts = compressed(&encoded);
+    assert!(parts < plain / 20 * 19, "{parts} of {plain} bytes");
+}
+
+#[test]
+fn a_content_has_a_limited_number_of_bases() {
+    let base = b"base".as_slice();
+    let bases: Vec<&dyn Content> = vec![&base; 65];
+    let error = encode(&base, &bases, &Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Unproved(DecodeError::TooManyBases)));
+    assert!(encode(&base, &bases[1..], &Options::default()).is_ok());
+}
+
 /// Makes an older and a newer program, for amd64 or arm64.
 type Pair = fn(bool) -> (Vec<u8>, Vec<u8>);
 
 /// Golden files, their codecs, the programs that they are about, and whether these are for amd64.
-const GOLDEN: [(&str, Codec, Pair, bool); 7] = [
+const GOLDEN: [(&str, Codec, Pair, bool); 13] = [
     ("program-1-amd64", Codec::PROGRAM_1, pair, true),
     ("program-1-arm64", Codec::PROGRAM_1, pair, false),
     ("program-2-amd64", Codec::PROGRAM_2, linked, true),
     ("program-2-arm64", Codec::PROGRAM_2, linked, false),
-    ("program-3-amd64", Codec::PROGRAM, long, true),
-    ("program-3-arm64", Codec::PROGRAM, long, false),
-    ("program-3-windows", Codec::PROGRAM, windows, true),
+    ("program-3-amd64", Codec::PROGRAM_3, long, true),
+    ("program-3-arm64", Codec::PROGRAM_3, long, false),
+    ("program-3-windows", Codec::PROGRAM_3, windows, true),
+    ("program-4-amd64", Codec::PROGRAM, long, true),
+    ("program-4-arm64", Codec::PROGRAM, long, false),
+    ("program-4-windows", Codec::PROGRAM, windows, true),
+    ("program-4-alone-amd64", Codec::PROGRAM, long, true),
+    ("program-4-alone-arm64", Codec::PROGRAM, long, false),
+    ("program-4-alone-windows", Codec::PROGRAM, windows, true),
 ];
 
 #[test]
@@ -206,13 +238,15 @@ fn streams_from_the_golden_files_decode() {
     for (name, codec, programs, amd64) in GOLDEN {
         let (old, new) = programs(amd64);
         let path = golden(name);
+        let bases: &[&dyn Content] = if name.contains("alone") { &[] } else { &[&old] };
         if codec == Codec::PROGRAM && std::env::var_os("RELATE_WRITE_GOLDEN").is_some() {
-            fs::write(&path, pack(&encoded(&new, &old))).unwrap();
+            let encoded = encode(&new, bases, &Options::default()).unwrap();
+            fs::write(&path, pack(&encoded)).unwrap();
         }
         let stored = unpack(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(stored.codec, codec);
         let mut decoded = vec![0; new.len()];
-        decode(stored.codec, stored.inputs(), &[&old], &mut decoded).unwrap();
+        decode(stored.codec, stored.inputs(), bases, &mut decoded).unwrap();
         assert!(
             decoded == new,
             "{name}: the rules of a codec have changed without its version"

@@ -92,7 +92,10 @@ fn check_files(args: &ServeArgs) -> Result<(), Failure> {
         .collect();
     for written in log.into_iter().chain(certificate) {
         if read.iter().any(|path| is_same(path, written)) {
-            let message = format!("{} is an input of this command and cannot also be an output", written.display());
+            let message = format!(
+                "{} is an input of this command and cannot also be an output",
+                written.display()
+            );
             return Err(Failure::message(Exit::Usage, message).hint("use another name"));
         }
     }

@@ -40,19 +40,25 @@ pub(super) fn encode(
     }
     let space = &Space::new(&contents, new.len()).map_err(Error::Unproved)?;
     let sources = sources(&contents, Codec::PROGRAM.version).map_err(failed)?;
-    let found = find(&loaded, &sources, &used, layout, options)?;
+    let found = if bases.is_empty() {
+        // What repeats in it is left to the compression of the streams.
+        vec![Vec::new(); layout.parts.len()]
+    } else {
+        find(&loaded, &sources, &used, layout, options)?
+    };
     if found.iter().map(Vec::len).sum::<usize>() > MAX_COPIES {
         return Ok(None);
     }
+    let version = Codec::PROGRAM.version;
     let mut side = Encoding::new(loaded.truth());
     layout.put(side.sinks.stream(Class::Layout, 0));
-    for index in coding_order(layout) {
+    for index in coding_order(layout, version) {
         if !is_derived(layout, &layout.parts[index]) {
             let piece = Piece::of(&layout.parts[index], space.new_start());
             copies::put(&found[index], piece, &mut side.sinks);
         }
     }
-    let passage = Passage::new(&mut side, space, &sources, layout, &found);
+    let passage = Passage::new(&mut side, space, &sources, layout, version, &found);
     passage.run(&found).map_err(failed)?;
     Ok(Some(side.sinks.finish(Codec::PROGRAM)))
 }

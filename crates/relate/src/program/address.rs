@@ -71,6 +71,11 @@ impl Addresses {
         address >= LEAST && self.span.contains(&address) && self.target_of(address).is_some()
     }
 
+    /// The first loaded address and the end of the last load; `None` if nothing is loaded.
+    pub(crate) fn bounds(&self) -> Option<(u64, u64)> {
+        (!self.loads.is_empty()).then(|| (*self.span.start(), *self.span.end()))
+    }
+
     /// Addresses around this one that count as loaded; none if it does not.
     pub(crate) fn loaded_around(&self, address: u64) -> Range<u64> {
         let index = self.loads.partition_point(|load| load.address <= address);

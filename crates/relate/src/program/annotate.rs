@@ -21,10 +21,11 @@ use crate::object::Machine;
 use crate::stream::Kind;
 
 pub(crate) use blocks::{Block, Fields};
-pub(crate) use dwarf::{Unit, list_starts, units};
-pub(crate) use frames::{frame_index, frame_starts};
-pub(crate) use func::{Funcs, func_index};
+pub(crate) use dwarf::{Abbreviations, Attribute, Tables, Unit, list_starts, units};
+pub(crate) use frames::{Common, Commons, frame_index, frame_starts};
+pub(crate) use func::{Funcs, func_index, func_len};
 pub(crate) use pointers::TypeHeader;
+pub(crate) use text::{displacement_origin, may_precede_displacement};
 
 /// The fields of a part of a program, found in all of it at once.
 fn whole(source: &Source<'_>, part: &Part) -> io::Result<Marks> {

@@ -66,6 +66,11 @@ impl Marks {
         Some(u64::from(*self.tables.get(index.checked_sub(1)?)?))
     }
 
+    /// How many fields there are.
+    pub(crate) fn len(&self) -> usize {
+        self.positions.len()
+    }
+
     /// The index of the first mark at or after a position.
     pub(crate) fn seek(&self, position: u64) -> usize {
         self.positions

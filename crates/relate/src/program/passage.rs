@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use super::address::Addresses;
 use super::annotate::{Block, Fields};
+use super::found::MAX_FIELDS;
 use super::predict::{Place, Prediction, Predictor};
 use super::source::{MAX_PART, Source};
 use super::symbols::Symbol;
+use super::{columns, literals};
 use crate::bytes::{u64_at, word};
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
@@ -24,10 +27,15 @@ pub(crate) struct Passage<'a, S> {
     space: &'a Space<'a>,
     bases: &'a [Source<'a>],
     layout: &'a Layout,
+    addresses: Addresses,
+    /// The version of the codec.
+    version: u8,
     predictor: Predictor<'a>,
     /// Fields of each base's parts of the kind that is passed.
     known: Vec<Vec<Option<Fields>>>,
     kind: Kind,
+    /// How many more fields are looked for in parts of this kind, all bases together.
+    fields_left: usize,
     /// Where bytes are while they are passed.
     buffer: Vec<u8>,
 }
@@ -66,6 +74,7 @@ impl<'a, S: Side> Passage<'a, S> {
         space: &'a Space<'a>,
         bases: &'a [Source<'a>],
         layout: &'a Layout,
+        version: u8,
         copies: &[Vec<Copy>],
     ) -> Self {
         let all = copies.iter().flatten().copied();
@@ -74,9 +83,12 @@ impl<'a, S: Side> Passage<'a, S> {
             space,
             bases,
             layout,
+            addresses: Addresses::new(layout),
+            version,
             predictor: Predictor::new(bases, layout, all),
             known: Vec::new(),
             kind: Kind::Other,
+            fields_left: 0,
             buffer: Vec::new(),
         }
     }
@@ -84,7 +96,7 @@ impl<'a, S: Side> Passage<'a, S> {
     /// Passes all parts, in the order of their kinds.
     pub(crate) fn run(mut self, copies: &[Vec<Copy>]) -> Result<(), DecodeError> {
         let layout = self.layout;
-        for index in coding_order(layout) {
+        for index in coding_order(layout, self.version) {
             let part = &layout.parts[index];
             self.begin(part.kind);
             if is_derived(layout, part) {
@@ -106,6 +118,10 @@ impl<'a, S: Side> Passage<'a, S> {
             let parts = |base: &Source<'_>| base.layout.parts.iter().map(|_| None).collect();
             self.known = self.bases.iter().map(parts).collect();
             self.kind = kind;
+            self.fields_left = match self.version {
+                ..4 => usize::MAX,
+                _ => MAX_FIELDS,
+            };
         }
     }
 
@@ -134,12 +150,18 @@ impl<'a, S: Side> Passage<'a, S> {
     /// Passes a part: literals and copies in turn.
     fn part(&mut self, part: &Part, copies: &[Copy]) -> Result<(), DecodeError> {
         let start = self.space.new_start();
-        let piece = Piece::of(part, start);
+        let mut piece = Piece::of(part, start);
+        if copies.is_empty() && columns::is_divided(self.layout, part, self.version) {
+            piece.start += self.divided(part)?;
+        }
         let mut buf = std::mem::take(&mut self.buffer);
+        let form = literals::form(self.layout, &self.addresses, part, self.version);
+        let form = &*form;
+        let stored_with = literals::stored_with(part.kind, self.version);
         let mut position = piece.start;
         for copy in copies {
             let literals = position..copy.at;
-            transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
+            transfer::literals(self.side, self.space, stored_with, form, literals, &mut buf)?;
             match self.origin(part.kind, copy) {
                 Some(origin) => self.related(part, copy, &origin, &mut buf)?,
                 None => transfer::copied(self.side, self.space, part.kind, *copy, &mut buf)?,
@@ -147,9 +169,26 @@ impl<'a, S: Side> Passage<'a, S> {
             position = copy.at + copy.len;
         }
         let literals = position..piece.end;
-        transfer::literals(self.side, self.space, part.kind, literals, &mut buf)?;
+        transfer::literals(self.side, self.space, stored_with, form, literals, &mut buf)?;
         self.buffer = buf;
         Ok(())
+    }
+
+    /// Passes as much of a part from its start as is divided into columns; returns how much that is.
+    fn divided(&mut self, part: &Part) -> Result<u64, DecodeError> {
+        let abbreviations = match self.layout.part(Kind::Abbreviations) {
+            Some(abbreviations) if part.kind == Kind::Info => self.passed(abbreviations)?,
+            _ => Vec::new(),
+        };
+        let known = columns::Known {
+            abbreviations: &abbreviations,
+            lists: self.predictor.list_starts(),
+        };
+        self.side.columns(
+            &|| columns::Table::new(part.kind, &known),
+            part.start,
+            part.len,
+        )
     }
 
     /// Where a copy is from; `None` if the fields there do not count.
@@ -182,7 +221,9 @@ impl<'a, S: Side> Passage<'a, S> {
             let part = &source.layout.parts[origin.number];
             slot.insert(Fields::new(source, part).map_err(failed)?)
         };
-        fields.around(source, position).map_err(failed)
+        fields
+            .around(source, position, &mut self.fields_left)
+            .map_err(failed)
     }
 
     /// Passes a copy with the fields in it.
@@ -437,10 +478,14 @@ fn field_end(chunk: &Chunk<'_>, start: usize, field: Field, rest: u64) -> Option
     (end <= chunk.bytes.len() && width as u64 <= rest).then_some(end)
 }
 
-/// Parts in the order in which they are passed: by kind, then by position.
-pub(crate) fn coding_order(layout: &Layout) -> Vec<usize> {
+/// Parts in the order in which they are passed: by kind, then by position. From version 4 on, abbreviations come before what
+/// they describe.
+pub(crate) fn coding_order(layout: &Layout, version: u8) -> Vec<usize> {
     let mut order: Vec<usize> = (0..layout.parts.len()).collect();
-    order.sort_by_key(|index| layout.parts[*index].kind);
+    order.sort_by_key(|index| match layout.parts[*index].kind {
+        Kind::Abbreviations if version >= 4 => (Kind::Info, 0),
+        kind => (kind, 1),
+    });
     order
 }
 

@@ -172,6 +172,11 @@ impl<'a> Predictor<'a> {
         }
     }
 
+    /// Where the lists of locations and of ranges that were passed start.
+    pub(crate) fn list_starts(&self) -> [&[u32]; 2] {
+        [0, 1].map(|kind| self.lists[kind].starts.values.as_slice())
+    }
+
     /// Whether [`Predictor::completed`] wants the bytes of a kind.
     pub(crate) fn wants(kind: Kind) -> bool {
         matches!(

@@ -69,8 +69,14 @@ impl Fields {
         })
     }
 
-    /// The block that a position of the part lies in; one without fields where there is none.
-    pub(crate) fn around(&mut self, source: &Source<'_>, position: u64) -> io::Result<Block> {
+    /// The block that a position of the part lies in; one without fields where there is none. `left` is how many more fields
+    /// may be found: a block that is looked at when there are none left has no fields.
+    pub(crate) fn around(
+        &mut self,
+        source: &Source<'_>,
+        position: u64,
+        left: &mut usize,
+    ) -> io::Result<Block> {
         let number = match &self.division {
             Division::Unknown => 0,
             Division::Whole => usize::from(position >= self.part.len),
@@ -90,8 +96,10 @@ impl Fields {
                 });
             }
         };
-        if self.found[number].is_none() {
-            self.found[number] = Some(Rc::new(self.find(source, number, &range)?));
+        if self.found[number].is_none() && *left > 0 {
+            let marks = self.find(source, number, &range)?;
+            *left = left.saturating_sub(marks.len());
+            self.found[number] = Some(Rc::new(marks));
         }
         let marks = self.found[number].clone().unwrap_or_default();
         Ok(Block { range, marks })

@@ -117,7 +117,7 @@ pub(crate) struct Unit {
 }
 
 /// Tables of abbreviations, by where they start.
-struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     bytes: &'a [u8],
     read: HashMap<u32, Rc<Abbreviations>>,
     /// How many more bytes are read: tables may overlap.
@@ -125,6 +125,12 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
+    /// The tables in `bytes`, of which a limited part is read.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let left = bytes.len().saturating_mul(OVERLAP).min(MAX_ABBREVIATIONS);
+        Self::new(bytes, left)
+    }
+
     /// The tables in `bytes`, of which at most `left` are read, all in all.
     fn new(bytes: &'a [u8], left: usize) -> Self {
         Self {
@@ -134,7 +140,7 @@ impl<'a> Tables<'a> {
         }
     }
 
-    fn get(&mut self, offset: u32) -> Rc<Abbreviations> {
+    pub(crate) fn get(&mut self, offset: u32) -> Rc<Abbreviations> {
         if self.read.len() == MAX_TABLES {
             self.read.clear();
         }
@@ -164,8 +170,7 @@ pub(crate) fn units(info: &[u8], table: &[u8], mut visit: impl FnMut(&Unit)) {
 /// The first units of a part with debug entries, of which only the headers are read.
 pub(super) fn all_units(source: &Source<'_>, part: &Part) -> io::Result<Vec<Unit>> {
     let table = source.bytes_of(Kind::Abbreviations)?;
-    let left = table.len().saturating_mul(OVERLAP).min(MAX_ABBREVIATIONS);
-    let mut tables = Tables::new(&table, left);
+    let mut tables = Tables::of(&table);
     let mut units = Vec::new();
     let mut at = 0;
     let (mut ahead, mut ahead_at) = (Vec::new(), 0);
@@ -241,6 +246,17 @@ impl Attribute {
             width,
             field,
         }
+    }
+
+    /// How many bytes every value has, in all versions; `None` if that is not fixed.
+    pub(crate) fn width(self) -> Option<u8> {
+        self.width
+    }
+
+    /// The kind of field if its values refer to lists of locations or ranges.
+    pub(crate) fn list(self) -> Option<Field> {
+        let is_list = |field: &Field| matches!(field, Field::LocationsOffset | Field::RangesOffset);
+        self.field.filter(is_list)
     }
 
     /// The field in the attribute's value at the walker.

@@ -15,7 +15,7 @@ const MAX_COMMONS: usize = 1 << 16;
 
 /// How the frames that refer to a common entry encode pointers.
 #[derive(Clone, Copy, Default)]
-struct Common {
+pub(crate) struct Common {
     at: usize,
     has_augmentation: bool,
     pointers: u8,
@@ -23,6 +23,38 @@ struct Common {
     data: u8,
     /// Where the field with the personality routine is.
     personality: Option<usize>,
+}
+
+impl Common {
+    /// Whether its frames say where their code is by the distance from the field.
+    pub(crate) fn has_relative_code(&self) -> bool {
+        self.pointers == RELATIVE
+    }
+
+    /// The same for language-specific data.
+    pub(crate) fn has_relative_data(&self) -> bool {
+        self.has_augmentation && self.data == RELATIVE
+    }
+}
+
+/// Common entries, by position in ascending order.
+#[derive(Default)]
+pub(crate) struct Commons(Vec<Common>);
+
+impl Commons {
+    /// Adds the entry at `at`, which ends with the bytes. It lies behind those before.
+    pub(crate) fn add(&mut self, bytes: &[u8], at: usize) {
+        if self.0.len() < MAX_COMMONS {
+            self.0.push(common(bytes, at).unwrap_or_default());
+        }
+    }
+
+    /// The entry that a frame at `at` refers to with its distance back; one that says nothing if there is none.
+    pub(crate) fn of(&self, at: usize, back: u32) -> Common {
+        let position = (at + 4).wrapping_sub(back as usize);
+        let index = self.0.binary_search_by_key(&position, |common| common.at);
+        index.map(|index| self.0[index]).unwrap_or_default()
+    }
 }
 
 /// One entry: a common one, or a frame.
@@ -37,8 +69,7 @@ struct Entry {
 struct Entries<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// By position, in ascending order.
-    commons: Vec<Common>,
+    commons: Commons,
 }
 
 impl<'a> Entries<'a> {
@@ -46,7 +77,7 @@ impl<'a> Entries<'a> {
         Self {
             bytes,
             at: 0,
-            commons: Vec::new(),
+            commons: Commons::default(),
         }
     }
 }
@@ -57,16 +88,14 @@ impl Iterator for Entries<'_> {
     fn next(&mut self) -> Option<Entry> {
         let at = self.at;
         let len = u32_at(self.bytes, at).filter(|len| (4..0xffff_fff0).contains(len))? as usize;
-        let id = u32_at(self.bytes, at + 4)? as usize;
+        let id = u32_at(self.bytes, at + 4)?;
         let end = at
             .checked_add(4 + len)
             .filter(|end| *end <= self.bytes.len())?;
         self.at = end;
         if id == 0 {
+            self.commons.add(&self.bytes[..end], at);
             let common = common(&self.bytes[..end], at).unwrap_or_default();
-            if self.commons.len() < MAX_COMMONS {
-                self.commons.push(common);
-            }
             return Some(Entry {
                 at,
                 end,
@@ -74,15 +103,10 @@ impl Iterator for Entries<'_> {
                 is_frame: false,
             });
         }
-        let position = (at + 4).wrapping_sub(id);
-        let index = self
-            .commons
-            .binary_search_by_key(&position, |common| common.at);
-        let common = index.map(|index| self.commons[index]).unwrap_or_default();
         Some(Entry {
             at,
             end,
-            common,
+            common: self.commons.of(at, id),
             is_frame: true,
         })
     }
@@ -134,13 +158,13 @@ pub(super) fn call_frames(bytes: &[u8]) -> Found {
             continue;
         }
         found.push((entry.at as u32 + 4, Field::BackReference));
-        if entry.common.pointers != RELATIVE || entry.end < entry.at + 17 {
+        if !entry.common.has_relative_code() || entry.end < entry.at + 17 {
             continue;
         }
         found.push((entry.at as u32 + 8, Field::SelfRelative));
         // Behind the length of the augmentation, which is one byte.
         let data = entry.at + 17;
-        let has_data = entry.common.has_augmentation && entry.common.data == RELATIVE;
+        let has_data = entry.common.has_relative_data();
         let is_set = u32_at(&bytes[..entry.end], data).is_some_and(|value| value != 0);
         if has_data && bytes[data - 1] == 4 && is_set {
             found.push((data as u32, Field::SelfRelative));

@@ -108,24 +108,29 @@ impl<'a> Iterator for Funcs<'a> {
     type Item = Func<'a>;
 
     fn next(&mut self) -> Option<Func<'a>> {
-        if self.header < 40 {
-            return None;
-        }
+        let (values, len) = func_len(self.header, self.bytes, self.at)?;
         let func = Func {
             bytes: self.bytes,
             at: self.at,
             header: self.header,
-            values: u32_at(self.bytes, self.at + 28)? as usize,
-            data: usize::from(u8_at(self.bytes, self.at + self.header - 1)?),
+            values,
+            data: (len - self.header) / 4 - values,
         };
-        let len = func.values.checked_add(func.data)?.checked_mul(4)? + self.header;
-        let end = self
-            .at
-            .checked_add(len)
-            .filter(|end| *end <= self.bytes.len())?;
-        self.at = (end + self.phase).next_multiple_of(8) - self.phase;
+        self.at = (self.at + len + self.phase).next_multiple_of(8) - self.phase;
         Some(func)
     }
+}
+
+/// How many tables of values the description at `at` has, and its length in bytes; `None` if it does not fit.
+pub(crate) fn func_len(header: usize, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    if header < 40 {
+        return None;
+    }
+    let values = u32_at(bytes, at + 28)? as usize;
+    let data = usize::from(u8_at(bytes, at + header - 1)?);
+    let len = values.checked_add(data)?.checked_mul(4)? + header;
+    at.checked_add(len).filter(|end| *end <= bytes.len())?;
+    Some((values, len))
 }
 
 /// Fields of descriptions.

@@ -204,6 +204,18 @@ fn reference([third, second, first]: [u8; 3]) -> Option<Field> {
     }
 }
 
+/// How far behind a displacement of amd64 starts what it counts from, by the three bytes before it; `None` if they are not
+/// those of a call or of an operand.
+pub(crate) fn displacement_origin(before: [u8; 3]) -> Option<u64> {
+    let known = may_precede_displacement(before[2]);
+    reference(before).filter(|_| known).map(Field::origin)
+}
+
+/// Whether a byte may be the last before a displacement: the opcode of a call, or the `ModRM` byte of an operand.
+pub(crate) fn may_precede_displacement(byte: u8) -> bool {
+    byte == 0xe8 || is_relative(byte)
+}
+
 /// Opcodes, of one byte or behind `0f`, with an operand in memory and no immediate.
 const fn is_plain(opcode: u8) -> bool {
     match opcode {
