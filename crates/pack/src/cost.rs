@@ -137,10 +137,7 @@ impl Pack {
             Body::Base(_) => 0,
             Body::Plain { stream } => self.share(*stream, object.len),
             Body::Related(related) => {
-                let shares = related
-                    .parts
-                    .iter()
-                    .map(|&(stream, len)| self.share(stream, len));
+                let shares = related.parts().map(|(stream, len)| self.share(stream, len));
                 shares.sum()
             }
         }

@@ -19,7 +19,7 @@ pub use fetch::Needed;
 pub(crate) use fetch::{base_blob, fetch_parts};
 
 use crate::error::{Error, Part, Result, damaged};
-use crate::format::{BlobEntry, Body, Coding, Object, Related, StreamKind};
+use crate::format::{BlobEntry, Body, Coding, Numbers, Object, Related, StreamKind};
 use crate::gate::Gate;
 use crate::read::{Checked, DECODING, Pack};
 use crate::relating::PYTHON_FACTOR;
@@ -30,6 +30,8 @@ use crate::storage::{Region, Scratch, Storage};
 pub struct DecodedPack {
     pack: Pack,
     storage: Arc<dyn Storage>,
+    /// The decompressed streams.
+    streams: Vec<Region>,
     /// Where the expansion of each object is, or will be when it was decoded or its base blob was read.
     objects: Vec<Region>,
     /// What is read from base blobs.
@@ -44,8 +46,8 @@ pub struct DecodedPack {
 
 /// An object that may not be decoded yet.
 struct Pending {
-    /// Its part of each of its streams.
-    parts: Vec<(StreamId, Region)>,
+    /// Where its part of each of its streams starts.
+    offsets: Numbers,
     state: Mutex<State>,
 }
 
@@ -108,6 +110,7 @@ impl Pack {
         Ok(Arc::new(DecodedPack {
             pack: self,
             storage,
+            streams,
             objects,
             bases,
             related,
@@ -137,26 +140,23 @@ impl<'a> Layout<'a> {
     }
 
     fn take(&mut self, stream: usize, len: u64) -> Region {
-        let region = self.streams[stream].part(self.used[stream], len);
+        self.streams[stream].part(self.offset(stream, len), len)
+    }
+
+    /// Gives out so many bytes of a stream, and returns where they start.
+    fn offset(&mut self, stream: usize, len: u64) -> u64 {
+        let offset = self.used[stream];
         self.used[stream] += len;
-        region
+        offset
     }
 
     fn pending(&mut self, pack: &Pack, number: usize, body: &Related) -> Result<Pending> {
-        let mut parts = Vec::with_capacity(body.parts.len());
-        for &(stream, len) in &body.parts {
-            let StreamKind::Related(kind) = pack.head.streams[stream].kind else {
-                return Err(damaged(Part::Object(number), "a stream of another kind"));
-            };
-            let id = StreamId::from_number(kind).ok_or(Error::Unsupported {
-                part: Part::Stream(stream),
-                what: "kind of codec stream",
-                number: u64::from(kind),
-            })?;
-            parts.push((id, self.take(stream, len)));
+        for (stream, _) in body.parts() {
+            codec_stream(pack, number, stream)?;
         }
+        let offsets = body.parts().map(|(stream, len)| self.offset(stream, len));
         Ok(Pending {
-            parts,
+            offsets: offsets.collect(),
             state: Mutex::new(State::Waiting),
         })
     }
@@ -174,6 +174,18 @@ impl<'a> Layout<'a> {
         });
         places.collect()
     }
+}
+
+/// What a stream contains that an object has a part of.
+fn codec_stream(pack: &Pack, object: usize, stream: usize) -> Result<StreamId> {
+    let StreamKind::Related(kind) = pack.head.streams[stream].kind else {
+        return Err(damaged(Part::Object(object), "a stream of another kind"));
+    };
+    StreamId::from_number(kind).ok_or(Error::Unsupported {
+        part: Part::Stream(stream),
+        what: "kind of codec stream",
+        number: u64::from(kind),
+    })
 }
 
 /// Writes the bytes of a stream to its place.
@@ -476,7 +488,12 @@ impl DecodedPack {
         };
         let (id, version) = related.codec;
         let codec = relate::Codec { id, version };
-        let inputs = pending.parts.iter().map(|(id, region)| Input {
+        let mut parts = Vec::new();
+        for ((stream, len), offset) in related.parts().zip(pending.offsets.iter()) {
+            let id = codec_stream(&self.pack, number, stream)?;
+            parts.push((id, self.streams[stream].part(offset, len)));
+        }
+        let inputs = parts.iter().map(|(id, region)| Input {
             id: *id,
             reader: Box::new(region.reader()),
         });

@@ -3,6 +3,7 @@
 mod fields;
 mod head;
 mod index;
+mod numbers;
 
 pub(crate) use fields::{Fields, put};
 pub(crate) use head::{Coding, Head, MAX_INDEX, MAX_MIXED, StreamEntry, StreamKind, head_len};
@@ -10,3 +11,4 @@ pub(crate) use index::{
     BaseBlob, BaseObject, BlobEntry, Body, Index, MAX_BASES_SHARE, Object, Piece, Range, Related,
     Wrapping, max_source,
 };
+pub(crate) use numbers::Numbers;

@@ -125,16 +125,16 @@ impl Parts<'_> {
         };
         let part = |(number, bytes): &(u16, Region)| {
             let stream = position(streams, StreamKind::Related(*number));
-            (stream, bytes.len())
+            [stream as u64, bytes.len()]
         };
         Object {
             len,
             map,
-            body: Body::Related(Related {
+            body: Body::Related(Box::new(Related {
                 codec: (difference.codec.id, difference.codec.version),
                 bases: difference.bases.iter().map(base).collect(),
-                parts: difference.streams.iter().map(part).collect(),
-            }),
+                numbers: difference.streams.iter().flat_map(part).collect(),
+            })),
         }
     }
 

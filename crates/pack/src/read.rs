@@ -204,7 +204,7 @@ impl Pack {
 }
 
 /// Memory for decoders of differences together.
-pub(crate) const DECODING: u64 = 160 << 20;
+pub(crate) const DECODING: u64 = 120 << 20;
 /// Memory that rebuilding blobs takes besides.
 const REBUILDING: u64 = 32 << 20;
 /// A parsed index takes so many times the bytes of its raw form, at most about.

@@ -13,6 +13,7 @@ use crate::map::StoredMap;
 
 use super::fields::{Fields, put, put_bytes, unzigzag, wrong, zigzag};
 use super::head::{StreamEntry, StreamKind};
+use super::numbers::Numbers;
 pub(crate) use bases::{BaseBlob, BaseObject, Range};
 use bases::{get_bases, put_bases};
 
@@ -23,7 +24,7 @@ const FREE_BASES: u64 = 1 << 30;
 
 /// The longest source of a compiled Python module of so many bytes: it is divided into tokens for each module.
 pub(crate) fn max_source(module: u64) -> u64 {
-    module.saturating_mul(64).saturating_add(256 << 10)
+    module.saturating_mul(64).saturating_add(16 << 10)
 }
 
 const RELATED: u8 = 1;
@@ -59,9 +60,9 @@ pub(crate) enum Body {
         stream: usize,
     },
     /// In streams of a codec, which needs earlier objects.
-    Related(Related),
+    Related(Box<Related>),
     /// In a base blob.
-    Base(BaseObject),
+    Base(Box<BaseObject>),
 }
 
 /// What a codec needs to decode an object.
@@ -71,8 +72,19 @@ pub(crate) struct Related {
     pub(crate) codec: (u8, u8),
     /// Numbers of earlier objects.
     pub(crate) bases: Vec<usize>,
-    /// Streams by their position in the table, and how many of their bytes are this object's.
-    pub(crate) parts: Vec<(usize, u64)>,
+    /// In turn a stream by its position in the table, and how many of its bytes are this object's.
+    pub(crate) numbers: Numbers,
+}
+
+impl Related {
+    /// Streams by their positions in the table, and how many of their bytes are this object's.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let mut numbers = self.numbers.iter();
+        std::iter::from_fn(move || {
+            let stream = usize::try_from(numbers.next()?).unwrap_or(usize::MAX);
+            Some((stream, numbers.next()?))
+        })
+    }
 }
 
 /// A blob of the registry.
@@ -118,7 +130,7 @@ impl Object {
         Self {
             len: base.expanded_len(),
             map: None,
-            body: Body::Base(base),
+            body: Body::Base(Box::new(base)),
         }
     }
 }
@@ -371,7 +383,7 @@ impl Object {
             0 => Body::Plain {
                 stream: position(fields)?,
             },
-            _ => Body::Related(Related::get(number, fields)?),
+            _ => Body::Related(Box::new(Related::get(number, fields)?)),
         };
         Ok(Self { len, map, body })
     }
@@ -401,8 +413,8 @@ impl Related {
         for base in &self.bases {
             put(out, (number - base) as u64);
         }
-        put(out, self.parts.len() as u64);
-        for &(stream, len) in &self.parts {
+        put(out, self.parts().count() as u64);
+        for (stream, len) in self.parts() {
             put(out, stream as u64);
             put(out, len);
         }
@@ -419,27 +431,30 @@ impl Related {
             bases.push(base.ok_or(damaged(Part::Object(number), "a base is not before it"))?);
         }
         let count = fields.count(2)?;
-        let mut parts = Vec::with_capacity(count);
+        let mut numbers = Vec::with_capacity(2 * count);
         for _ in 0..count {
-            parts.push((position(fields)?, fields.number()?));
+            numbers.extend([position(fields)? as u64, fields.number()?]);
         }
         Ok(Self {
             codec,
             bases,
-            parts,
+            numbers: numbers.into_iter().collect(),
         })
     }
 
     fn check(&self, number: usize, len: u64, used: &mut Usage<'_>) -> Result<()> {
         let part = Part::Object(number);
-        let sorted = self.parts.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        if !sorted || self.parts.iter().any(|&(_, len)| len == 0) {
+        let sorted = self
+            .parts()
+            .map(|(stream, _)| stream)
+            .is_sorted_by(|a, b| a < b);
+        if !sorted || self.parts().any(|(_, len)| len == 0) {
             return Err(damaged(part, "its streams are not in order"));
         }
         if len == 0 {
             return Err(damaged(part, "it is empty and related"));
         }
-        for &(stream, len) in &self.parts {
+        for (stream, len) in self.parts() {
             used.related(stream, len)?;
         }
         Ok(())
@@ -619,11 +634,11 @@ mod tests {
         let related = Object {
             len: 16,
             map: None,
-            body: Body::Related(Related {
+            body: Body::Related(Box::new(Related {
                 codec: (1, 1),
                 bases: vec![0],
-                parts: Vec::new(),
-            }),
+                numbers: Numbers::default(),
+            })),
         };
         Index {
             objects: [vec![base], vec![related; count]].concat(),

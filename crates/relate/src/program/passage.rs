@@ -118,10 +118,7 @@ impl<'a, S: Side> Passage<'a, S> {
             let parts = |base: &Source<'_>| base.layout.parts.iter().map(|_| None).collect();
             self.known = self.bases.iter().map(parts).collect();
             self.kind = kind;
-            self.fields_left = match self.version {
-                ..4 => usize::MAX,
-                _ => MAX_FIELDS,
-            };
+            self.fields_left = MAX_FIELDS;
         }
     }
 

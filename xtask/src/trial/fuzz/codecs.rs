@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use golden_file::{pack, unpack};
 use mini::Mini;
-use relate::{Content, Encoded, Options, decode, encode};
+use relate::{Content, Encoded, Error, Options, decode, encode};
 
 macro_rules! golden {
     ($name:literal) => {
@@ -66,16 +66,19 @@ pub(super) fn modules() -> Vec<Vec<u8>> {
 /// An encoded content.
 struct Known {
     streams: Vec<u8>,
-    base: Vec<u8>,
+    base: Option<Vec<u8>>,
     len: usize,
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let programs = PROGRAMS.iter().cloned();
-    let modules = MODULES.map(|module| (SOURCE.to_vec(), module.to_vec()));
-    let known = programs.chain(modules).filter_map(|(base, new)| {
+    let pairs = PROGRAMS
+        .iter()
+        .map(|(old, new)| (Some(old.clone()), new.clone()));
+    let alone = PROGRAMS.iter().map(|(_, new)| (None, new.clone()));
+    let modules = MODULES.map(|module| (Some(SOURCE.to_vec()), module.to_vec()));
+    let known = pairs.chain(alone).chain(modules).filter_map(|(base, new)| {
         Some(Known {
-            streams: pack(&encoded(&new, &base)?),
+            streams: pack(&encoded(&new, base.as_deref()).ok()?),
             base,
             len: new.len(),
         })
@@ -88,27 +91,29 @@ pub(super) fn streams() -> Vec<Vec<u8>> {
     KNOWN.iter().map(|known| known.streams.clone()).collect()
 }
 
-fn encoded(new: &[u8], base: &[u8]) -> Option<Encoded> {
-    encode(&new, &[&base as &dyn Content], &Options::default()).ok()
+fn encoded(new: &[u8], base: Option<&[u8]>) -> Result<Encoded, Error> {
+    let bases: Vec<&dyn Content> = base.iter().map(|base| base as &dyn Content).collect();
+    encode(&new, &bases, &Options::default())
 }
 
-/// A changed program comes back, and the intact one given the changed one.
+/// A changed program comes back, with and without its base, and the intact one given the changed one.
 pub(super) fn program(input: &[u8], good: &[u8]) -> Result<bool, String> {
-    comes_back(input, older(good).unwrap_or_default())?;
-    comes_back(good, input)
+    comes_back(input, older(good))?;
+    comes_back(input, None)?;
+    comes_back(good, Some(input))
 }
 
 /// A changed module comes back given its source, and an intact one given a changed source.
 pub(super) fn module(input: &[u8], good: &[u8]) -> Result<bool, String> {
     if good == SOURCE {
-        return comes_back(MODULES[input.len() % MODULES.len()], input);
+        return comes_back(MODULES[input.len() % MODULES.len()], Some(input));
     }
-    comes_back(input, SOURCE)
+    comes_back(input, Some(SOURCE))
 }
 
 /// The encoder decodes what it made and compares.
-fn comes_back(new: &[u8], base: &[u8]) -> Result<bool, String> {
-    match encode(&new, &[&base as &dyn Content], &Options::default()) {
+fn comes_back(new: &[u8], base: Option<&[u8]>) -> Result<bool, String> {
+    match encoded(new, base) {
         Ok(_) => Ok(true),
         Err(error) => Err(error.to_string()),
     }
@@ -122,12 +127,7 @@ pub(super) fn decodes(input: &[u8], good: &[u8]) -> bool {
     let Some(known) = KNOWN.iter().find(|known| known.streams == good) else {
         return false;
     };
+    let bases: Vec<&dyn Content> = known.base.iter().map(|base| base as &dyn Content).collect();
     let mut decoded = vec![0; known.len];
-    decode(
-        encoded.codec,
-        encoded.inputs(),
-        &[&known.base],
-        &mut decoded,
-    )
-    .is_ok()
+    decode(encoded.codec, encoded.inputs(), &bases, &mut decoded).is_ok()
 }

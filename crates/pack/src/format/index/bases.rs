@@ -62,7 +62,7 @@ pub(super) fn put_bases(blobs: &[BaseBlob], objects: &[Object], out: &mut Vec<u8
     let bases: Vec<&BaseObject> = objects
         .iter()
         .map_while(|object| match &object.body {
-            Body::Base(base) => Some(base),
+            Body::Base(base) => Some(&**base),
             _ => None,
         })
         .collect();
