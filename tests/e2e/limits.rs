@@ -92,6 +92,8 @@ fn a_limit_on_the_size_of_files_is_an_error_of_the_file() {
         assert_is_refused(&work_dir, &run, arguments);
         assert_no_file_below(&work_dir.path("out"));
     }
+    // A receipt that cannot be written is found out before anything is sent.
+    assert!(destination.traffic().writes().is_empty());
     assert_eq!(work_dir.read("a.yaml"), b"image: quay.io/a/b:1\n");
     // What is left is what the next run resumes, and only that.
     for profile in ["plain", "compact"] {

@@ -1,7 +1,7 @@
 //! Tags of the release before: `load --prune-plan` lists them, `load --prune` deletes them.
 
 use sealift_testkit::real::{RealRegistry, Skopeo};
-use sealift_testkit::{Registry, Route};
+use sealift_testkit::{Fault, Registry, Route, When};
 
 use crate::delta::{NAMES, assert_loaded, image, second_release, source};
 use crate::support::WorkDir;
@@ -217,4 +217,89 @@ fn a_tag_that_was_right_before_the_load_is_not_its_own() {
     assert!(plan.contains("0 to delete"), "{plan}");
     let plan = work_dir.ok(&[&load[..], &["--prune", "found.json", "--prune", "1.json"]].concat());
     assert!(plan.contains("2 to delete"), "{plan}");
+}
+
+#[test]
+fn a_load_that_is_run_again_keeps_what_it_set_in_its_receipt() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    let old = image("product/node", 1).digest();
+    assert_eq!(destination.tagged("product/node", "v1"), Some(old));
+    let again = work_dir.ok(&["load", "1.tar", &host, "--receipt", "1.json"]);
+    assert!(again.contains("0 tags set, 2 unchanged"), "{again}");
+    let load = ["load", "2-delta.tar", &host, "--receipt", "2.json"];
+    let prune = ["--prune", "1.json"];
+    let plan = work_dir.ok(&[&load[..], &prune, &["--prune-plan"]].concat());
+    assert!(plan.contains("2 to delete"), "{plan}");
+
+    // A deletion fails, and the same command is run again.
+    let refused = When::new("DELETE", Route::Manifest).repository("product/node");
+    destination.script(refused.always(), Fault::error(403, "DENIED", "no"));
+    let run = work_dir.run(&[&load[..], &prune].concat());
+    assert_eq!(run.code, Some(1), "{}", run.said());
+    destination.clear_script();
+    work_dir.ok(&[&load[..], &prune].concat());
+    assert_eq!(destination.tags("product/node"), ["v2"]);
+    let receipt: serde_json::Value = serde_json::from_slice(&work_dir.read("2.json")).unwrap();
+    for tag in receipt["tags"].as_array().unwrap() {
+        assert_eq!(tag["set"], true, "{receipt}");
+    }
+    assert_eq!(receipt["totals"]["tagsSet"], 0);
+}
+
+#[test]
+fn tags_that_were_set_before_a_failure_are_in_the_receipt_of_the_next_run() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    second_release(&work_dir, "1.tar", "2-delta.tar");
+    let put = When::new("PUT", Route::Manifest).repository("product/operator");
+    destination.script(
+        put.reference("v1").always(),
+        Fault::error(403, "DENIED", "immutable"),
+    );
+    let load = ["load", "1.tar", &host, "--receipt", "1.json"];
+    let run = work_dir.run(&[&load[..], &["--connections", "1"]].concat());
+    assert_eq!(run.code, Some(3), "{}", run.said());
+    let receipt: serde_json::Value = serde_json::from_slice(&work_dir.read("1.json")).unwrap();
+    assert_eq!(receipt["tags"].as_array().unwrap().len(), 1, "{receipt}");
+    assert_eq!(receipt["failed"].as_array().unwrap().len(), 1, "{receipt}");
+    destination.clear_script();
+    work_dir.ok(&load);
+    let plan = ["load", "2-delta.tar", &host, "--prune-plan"];
+    let plan = work_dir.ok(&[&plan[..], &["--prune", "1.json"]].concat());
+    assert!(plan.contains("2 to delete"), "{plan}");
+}
+
+#[test]
+fn a_receipt_replaces_only_one_of_the_same_load() {
+    let destination = Registry::start();
+    let host = destination.host();
+    let (work_dir, _source) = delivered(&host);
+    let before = work_dir.read("1.json");
+    destination.clear_traffic();
+    let elsewhere = format!("{host}/elsewhere");
+    for (load, words) in [
+        (
+            &["load", "2-delta.tar", &host][..],
+            "1.json exists and is the receipt of bundle",
+        ),
+        (
+            &["load", "1.tar", &elsewhere],
+            "1.json exists and is the receipt of a load to",
+        ),
+        (
+            &["load", "1.tar", &host, "--only", "*node*"],
+            "1.json exists and is the receipt of a load of other images",
+        ),
+    ] {
+        let run = work_dir.run(&[load, &["--receipt", "1.json"]].concat());
+        assert_eq!(run.code, Some(5), "{load:?}: {}", run.said());
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert!(run.stderr.contains("another name with --receipt"));
+    }
+    assert!(destination.traffic().writes().is_empty());
+    assert_eq!(work_dir.read("1.json"), before);
 }

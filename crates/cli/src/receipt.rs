@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use sealift_load::{Loaded, Receipt, ReceiptTags};
+use sealift_load::{EarlierReceipt, Loaded, Plan, Receipt, ReceiptTags};
+use tempfile::NamedTempFile;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -53,49 +54,158 @@ pub(crate) fn is_receipt(path: &Path) -> Result<bool, Failure> {
     Ok(bytes.find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
 }
 
-/// Whether a receipt can be written to `path`, before anything else is done: its folder exists, and what has
-/// the name already is an earlier receipt, which may be replaced.
-pub(crate) fn check_output(path: &Path) -> Result<(), Failure> {
-    let name = path.display();
-    if !folder(path).is_dir() {
-        let message = format!("{name}: there is no folder {}", folder(path).display());
-        return Err(Failure::message(Exit::Usage, message).hint("create the folder first"));
-    }
-    let Ok(there) = path.symlink_metadata() else {
-        return Ok(());
-    };
-    let receipt = there.is_file()
-        && there.len() <= MAX_RECEIPT_BYTES
-        && fs::read(path).is_ok_and(|bytes| Loaded::read(&name.to_string(), &bytes).is_ok());
-    if receipt {
-        return Ok(());
-    }
-    let message = format!("{name} exists and is not a receipt");
-    Err(Failure::message(Exit::Conflict, message).hint("write the receipt to another file"))
+/// The file that the receipt of a load is written to.
+pub(crate) struct ReceiptFile<'a> {
+    path: &'a Path,
+    /// The receipt that it contains already.
+    earlier: Option<EarlierReceipt>,
 }
 
-/// Writes a receipt as a whole or not at all.
-pub(crate) fn write(path: &Path, receipt: &Receipt) -> Result<(), Failure> {
-    let bytes =
-        serde_json::to_vec_pretty(receipt).map_err(|error| Failure::new(Exit::Failed, &error))?;
-    // Everything is at the destination by now.
-    replace(path, &bytes).map_err(|error| {
-        let message = format!(
-            "the load is done, but its receipt cannot be written to {}: {error}",
-            path.display()
-        );
-        Failure::message(Exit::Failed, message)
-            .hint("run the same command again with another --receipt: it sends nothing again")
-    })
+impl<'a> ReceiptFile<'a> {
+    /// The file at `path`, before anything else is done: its folder exists, and what has the name already is an
+    /// earlier receipt.
+    ///
+    /// # Errors
+    /// If a receipt cannot have this name.
+    pub(crate) fn open(path: &'a Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        if !folder(path).is_dir() {
+            let message = format!("{name}: there is no folder {}", folder(path).display());
+            return Err(Failure::message(Exit::Usage, message).hint("create the folder first"));
+        }
+        let Ok(there) = path.symlink_metadata() else {
+            let earlier = None;
+            return Ok(Self { path, earlier });
+        };
+        let bytes = (there.is_file() && there.len() <= MAX_RECEIPT_BYTES).then(|| fs::read(path));
+        let earlier = bytes.and_then(Result::ok);
+        let earlier = earlier.and_then(|bytes| EarlierReceipt::read(&name, &bytes).ok());
+        if earlier.is_some() {
+            return Ok(Self { path, earlier });
+        }
+        let message = format!("{name} exists and is not a receipt");
+        Err(Failure::message(Exit::Conflict, message).hint(ANOTHER_FILE))
+    }
+
+    /// Checks that the receipt of a load by `plan` replaces only an earlier receipt of the same load.
+    ///
+    /// # Errors
+    /// If it would replace another receipt.
+    pub(crate) fn check(&self, plan: &Plan) -> Result<(), Failure> {
+        let checked = self.earlier.as_ref().map(|earlier| earlier.check(plan));
+        let Some(Err(other)) = checked else {
+            return Ok(());
+        };
+        let message = format!("{} exists and {other}", self.path.display());
+        Err(Failure::message(Exit::Conflict, message).hint(ANOTHER_FILE))
+    }
+
+    /// Checks that the receipt of a load by `plan` can be written when the load is done: its folder is writable and
+    /// has enough space.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn check_writable(&self, plan: &Plan) -> Result<(), Failure> {
+        // The plan lists the same names, tags, manifests and blobs.
+        let bytes =
+            serde_json::to_vec_pretty(plan).map_err(|error| Failure::new(Exit::Failed, &error))?;
+        // What is written here is dropped.
+        temporary(".receipt-", folder(self.path), &bytes).map_err(|error| {
+            let message = format!(
+                "cannot write the receipt to {}: {error}",
+                self.path.display()
+            );
+            Failure::message(Exit::Failed, message).hint(ANOTHER_FILE)
+        })?;
+        Ok(())
+    }
+
+    /// Writes the receipt, with what an earlier run of the same load set, as a whole or not at all; to a file in
+    /// `scratch` if it cannot be written. The receipt as it was written.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn write(&self, receipt: Receipt, scratch: &Path) -> Result<Receipt, Failure> {
+        let receipt = match &self.earlier {
+            Some(earlier) => receipt.after(earlier),
+            None => receipt,
+        };
+        let bytes = serde_json::to_vec_pretty(&receipt)
+            .map_err(|error| Failure::new(Exit::Failed, &error))?;
+        // The tags are set by now.
+        replace(self.path, &bytes).map_err(|error| {
+            let path = self.path.display();
+            let message =
+                format!("tags were set, but the receipt cannot be written to {path}: {error}");
+            Failure::message(Exit::Failed, message).hint(match keep(scratch, &bytes) {
+                Ok(kept) => format!("the receipt is in {}: move it to {path}", kept.display()),
+                Err(_) => NOT_KEPT.to_owned(),
+            })
+        })?;
+        Ok(receipt)
+    }
 }
+
+/// What to try if a receipt was written nowhere.
+const NOT_KEPT: &str = "run the same command again with another --receipt: it sends nothing again, but does not know which tags this load set";
+/// What to try if a receipt cannot have the name that was given.
+const ANOTHER_FILE: &str = "use another name with --receipt";
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    temporary(".receipt-", folder(path), bytes)?.persist(path)?;
+    fs::File::open(folder(path))?.sync_all()
+}
+
+/// Writes to a new file in `folder`; its name.
+fn keep(folder: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let (_, path) = temporary("receipt-", folder, bytes)?.keep()?;
+    Ok(path)
+}
+
+/// A file in `folder` that is removed unless it gets a name.
+fn temporary(prefix: &str, folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
-        .prefix(".receipt-")
+        .prefix(prefix)
         .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder(path))?;
+        .tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    fs::File::open(folder(path))?.sync_all()
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use sealift_archive::Identity;
+    use sealift_load::ReceiptTotals;
+    use sealift_oci::Digest;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_that_cannot_be_written_is_kept_in_scratch_space() {
+        let (folder, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("gone/receipt.json");
+        fs::create_dir(folder.path().join("gone")).unwrap();
+        let file = ReceiptFile::open(&path).unwrap();
+        fs::remove_dir(folder.path().join("gone")).unwrap();
+        let receipt = Receipt {
+            bundle: Identity(Digest::sha256(b"bundle")),
+            destination: "r.corp".to_owned(),
+            started: None,
+            finished: None,
+            totals: ReceiptTotals::default(),
+            names: Vec::new(),
+            sent: Vec::new(),
+            mounted: Vec::new(),
+            present: Vec::new(),
+            manifests: Vec::new(),
+            tags: Vec::new(),
+            failed: Vec::new(),
+            omitted: Vec::new(),
+        };
+        let failure = file.write(receipt, scratch.path()).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Failed);
+        let kept = fs::read_dir(scratch.path()).unwrap().next().unwrap();
+        EarlierReceipt::read("r.json", &fs::read(kept.unwrap().path()).unwrap()).unwrap();
+    }
 }

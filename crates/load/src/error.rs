@@ -11,6 +11,7 @@ use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
 
 use crate::base::BaseError;
+use crate::receipt::Receipt;
 use crate::tag::{Moved, TagConflict};
 
 /// Why a load was not planned or not done. Unless the variant says otherwise, no tag was touched.
@@ -146,6 +147,8 @@ pub struct PartlyMoved {
     pub not_moved: Vec<String>,
     /// What went wrong first.
     pub cause: LoadError,
+    /// What is at the destination: the receipt of an incomplete load.
+    pub receipt: Receipt,
 }
 
 impl fmt::Display for PartlyMoved {

@@ -10,7 +10,7 @@ mod standing;
 mod tags;
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealift_archive::{Bundle, CorruptBlob, NamedStore, cause_of, is_environment_fault};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
@@ -62,8 +62,7 @@ pub fn execute(bundle: &Bundle, plan: &Plan, context: &Context<'_>) -> Result<Re
     run.push_blobs()?;
     run.store_manifests()?;
     run.read_back()?;
-    let moved = run.move_tags()?;
-    Ok(run.receipt(moved))
+    run.move_tags()
 }
 
 /// The bundle with the blobs of its bases that are at the destination; `None` if it needs none.
@@ -165,9 +164,9 @@ impl Run<'_> {
         }
     }
 
-    fn receipt(self, moved: Vec<Moved>) -> Receipt {
+    fn receipt(&self, moved: Vec<Moved>) -> Receipt {
         let plan = self.plan;
-        let failed_sites = self.failures.into_sites();
+        let failed_sites = self.failures.sites();
         let mut receipt = Receipt {
             bundle: plan.bundle,
             destination: plan.destination.to_string(),
@@ -201,7 +200,8 @@ impl Run<'_> {
                 }),
             }
         }
-        let mut placed = self.placed.into_inner().unwrap_or_default();
+        let placed = self.placed.lock();
+        let mut placed = placed.unwrap_or_else(PoisonError::into_inner).clone();
         placed.sort_by(|a, b| a.0.cmp(&b.0));
         for (blob, outcome) in placed {
             match outcome {

@@ -12,6 +12,7 @@
 mod base;
 mod check;
 mod context;
+mod earlier;
 mod error;
 mod execute;
 mod graph;
@@ -30,6 +31,7 @@ pub use check::{
     CheckReport, CheckTotals, CheckedObject, Difference, Expected, ExpectedName, Problem, check,
 };
 pub use context::Context;
+pub use earlier::{EarlierReceipt, OtherReceipt};
 pub use error::{AbsentAtDestination, ForeignLayer, LoadError, PartlyMoved};
 pub use execute::execute;
 pub use loaded::{Loaded, LoadedImage, ReceiptError};

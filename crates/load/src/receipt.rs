@@ -44,7 +44,7 @@ pub struct Receipt {
     pub omitted: Vec<String>,
 }
 
-/// The sums of a receipt. Bytes are of content.
+/// The sums of a receipt: what this run did. Bytes are of content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptTotals {
@@ -124,7 +124,7 @@ pub struct TagReceipt {
     pub old: Option<Digest>,
     /// What it stands for now.
     pub new: Digest,
-    /// Whether this load set it.
+    /// Whether this load set it, in this run or in an earlier one ([`Receipt::after`]).
     pub set: bool,
 }
 
@@ -149,5 +149,28 @@ impl Receipt {
     /// Whether everything that was asked for is at the destination.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty()
+    }
+    /// The same without what has these tags (`repository:tag`), which could not be set.
+    pub(crate) fn without(mut self, registry: &str, tags: &[String], reason: &str) -> Self {
+        for tag in tags {
+            let destination = format!("{registry}/{tag}");
+            let (failed, names) = self
+                .names
+                .into_iter()
+                .partition::<Vec<_>, _>(|name| name.destination == destination);
+            self.names = names;
+            // The tag that stands in for a referrers API is not the name of anything.
+            let failed: Vec<String> = if failed.is_empty() {
+                vec![tag.clone()]
+            } else {
+                failed.into_iter().map(|name| name.source).collect()
+            };
+            let reason = reason.to_owned();
+            self.failed.extend(failed.into_iter().map(|name| Failed {
+                name,
+                reason: reason.clone(),
+            }));
+        }
+        self
     }
 }

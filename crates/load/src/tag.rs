@@ -44,3 +44,31 @@ impl fmt::Display for TagConflict {
         )
     }
 }
+
+/// Whether a tag has the form of those that stand in for a referrers API: algorithm, `-` and hexadecimal
+/// digits, without the suffix that signatures have.
+pub(crate) fn is_list(tag: &str) -> bool {
+    tag.split_once('-').is_some_and(|(algorithm, hex)| {
+        matches!(algorithm, "sha256" | "sha512")
+            && hex.len() == 64
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_tags_that_list_referrers_have_their_form() {
+        let digest = Digest::sha256(b"m");
+        assert!(is_list(&digest.referrers_tag()));
+        for tag in [
+            "v1",
+            "sha256-abc",
+            &format!("{}.sig", digest.referrers_tag()),
+        ] {
+            assert!(!is_list(tag), "{tag}");
+        }
+    }
+}

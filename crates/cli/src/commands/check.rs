@@ -25,8 +25,8 @@ use crate::{output, receipt, words};
 #[command(after_help = "\
 Examples:
     sealift check calico.tar registry.corp:5000/mirror
-    sealift check receipt.json
-    sealift check receipt.json replica.corp:5000/mirror --deep --json")]
+    sealift check calico.json
+    sealift check calico.json replica.corp:5000/mirror --deep --json")]
 pub(crate) struct CheckArgs {
     /// The bundle, or the receipt that `load --receipt` wrote
     #[arg(value_name = "BUNDLE|RECEIPT")]

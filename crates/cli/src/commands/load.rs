@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Args;
+use sealift_archive::Bundle;
 use sealift_load::{
     BaseError, Context, LoadError, Plan, PrunePlan, Pruned, PublisherIndex, Receipt, Request,
     SessionFile, TagAction, Totals, execute, plan,
@@ -22,8 +23,9 @@ use crate::failure::Failure;
 use crate::heading;
 use crate::interruption::Kept;
 use crate::progress::observer;
+use crate::receipt::ReceiptFile;
 use crate::standard_input::BundlePath;
-use crate::{hints, output, receipt, words};
+use crate::{hints, output, words};
 
 /// Load a bundle into a registry
 ///
@@ -34,7 +36,7 @@ use crate::{hints, output, receipt, words};
 #[command(after_help = "\
 Examples:
     sealift load calico.tar registry.corp:5000
-    sealift load calico.tar registry.corp:5000/mirror --naming flat --receipt receipt.json
+    sealift load calico.tar registry.corp:5000/mirror --naming flat --receipt calico.json
     sealift load calico.tar registry.corp:5000 --only 'docker.io/calico/*' --dry-run
     ssh build cat calico.tar | sealift load - registry.corp:5000
     sealift load calico-2-delta.tar registry.corp:5000 --receipt calico-2.json --prune calico-1.json
@@ -83,6 +85,9 @@ pub(crate) struct LoadArgs {
     #[arg(long, help_heading = heading::OUTPUT, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     /// Write a receipt to this file: what is at the destination, as JSON
+    ///
+    /// If the file exists, it has to be the receipt of an earlier run of the same load: of the same bundle, destination
+    /// and images.
     #[arg(long, help_heading = heading::OUTPUT, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// Print the plan and write nothing
@@ -133,9 +138,7 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
             .hint("log in first, use --authfile, or pass the bundle as a file"));
     }
     let request = request(args)?;
-    if let Some(path) = &args.receipt {
-        receipt::check_output(path)?;
-    }
+    let file = args.receipt.as_deref().map(ReceiptFile::open).transpose()?;
     args.prune.check_receipt(args.receipt.as_deref())?;
     let uploads = session_file(args)?;
     let budget = args.transport.budget();
@@ -146,7 +149,6 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     let observer = observer(args.output_args.quiet);
     let registry = args.destination.registry();
     let client = client(&args.transport, &[registry], observer.clone(), cancel)?;
-    let started = SystemTime::now();
     let scratch = args.scratch.folder();
     let context = Context {
         client: &client,
@@ -162,9 +164,15 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         return prune::print(plan, args.output_args.json);
     }
     let plan = plan(&bundle, &request, &context)?;
+    if let Some(file) = &file {
+        file.check(&plan)?;
+    }
     if args.dry_run {
         drop(observer);
         return dry_run(args, &plan, earlier.as_ref());
+    }
+    if let Some(file) = &file {
+        file.check_writable(&plan)?;
     }
     let sessions = Arc::new(SessionFile::open(uploads, observer.clone()));
     let kept: Arc<dyn SessionStore> = Arc::<SessionFile>::clone(&sessions);
@@ -172,18 +180,40 @@ pub(crate) fn run(args: &LoadArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         client: &client.with_sessions(kept),
         ..context
     };
-    let receipt = execute(&bundle, &plan, &context)?
-        .with_times(words::time(started), words::time(SystemTime::now()));
+    let receipt = load(&bundle, &plan, file.as_ref(), &context)?;
     if receipt.is_complete() {
         sessions.finish(registry);
     }
     drop(sessions);
-    if let Some(path) = &args.receipt {
-        receipt::write(path, &receipt)?;
-    }
     let pruned = prune::delete(earlier.as_ref(), &receipt, &request, &context)?;
     drop(observer);
     tell(args, &receipt, pruned.as_ref())
+}
+
+/// Does what `plan` says and writes the receipt to `file`, even if only some tags could be set: the next run cannot
+/// see which of the tags that it finds were set by this one.
+fn load(
+    bundle: &Bundle,
+    plan: &Plan,
+    file: Option<&ReceiptFile<'_>>,
+    context: &Context<'_>,
+) -> Result<Receipt, Failure> {
+    let started = SystemTime::now();
+    let written = |receipt: Receipt| -> Result<Receipt, Failure> {
+        let receipt = receipt.with_times(words::time(started), words::time(SystemTime::now()));
+        match file {
+            Some(file) => file.write(receipt, context.scratch),
+            None => Ok(receipt),
+        }
+    };
+    match execute(bundle, plan, context) {
+        Ok(receipt) => written(receipt),
+        Err(LoadError::TagsPartlyMoved(partly)) => {
+            written(partly.receipt.clone())?;
+            Err(LoadError::TagsPartlyMoved(partly).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Where interrupted uploads are noted.

@@ -27,7 +27,7 @@ use crate::{output, progress, receipt};
 Examples:
     sealift mirror containerd calico.tar registry.corp:5000 --out-dir certs.d
     sealift mirror k3s calico.tar registry.corp:5000/mirror --naming host
-    sealift mirror k3s --receipt receipt.json
+    sealift mirror k3s --receipt calico.json
     sealift mirror registries-conf calico.tar registry.corp:5000 --policy-key /etc/pki/calico.pub")]
 pub(crate) struct MirrorArgs {
     /// containerd, registries-conf (CRI-O, podman), k3s (and RKE2), openshift or docker

@@ -29,7 +29,7 @@ Examples:
     sealift rewrite tigera-operator.yaml --to registry.corp:5000/mirror --dry-run
     sealift rewrite manifests/*.yaml --to registry.corp:5000/mirror --out-dir rewritten
     sealift rewrite values.yaml --to registry.corp:5000 --pin calico.tar
-    sealift rewrite values.yaml --receipt receipt.json --pin receipt.json
+    sealift rewrite values.yaml --receipt calico.json --pin calico.json
     helm template app | sealift rewrite - --to registry.corp:5000")]
 #[expect(
     clippy::struct_excessive_bools,

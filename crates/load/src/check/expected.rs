@@ -12,6 +12,7 @@ use crate::loaded::ReceiptError;
 use crate::repository::RepositoryName;
 use crate::request::{PublisherIndex, Request};
 use crate::select::{places, select};
+use crate::tag::is_list;
 
 /// What a registry should contain.
 #[derive(Clone, Debug)]
@@ -237,33 +238,10 @@ fn prefix(destination: &Destination) -> String {
     path.map_or_else(String::new, |path| format!("{path}/"))
 }
 
-/// Whether a tag has the form of those that stand in for a referrers API: algorithm, `-` and hexadecimal
-/// digits, without the suffix that signatures have.
-fn is_list(tag: &str) -> bool {
-    tag.split_once('-').is_some_and(|(algorithm, hex)| {
-        matches!(algorithm, "sha256" | "sha512")
-            && hex.len() == 64
-            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn only_the_tags_that_list_referrers_have_their_form() {
-        let digest = Digest::sha256(b"m");
-        assert!(is_list(&digest.referrers_tag()));
-        for tag in [
-            "v1",
-            "sha256-abc",
-            &format!("{}.sig", digest.referrers_tag()),
-        ] {
-            assert!(!is_list(tag), "{tag}");
-        }
-    }
 
     #[test]
     fn a_file_that_is_not_a_receipt_is_refused_by_name() {

@@ -66,8 +66,8 @@ impl Failures {
     }
 
     /// The manifests that are not there.
-    pub(crate) fn into_sites(self) -> BTreeMap<usize, String> {
-        self.sites.into_inner().unwrap_or_default()
+    pub(crate) fn sites(&self) -> BTreeMap<usize, String> {
+        lock(&self.sites).clone()
     }
 }
 

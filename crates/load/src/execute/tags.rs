@@ -6,6 +6,7 @@ use sealift_pipeline::{Cancel, JobError, run_parallel};
 use crate::error::{LoadError, PartlyMoved};
 use crate::execute::Run;
 use crate::plan::{PlannedReferrers, PlannedTag, TagAction};
+use crate::receipt::Receipt;
 use crate::tag::Moved;
 
 /// One change of a name.
@@ -48,9 +49,9 @@ impl Progress<'_> {
 }
 
 impl Run<'_> {
-    /// Moves all tags. Signatures come before the images that they are for, so that an image is never
+    /// Moves all tags; the receipt. Signatures come before the images that they are for, so that an image is never
     /// found under its new tag without them.
-    pub(super) fn move_tags(&self) -> Result<Vec<Moved>, LoadError> {
+    pub(super) fn move_tags(&self) -> Result<Receipt, LoadError> {
         self.phase("moving tags");
         let merges = self.merges()?;
         let tags = self.tags_to_move();
@@ -71,11 +72,17 @@ impl Run<'_> {
         }
         let touched = !progress.moved.is_empty();
         self.confirm(&mut progress);
-        let moved = progress.moved.into_iter().map(|(_, moved)| moved).collect();
+        let moved = progress.moved.into_iter().map(|(_, moved)| moved);
+        let moved: Vec<Moved> = moved.collect();
         match progress.cause {
-            None => Ok(moved),
+            None => Ok(self.receipt(moved)),
             Some(cause) if !touched => Err(cause),
             Some(cause) => Err(LoadError::TagsPartlyMoved(Box::new(PartlyMoved {
+                receipt: self.receipt(moved.clone()).without(
+                    self.plan.destination.registry(),
+                    &progress.not_moved,
+                    &cause.to_string(),
+                ),
                 moved,
                 not_moved: progress.not_moved,
                 cause,

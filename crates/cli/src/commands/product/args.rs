@@ -19,7 +19,7 @@ const SECRETS: &str = "Pull secret";
 #[command(after_help = "\
 Examples:
     sealift product calico calico.tar registry.corp:5000/mirror --out-dir apply
-    sealift product calico calico.tar --receipt receipt.json --out-dir apply
+    sealift product calico calico.tar --receipt calico.json --out-dir apply
     sealift product calico calico.tar registry.corp:5000/calico --naming flat \\
         --install helm --out-dir apply
     sealift product calico calico.tar registry.corp:5000 --manifest tigera-operator.yaml \\
