@@ -141,7 +141,27 @@ fn a_file_of_other_checksums_is_not_replaced() {
         "{}",
         refused.stderr
     );
+    let refused = work_dir.run(&[&build[..], &["--force"]].concat());
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert_eq!(work_dir.read("SHA256SUMS"), b"of something else\n");
     assert_eq!(work_dir.names(), ["SHA256SUMS", "images.txt"]);
     let stream = work_dir.run(&["bundle", "-f", "images.txt", "-o", "-", "--checksums"]);
     assert_eq!(stream.code, Some(2), "{}", stream.stderr);
+}
+
+#[test]
+fn the_checksums_of_other_bundles_stay() {
+    let (work_dir, _source) = listed();
+    let build = ["bundle", "-f", "images.txt", "--checksums", "-o"];
+    work_dir.ok(&[&build[..], &["a.tar"]].concat());
+    let first = String::from_utf8(work_dir.read("SHA256SUMS")).unwrap();
+    work_dir.ok(&[&build[..], &["b.tar"]].concat());
+    work_dir.ok(&[&build[..], &["c.tar", "--force"]].concat());
+    work_dir.ok(&[&build[..], &["a.tar", "--force"]].concat());
+    let sums = String::from_utf8(work_dir.read("SHA256SUMS")).unwrap();
+    let names = ["b.tar", "c.tar", "a.tar"];
+    let lines: Vec<String> = names
+        .map(|name| first.replace("a.tar", name).trim_end().to_owned())
+        .into();
+    assert_eq!(sums.lines().collect::<Vec<_>>(), lines);
 }

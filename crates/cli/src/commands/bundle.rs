@@ -138,7 +138,7 @@ pub(crate) struct BundleArgs {
     /// Replace the output if it exists, once the new bundle is complete
     #[arg(long, help_heading = heading::OUTPUT)]
     force: bool,
-    /// Write SHA256SUMS beside the bundle, which `sha256sum -c` reads
+    /// Write the bundle's checksum to SHA256SUMS in the same folder, which `sha256sum -c` reads; lines of other files stay
     #[arg(long, help_heading = heading::OUTPUT)]
     checksums: bool,
     /// Print the plan and write nothing
@@ -322,7 +322,7 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     // The bundle contains them now.
     let _ = folder.map(fs::remove_dir_all);
     if args.checksums {
-        checksums::write(&file.path, &sum, args.force)?;
+        checksums::write(&file.path, &sum)?;
     }
     tell(args, &plan, &report, &sum)
 }
