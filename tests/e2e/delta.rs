@@ -269,3 +269,34 @@ fn a_base_whose_bytes_differ_from_its_record_is_named_and_nothing_is_made_of_it(
         assert!(destination.tags(name).is_empty(), "{name}");
     }
 }
+
+#[test]
+fn a_bundle_of_another_profile_is_not_taken_for_the_finished_one() {
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    let profiles = [
+        ("plain", &["--profile", "plain"][..]),
+        ("compact", &["--profile", "compact"]),
+        ("delta", &["--base", "1.tar"]),
+    ];
+    let bundle = |name: &str, more: &[&str]| {
+        work_dir.run(&[&["bundle", "-f", "2.txt", "-o", name], more].concat())
+    };
+    for (there, more) in profiles {
+        let name = format!("{there}.tar");
+        assert_eq!(bundle(&name, more).code, Some(0));
+        let before = work_dir.read(&name);
+        for (wanted, more) in profiles {
+            let run = bundle(&name, more);
+            if there == wanted {
+                assert_eq!(run.code, Some(0), "{there}: {}", run.said());
+                continue;
+            }
+            assert_eq!(run.code, Some(5), "{there} {wanted}: {}", run.said());
+            let words = format!("exists and is a {there} bundle, not a {wanted} bundle");
+            assert!(run.stderr.contains(&words), "{}", run.stderr);
+            assert!(run.stderr.contains("--force"), "{}", run.stderr);
+        }
+        assert!(work_dir.read(&name) == before);
+    }
+}

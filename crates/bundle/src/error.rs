@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealift_archive::{
-    CarryError, ConvertError, LocalError, OpenError, RuleError, TooLarge, VerifyError, WriteError,
+    CarryError, ConvertError, LocalError, OpenError, Profile, RuleError, TooLarge, VerifyError,
+    WriteError,
 };
 use sealift_oci::{Digest, ManifestError, Reference};
 use sealift_pipeline::{Cancelled, Mismatch};
@@ -33,6 +35,16 @@ pub enum BundleError {
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A bundle of the same contents, but of another profile, has the output's name already.
+    #[error("{} exists and is a {found} bundle, not a {wanted} bundle", path.display())]
+    OtherProfile {
+        /// The file.
+        path: PathBuf,
+        /// Its profile.
+        found: Profile,
+        /// The profile that was asked for.
+        wanted: Profile,
+    },
     /// The bundle that is there already cannot be verified.
     #[error(transparent)]
     Verify(VerifyError),

@@ -42,6 +42,8 @@ impl From<&str> for Hint {
 /// What to try if there is not enough scratch space.
 pub(crate) const SCRATCH: &str =
     "free some space, or use --scratch-dir with a folder that has more";
+/// What to try if something else has the output's name.
+pub(crate) const EXISTS: &str = "use --force to replace it, or choose another name";
 /// What to try if blobs of a delta's base are absent.
 pub(crate) const BASE: &str = "give the bundle with that identity with --base FILE (sealift inspect shows the identity of a bundle)";
 

@@ -1,6 +1,7 @@
 //! A bundle's file as it is read, whatever its profile: the record, and a store of the blobs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use sealift_oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest, media_type};
@@ -33,6 +34,16 @@ pub enum Profile {
     Compact,
     /// As compact, without what other bundles have.
     Delta,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Compact => "compact",
+            Self::Delta => "delta",
+        })
+    }
 }
 
 /// The most bases that a delta has.

@@ -8,7 +8,7 @@ use std::fs;
 
 use sealift_archive::{
     Base, BaseFile, Bundle, CompactOptions, CompactReport, FileTarget, Identity, OpenError,
-    OutputFile, Work, WriteError, compact_plan, open_fetched, write_compact, write_delta,
+    OutputFile, Profile, Work, WriteError, compact_plan, open_fetched, write_compact, write_delta,
 };
 
 use crate::context::Context;
@@ -112,7 +112,11 @@ fn finished(
     bases: &[BaseFile],
     context: &Context<'_>,
 ) -> Result<Option<Report>, BundleError> {
-    let Ok(bundle) = Bundle::open(&output.path, &context.reading()) else {
+    let profile = match bases {
+        [] => Profile::Compact,
+        _ => Profile::Delta,
+    };
+    let Some(bundle) = file::there(plan, output, profile, context)? else {
         return Ok(None);
     };
     let there: Vec<Identity> = match bundle.delta() {
@@ -122,5 +126,5 @@ fn finished(
     if !there.into_iter().eq(bases.iter().map(BaseFile::identity)) {
         return Ok(None);
     }
-    file::finished(plan, output, context)
+    file::finished(&bundle, output, context)
 }

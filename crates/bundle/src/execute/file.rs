@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sealift_archive::{
-    BlobState, BlobWriter, Bundle, FileTarget, OutputFile, PlainWriter, WriteError, verify,
+    BlobState, BlobWriter, Bundle, FileTarget, OutputFile, PlainWriter, Profile, WriteError, verify,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::order::largest_first;
@@ -23,7 +23,11 @@ pub(super) fn write(
     context: &Context<'_>,
 ) -> Result<Report, BundleError> {
     if !output.replace && output.path.symlink_metadata().is_ok() {
-        return finished(plan, output, context)?.ok_or_else(|| {
+        let report = match there(plan, output, Profile::Plain, context)? {
+            Some(bundle) => finished(&bundle, output, context)?,
+            None => None,
+        };
+        return report.ok_or_else(|| {
             let path = output.path.clone();
             WriteError::Exists { path }.into()
         });
@@ -77,21 +81,43 @@ fn write_as(
     })
 }
 
-/// The report of an earlier run that finished, if this bundle is what has the output's name, which reading
-/// all of it shows.
-pub(super) fn finished(
+/// The bundle that has the output's name, if it has the plan's contents.
+///
+/// # Errors
+/// If it is of another profile.
+pub(super) fn there(
     plan: &Plan,
     output: &OutputFile,
+    wanted: Profile,
     context: &Context<'_>,
-) -> Result<Option<Report>, BundleError> {
+) -> Result<Option<Bundle>, BundleError> {
     let Ok(bundle) = Bundle::open(&output.path, &context.reading()) else {
         return Ok(None);
     };
     if bundle.identity() != plan.contents().identity() {
         return Ok(None);
     }
+    let (path, found) = (output.path.clone(), bundle.profile());
+    if found == wanted {
+        Ok(Some(bundle))
+    } else {
+        Err(BundleError::OtherProfile {
+            path,
+            found,
+            wanted,
+        })
+    }
+}
+
+/// The report of an earlier run that finished, if reading all of the bundle that has the output's name shows no
+/// problem.
+pub(super) fn finished(
+    bundle: &Bundle,
+    output: &OutputFile,
+    context: &Context<'_>,
+) -> Result<Option<Report>, BundleError> {
     let report = verify(
-        &bundle,
+        bundle,
         false,
         context.budget,
         context.cancel,

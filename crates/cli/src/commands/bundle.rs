@@ -760,6 +760,7 @@ impl From<BundleError> for Failure {
         let exit = match error {
             BundleError::Empty => Exit::Usage,
             BundleError::Write(error) => return write_failure(&error),
+            BundleError::OtherProfile { .. } => Exit::Conflict,
             BundleError::Compact(error) => return error.into(),
             BundleError::Fetched(error) => return error.into(),
             BundleError::Verify(error) => return error.into(),

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::heading;
 use crate::interruption::Kept;
 use crate::progress::observer;
-use crate::{estimates, output, words};
+use crate::{estimates, hints, output, words};
 
 /// Convert a bundle to the compact profile, or to a delta bundle
 ///
@@ -277,9 +277,7 @@ pub(crate) fn write_failure(error: &WriteError) -> Failure {
     };
     let failure = Failure::new(exit, error);
     match error {
-        WriteError::Exists { .. } => {
-            failure.hint("use --force to replace it, or choose another name")
-        }
+        WriteError::Exists { .. } => failure.hint(hints::EXISTS),
         _ => failure,
     }
 }

@@ -3,7 +3,7 @@
 use sealift_archive::{LocalError, Unreadable};
 use sealift_bundle::{BundleError, FetchError, ResolveError};
 
-use super::{BASE, Hint, registry};
+use super::{BASE, EXISTS, Hint, registry};
 
 /// What to try, each thing once.
 pub(crate) fn hints(error: &BundleError) -> Vec<Hint> {
@@ -14,7 +14,12 @@ pub(crate) fn hints(error: &BundleError) -> Vec<Hint> {
         .registry_errors()
         .filter(|error| !error.is_not_found());
     let registries = refused.filter_map(registry::hint);
-    let mut hints: Vec<Hint> = resolve.chain(fetch).chain(registries).collect();
+    let profile = matches!(error, BundleError::OtherProfile { .. }).then(|| EXISTS.into());
+    let mut hints: Vec<Hint> = resolve
+        .chain(fetch)
+        .chain(registries)
+        .chain(profile)
+        .collect();
     hints.sort_unstable();
     hints.dedup();
     // It says the same and more.
