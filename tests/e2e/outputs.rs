@@ -220,6 +220,8 @@ fn files() {
     session.run("extract product.tar --to out --dry-run");
     session.run("extract product.tar --to out");
     session.run("extract product.tar --to out");
+    session.work_dir.write("out/notes.txt", "other notes");
+    session.run("extract product.tar --to out");
     session.run("images -f pod.yaml");
     session.run("rewrite pod.yaml --to registry.corp:5000/mirror --dry-run");
     session.run("rewrite pod.yaml --to registry.corp:5000/mirror");

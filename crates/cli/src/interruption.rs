@@ -5,8 +5,6 @@
 pub(crate) enum Kept {
     /// What was done so far: the same command resumes.
     Progress,
-    /// The files that are complete.
-    CompleteFiles,
     /// Nothing: the command prints a result at its end, or writes it at once.
     Nothing,
 }
@@ -16,9 +14,6 @@ impl Kept {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::Progress => "run the same command again: it resumes",
-            Self::CompleteFiles => {
-                "complete files were kept; name the others to extract only these"
-            }
             Self::Nothing => "run the same command again: it starts from the beginning",
         }
     }
@@ -44,7 +39,7 @@ mod tests {
             ("export x.tar -o -", Kept::Nothing),
             ("load x.tar r.corp", Kept::Progress),
             ("load x.tar r.corp --dry-run", Kept::Nothing),
-            ("extract x.tar --to out", Kept::CompleteFiles),
+            ("extract x.tar --to out", Kept::Progress),
             ("extract x.tar --to out --dry-run", Kept::Nothing),
             ("record x.tar -o x.record", Kept::Nothing),
             ("verify x.tar", Kept::Nothing),

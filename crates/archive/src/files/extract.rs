@@ -1,15 +1,17 @@
 //! Finds the carried files of a bundle and writes them below a folder.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use sealift_oci::{Digest, Manifest, media_type};
-use sealift_pipeline::{Cancel, Cancelled, Event, Observer, Outcome};
+use sealift_oci::{Descriptor, Digest, Manifest, media_type};
+use sealift_pipeline::{Cancel, Cancelled, Event, HashingReader, Observer, Outcome};
 use serde::Serialize;
 
 use super::EXECUTABLE;
+use super::folder::{Folder, open_regular};
 use super::name::{NameFault, check_name};
 use super::write::{Watch, file, folder, open_root, publish, temporary};
 use crate::bundle::Bundle;
@@ -23,7 +25,7 @@ pub struct ExtractRequest<'a> {
     pub names: &'a [String],
     /// The folder to write to. It is made where it is not there.
     pub to: &'a Path,
-    /// Whether a file that is there may be replaced. A folder never is.
+    /// Whether a file that is there with other content may be replaced. A folder never is.
     pub overwrite: bool,
 }
 
@@ -59,7 +61,7 @@ pub enum ExtractError {
         path: PathBuf,
     },
     /// A folder is there already.
-    #[error("{} exists, and a folder is never overwritten (remove it, or choose another folder)", path.display())]
+    #[error("{} exists with other content, and a folder is never overwritten (remove it, or choose another folder)", path.display())]
     FolderExists {
         /// What is there.
         path: PathBuf,
@@ -111,6 +113,8 @@ pub struct ExtractItem {
     pub executable: bool,
     /// Whether something is there that will be replaced.
     pub replaces: bool,
+    /// Whether it is there already, with the same content: an earlier run wrote it, and nothing is written.
+    pub present: bool,
 }
 
 /// What is to be written out; nothing was written yet.
@@ -134,9 +138,11 @@ pub struct Extracted {
     pub written: Vec<PathBuf>,
     /// How many bytes of content they have together.
     pub bytes: u64,
+    /// The paths of what was there already, with the same content.
+    pub present: Vec<PathBuf>,
 }
 
-/// Decides what is written where: all names are checked, and what is there already is looked for.
+/// Decides what is written where: all names are checked, and what is there already is looked for and compared.
 pub fn plan_extract(
     bundle: &Bundle,
     request: &ExtractRequest<'_>,
@@ -218,7 +224,24 @@ fn item(
         });
     };
     let path = request.to.join(&file.name);
+    let executable = layer
+        .annotations
+        .get(EXECUTABLE)
+        .is_some_and(|value| value == "true");
     let there = std::fs::symlink_metadata(&path).ok();
+    let present = there.is_some() && is_extracted(&path, file.kind, executable, layer);
+    if present {
+        return Ok(ExtractItem {
+            name: file.name.clone(),
+            kind: file.kind,
+            path,
+            digest: layer.digest,
+            bytes: layer.size,
+            executable,
+            replaces: false,
+            present,
+        });
+    }
     if there.is_some() && file.kind == FileKind::Folder
         || there.as_ref().is_some_and(std::fs::Metadata::is_dir)
     {
@@ -233,16 +256,32 @@ fn item(
         path,
         digest: layer.digest,
         bytes: layer.size,
-        executable: layer
-            .annotations
-            .get(EXECUTABLE)
-            .is_some_and(|value| value == "true"),
+        executable,
         replaces: there.is_some(),
+        present,
     })
 }
 
+/// Whether what is at `path` is what `layer` would be extracted to.
+fn is_extracted(path: &Path, kind: FileKind, executable: bool, layer: &Descriptor) -> bool {
+    let hashed = |content: &mut dyn Read| {
+        let mut reader = HashingReader::new(content, layer.digest.algorithm());
+        let size = io::copy(&mut reader, &mut io::sink());
+        size.is_ok_and(|size| size == layer.size) && reader.finish().0 == layer.digest
+    };
+    if kind == FileKind::Folder {
+        return Folder::list(path).is_ok_and(|folder| hashed(&mut folder.read()));
+    }
+    let Ok(mut file) = open_regular(path, false) else {
+        return false;
+    };
+    file.metadata().is_ok_and(|metadata| {
+        metadata.len() == layer.size && (metadata.permissions().mode() & 0o111 != 0) == executable
+    }) && hashed(&mut file)
+}
+
 /// The layer that is the content.
-fn layer(manifest: &Manifest, kind: FileKind) -> Option<&sealift_oci::Descriptor> {
+fn layer(manifest: &Manifest, kind: FileKind) -> Option<&Descriptor> {
     let wanted: &[&str] = match kind {
         FileKind::File => &[super::FILE_LAYER, super::PROGRAM_LAYER],
         FileKind::Folder => &[media_type::OCI_LAYER],
@@ -262,9 +301,13 @@ impl ExtractPlan {
         observer: &dyn Observer,
     ) -> Result<Extracted, ExtractError> {
         observer.event(&Event::Phase { name: "extracting" });
-        let bytes = self.items.iter().map(|item| item.bytes).sum();
+        let (present, items) = self
+            .items
+            .iter()
+            .partition::<Vec<_>, _>(|item| item.present);
+        let bytes = items.iter().map(|item| item.bytes).sum();
         observer.event(&Event::Total {
-            blobs: self.items.len() as u64,
+            blobs: items.len() as u64,
             bytes,
         });
         let root = open_root(&self.to).map_err(|source| ExtractError::Io {
@@ -272,7 +315,7 @@ impl ExtractPlan {
             source,
         })?;
         let mut written = Vec::new();
-        for item in &self.items {
+        for item in items {
             cancel.check()?;
             observer.event(&Event::Started {
                 digest: &item.digest,
@@ -293,7 +336,11 @@ impl ExtractPlan {
         }
         // Not every file system lets a folder be synced; the names are there either way.
         let _ = rustix::fs::fsync(&root);
-        Ok(Extracted { written, bytes })
+        Ok(Extracted {
+            written,
+            bytes,
+            present: present.iter().map(|item| item.path.clone()).collect(),
+        })
     }
 
     fn write(

@@ -17,8 +17,8 @@ use crate::{output, words};
 /// Extract the files that a bundle carries
 ///
 /// Names are checked, and links are neither followed nor created, so that nothing is written outside of the folder.
-/// A file gets its name once it is complete and its digest is checked. Existing files are kept unless --overwrite is
-/// given.
+/// A file or folder gets its name once it is complete and its digest is checked. What exists with the same content is
+/// skipped, so that the same command resumes after an interruption; other files are replaced only with --overwrite.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -53,7 +53,7 @@ impl ExtractArgs {
         if self.dry_run {
             return Kept::Nothing;
         }
-        Kept::CompleteFiles
+        Kept::Progress
     }
 }
 
@@ -83,7 +83,8 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
         }
         return Ok(Exit::Done);
     }
-    bundle.check_readable(plan.items.iter().map(|item| item.digest))?;
+    let items = plan.items.iter().filter(|item| !item.present);
+    bundle.check_readable(items.map(|item| item.digest))?;
     let observer = observer(args.output.quiet);
     let extracted = plan.execute(&bundle, cancel, &*observer)?;
     drop(observer);
@@ -93,8 +94,12 @@ pub(crate) fn run(args: &ExtractArgs, cancel: &Cancel) -> Result<Exit, Failure> 
         for path in &extracted.written {
             output::line(&path.display().to_string())?;
         }
+        let present = match extracted.present.len() {
+            0 => String::new(),
+            present => format!(", {present} already there"),
+        };
         output::line(&format!(
-            "{} extracted, {}; from bundle {}",
+            "{} extracted, {}{present}; from bundle {}",
             words::count(extracted.written.len() as u64, "file"),
             words::bytes(extracted.bytes),
             bundle.identity()
@@ -110,10 +115,10 @@ fn item_words(item: &ExtractItem) -> String {
         FileKind::Folder => "folder",
         FileKind::Chart => "Helm chart",
     };
-    let replaces = if item.replaces {
-        ", replaces the existing file"
-    } else {
-        ""
+    let replaces = match (item.replaces, item.present) {
+        (true, _) => ", replaces the existing file",
+        (false, true) => ", already there",
+        (false, false) => "",
     };
     format!(
         "{} -> {} ({kind}, {}{replaces})",
