@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use sealift_testkit::{Registry, Route, real};
+use sealift_testkit::{Fault, Registry, Route, When, real};
 
 use crate::support::{Product, WorkDir, identity, work_dir_with_bundle};
 
@@ -182,6 +182,17 @@ fn files_ride_along_and_come_out_as_they_went_in() {
     let crd = work_dir.read("out/product-manifests/crds/a.yaml");
     assert_eq!(crd, b"kind: A\n");
 
+    // As after an interruption: what is complete is skipped.
+    std::fs::remove_file(work_dir.path("out/install.sh")).unwrap();
+    let again = work_dir.ok(&["extract", "files.tar", "--to", "out"]);
+    assert!(
+        again.starts_with("out/install.sh\n1 file extracted, 21 B, 1 already there"),
+        "{again}"
+    );
+    work_dir.write("out/product-manifests/more", "");
+    let refused = work_dir.run(&["extract", "files.tar", "--to", "out"]);
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+
     work_dir.write("out/install.sh", "mine");
     let refused = work_dir.run(&["extract", "files.tar", "install.sh", "--to", "out"]);
     assert_eq!(refused.code, Some(5), "{}", refused.stderr);
@@ -218,5 +229,26 @@ fn load_needs_no_network_but_the_registry() {
         work_dir
             .path("data/docker/registry/v2/repositories/product/node")
             .is_dir()
+    );
+}
+
+#[test]
+fn an_incomplete_load_lists_the_tags_that_were_set_and_the_names_that_failed() {
+    let (work_dir, _) = work_dir_with_bundle();
+    let destination = Registry::start();
+    let post = When::new("POST", Route::Uploads).repository("product/deep/er/operator");
+    destination.script(post.always(), Fault::error(403, "DENIED", "read only"));
+    let run = work_dir.run(&["load", "product.tar", &destination.host(), "--keep-going"]);
+    assert_eq!(run.code, Some(3), "{}", run.said());
+    assert!(
+        run.stdout.contains("\nset product/node:v1\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("set product/deep"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("1 name could not be loaded:\n  ") && run.stderr.contains("operator"),
+        "{}",
+        run.stderr
     );
 }

@@ -228,6 +228,9 @@ impl Run<'_> {
         }
         receipt.tags = tags(plan, moved);
         receipt.totals = totals(&receipt);
+        let vouched = plan.vouched();
+        receipt.totals.blobs_vouched = vouched.len() as u64;
+        receipt.totals.bytes_vouched = vouched.into_iter().map(|(_, size)| size).sum();
         receipt
     }
 }
@@ -289,6 +292,8 @@ fn totals(receipt: &Receipt) -> ReceiptTotals {
         bytes_present,
         manifests_stored: stored as u64,
         manifests_present: (receipt.manifests.len() - stored) as u64,
+        blobs_vouched: 0,
+        bytes_vouched: 0,
         tags_set: set as u64,
         tags_unchanged: (receipt.tags.len() - set) as u64,
     }

@@ -60,6 +60,10 @@ pub struct ReceiptTotals {
     pub blobs_present: u64,
     /// Their bytes.
     pub bytes_present: u64,
+    /// Blobs of manifests that were there: the registry was not asked for them.
+    pub blobs_vouched: u64,
+    /// Their bytes.
+    pub bytes_vouched: u64,
     /// Manifests that were stored.
     pub manifests_stored: u64,
     /// Manifests that were there.

@@ -10,7 +10,7 @@ use clap::Args;
 use sealift_archive::Bundle;
 use sealift_load::{
     BaseError, Context, LoadError, Plan, PrunePlan, Pruned, PublisherIndex, Receipt, Request,
-    SessionFile, TagAction, Totals, execute, plan,
+    SessionFile, TagAction, TagReceipt, Totals, execute, plan,
 };
 use sealift_oci::Destination;
 use sealift_pipeline::Cancel;
@@ -338,7 +338,11 @@ fn tell(args: &LoadArgs, receipt: &Receipt, pruned: Option<&Pruned>) -> Result<E
     if args.output_args.json {
         output::json(&prune::WithPruned { receipt, pruned })?;
     } else {
-        let mut lines = vec![receipt_words(receipt)];
+        let mut lines = Vec::new();
+        if !receipt.is_complete() {
+            lines.extend(receipt.tags.iter().map(tag_words));
+        }
+        lines.push(receipt_words(receipt));
         lines.extend(pruned.into_iter().flat_map(prune::pruned_words));
         lines.push(format!("identity {}", receipt.bundle));
         output::lines(&lines)?;
@@ -359,6 +363,12 @@ fn tell(args: &LoadArgs, receipt: &Receipt, pruned: Option<&Pruned>) -> Result<E
     Err(args.prune.incomplete(failure))
 }
 
+/// A tag of an incomplete load.
+fn tag_words(tag: &TagReceipt) -> String {
+    let what = if tag.set { "set" } else { "unchanged" };
+    format!("{what} {}:{}", tag.repository, tag.tag)
+}
+
 fn receipt_words(receipt: &Receipt) -> String {
     let totals = &receipt.totals;
     format!(
@@ -367,7 +377,7 @@ fn receipt_words(receipt: &Receipt) -> String {
         words::count(totals.blobs_sent, "blob"),
         words::bytes(totals.bytes_sent),
         totals.blobs_mounted,
-        totals.blobs_present,
+        totals.blobs_present + totals.blobs_vouched,
         words::count(
             totals.manifests_stored + totals.manifests_present,
             "manifest"

@@ -261,6 +261,28 @@ impl Plan {
             .position(|other| other.digest == new && other.repository == original.repository)
     }
 
+    /// Blobs, each with its size, of manifests that are there, for each repository. The registry was not asked for
+    /// them.
+    pub(crate) fn vouched(&self) -> Vec<(Digest, u64)> {
+        let asked = self.blobs.iter().flat_map(|blob| {
+            let places = blob.places.iter();
+            places.map(|place| (&place.repository, blob.digest))
+        });
+        let asked: BTreeSet<(&RepositoryName, Digest)> = asked.collect();
+        let there = self.manifests.iter().filter(|manifest| manifest.present);
+        let blobs = there.flat_map(|manifest| {
+            let blobs = self.graph.nodes[manifest.node].blobs.iter();
+            blobs.map(|blob| (&manifest.repository, self.graph.blobs[*blob]))
+        });
+        let blobs: BTreeMap<_, u64> = blobs
+            .map(|(repository, blob)| ((repository, blob.digest), blob.size))
+            .collect();
+        let vouched = blobs
+            .into_iter()
+            .filter(|(place, _)| !asked.contains(place));
+        vouched.map(|((_, digest), size)| (digest, size)).collect()
+    }
+
     /// The bundle's identity.
     pub fn bundle(&self) -> Identity {
         self.bundle
