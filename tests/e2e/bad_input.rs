@@ -421,3 +421,35 @@ fn after_a_network_error_only_a_command_that_keeps_something_is_said_to_resume()
         assert!(run.stderr.contains(&hint), "{arguments:?}: {}", run.stderr);
     }
 }
+
+#[test]
+fn records_and_unfinished_bundles_are_called_what_they_are() {
+    let (work_dir, _) = work_dir_with_bundle();
+    work_dir.ok(&["record", "product.tar", "-o", "product.record"]);
+    let mut unfinished = work_dir.read("product.tar");
+    unfinished[..512].fill(0);
+    work_dir.write("product.tar.partial", &unfinished);
+    work_dir.write("zeros.tar", &unfinished);
+    let destination = Registry::start();
+    let host = destination.host();
+    for command in [&["verify"][..], &["inspect"], &["load", &host]] {
+        for (name, code, words) in [
+            ("product.record", 2, ["is the record of a bundle", "--base"]),
+            (
+                "product.tar.partial",
+                4,
+                ["is an unfinished bundle", "run the command"],
+            ),
+            ("zeros.tar", 4, ["is corrupt or not a sealift bundle", ""]),
+        ] {
+            let mut arguments = command.to_vec();
+            arguments.insert(1, name);
+            let run = work_dir.run(&arguments);
+            assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.stderr);
+            for words in words {
+                assert!(run.stderr.contains(words), "{arguments:?}: {}", run.stderr);
+            }
+        }
+    }
+    assert!(destination.traffic().writes().is_empty());
+}

@@ -17,8 +17,10 @@ use crate::fault::Fault;
 use crate::resources::Resources;
 use crate::scratch::check_scratch;
 use crate::store::{
-    BundleFile, FileStore, NamedStore, Profile, ReadAt, Store, fault_at, read_graph, read_manifest,
+    BundleFile, FileStore, NamedStore, Profile, ReadAt, RecordParts, Store, fault_at, read_graph,
+    read_manifest,
 };
+use crate::target::is_partial;
 
 /// Why a location cannot be opened as a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,18 @@ pub enum OpenError {
         name: String,
         /// What is wrong.
         fault: Fault,
+    },
+    /// It is the record of a bundle, without the blobs.
+    #[error("{name} is the record of a bundle, without its blobs (expected the bundle)")]
+    Record {
+        /// The file.
+        name: String,
+    },
+    /// It is the partial file of a bundle that is not complete.
+    #[error("{name} is an unfinished bundle")]
+    Unfinished {
+        /// The file.
+        name: String,
     },
 }
 
@@ -67,10 +81,21 @@ impl Bundle {
         resources: &Resources,
     ) -> Result<Self, OpenError> {
         let name = location.display().to_string();
-        match open_regular(location) {
-            Ok(file) => Self::read_without_bases(Arc::new(file), name, resources),
-            Err(source) => Err(OpenError::Io { name, source }),
-        }
+        let file = match open_regular(location) {
+            Ok(file) => Arc::new(file),
+            Err(source) => return Err(OpenError::Io { name, source }),
+        };
+        let opened = Self::read_without_bases(Arc::<File>::clone(&file), name, resources);
+        opened.map_err(|error| match error {
+            OpenError::Fault { name, .. } if is_partial(location, &*file) => {
+                OpenError::Unfinished { name }
+            }
+            OpenError::Fault { name, fault } => match RecordParts::read(file) {
+                Ok(Some(_)) => OpenError::Record { name },
+                Ok(None) | Err(_) => OpenError::Fault { name, fault },
+            },
+            error => error,
+        })
     }
 
     /// The same from anything that can be read at offsets; errors call it `name`.

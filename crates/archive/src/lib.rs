@@ -68,8 +68,8 @@ pub use scratch::{NoScratch, check_scratch};
 pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
 pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
 pub use target::{
-    FileSystem, FileTarget, Interrupted, LockedFile, OrderedFile, OutputFile, Published, Target,
-    WriteError, Written, open_locked, remove_own,
+    FileSystem, FileTarget, Interrupted, LockedFile, LockedOutput, OrderedFile, OutputFile,
+    Published, Target, WriteError, Written, open_locked, remove_own,
 };
 pub use verify::{
     CorruptBlob, VerifyError, VerifyReport, is_content_fault, is_environment_fault, verify,

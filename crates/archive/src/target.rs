@@ -15,7 +15,8 @@ mod output_file;
 mod writable;
 
 pub use error::WriteError;
-pub use file::FileTarget;
+pub(crate) use file::is_partial;
+pub use file::{FileTarget, LockedOutput};
 pub use file_system::FileSystem;
 pub use lock::{LockedFile, open_locked, remove_own};
 pub use ordered::OrderedFile;

@@ -110,6 +110,11 @@ impl From<&OpenError> for Failure {
                 ))
             }
             OpenError::Io { .. } => Self::new(Exit::Failed, error),
+            OpenError::Record { .. } => Self::new(Exit::Usage, error).hint(
+                "a record can be used as the base of a delta bundle: bundle --base FILE, compact --base FILE",
+            ),
+            OpenError::Unfinished { .. } => Self::new(Exit::Damaged, error)
+                .hint("run the command that writes it again: it resumes"),
             OpenError::Fault { .. } => Self::new(Exit::Damaged, error).hint(
                 "compare the file with the one that was written (its size, sha256sum), and copy it again",
             ),

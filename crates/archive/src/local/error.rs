@@ -4,6 +4,7 @@ use std::io;
 
 use sealift_oci::{Digest, JsonError, ManifestError, ReferenceError};
 
+use crate::bundle::OpenError;
 use crate::delta::Unreadable;
 use crate::fault::Fault;
 
@@ -26,6 +27,9 @@ pub enum LocalError {
         /// What is wrong, and where.
         fault: Fault,
     },
+    /// A record or an unfinished bundle.
+    #[error(transparent)]
+    Open(OpenError),
     /// A compact or delta bundle, and blobs of its bases are absent, or there is not enough scratch space.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -164,7 +168,8 @@ impl LocalError {
             Self::Unreadable(_)
             | Self::Compressed { .. }
             | Self::NoRepository { .. }
-            | Self::Reference { .. } => false,
+            | Self::Reference { .. }
+            | Self::Open(_) => false,
         }
     }
 }

@@ -36,6 +36,24 @@ pub struct FileTarget {
     held: Mutex<Vec<u8>>,
 }
 
+/// The partial file of an output, locked for this process. One that is still empty is removed when this is dropped.
+#[derive(Debug)]
+pub struct LockedOutput {
+    partial: PathBuf,
+    /// `None` once it is the file of a target.
+    file: Option<LockedFile>,
+}
+
+impl Drop for LockedOutput {
+    fn drop(&mut self) {
+        let Some(file) = &self.file else { return };
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            // What stays is resumed as a file with nothing in it.
+            let _ = lock::remove_own(file, &self.partial);
+        }
+    }
+}
+
 impl FileTarget {
     /// Resumes what an interrupted run with the same request and plan left for `output`, or begins anew.
     ///
@@ -52,17 +70,53 @@ impl FileTarget {
         request: Digest,
         plan: &str,
     ) -> Result<Self, WriteError> {
+        Self::on_locked(disk, Self::lock(output)?, output, request, plan)
+    }
+
+    /// Locks the partial file of `output` before it is known what is going to be written to it.
+    ///
+    /// # Errors
+    /// If something has the output's name and is not to be replaced, or if another process writes the same file.
+    pub fn lock(output: &OutputFile) -> Result<LockedOutput, WriteError> {
         output.check()?;
         if !output.replace && fs::symlink_metadata(&output.path).is_ok() {
             return Err(WriteError::Exists {
                 path: output.path.clone(),
             });
         }
+        let partial = output.partial();
+        let file = Some(lock::open_locked(&partial)?);
+        Ok(LockedOutput { partial, file })
+    }
+
+    /// As [`FileTarget::begin`], with the lock that [`FileTarget::lock`] took.
+    ///
+    /// # Errors
+    /// If files of the user's own have the names of the partial file or the journal.
+    pub fn begin_locked(
+        locked: LockedOutput,
+        output: &OutputFile,
+        request: Digest,
+        plan: &str,
+    ) -> Result<Self, WriteError> {
+        Self::on_locked(Arc::new(Real), locked, output, request, plan)
+    }
+
+    fn on_locked(
+        disk: Arc<dyn Disk>,
+        mut locked: LockedOutput,
+        output: &OutputFile,
+        request: Digest,
+        plan: &str,
+    ) -> Result<Self, WriteError> {
         if let Some(folder) = &output.state_dir {
             fs::create_dir_all(folder).map_err(WriteError::io("create", folder))?;
         }
         let partial = output.partial();
-        let file = lock::open_locked(&partial)?;
+        let file = match locked.file.take() {
+            Some(file) => file,
+            None => lock::open_locked(&partial)?,
+        };
         let mut journal = Journal::open(&output.journal())?;
         let saved = journal.saved();
         let length = file
@@ -179,6 +233,15 @@ impl FileTarget {
             })
         }
     }
+}
+
+/// Whether the file at `path` is the partial file of a bundle.
+pub(crate) fn is_partial(path: &Path, file: &File) -> bool {
+    let named = path
+        .extension()
+        .is_some_and(|extension| extension == "partial");
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    named && is_hidden(file, length).is_ok_and(|hidden| hidden)
 }
 
 /// Whether a file of `length` bytes begins as the partial files of sealift do.
