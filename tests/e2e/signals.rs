@@ -375,3 +375,22 @@ fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.stdout, b"quay.io/a/b:1\n", "{}", output.status);
 }
+
+#[test]
+fn an_interruption_is_no_failure_of_the_blobs_under_way() {
+    let (work_dir, _) = work_dir_with_bundle();
+    let destination = Registry::start();
+    let slow = When::new("PUT", Route::Session).always();
+    destination.script(slow, Fault::Delay(Duration::from_secs(20)));
+    let arguments = ["load", "product.tar", &destination.host()];
+    let mut child = start(&work_dir, &arguments);
+    wait_until(&mut child, &|| {
+        destination.traffic().count("PUT", Route::Session) > 1
+    });
+    let mut stderr = child.stderr.take().unwrap();
+    assert_eq!(ended_by(child, "-INT", &arguments), 130);
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(said.contains("interrupted"), "{said}");
+    assert!(!said.contains("failed"), "{said}");
+}

@@ -161,7 +161,7 @@ fn check(
     let outcome = if result.is_ok() {
         Outcome::Verified
     } else {
-        Outcome::Failed
+        Outcome::not_done(&[cancel])
     };
     observer.event(&Event::Finished { digest, outcome });
     result.map(drop)

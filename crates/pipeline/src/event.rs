@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sealift_oci::Digest;
 
+use crate::Cancel;
+
 /// How the work on one blob or manifest ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -19,6 +21,19 @@ pub enum Outcome {
     Verified,
     /// Not done; the error comes with the command's result.
     Failed,
+    /// Not done, since the work was stopped before.
+    Stopped,
+}
+
+impl Outcome {
+    /// The outcome of work that was not done: stopped if one of `cancels` was raised, failed otherwise.
+    pub fn not_done(cancels: &[&Cancel]) -> Self {
+        if cancels.iter().any(|cancel| cancel.is_cancelled()) {
+            Self::Stopped
+        } else {
+            Self::Failed
+        }
+    }
 }
 
 /// Something that happened, for whoever watches. Byte counts are of content, not of the wire.

@@ -219,7 +219,7 @@ fn scan_layer(
     let outcome = if result.is_ok() {
         Outcome::Verified
     } else {
-        Outcome::Failed
+        Outcome::not_done(&[work.cancel])
     };
     observer.event(&Event::Finished { digest, outcome });
     result

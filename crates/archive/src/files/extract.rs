@@ -325,7 +325,7 @@ impl ExtractPlan {
             let result = self.write(&root, item, bundle, cancel, observer);
             let outcome = match result {
                 Ok(()) => Outcome::Verified,
-                Err(_) => Outcome::Failed,
+                Err(_) => Outcome::not_done(&[cancel]),
             };
             observer.event(&Event::Finished {
                 digest: &item.digest,

@@ -111,7 +111,7 @@ fn write_blob(
     });
     let outcome = match &copied {
         Ok(_) => Outcome::Verified,
-        Err(_) => Outcome::Failed,
+        Err(_) => Outcome::not_done(&[work.cancel]),
     };
     work.observer.event(&Event::Finished { digest, outcome });
     match copied {

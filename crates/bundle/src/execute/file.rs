@@ -203,7 +203,7 @@ fn fetch_all(
                 .push(progress);
             let outcome = match result {
                 Ok(()) => Outcome::Fetched,
-                Err(_) => Outcome::Failed,
+                Err(_) => fetcher.not_done(),
             };
             fetcher.finished(digest, outcome);
             match result {

@@ -154,7 +154,7 @@ impl Run<'_> {
                     self.ordered.end(number);
                 }
                 Err(stop) => {
-                    self.fetcher.finished(digest, Outcome::Failed);
+                    self.fetcher.finished(digest, self.fetcher.not_done());
                     self.fail(match stop {
                         Stop::All(error) => error,
                         Stop::Blob(error) => BundleError::Unfetched(vec![failure(
@@ -200,7 +200,7 @@ impl Run<'_> {
             let outcome = if written.is_ok() {
                 Outcome::Fetched
             } else {
-                Outcome::Failed
+                self.fetcher.not_done()
             };
             if fetched {
                 self.fetcher.finished(&digest, outcome);

@@ -147,6 +147,11 @@ impl<'a> Fetcher<'a> {
             .event(&Event::Finished { digest, outcome });
     }
 
+    /// How work on a blob ended that was not done.
+    pub(crate) fn not_done(&self) -> Outcome {
+        Outcome::not_done(&[self.context.cancel, &self.stop])
+    }
+
     /// Writes what is missing of a blob into `sink`, from the first place that has it. Size is checked
     /// here, the digest by whoever owns the sink. Returns the place that the last byte came from.
     pub(crate) fn fill(

@@ -121,7 +121,11 @@ impl State {
                 let ended = self.running.remove(digest);
                 match (outcome, ended) {
                     (Outcome::Failed, Some(Running { name, size })) => {
-                        let line = format!("failed: a blob of {name} ({})", words::bytes(size));
+                        let of = match name.as_str() {
+                            "" => String::new(),
+                            name => format!(" of {name}"),
+                        };
+                        let line = format!("failed: {digest}{of} ({})", words::bytes(size));
                         Some((Level::Info, line))
                     }
                     (Outcome::Failed, None) => Some((Level::Info, format!("failed: {digest}"))),
@@ -285,7 +289,14 @@ mod tests {
         };
         assert_eq!(
             line(&mut state, &failed, later).as_deref(),
-            Some("failed: a blob of quay.io/calico/node (8.0 MB)")
+            Some(format!("failed: {digest} of quay.io/calico/node (8.0 MB)").as_str())
         );
+        // What is only stopped is no failure.
+        assert_eq!(line(&mut state, &started, later), None);
+        let stopped = Event::Finished {
+            digest: &digest,
+            outcome: Outcome::Stopped,
+        };
+        assert_eq!(line(&mut state, &stopped, later), None);
     }
 }

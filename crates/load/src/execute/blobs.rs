@@ -119,7 +119,10 @@ impl Run<'_> {
             Ok(Pushed::Mounted { from }) => {
                 (Ok(()), Outcome::Mounted, Some(RepositoryName::new(&from)))
             }
-            Err(error) => (Err(self.judge(error, source)), Outcome::Failed, None),
+            Err(error) => {
+                let outcome = Outcome::not_done(&[self.cancel, &self.stop]);
+                (Err(self.judge(error, source)), outcome, None)
+            }
         };
         self.observer.event(&Event::Finished {
             digest: &digest,
