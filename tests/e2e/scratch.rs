@@ -68,8 +68,8 @@ fn too_little_scratch_space_is_known_before_anything_is_written() {
         };
         assert_eq!(run.code, Some(1), "{arguments:?} {}", run.said());
         for words in [
-            "16384 bytes free",
-            "bytes of scratch space are needed",
+            "scratch has 16.3 kB free",
+            "of scratch space are needed",
             "free some space",
         ] {
             assert!(run.stderr.contains(words), "{arguments:?} {}", run.stderr);
@@ -109,19 +109,45 @@ fn what_is_certainly_too_little_for_packs_ends_the_command_and_what_may_be_is_a_
     };
     assert_eq!(run.code, Some(1), "{}", run.said());
     assert!(
-        run.stderr.contains("bytes of scratch space are needed"),
+        run.stderr.contains("of scratch space are needed"),
         "{}",
         run.said()
     );
     assert!(!work_dir.path("packed.tar").exists());
     let needed = run.stderr.split("up to ").nth(1);
-    let needed = needed.and_then(|rest| rest.split(' ').next());
-    let least: u64 = needed.unwrap().parse().unwrap();
-    let size = format!("{}k", least * 2 / 1024);
+    let needed = needed.and_then(|rest| rest.split(" kB").next());
+    let least: f64 = needed.unwrap().parse().unwrap();
+    let size = format!("{:.0}k", least * 2.0);
     let run = with_scratch(&work_dir, &size, &pack).unwrap();
     assert!(
         run.stderr.contains("packing may run out of scratch space"),
         "{}",
         run.said()
     );
+}
+
+#[test]
+fn the_hint_about_scratch_space_fits_the_error() {
+    let (work_dir, _source) = source();
+    work_dir.ok(&["bundle", "-f", "1.txt", "-o", "1.tar"]);
+    work_dir.ok(&["compact", "1.tar", "-o", "compact.tar"]);
+    work_dir.write("file", "");
+    let destination = Registry::start();
+    let host = destination.host();
+    for scratch in ["none", "file"] {
+        for command in [
+            &["verify", "compact.tar", "--deep"][..],
+            &["load", "compact.tar", &host],
+        ] {
+            let run = work_dir.run(&[command, &["--scratch-dir", scratch]].concat());
+            assert_eq!(run.code, Some(1), "{command:?}: {}", run.said());
+            assert!(
+                run.stderr
+                    .contains("hint: use --scratch-dir with a folder that exists"),
+                "{command:?}: {}",
+                run.stderr
+            );
+            assert!(!run.stderr.contains("free some space"), "{}", run.stderr);
+        }
+    }
 }

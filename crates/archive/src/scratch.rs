@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use sealift_oci::human_bytes;
+
 use crate::target::FileSystem;
 
 /// There is not enough scratch space.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} has {free} bytes free, but up to {needed} bytes of scratch space are needed",
-    .folder.display()
+    "{} has {} free, but up to {} of scratch space are needed",
+    .folder.display(),
+    human_bytes(*.free),
+    human_bytes(*.needed)
 )]
 pub struct NoScratch {
     /// The folder for scratch space.
@@ -53,7 +57,7 @@ mod tests {
         assert_eq!((&error.folder, error.needed), (&folder, u64::MAX));
         assert!(error.free > 0);
         let text = error.to_string();
-        assert!(text.contains(&error.free.to_string()), "{text}");
+        assert!(text.contains(&human_bytes(error.free)), "{text}");
         // Where nothing can be learned, the work itself shows.
         assert_eq!(check_scratch(Path::new("/absent/folder"), u64::MAX), Ok(()));
     }

@@ -1,6 +1,8 @@
 //! What to try after a failure. Libraries say what happened; what to do about it, in this program's flags, is
 //! here and nowhere else.
 
+use std::io;
+
 use crate::interruption::Kept;
 
 pub(crate) mod bundle;
@@ -42,6 +44,24 @@ impl From<&str> for Hint {
 /// What to try if there is not enough scratch space.
 pub(crate) const SCRATCH: &str =
     "free some space, or use --scratch-dir with a folder that has more";
+/// What to try if scratch space cannot be used because of `error`.
+pub(crate) fn scratch(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SCRATCH,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "use --scratch-dir with a folder that exists"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "use --scratch-dir with a folder that can be written to"
+        }
+        _ => return None,
+    })
+}
+
+/// What to try if another process writes the same file.
+pub(crate) const LOCKED: &str = "wait until the other process has finished, or choose another name";
+/// What to try if there is not enough space for the output.
+pub(crate) const SPACE: &str = "free some space, or write to a folder that has more";
 /// What to try if something else has the output's name.
 pub(crate) const EXISTS: &str = "use --force to replace it, or choose another name";
 /// What to try if blobs of a delta's base are absent.

@@ -18,6 +18,7 @@ mod platform;
 mod ref_name;
 mod reference;
 mod text;
+mod units;
 
 pub mod annotation;
 
@@ -33,3 +34,4 @@ pub use platform::{Platform, PlatformSelector, SelectorError};
 pub use ref_name::{decode_ref_name, encode_ref_name};
 pub use reference::{Reference, ReferenceError, valid_repository, valid_tag};
 pub use text::{escaped, escaped_lines, excerpt};
+pub use units::human_bytes;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealift_oci::Digest;
+use sealift_oci::{Digest, human_bytes};
 use sealift_pipeline::Mismatch;
 
 /// Why a bundle cannot be written.
@@ -21,7 +21,7 @@ pub enum WriteError {
         source: io::Error,
     },
     /// Too little space for the complete bundle.
-    #[error("{} needs {needed} bytes, but only {free} are free", path.display())]
+    #[error("{} needs {}, but only {} are free", path.display(), human_bytes(*needed), human_bytes(*free))]
     NoSpace {
         /// The file.
         path: PathBuf,
@@ -32,8 +32,10 @@ pub enum WriteError {
     },
     /// The file system does not support files of this size.
     #[error(
-        "{} needs {needed} bytes, but a file on {file_system} has at most {limit} (use another file system)",
-        path.display()
+        "{} needs {}, but a file on {file_system} has at most {} (use another file system)",
+        path.display(),
+        human_bytes(*needed),
+        human_bytes(*limit)
     )]
     TooLarge {
         /// The file.

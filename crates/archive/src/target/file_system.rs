@@ -118,9 +118,6 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         let error = check_space(&file, Path::new("b.tar"), 1 << 60).unwrap_err();
         let text = error.to_string();
-        assert!(
-            text.contains("b.tar") && text.contains(&(1_u64 << 60).to_string()),
-            "{text}"
-        );
+        assert!(text.contains("b.tar needs 1152921 TB, but only "), "{text}");
     }
 }

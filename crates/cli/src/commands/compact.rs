@@ -1,5 +1,6 @@
 //! `sealift compact`: converts a bundle to the compact profile.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -278,6 +279,11 @@ pub(crate) fn write_failure(error: &WriteError) -> Failure {
     let failure = Failure::new(exit, error);
     match error {
         WriteError::Exists { .. } => failure.hint(hints::EXISTS),
+        WriteError::Locked { .. } => failure.hint(hints::LOCKED),
+        WriteError::NoSpace { .. } => failure.hint(hints::SPACE),
+        WriteError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            failure.hint(hints::SPACE)
+        }
         _ => failure,
     }
 }

@@ -122,8 +122,12 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Cancelled(cancelled) => cancelled.into(),
-            error @ VerifyError::Environment { .. } => {
-                Self::new(Exit::Failed, &error).hint(hints::SCRATCH)
+            VerifyError::Environment { ref source, .. } => {
+                let failure = Self::new(Exit::Failed, &error);
+                match hints::scratch(source) {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
             }
         }
     }

@@ -37,6 +37,7 @@ pub(crate) fn hint(error: &LoadError) -> Option<Hint> {
         }
         LoadError::Base { .. } => "give the base's file with --base FILE",
         LoadError::Scratch(_) => SCRATCH,
+        LoadError::Environment { source, .. } => return super::scratch(source).map(Into::into),
         _ => return None,
     };
     Some(text.into())
