@@ -205,3 +205,57 @@ fn work_dir_with_large_layer() -> (WorkDir, Digest, u64) {
         .unwrap();
     (work_dir, layer, size)
 }
+
+#[test]
+fn a_file_that_another_process_writes_is_refused_before_anything_is_fetched() {
+    let (work_dir, source) = source();
+    let partial = std::fs::File::create(work_dir.path("x.tar.partial")).unwrap();
+    partial.lock().unwrap();
+    let arguments = [
+        "bundle",
+        "-f",
+        "1.txt",
+        "-o",
+        "x.tar",
+        "--profile",
+        "compact",
+    ];
+    let run = work_dir.run(&arguments);
+    assert_eq!(run.code, Some(1), "{}", run.said());
+    for words in [
+        "another process is writing x.tar.partial",
+        "hint: wait until the other process has finished",
+    ] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    assert_eq!(source.traffic().count("GET", Route::Blob), 0);
+    drop(partial);
+    work_dir.ok(&arguments);
+    // What an earlier version left beside a complete bundle goes too.
+    work_dir.ok(&["export", "x.tar", "-o", "x.tar.fetched"]);
+    work_dir.ok(&arguments);
+    assert!(!work_dir.path("x.tar.fetched").exists());
+}
+
+#[test]
+fn what_another_request_left_is_replaced_with_a_note() {
+    for profile in ["plain", "compact"] {
+        let (work_dir, source) = source();
+        let refused = When::new("GET", Route::Blob).skip(2).always();
+        source.script(refused, Fault::error(403, "DENIED", "no"));
+        let bundle = |list| {
+            let arguments = ["bundle", "-f", list, "-o", "x.tar", "--profile", profile];
+            work_dir.run(&[&arguments[..], &["--connections", "1"]].concat())
+        };
+        let note = ": an unfinished file of another plan will be replaced\n";
+        for _ in 0..2 {
+            let run = bundle("1.txt");
+            assert_eq!(run.code, Some(1), "{}", run.said());
+            assert!(!run.stderr.contains(note), "{}", run.stderr);
+        }
+        source.clear_script();
+        let run = bundle("2.txt");
+        assert_eq!(run.code, Some(0), "{}", run.said());
+        assert!(run.stderr.contains(note), "{}", run.stderr);
+    }
+}

@@ -176,6 +176,11 @@ impl Plan {
         Ok(Layout::new(&contents)?)
     }
 
+    /// The digest of the request.
+    pub fn request(&self) -> Digest {
+        self.parts.request
+    }
+
     pub(crate) fn parts(&self) -> &PlanParts {
         &self.parts
     }

@@ -37,11 +37,17 @@ pub(crate) fn write(
 ) -> Result<(Report, Option<CompactReport>), BundleError> {
     if !output.replace && output.path.symlink_metadata().is_ok() {
         let path = output.path.clone();
-        return match finished(plan, output, bases, context)? {
-            Some(report) => Ok((report, None)),
-            None => Err(WriteError::Exists { path }.into()),
+        let Some(report) = finished(plan, output, bases, context)? else {
+            return Err(WriteError::Exists { path }.into());
         };
+        let (plan, fetched) = (plan.clone().on_bases(bases), fetched(output));
+        if open(&plan, &fetched, bases, context).is_ok() {
+            remove(&fetched);
+        }
+        return Ok((report, None));
     }
+    // Before anything is fetched: another process may write the same file.
+    let locked = FileTarget::lock(output)?;
     let plan = plan.clone().on_bases(bases);
     let fetched = fetched(output);
     let (report, plain) = if let Some(complete) = earlier(&plan, &fetched, bases, context) {
@@ -51,7 +57,7 @@ pub(crate) fn write(
         (report, open(&plan, &fetched, bases, context)?)
     };
     let text = compact_plan(&plain, bases, options);
-    let target = FileTarget::begin(output, plan.parts().request, &text)?;
+    let target = FileTarget::begin_locked(locked, output, plan.parts().request, &text)?;
     let target = Box::new(target);
     let work = Work {
         budget: context.budget,
@@ -63,14 +69,19 @@ pub(crate) fn write(
     } else {
         write_delta(&plain, bases, target, options, &work)?
     };
-    // The bundle is complete: what it was built from is of no more use, and a leftover is no failure.
-    let _ = fs::remove_file(&fetched.path);
+    remove(&fetched);
     let report = Report {
         path: Some(published.path),
         total_bytes: published.bytes,
         ..report
     };
     Ok((report, Some(compact)))
+}
+
+/// Removes what a bundle was built from, which is of no more use once the bundle is complete. A leftover is no failure.
+fn remove(fetched: &OutputFile) {
+    let _ = fs::remove_file(&fetched.path);
+    fetched.remove_journal();
 }
 
 fn open(

@@ -313,6 +313,11 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         return dry_run(args, &plan, (&found, lean, sample), fetched.as_ref());
     }
     warn(&*observer, &plan);
+    for file in replaced(&plan, file.as_ref(), fetched.as_ref()) {
+        let path = file.partial();
+        let text = format!("{}: {REPLACED}", path.display());
+        observer.event(&Event::Note { text: &text });
+    }
     let Some(file) = &file else {
         stream(&plan, &context)?;
         return omitted::written(&plan, None);
@@ -325,6 +330,29 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         checksums::write(&file.path, &sum)?;
     }
     tell(args, &plan, &report, &sum)
+}
+
+/// What becomes of what an interrupted run with another plan left.
+const REPLACED: &str = "an unfinished file of another plan will be replaced";
+
+/// The outputs for which an interrupted run with another plan left something. `fetched` is what a compact bundle is
+/// packed from, or `file` itself.
+fn replaced<'a>(
+    plan: &Plan,
+    file: Option<&'a OutputFile>,
+    fetched: Option<&'a OutputFile>,
+) -> Vec<&'a OutputFile> {
+    let is_other = |output: &OutputFile| status(plan, output).earlier == Earlier::OtherPlan;
+    let fetched = fetched.filter(|output| is_other(output));
+    // How a compact bundle was packed is not in the plan: what tells is the request.
+    let packed = file.filter(|file| {
+        let request = file.interrupted().request;
+        request.is_some_and(|request| request != plan.request())
+    });
+    let mut outputs: Vec<&OutputFile> = fetched.into_iter().chain(packed).collect();
+    outputs.dedup_by(|one, other| one.path == other.path);
+    outputs.retain(|output| output.interrupted().partial_bytes > 0);
+    outputs
 }
 
 /// What a sample of the blobs says of the bundle, if one is to be fetched.
@@ -736,7 +764,7 @@ fn status_words(path: &Path, status: &Status) -> String {
         ));
     }
     if status.earlier == Earlier::OtherPlan {
-        words.push("an unfinished file of another plan will be replaced".to_owned());
+        words.push(REPLACED.to_owned());
     }
     if let Some(free) = status.free_bytes {
         let enough = if status.enough_space {
