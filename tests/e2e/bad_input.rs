@@ -453,3 +453,30 @@ fn records_and_unfinished_bundles_are_called_what_they_are() {
     }
     assert!(destination.traffic().writes().is_empty());
 }
+
+#[test]
+fn a_load_of_nothing_and_a_map_of_nothing_are_refused() {
+    let (work_dir, _) = work_dir_with_bundle();
+    let destination = Registry::start();
+    let host = destination.host();
+    for (more, words) in [
+        (
+            &["--map", "docker.io/other/=net/"][..],
+            "nothing in the bundle matches the map docker.io/other/=net/",
+        ),
+        (&["--map", "quay.io/a/b=c"], "matches the map quay.io/a/b=c"),
+        (
+            &["--only", "*node*", "--skip", "*node*"],
+            "the patterns select nothing",
+        ),
+        (&["--skip", "*"], "the patterns select nothing"),
+    ] {
+        for more in [more, &[more, &["--dry-run"]].concat()] {
+            let run = work_dir.run(&[&["load", "product.tar", &host], more].concat());
+            assert_eq!(run.code, Some(2), "{more:?}: {}", run.said());
+            assert!(run.stderr.contains(words), "{}", run.stderr);
+            assert!(run.stderr.contains("hint: "), "{}", run.stderr);
+        }
+    }
+    assert!(destination.traffic().writes().is_empty());
+}

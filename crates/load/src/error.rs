@@ -6,7 +6,7 @@ use std::io;
 use sealift_archive::{
     AbsentBase, CorruptBlob, DestinationNameError, Fault, NoScratch, VerifyError,
 };
-use sealift_oci::Digest;
+use sealift_oci::{Digest, MapRule};
 use sealift_pipeline::Cancelled;
 use sealift_registry::{RegistryError, SpecCode};
 
@@ -27,6 +27,15 @@ pub enum LoadError {
         /// The pattern.
         pattern: String,
     },
+    /// A map names nothing.
+    #[error("nothing in the bundle matches the map {map}")]
+    UnusedMap {
+        /// The map.
+        map: MapRule,
+    },
+    /// The patterns leave nothing to load.
+    #[error("the patterns select nothing: everything that is included is skipped")]
+    NothingSelected,
     /// Layers that neither the bundle nor the registry has. Nothing was written.
     #[error(
         "neither the bundle nor the registry has {} (nothing is fetched from elsewhere)",

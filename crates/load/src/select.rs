@@ -127,6 +127,11 @@ pub(crate) fn select(
     placements: Destinations,
     request: &Request,
 ) -> Result<Destinations, LoadError> {
+    let references = record.images.iter().map(|image| &image.reference);
+    let references = references.chain(record.files.iter().map(|file| &file.reference));
+    if let Some(map) = request.naming.unused_map(references) {
+        return Err(LoadError::UnusedMap { map: map.clone() });
+    }
     let all = request.only.is_empty() && request.skip.is_empty();
     let placements = if all {
         placements
@@ -175,6 +180,9 @@ fn choose(record: &Record, request: &Request) -> Result<BTreeSet<RecordEntry>, L
     }
     for pattern in &request.skip {
         chosen = &chosen - &matching(pattern)?;
+    }
+    if chosen.is_empty() {
+        return Err(LoadError::NothingSelected);
     }
     Ok(chosen)
 }

@@ -173,6 +173,12 @@ pub struct MapRule {
     to: String,
 }
 
+impl fmt::Display for MapRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.from, self.to)
+    }
+}
+
 impl FromStr for MapRule {
     type Err = NamingError;
 
@@ -316,6 +322,16 @@ impl Naming {
     /// The prefix before the last component of every name, if there is one.
     pub fn prefix(&self) -> Option<&str> {
         Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// The first map that names none of `references`.
+    pub fn unused_map<'r>(
+        &self,
+        references: impl Iterator<Item = &'r Reference>,
+    ) -> Option<&MapRule> {
+        let names: Vec<String> = references.map(Reference::name).collect();
+        let mut maps = self.maps.iter();
+        maps.find(|map| names.iter().all(|name| map.apply(name).is_none()))
     }
 
     /// The repository of `reference` below the destination's path.

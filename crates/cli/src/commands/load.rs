@@ -393,7 +393,9 @@ impl From<LoadError> for Failure {
             LoadError::Names(_) | LoadError::Conflicts(_) | LoadError::Overtaken(_) => {
                 Exit::Conflict
             }
-            LoadError::NoMatch { .. } => Exit::Usage,
+            LoadError::NoMatch { .. }
+            | LoadError::UnusedMap { .. }
+            | LoadError::NothingSelected => Exit::Usage,
             LoadError::Bundle { .. } | LoadError::Damaged { .. } => Exit::Damaged,
             LoadError::Base { source, .. } if matches!(**source, BaseError::Changed { .. }) => {
                 Exit::Damaged

@@ -12,7 +12,10 @@ pub(crate) fn hint(error: &LoadError) -> Option<Hint> {
         LoadError::Bundle { .. } | LoadError::Damaged { .. } => {
             "copy the bundle again from an intact copy; sealift verify lists everything that is corrupt; --keep-going loads the images that are intact"
         }
-        LoadError::NoMatch { .. } => "sealift inspect lists the names in the bundle",
+        LoadError::NoMatch { .. } | LoadError::UnusedMap { .. } => {
+            "sealift inspect lists the names in the bundle"
+        }
+        LoadError::NothingSelected => "check --only and --skip",
         LoadError::Foreign(_) => {
             "push these layers to the registry first, skip the images with --skip, or bundle them without the platforms that need such layers"
         }
