@@ -245,7 +245,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         ),
         (
             &["r.corp", "--patch", "--install", "helm"],
-            "--patch is for",
+            "--patch cannot be used with",
         ),
         (&["corp"], "path on Docker Hub"),
         (
@@ -526,5 +526,27 @@ fn a_mirror_with_a_path_gives_the_images_and_they_keep_their_publishers_names() 
     let containerd = work_dir.ok(&["mirror", "containerd", "calico.tar", &host]);
     for publisher in ["quay.io", "docker.io"] {
         assert!(containerd.contains(publisher), "{containerd}");
+    }
+}
+
+#[test]
+fn a_manifest_without_the_operator_is_refused_where_the_operator_installs() {
+    let work_dir = work_dir_with_calico("v3.32.1");
+    work_dir.write(
+        "calico.yaml",
+        include_str!("../fixtures/calico/calico.yaml"),
+    );
+    let write = ["product", "calico", "calico.tar", "r.corp"];
+    let given = ["--manifest", "calico.yaml", "--out-dir", "apply"];
+    for install in ["operator", "openshift", "helm"] {
+        let run = work_dir.run(&[&write[..], &given, &["--install", install]].concat());
+        assert_eq!(run.code, Some(2), "{install}: {}", run.said());
+        for words in [
+            "calico.yaml installs Calico without the operator",
+            "hint: use --install manifests",
+        ] {
+            assert!(run.stderr.contains(words), "{install}: {}", run.stderr);
+        }
+        assert!(!work_dir.path("apply").exists());
     }
 }

@@ -8,6 +8,9 @@ use super::pull_secret::{API_SERVER_NAMESPACE, OPERATOR_NAMESPACE};
 /// The API group of the operator's resources.
 const GROUP: &str = "operator.tigera.io";
 
+/// What runs on each node in the manifests for installations without the operator.
+const NODE_DAEMON_SETS: [&str; 2] = ["calico-node", "canal"];
+
 /// A manifest that goes into the folder.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[expect(
@@ -25,6 +28,8 @@ pub struct Manifest {
     pub definitions: bool,
     /// Whether it contains something in the API server's own namespace.
     pub api_server: bool,
+    /// Whether it contains the workloads of an installation without the operator.
+    pub without_operator: bool,
 }
 
 impl Manifest {
@@ -59,6 +64,8 @@ impl Manifest {
         match kind {
             "Installation" => self.installation |= own_group,
             "Deployment" => self.operator |= name == OPERATOR_NAMESPACE,
+            // The operator creates its own.
+            "DaemonSet" => self.without_operator |= NODE_DAEMON_SETS.contains(&name),
             "CustomResourceDefinition" => self.definitions |= text("/spec/group") == Some(GROUP),
             "Namespace" => self.api_server |= name == API_SERVER_NAMESPACE,
             _ => {}

@@ -55,6 +55,13 @@ fn given(
     path: &Path,
     rewritten: Rewritten,
 ) -> Result<Given, Failure> {
+    let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
+    let contained = Manifest::read(&file.display().to_string(), &rewritten.new);
+    if contained.without_operator && args.install != Method::Manifests {
+        let message = format!("{} installs Calico without the operator", rewritten.name);
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("use --install manifests, or pass the manifests of the operator"));
+    }
     let replaced = rewritten.report.replaced.iter();
     let missing = replaced.filter(|image| !loaded.contains(&image.new));
     let missing = missing.map(|image| {
@@ -68,7 +75,6 @@ fn given(
         Method::Operator | Method::Openshift => with_installation(args, target, rewritten)?,
         Method::Helm | Method::Manifests => rewritten.new,
     };
-    let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
     Ok(Given {
         manifest: Manifest::read(&file.display().to_string(), &bytes),
         file: ordinary(file, bytes),
