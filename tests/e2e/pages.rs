@@ -45,7 +45,21 @@ const PAGES: &[Page] = &[
     Page {
         name: "README.md",
         text: include_str!("../../README.md"),
-        files: &[("deployment.yaml", DEPLOYMENT)],
+        files: &[
+            ("deployment.yaml", DEPLOYMENT),
+            (
+                "manifests/operator-crds.yaml",
+                include_str!("../fixtures/calico/operator-crds.yaml"),
+            ),
+            (
+                "manifests/tigera-operator.yaml",
+                include_str!("../fixtures/calico/tigera-operator.yaml"),
+            ),
+            (
+                "manifests/custom-resources.yaml",
+                include_str!("../fixtures/calico/custom-resources.yaml"),
+            ),
+        ],
     },
     page("docs/install.md", include_str!("../../docs/install.md")),
     page("docs/usage.md", include_str!("../../docs/usage.md")),
@@ -142,7 +156,14 @@ impl Reader {
             run: 0,
         };
         for (name, text) in page.files {
-            reader.write(name, text);
+            if name.starts_with("manifests/") {
+                // Of a product's release, which is only on the connected side.
+                let work_dir = &reader.connected.work_dir;
+                std::fs::create_dir_all(work_dir.path("manifests")).unwrap();
+                work_dir.write(name, text);
+            } else {
+                reader.write(name, text);
+            }
         }
         reader
     }
@@ -236,7 +257,8 @@ impl Reader {
     fn carry(&self) {
         let (from, to) = (&self.connected.work_dir, &self.isolated.work_dir);
         for name in from.names() {
-            if !name.starts_with('.') && from.path(&name).is_dir() {
+            let carried = !name.starts_with('.') && name != "manifests";
+            if carried && from.path(&name).is_dir() {
                 std::fs::create_dir_all(to.path(&name)).unwrap();
                 carry_files(&from.path(&name), &to.path(&name));
             }
