@@ -9,8 +9,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use sealift_archive::{
-    CarriedFile, CarryError, CarryOptions, ExtractError, ExtractRequest, FileKind, carry,
-    plan_extract,
+    CarriedFile, CarryError, CarryOptions, ExtractError, ExtractItem, ExtractRequest, FileKind,
+    carry, plan_extract,
 };
 use sealift_oci::{Digest, media_type};
 use sealift_pipeline::{Cancel, NoObserver};
@@ -464,4 +464,38 @@ fn a_chart_becomes_what_helm_pushes() {
         fs::read(to.join("app-1.2.3+build.tgz")).unwrap(),
         fs::read(&path).unwrap()
     );
+}
+
+#[test]
+fn what_a_run_that_was_killed_left_is_removed_unless_it_is_still_written() {
+    let from = tempfile::tempdir().unwrap();
+    fs::write(from.path().join("a"), b"new").unwrap();
+    folder(&from.path().join("f"));
+    let mut content = Content::empty();
+    content.carry(&carried(&from.path().join("a")));
+    content.carry(&carried(&from.path().join("f")));
+    let bundle = content.bundle();
+    let to = tempfile::tempdir().unwrap();
+    let request = ExtractRequest {
+        names: &[],
+        to: to.path(),
+        overwrite: false,
+    };
+    let plan = plan_extract(&bundle, &request).unwrap();
+    let left = |item: &ExtractItem, number: u32| {
+        let name = format!(".sealift-{}-{number}.partial", item.digest.short());
+        to.path().join(name)
+    };
+    let [file, other] = plan.items.as_slice() else {
+        panic!("{:?}", plan.items)
+    };
+    fs::create_dir_all(left(other, 0).join("deep")).unwrap();
+    fs::write(left(other, 0).join("deep/file"), b"cut off").unwrap();
+    fs::write(left(file, 1), b"cut off").unwrap();
+    let written = fs::File::create(left(file, 0)).unwrap();
+    written.lock().unwrap();
+    plan.execute(&bundle, &Cancel::new(), &NoObserver).unwrap();
+    let locked = left(file, 0).file_name().unwrap().to_owned();
+    let locked = locked.to_str().unwrap();
+    assert_eq!(names(to.path()), [locked, "a", "f"]);
 }

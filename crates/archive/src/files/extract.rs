@@ -369,14 +369,17 @@ impl ExtractPlan {
             cancel,
             observer,
         };
-        let partial = temporary(root, &item.digest).map_err(failed)?;
+        let partial = temporary(root, &self.to, &item.digest).map_err(failed)?;
         let result = if item.kind == FileKind::Folder {
             folder(root, &partial, &mut content, watch)
         } else {
             file(root, &partial, item.executable, &mut content, watch)
         };
         let overwrite = self.overwrite && item.kind != FileKind::Folder;
-        let result = result.and_then(|()| publish(root, &partial, &item.name, overwrite));
+        // What was written is locked until it has its name.
+        let result = result.and_then(|written| {
+            publish(root, &partial, &item.name, overwrite).map(|()| drop(written))
+        });
         result.map_err(|source| {
             self.clear(&partial, item.kind);
             if cancel.check().is_err() {

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, syncfs,
+    AtFlags, FlockOperation, Mode, OFlags, RenameFlags, flock, mkdirat, openat, renameat,
+    renameat_with, syncfs,
 };
 use rustix::io::Errno;
 use sealift_oci::Digest;
@@ -29,13 +30,15 @@ pub(super) fn open_root(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// A name that nothing has: what is being written has it until it is whole.
-pub(super) fn temporary(root: &OwnedFd, digest: &Digest) -> io::Result<String> {
+/// A name that nothing has: what is being written has it until it is whole. What a run that was killed left under such
+/// a name in `path`, the path of `root`, is removed.
+pub(super) fn temporary(root: &OwnedFd, path: &Path, digest: &Digest) -> io::Result<String> {
     for number in 0..1000 {
         let name = format!(".sealift-{}-{number}.partial", digest.short());
         match rustix::fs::statat(root, &name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(name),
             Err(error) => return Err(error.into()),
+            Ok(_) if remove_left(root, path, &name) => return Ok(name),
             Ok(_) => {}
         }
     }
@@ -44,29 +47,54 @@ pub(super) fn temporary(root: &OwnedFd, digest: &Digest) -> io::Result<String> {
     ))
 }
 
+/// Removes what has the name of something that is being written, unless another process is still writing it.
+fn remove_left(root: &OwnedFd, path: &Path, name: &str) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(left) = openat(root, name, flags, Mode::empty()) else {
+        return false;
+    };
+    if flock(&left, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return false;
+    }
+    let path = path.join(name);
+    let removed = match File::from(left).metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.is_ok()
+}
+
+/// Locks what is being written for this process, until it is dropped. File systems without locks do without.
+fn lock(written: impl AsFd) {
+    let _ = flock(written, FlockOperation::NonBlockingLockExclusive);
+}
+
 /// Writes one file under the new name `name` and waits until it is on the disk. The process's own mask of
-/// permissions holds.
+/// permissions holds. The file is locked until it is dropped.
 pub(super) fn file(
     folder: impl AsFd,
     name: &str,
     executable: bool,
     content: &mut dyn Read,
     watch: Watch<'_>,
-) -> io::Result<()> {
-    unsynced(folder, name, executable, content, watch)?.sync_all()
+) -> io::Result<OwnedFd> {
+    let file = create(folder, name, executable)?;
+    lock(&file);
+    let file = unsynced(file, content, watch)?;
+    file.sync_all()?;
+    Ok(file.into())
 }
 
-/// The same without waiting for the disk.
-fn unsynced(
-    folder: impl AsFd,
-    name: &str,
-    executable: bool,
-    content: &mut dyn Read,
-    watch: Watch<'_>,
-) -> io::Result<File> {
+/// Creates a file under the new name `name`.
+fn create(folder: impl AsFd, name: &str, executable: bool) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
-    let mut file = File::from(openat(folder, name, flags, mode)?);
+    Ok(openat(folder, name, flags, mode)?.into())
+}
+
+/// Writes the content of a file without waiting for the disk.
+fn unsynced(mut file: File, content: &mut dyn Read, watch: Watch<'_>) -> io::Result<File> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let copied = copy(content, &mut file, &mut buffer, watch.cancel, |bytes| {
         watch.observer.event(&Event::Advanced {
@@ -82,21 +110,24 @@ fn unsynced(
 }
 
 /// Writes a folder's content from its tar into the new folder `name`, and waits until all of it is on the disk:
-/// once for its file system, since waiting for each of many small files takes minutes.
+/// once for its file system, since waiting for each of many small files takes minutes. The folder is locked until it is
+/// dropped.
 pub(super) fn folder(
     root: &OwnedFd,
     name: &str,
     tar: &mut dyn Read,
     watch: Watch<'_>,
-) -> io::Result<()> {
+) -> io::Result<OwnedFd> {
     let top = new_folder(root, name)?;
+    lock(&top);
     let mut writer = FolderWriter {
         open: vec![(String::new(), top)],
         watch,
     };
     unpack(tar, &mut writer)?;
-    let (_, top) = &writer.open[0];
-    Ok(syncfs(top)?)
+    let (_, top) = writer.open.swap_remove(0);
+    syncfs(&top)?;
+    Ok(top)
 }
 
 fn new_folder(parent: impl AsFd, name: &str) -> io::Result<OwnedFd> {
@@ -156,6 +187,7 @@ impl Target for FolderWriter<'_> {
     fn file(&mut self, path: &str, executable: bool, content: &mut dyn Read) -> io::Result<()> {
         let watch = self.watch;
         let (parent, name) = self.enter(path);
-        unsynced(parent, name, executable, content, watch).map(drop)
+        let file = create(parent, name, executable)?;
+        unsynced(file, content, watch).map(drop)
     }
 }
