@@ -87,7 +87,7 @@ impl Bundle {
         };
         let opened = Self::read_without_bases(Arc::<File>::clone(&file), name, resources);
         opened.map_err(|error| match error {
-            OpenError::Fault { name, .. } if is_partial(location, &*file) => {
+            OpenError::Fault { name, .. } if is_partial(location, &file) => {
                 OpenError::Unfinished { name }
             }
             OpenError::Fault { name, fault } => match RecordParts::read(file) {

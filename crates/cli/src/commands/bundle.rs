@@ -312,12 +312,7 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
         let sample = sample(args, &plan, lean, &context)?;
         return dry_run(args, &plan, (&found, lean, sample), fetched.as_ref());
     }
-    warn(&*observer, &plan);
-    for file in replaced(&plan, file.as_ref(), fetched.as_ref()) {
-        let path = file.partial();
-        let text = format!("{}: {REPLACED}", path.display());
-        observer.event(&Event::Note { text: &text });
-    }
+    warn(&*observer, &plan, [&file, &fetched]);
     let Some(file) = &file else {
         stream(&plan, &context)?;
         return omitted::written(&plan, None);
@@ -540,9 +535,14 @@ fn request(args: &BundleArgs, found: &Sources, bases: &[BaseFile]) -> Result<Req
     })
 }
 
-fn warn(observer: &dyn Observer, plan: &Plan) {
+/// What is to be known before the work begins: the plan's warnings, and which unfinished files are replaced.
+fn warn(observer: &dyn Observer, plan: &Plan, [file, fetched]: [&Option<OutputFile>; 2]) {
     for text in &plan.summary().warnings {
         observer.event(&Event::Warning { text });
+    }
+    for file in replaced(plan, file.as_ref(), fetched.as_ref()) {
+        let text = format!("{}: {REPLACED}", file.partial().display());
+        observer.event(&Event::Note { text: &text });
     }
 }
 
