@@ -138,7 +138,8 @@ fn a_delta_bundle_cannot_be_incomplete() {
     ]);
     assert_eq!(run.code, Some(2), "{}", run.said());
     assert!(
-        run.stderr.contains("a delta bundle cannot be incomplete"),
+        run.stderr
+            .contains("--keep-going cannot be used for a delta bundle"),
         "{}",
         run.stderr
     );

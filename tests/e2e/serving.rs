@@ -438,7 +438,7 @@ fn what_is_served_is_not_written_to() {
         let run = work_dir.run(&[&serve[..], more].concat());
         assert_eq!(run.code, Some(2), "{more:?} {}", run.said());
         assert!(
-            run.stderr.contains("cannot be written too"),
+            run.stderr.contains("cannot also be an output"),
             "{more:?} {}",
             run.stderr
         );

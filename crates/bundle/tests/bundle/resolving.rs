@@ -290,7 +290,7 @@ fn two_sizes_for_one_blob_are_refused_by_name() {
     ];
     let words = words(Connected::new().build(&plain(&names)));
     assert!(
-        words.contains(&names[1]) && words.contains(&format!("according to {}", names[0])),
+        words.contains(&names[1]) && words.contains(&format!("but {} lists it", names[0])),
         "{words}"
     );
 }
