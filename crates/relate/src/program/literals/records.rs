@@ -17,7 +17,7 @@ enum Records {
     Relocations,
 }
 
-struct Form24 {
+struct RecordTable {
     records: Records,
     /// The position of the part.
     position: u64,
@@ -34,13 +34,13 @@ pub(super) fn relocations(part: &Part) -> Box<dyn Form> {
 }
 
 fn table(records: Records, part: &Part) -> Box<dyn Form> {
-    Box::new(Form24 {
+    Box::new(RecordTable {
         records,
         position: part.start,
     })
 }
 
-impl Form for Form24 {
+impl Form for RecordTable {
     fn piece(&self) -> u64 {
         PIECE / RECORD as u64 * RECORD as u64
     }
