@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealift_archive::{
@@ -36,10 +35,10 @@ pub enum BundleError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// A bundle of the same contents, but of another profile, has the output's name already.
-    #[error("{} exists and is a {found} bundle, not a {wanted} bundle", path.display())]
+    #[error("{path} exists and is a {found} bundle, not a {wanted} bundle")]
     OtherProfile {
         /// The file.
-        path: PathBuf,
+        path: String,
         /// Its profile.
         found: Profile,
         /// The profile that was asked for.

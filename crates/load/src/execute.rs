@@ -22,7 +22,8 @@ use crate::error::LoadError;
 use crate::execute::failures::Failures;
 use crate::execute::refusals::Refusals;
 use crate::execute::source::BundleBlob;
-use crate::plan::{BlobAction, Plan, PlannedName, Registry, TagAction};
+use crate::name::PlannedName;
+use crate::plan::{BlobAction, Plan, Registry, TagAction};
 use crate::receipt::{
     Failed, ManifestReceipt, PlacedBlob, Receipt, ReceiptTotals, TagReceipt, Verified,
 };

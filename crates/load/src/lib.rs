@@ -17,6 +17,7 @@ mod error;
 mod execute;
 mod graph;
 mod loaded;
+mod name;
 mod plan;
 mod prune;
 mod receipt;
@@ -35,9 +36,10 @@ pub use earlier::{EarlierReceipt, OtherReceipt};
 pub use error::{AbsentAtDestination, ForeignLayer, LoadError, PartlyMoved};
 pub use execute::execute;
 pub use loaded::{Loaded, LoadedImage, ReceiptError};
+pub use name::{NameKind, PlannedName};
 pub use plan::{
-    BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
-    PlannedName, PlannedReferrers, PlannedTag, TagAction, Totals, plan,
+    BlobAction, BlobPlace, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest, PlannedReferrers,
+    PlannedTag, TagAction, Totals, plan,
 };
 pub use prune::{
     NotPruned, OldTag, OldTagState, PruneError, PrunePlan, PruneReceipts, Pruned, ReceiptTags,

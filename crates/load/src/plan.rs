@@ -9,6 +9,6 @@ pub(crate) use ask::Registry;
 pub use build::plan;
 pub(crate) use build::stands_for;
 pub use value::{
-    BlobAction, BlobPlace, NameKind, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest,
-    PlannedName, PlannedReferrers, PlannedTag, TagAction, Totals,
+    BlobAction, BlobPlace, Plan, PlannedBaseBlob, PlannedBlob, PlannedManifest, PlannedReferrers,
+    PlannedTag, TagAction, Totals,
 };

@@ -4,7 +4,7 @@ use sealift_archive::Identity;
 use sealift_oci::Digest;
 use serde::Serialize;
 
-use crate::plan::PlannedName;
+use crate::name::PlannedName;
 use crate::repository::RepositoryName;
 
 /// What a load did: what was sent, mounted and there, what was verified, and which tags moved. It

@@ -97,7 +97,7 @@ pub(super) fn there(
     if bundle.identity() != plan.contents().identity() {
         return Ok(None);
     }
-    let (path, found) = (output.path.clone(), bundle.profile());
+    let (path, found) = (output.path.display().to_string(), bundle.profile());
     if found == wanted {
         Ok(Some(bundle))
     } else {

@@ -1,6 +1,7 @@
 //! `sealift bundle`: gathers images and files into one bundle.
 
 mod omitted;
+mod planned;
 mod request_file;
 
 use std::collections::BTreeSet;
@@ -13,8 +14,7 @@ use clap::{Args, ValueEnum};
 use sealift_archive::{BaseFile, BaseFiles, OutputFile, Program, Resources, checksum};
 use sealift_bundle::{
     BundleError, Context, Earlier, FileRequest, LocalRequest, OmittedImage, Output, Plan,
-    PlanEstimate, PlannedImage, Report, Request, Status, estimate, execute, fetched, resolve,
-    resume, status,
+    PlanEstimate, Report, Request, Status, estimate, execute, fetched, resolve, resume, status,
 };
 use sealift_oci::{Digest, PlatformSelector, Reference};
 use sealift_pipeline::{Cancel, Cancelled, Event, Observer};
@@ -35,6 +35,7 @@ use crate::products::ProductReport;
 use crate::progress::observer;
 use crate::sources::Sources;
 use crate::{checksums, estimates, hints, output, program, sources, words};
+use planned::{REPLACED, plan_words, status_words};
 
 /// Write images and files to one bundle
 ///
@@ -326,9 +327,6 @@ pub(crate) fn run(args: &BundleArgs, cancel: &Cancel) -> Result<Exit, Failure> {
     }
     tell(args, &plan, &report, &sum)
 }
-
-/// What becomes of what an interrupted run with another plan left.
-const REPLACED: &str = "an unfinished file of another plan will be replaced";
 
 /// The outputs for which an interrupted run with another plan left something. `fetched` is what a compact bundle is
 /// packed from, or `file` itself.
@@ -658,126 +656,6 @@ fn dry_run(
         }
     }
     omitted::planned(plan)
-}
-
-fn plan_words(
-    plan: &Plan,
-    profile: ProfileArg,
-    delta: Option<&PackingPlan<'_>>,
-    sampled: bool,
-) -> Vec<String> {
-    let summary = plan.summary();
-    let mut lines: Vec<String> = summary.images.iter().flat_map(image_words).collect();
-    lines.extend(omitted::lines(plan));
-    lines.extend(summary.referrers.iter().map(|referrer| {
-        let (kind, subject, digest) = (&referrer.kind, &referrer.subject_name, referrer.digest);
-        format!("{kind} of {subject}: {digest}")
-    }));
-    lines.extend(summary.files.iter().map(|file| {
-        format!(
-            "{} as {}: {}",
-            file.name,
-            file.reference,
-            words::bytes(file.bytes)
-        )
-    }));
-    lines.extend(
-        summary
-            .warnings
-            .iter()
-            .map(|warning| format!("warning: {warning}")),
-    );
-    lines.push(format!(
-        "{}, {}, {}, {}: {}, {} saved by sharing",
-        words::count(summary.images.len() as u64, "image"),
-        words::attached(summary.referrers.len() as u64),
-        words::count(summary.files.len() as u64, "file"),
-        words::count(summary.blobs + summary.manifests, "blob"),
-        words::bytes(summary.content_bytes),
-        words::bytes(summary.shared_bytes)
-    ));
-    if let Some(delta) = delta {
-        lines.extend(delta.words(sampled));
-    } else {
-        let plain = if profile == ProfileArg::Compact {
-            "size of the plain bundle"
-        } else {
-            "size of the bundle"
-        };
-        lines.push(format!(
-            "{plain}: {} ({} bytes)",
-            words::bytes(summary.total_bytes),
-            summary.total_bytes
-        ));
-    }
-    lines
-}
-
-fn image_words(image: &PlannedImage) -> Vec<String> {
-    let platforms = match image.platforms.len() {
-        0 => String::new(),
-        _ => format!(", {}", image.platforms.join(" ")),
-    };
-    let mut lines = vec![format!(
-        "{} {}, {}{platforms}",
-        image.reference,
-        image.digest,
-        words::bytes(image.bytes)
-    )];
-    if let Some(place) = &image.pulled_from {
-        lines.push(format!("    pulled from {place}"));
-    }
-    if image.new_digest {
-        lines.push("    new digest: the source contains no manifest".to_owned());
-    }
-    if let Some(original) = &image.original {
-        lines.push(format!(
-            "    new index for the selected platforms; the publisher's index is bundled too: {original}"
-        ));
-    }
-    lines.extend(
-        image
-            .no_longer_covered_by
-            .iter()
-            .map(|what| format!("    no longer covered by {what}")),
-    );
-    lines.extend(
-        image
-            .left_out
-            .iter()
-            .map(|left| format!("    omitted: {} ({})", left.platform, left.reason)),
-    );
-    lines
-}
-
-fn status_words(path: &Path, status: &Status) -> String {
-    let mut words = vec![format!(
-        "{}: {} to fetch",
-        path.display(),
-        words::bytes(status.missing_bytes)
-    )];
-    if status.complete_blobs > 0 {
-        words.push(format!(
-            "{} ({}) complete from an interrupted run",
-            words::count(status.complete_blobs, "blob"),
-            words::bytes(status.complete_bytes)
-        ));
-    }
-    if status.earlier == Earlier::OtherPlan {
-        words.push(REPLACED.to_owned());
-    }
-    if let Some(free) = status.free_bytes {
-        let enough = if status.enough_space {
-            ""
-        } else {
-            ", which is NOT enough"
-        };
-        words.push(format!("{} free{enough}", words::bytes(free)));
-    }
-    if status.output_exists {
-        words.push("the file exists".to_owned());
-    }
-    words.join("; ")
 }
 
 impl From<BundleError> for Failure {

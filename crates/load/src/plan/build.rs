@@ -11,11 +11,12 @@ use sealift_pipeline::Event;
 use crate::context::Context;
 use crate::error::{ForeignLayer, LoadError};
 use crate::graph::{Foreign, Loaded, damaged};
+use crate::name::{NameKind, PlannedName};
 use crate::plan::ask::Registry;
 use crate::plan::bases;
 use crate::plan::value::{
-    BlobAction, BlobPlace, NameKind, Plan, PlannedBlob, PlannedManifest, PlannedName,
-    PlannedReferrers, PlannedTag, TagAction, Totals,
+    BlobAction, BlobPlace, Plan, PlannedBlob, PlannedManifest, PlannedReferrers, PlannedTag,
+    TagAction, Totals,
 };
 use crate::repository::RepositoryName;
 use crate::request::Request;
