@@ -188,7 +188,7 @@ fn tag_words(tag: &OldTag) -> String {
         OldTagState::There if tag.kept => "kept: the receipt of another load lists it".to_owned(),
         OldTagState::There if tag.in_receipt => format!("to delete: {}", tag.digest),
         OldTagState::There => format!(
-            "kept: no receipt passed with --prune lists it with {}",
+            "kept: no receipt passed with --prune says that its load set it to {}",
             tag.digest
         ),
     };
