@@ -53,6 +53,7 @@ struct Sealift {
 }
 
 fn main() -> ExitCode {
+    sealift_allocator::return_freed_memory();
     let sealift = Sealift::try_parse().unwrap_or_else(|error| without_credentials(error).exit());
     progress::set_format(sealift.log_format);
     let kept = sealift.command.keeps();

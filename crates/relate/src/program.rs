@@ -15,7 +15,6 @@ mod source;
 mod symbols;
 
 pub(crate) use annotate::Fields;
-pub(crate) use columns::{Table, divide, join};
 pub(crate) use entities::{Entity, anchors, entities, follower_pairs, follows};
 pub(crate) use passage::{Passage, coding_order, is_derived};
 pub(crate) use source::Source;

@@ -7,7 +7,6 @@ use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
 use crate::field::Field;
 use crate::output::Output;
-use crate::program::{Table, divide, join};
 use crate::stream::{Class, Kind, StreamId};
 use crate::varint::{self, unzigzag, zigzag};
 
@@ -25,14 +24,8 @@ pub(crate) trait Side {
         buf: &mut [u8],
     ) -> Result<(), DecodeError>;
 
-    /// Passes as much of the `len` bytes at `at` as is in columns, and returns how much that is. `table` makes the table
-    /// that they are.
-    fn columns<'t>(
-        &mut self,
-        table: &dyn Fn() -> Table<'t>,
-        at: u64,
-        len: u64,
-    ) -> Result<u64, DecodeError>;
+    /// Passes as much of the `len` bytes at `at` as is in columns, and returns how much that is.
+    fn columns(&mut self, columns: &dyn Columns, at: u64, len: u64) -> Result<u64, DecodeError>;
 
     /// Changes `buf` from the copied bytes to the bytes at `at`.
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
@@ -87,6 +80,20 @@ pub(crate) struct Unchanged;
 
 impl Form for Unchanged {
     fn change(&self, _: Direction, _: u64, _: &mut [u8]) {}
+}
+
+/// How a part is divided into columns.
+pub(crate) trait Columns {
+    /// Divides as much of `bytes` from the front as is understood, and returns how much that is.
+    fn divide(&self, bytes: &[u8], sinks: &mut Sinks) -> usize;
+
+    /// Joins what is in columns of a part of `len` bytes, and returns how much that is. `write` is given the bytes in order.
+    fn join(
+        &self,
+        len: u64,
+        readers: &mut Readers<'_>,
+        write: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<u64, DecodeError>;
 }
 
 /// A content has at most so many bases: of each, something is kept in memory.
@@ -289,14 +296,9 @@ impl Side for Encoding<'_> {
         Ok(())
     }
 
-    fn columns<'t>(
-        &mut self,
-        table: &dyn Fn() -> Table<'t>,
-        at: u64,
-        len: u64,
-    ) -> Result<u64, DecodeError> {
+    fn columns(&mut self, columns: &dyn Columns, at: u64, len: u64) -> Result<u64, DecodeError> {
         let truth = self.truth.get(at, len as usize)?;
-        Ok(divide(table, truth, &mut self.sinks) as u64)
+        Ok(columns.divide(truth, &mut self.sinks) as u64)
     }
 
     fn differences(&mut self, kind: Kind, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
@@ -419,15 +421,10 @@ impl Side for Decoding<'_, '_> {
         Ok(())
     }
 
-    fn columns<'t>(
-        &mut self,
-        table: &dyn Fn() -> Table<'t>,
-        at: u64,
-        len: u64,
-    ) -> Result<u64, DecodeError> {
+    fn columns(&mut self, columns: &dyn Columns, at: u64, len: u64) -> Result<u64, DecodeError> {
         let (readers, output) = (&mut self.readers, &mut self.output);
         let mut next = at;
-        join(table(), len, readers, &mut |bytes| {
+        columns.join(len, readers, &mut |bytes| {
             output.write(bytes, next)?;
             next += bytes.len() as u64;
             Ok(())

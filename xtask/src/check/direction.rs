@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("regzip", &[]),
     ("relate", &[]),
     ("sealift-mixing", &[]),
+    ("sealift-allocator", &[]),
     ("sealift-imagerefs", &["sealift-oci"]),
     ("sealift-yaml", &[]),
     ("sealift-request", &["sealift-oci", "sealift-yaml"]),
@@ -75,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "sealift",
         &[
+            "sealift-allocator",
             "sealift-bundle",
             "sealift-load",
             "sealift-serve",

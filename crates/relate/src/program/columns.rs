@@ -14,6 +14,8 @@ use crate::error::DecodeError;
 use crate::layout::{Layout, Part};
 use crate::program::annotate::Tables;
 use crate::stream::{Class, Column, Kind, StreamId};
+use crate::transfer::Columns;
+use crate::varint;
 use entries::Entries;
 use lines::Lines;
 use lists::Lists;
@@ -24,7 +26,7 @@ use values::Values;
 const SINCE: u8 = 4;
 
 /// A table that can be divided.
-pub(crate) enum Table<'a> {
+enum Table<'a> {
     /// Lists of locations or ranges.
     Lists(Lists),
     /// Go's tables of values.
@@ -37,6 +39,7 @@ pub(crate) enum Table<'a> {
 
 /// What is known about debug entries when they are passed: their abbreviations, and where lists of locations and of ranges
 /// start.
+#[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
     pub(crate) abbreviations: &'a [u8],
     pub(crate) lists: [&'a [u32]; 2],
@@ -56,7 +59,7 @@ pub(crate) fn is_divided(layout: &Layout, part: &Part, version: u8) -> bool {
 
 impl<'a> Table<'a> {
     /// The table of a part of a kind that is divided.
-    pub(crate) fn new(kind: Kind, known: &Known<'a>) -> Self {
+    fn new(kind: Kind, known: &Known<'a>) -> Self {
         match kind {
             Kind::PcValues => Self::Values(Values::default()),
             Kind::Lines => Self::Lines(Lines::default()),
@@ -75,54 +78,61 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Divides as much of `bytes` from the front as is understood, and returns how much that is. `table` makes the table.
-pub(crate) fn divide<'a>(table: impl Fn() -> Table<'a>, bytes: &[u8], sinks: &mut Sinks) -> usize {
-    let mut covered = 0;
-    let mut scanned = Dividing::new(bytes, None);
-    let mut first = table();
-    while scanned.at() < bytes.len() as u64 && first.entry(&mut scanned).is_ok() {
-        covered = scanned.at() as usize;
-    }
-    crate::varint::put(
-        sinks.stream(Class::Columns, Column::Covered as u8),
-        covered as u64,
-    );
-    let mut divided = Dividing::new(bytes, Some(sinks));
-    let mut second = table();
-    while divided.at() < covered as u64 && second.entry(&mut divided).is_ok() {}
-    covered
+/// A part of a kind that is divided, with what is known.
+pub(crate) struct Divided<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) known: Known<'a>,
 }
 
-/// Joins what is in columns of a part of `len` bytes, and returns how much that is. `write` is given the bytes in order.
-pub(crate) fn join(
-    mut table: Table<'_>,
-    len: u64,
-    readers: &mut Readers<'_>,
-    write: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
-) -> Result<u64, DecodeError> {
-    let invalid = |column: Column| DecodeError::Invalid {
+impl Columns for Divided<'_> {
+    fn divide(&self, bytes: &[u8], sinks: &mut Sinks) -> usize {
+        let mut covered = 0;
+        let mut scanned = Dividing::new(bytes, None);
+        let mut table = Table::new(self.kind, &self.known);
+        while scanned.at() < bytes.len() as u64 && table.entry(&mut scanned).is_ok() {
+            covered = scanned.at() as usize;
+        }
+        let sink = sinks.stream(Class::Columns, Column::Covered as u8);
+        varint::put(sink, covered as u64);
+        let mut divided = Dividing::new(bytes, Some(sinks));
+        let mut table = Table::new(self.kind, &self.known);
+        while divided.at() < covered as u64 && table.entry(&mut divided).is_ok() {}
+        covered
+    }
+
+    fn join(
+        &self,
+        len: u64,
+        readers: &mut Readers<'_>,
+        write: &mut dyn FnMut(&[u8]) -> Result<(), DecodeError>,
+    ) -> Result<u64, DecodeError> {
+        let reader = readers.reader(Class::Columns, Column::Covered as u8);
+        let covered = reader.number()?;
+        if covered > len {
+            return Err(invalid(Column::Covered));
+        }
+        let mut joined = Joining::new(readers, covered, write);
+        let mut table = Table::new(self.kind, &self.known);
+        while joined.at() < covered {
+            match table.entry(&mut joined) {
+                Ok(()) => {}
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::Unknown) => return Err(invalid(Column::Headers)),
+            }
+        }
+        joined.finish()?;
+        Ok(covered)
+    }
+}
+
+fn invalid(column: Column) -> DecodeError {
+    DecodeError::Invalid {
         stream: StreamId {
             class: Class::Columns,
             kind: column as u8,
         },
         reason: "not a table of the part",
-    };
-    let covered = readers
-        .reader(Class::Columns, Column::Covered as u8)
-        .number()?;
-    if covered > len {
-        return Err(invalid(Column::Covered));
     }
-    let mut joined = Joining::new(readers, covered, write);
-    while joined.at() < covered {
-        match table.entry(&mut joined) {
-            Ok(()) => {}
-            Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::Unknown) => return Err(invalid(Column::Headers)),
-        }
-    }
-    joined.finish()?;
-    Ok(covered)
 }
 
 #[cfg(test)]
@@ -142,19 +152,18 @@ mod tests {
     /// Divides, joins, and returns how much was in columns.
     fn round_trip(kind: Kind, known: &Known<'_>, bytes: &[u8]) -> usize {
         let mut sinks = Sinks::new();
-        let covered = divide(|| Table::new(kind, known), bytes, &mut sinks);
+        let divided = Divided {
+            kind,
+            known: *known,
+        };
+        let covered = divided.divide(bytes, &mut sinks);
         let encoded = sinks.finish(Codec::PROGRAM);
         let mut readers = Readers::take(&mut encoded.inputs(), &[Class::Columns]).unwrap();
         let mut joined = Vec::new();
-        let len = join(
-            Table::new(kind, known),
-            bytes.len() as u64,
-            &mut readers,
-            &mut |bytes| {
-                joined.extend_from_slice(bytes);
-                Ok(())
-            },
-        );
+        let len = divided.join(bytes.len() as u64, &mut readers, &mut |bytes| {
+            joined.extend_from_slice(bytes);
+            Ok(())
+        });
         assert_eq!(len.unwrap(), covered as u64);
         readers.finish().unwrap();
         assert_eq!(joined, bytes[..covered]);
@@ -208,7 +217,8 @@ mod tests {
         };
         assert_eq!(round_trip(Kind::Info, &known, &entries), entries.len());
         let mut sinks = Sinks::new();
-        divide(|| Table::new(Kind::Info, &known), &entries, &mut sinks);
+        let kind = Kind::Info;
+        Divided { kind, known }.divide(&entries, &mut sinks);
         assert_eq!(sinks.stream(Class::Columns, Column::Lists as u8), &[0; 12]);
     }
 
@@ -216,11 +226,14 @@ mod tests {
     fn columns_longer_than_the_part_are_refused() {
         let lists = unit(&[1, 5, 4, 3, 9, 0]);
         let mut sinks = Sinks::new();
-        divide(|| Table::new(Kind::Ranges, &NOTHING), &lists, &mut sinks);
+        let divided = Divided {
+            kind: Kind::Ranges,
+            known: NOTHING,
+        };
+        divided.divide(&lists, &mut sinks);
         let encoded = sinks.finish(Codec::PROGRAM);
         let mut readers = Readers::take(&mut encoded.inputs(), &[Class::Columns]).unwrap();
-        let table = Table::new(Kind::Ranges, &NOTHING);
-        let joined = join(table, lists.len() as u64 - 1, &mut readers, &mut |_| Ok(()));
+        let joined = divided.join(lists.len() as u64 - 1, &mut readers, &mut |_| Ok(()));
         assert!(matches!(joined, Err(DecodeError::Invalid { .. })));
     }
 

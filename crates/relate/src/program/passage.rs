@@ -177,15 +177,14 @@ impl<'a, S: Side> Passage<'a, S> {
             Some(abbreviations) if part.kind == Kind::Info => self.passed(abbreviations)?,
             _ => Vec::new(),
         };
-        let known = columns::Known {
-            abbreviations: &abbreviations,
-            lists: self.predictor.list_starts(),
+        let divided = columns::Divided {
+            kind: part.kind,
+            known: columns::Known {
+                abbreviations: &abbreviations,
+                lists: self.predictor.list_starts(),
+            },
         };
-        self.side.columns(
-            &|| columns::Table::new(part.kind, &known),
-            part.start,
-            part.len,
-        )
+        self.side.columns(&divided, part.start, part.len)
     }
 
     /// Where a copy is from; `None` if the fields there do not count.
