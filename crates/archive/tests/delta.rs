@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use sealift_archive::{
-    BaseFile, BaseFiles, Bases, BasesError, Bundle, CompactOptions, CompactReport, Contents,
-    ConvertError, FileTarget, MemoryStore, NamedStore, Profile, Work, absent_blob_of, open_local,
-    record_plan, stream_plain, write_record,
+    BaseFile, BaseFiles, Bases, BasesError, BlobEntry, Bundle, CompactOptions, CompactReport,
+    Contents, ConvertError, FileTarget, MemoryStore, NamedStore, Profile, Work, absent_blob_of,
+    open_local, record_plan, stream_plain, write_record,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, Event, NoObserver, Observer};
@@ -132,13 +132,7 @@ fn a_wrong_base_is_as_good_as_none() {
 
 #[test]
 fn a_base_with_other_bytes_than_its_digests_is_found_before_its_bytes_are_used() {
-    let base = release(1);
-    let mut blobs = base.blobs.clone();
-    let middle = blobs[&stays()].len() / 2;
-    blobs.get_mut(&stays()).unwrap()[middle] ^= 1;
-    let contents = Contents::new(base.record).unwrap();
-    let store: MemoryStore = blobs.into_iter().collect();
-    let damaged = Bundle::from_store(contents, Arc::new(store), "damaged.tar").unwrap();
+    let damaged = damaged(release(1), &stays());
     let bundle = opened(delta_of(1, 2), &based(vec![damaged])).unwrap();
     let problems = verified(&bundle, true).problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -408,6 +402,10 @@ fn another_store_can_be_added_to_an_open_delta() {
 
 /// The record of `bundle` in `folder`.
 fn recorded(folder: &Folder, bundle: &Bundle) -> PathBuf {
+    try_recorded(folder, bundle).unwrap()
+}
+
+fn try_recorded(folder: &Folder, bundle: &Bundle) -> Result<PathBuf, ConvertError> {
     let output = folder.output("old.record");
     let target = FileTarget::begin(&output, bundle.identity().0, &record_plan(bundle)).unwrap();
     let observer: Arc<dyn Observer> = Arc::new(NoObserver);
@@ -417,8 +415,34 @@ fn recorded(folder: &Folder, bundle: &Bundle) -> PathBuf {
         cancel: &cancel,
         observer: &observer,
     };
-    write_record(bundle, Box::new(target), &folder.options(), &work).unwrap();
-    output.path
+    write_record(bundle, Box::new(target), &folder.options(), &work)?;
+    Ok(output.path)
+}
+
+/// The release with one bit of a blob flipped.
+fn damaged(content: Content, digest: &Digest) -> Bundle {
+    let mut blobs = content.blobs;
+    let bytes = blobs.get_mut(digest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let contents = Contents::new(content.record).unwrap();
+    let store: MemoryStore = blobs.into_iter().collect();
+    Bundle::from_store(contents, Arc::new(store), "damaged.tar").unwrap()
+}
+
+#[test]
+fn no_record_is_written_of_a_bundle_with_a_corrupt_blob() {
+    let blobs = release(1).record.blobs;
+    for BlobEntry { digest, .. } in blobs {
+        let folder = Folder::new();
+        let bundle = damaged(release(1), &digest);
+        let error = try_recorded(&folder, &bundle).unwrap_err();
+        assert!(error.is_corrupt(), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("damaged.tar"), "{text}");
+        assert!(text.contains(&digest.hex()), "{text}");
+        assert!(!folder.output("old.record").path.exists());
+    }
 }
 
 #[test]

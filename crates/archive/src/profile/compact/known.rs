@@ -10,7 +10,7 @@ use sealift_pack::{Base, Blob, Options, Source, Summary};
 
 use crate::bases::{BaseFile, RecordFile};
 use crate::bundle::Bundle;
-use crate::profile::compact::source::StoreSource;
+use crate::profile::compact::source::VerifiedSource;
 use crate::profile::error::ConvertError;
 use crate::profile::export::{Work, unreadable};
 use crate::store::{BaseBlob, BaseStores};
@@ -91,11 +91,12 @@ impl KnownBases {
         self.source.has(digest)
     }
 
-    /// What an error of a build means: a base that is not what its record says, or anything else.
+    /// What an error of a build means: a base that cannot be read or is not what its record says, or anything else.
     pub(super) fn explain(&self, error: sealift_pack::Error) -> ConvertError {
         match &error {
             sealift_pack::Error::BaseChanged { digest, .. }
-            | sealift_pack::Error::BaseSize { digest, .. } => ConvertError::Base {
+            | sealift_pack::Error::BaseSize { digest, .. }
+            | sealift_pack::Error::Source { digest, .. } => ConvertError::Base {
                 location: self.source.locate(digest),
                 error,
             },
@@ -107,7 +108,7 @@ impl KnownBases {
 /// Readers that are kept open, so that stores keep what they decoded for them.
 type Opened = Vec<Box<dyn Read + Send>>;
 
-/// Looks into blobs of a bundle. Whoever reads the bundle again meanwhile keeps the readers.
+/// Looks into blobs of a bundle, and compares each with its digest. Whoever reads the bundle again meanwhile keeps the readers.
 pub(in crate::profile) fn summarize(
     bundle: &Bundle,
     blobs: &[Blob],
@@ -123,7 +124,7 @@ pub(in crate::profile) fn summarize(
         let reader = store.open(digest, 0);
         opened.push(reader.map_err(|error| unreadable(bundle, digest, error))?);
     }
-    let source = StoreSource(store);
+    let source = VerifiedSource(store);
     let bases = work
         .budget
         .install(|| sealift_pack::summarize(&source, blobs, options));
