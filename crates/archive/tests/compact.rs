@@ -5,13 +5,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use sealift_archive::{
-    Bundle, CompactOptions, CompactReport, ConvertError, FileTarget, Profile, Work, compact_plan,
-    open_local, stream_plain, write_plain,
+    Bundle, CompactOptions, CompactReport, ConvertError, FileTarget, Location, MemoryStore,
+    Profile, Store, Work, compact_plan, open_local, stream_plain, write_plain,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, NoObserver, Observer};
@@ -258,9 +258,67 @@ fn a_corrupt_blob_does_not_get_into_a_compact_bundle() {
         let failed = folder.compact(&plain, &folder.options(), &Cancel::new(), 2);
         let error = failed.err().unwrap();
         assert!(error.is_corrupt(), "{error}");
-        assert!(error.to_string().contains(&digest.to_string()), "{error}");
+        assert!(error.to_string().contains(&digest.hex()), "{error}");
         assert!(!folder.output("compact.tar").path.exists());
     }
+}
+
+/// A store of which one blob turns out to be corrupt after it was opened, as an object of a pack does.
+struct Corrupt {
+    blobs: MemoryStore,
+    digest: Digest,
+}
+
+impl Store for Corrupt {
+    fn size(&self, digest: &Digest) -> Option<u64> {
+        self.blobs.size(digest)
+    }
+
+    fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        if *digest != self.digest {
+            return self.blobs.open(digest, from);
+        }
+        Ok(Box::new(Fails))
+    }
+
+    fn locate(&self, digest: &Digest) -> Location {
+        Location {
+            entry: digest.blob_path(),
+            offset: 7680,
+        }
+    }
+}
+
+struct Fails;
+
+impl Read for Fails {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let why = "object 1 of the pack is corrupt";
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    }
+}
+
+#[test]
+fn a_blob_that_cannot_be_rebuilt_is_the_fault_of_the_bundle_and_named_with_its_place() {
+    let content = content();
+    let digests = content.blobs.iter().filter(|(_, bytes)| bytes.len() > 200);
+    let digest = digests.map(|(digest, _)| *digest).find(|digest| {
+        let mut blobs = content.record.blobs.iter();
+        blobs.any(|blob| blob.digest == *digest)
+    });
+    let digest = digest.unwrap();
+    let store = Corrupt {
+        blobs: content.blobs.clone().into_iter().collect(),
+        digest,
+    };
+    let contents = sealift_archive::Contents::new(content.record.clone()).unwrap();
+    let bundle = Bundle::from_store(contents, Arc::new(store), "rebuilt.tar").unwrap();
+    let folder = Folder::new();
+    let failed = folder.compact(&bundle, &folder.options(), &Cancel::new(), 2);
+    let error = failed.err().unwrap();
+    assert!(error.is_corrupt(), "{error}");
+    let place = format!("rebuilt.tar: {} at byte 7680: object 1", digest.blob_path());
+    assert!(error.to_string().contains(&place), "{error}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use sealift_oci::Digest;
 use sealift_pipeline::Cancelled;
 
 use crate::bundle::OpenError;
@@ -20,12 +19,12 @@ pub enum ConvertError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// A blob of the old bundle cannot be read, or is corrupt.
-    #[error("blob {digest} of {bundle}: {source}")]
+    #[error("{bundle}: {location}: {source}")]
     Read {
         /// The old bundle.
         bundle: String,
-        /// The blob.
-        digest: Digest,
+        /// Where the blob is.
+        location: Location,
         /// Why not.
         source: io::Error,
     },
@@ -48,7 +47,7 @@ pub enum ConvertError {
         /// How many there may be.
         most: usize,
     },
-    /// A blob of a base is not what its digest says.
+    /// A blob of a base cannot be read, or is not what its digest says.
     #[error("{location}: {error}")]
     Base {
         /// Where it was read from.
@@ -96,6 +95,10 @@ impl ConvertError {
     pub fn is_corrupt(&self) -> bool {
         match self {
             Self::Read { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            Self::Base {
+                error: sealift_pack::Error::Source { error, .. },
+                ..
+            } => error.kind() == io::ErrorKind::InvalidData,
             Self::Base { .. } | Self::Record(_) => true,
             _ => false,
         }

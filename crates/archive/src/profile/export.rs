@@ -144,7 +144,7 @@ fn fill_stream<W: Write>(
 pub(super) fn unreadable(bundle: &Bundle, digest: &Digest, source: io::Error) -> ConvertError {
     ConvertError::Read {
         bundle: bundle.name().to_owned(),
-        digest: *digest,
+        location: bundle.store().locate(digest),
         source,
     }
 }

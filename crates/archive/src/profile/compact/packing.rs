@@ -168,6 +168,16 @@ impl<'a> Packer<'a> {
         StoreSource(self.bundle.store())
     }
 
+    /// What an error of a survey or a build means: a blob that is packed cannot be read, or something of the bases.
+    fn explain(&self, error: sealift_pack::Error) -> ConvertError {
+        match error {
+            sealift_pack::Error::Source { digest, error } if self.blobs.contains(&digest) => {
+                unreadable(self.bundle, &digest, error)
+            }
+            error => self.bases.explain(error),
+        }
+    }
+
     /// Looks at every blob.
     pub(super) fn survey(&self) -> Result<Survey, ConvertError> {
         // Whoever needs a program cannot rebuild it yet.
@@ -187,7 +197,8 @@ impl<'a> Packer<'a> {
         let mut survey = self
             .work
             .budget
-            .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))?;
+            .install(|| sealift_pack::survey(&self.source(), &blobs, &self.options))
+            .map_err(|error| self.explain(error))?;
         let excluded = programs.into_iter();
         survey
             .kept
@@ -301,7 +312,7 @@ impl<'a> Packer<'a> {
             let bases = self.bases.source();
             sealift_pack::build(&self.source(), bases, plan, &scratch, &self.options)
         });
-        built.map_err(|error| self.bases.explain(error))
+        built.map_err(|error| self.explain(error))
     }
 
     pub(super) fn write_pack<W: Write>(

@@ -77,7 +77,7 @@ impl<W: Write> PartsWriter<W> {
             });
             read.map_err(|source| ConvertError::Read {
                 bundle: name.to_owned(),
-                digest: manifest.digest,
+                location: store.locate(&manifest.digest),
                 source,
             })?;
         }
