@@ -39,16 +39,32 @@ pub enum BasesError {
     /// One cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// They are deltas that do not lead to complete bundles, or not soon enough.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A record where blobs are needed.
+    #[error("{name} is the record of a bundle, without its blobs (expected the bundle)")]
+    NoBlobs {
+        /// The record's file.
+        name: String,
+    },
+}
+
+/// Why a delta cannot be read with its bases, or be a base.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
     /// Deltas that build on each other. No honest build writes them.
     #[error("{name} and its bases build on each other in a circle")]
     Circle {
         /// One of them.
         name: String,
     },
-    /// A record where blobs are needed.
-    #[error("{name} is the record of a bundle, without its blobs (expected the bundle)")]
-    NoBlobs {
-        /// The record's file.
+    /// As many deltas in a row as allowed: no other can be built on the last.
+    #[error(
+        "{name} is the end of a chain of {MAX_CHAIN} deltas, the most that are allowed (export it with its base)"
+    )]
+    Full {
+        /// The last of the chain.
         name: String,
     },
     /// More deltas in a row than allowed.
@@ -67,7 +83,7 @@ impl Bases {
     /// # Errors
     /// If one cannot be opened or has no blobs, or they build on each other in a circle.
     pub fn open(paths: &[PathBuf], resources: &Resources) -> Result<Self, BasesError> {
-        let files = BaseFiles::open(paths, resources)?;
+        let files = BaseFiles::open_to_read(paths, resources)?;
         match files.list.iter().find(|file| file.blobs().is_none()) {
             Some(record) => Err(BasesError::NoBlobs {
                 name: record.name().to_owned(),
@@ -79,8 +95,8 @@ impl Bases {
     /// The same for bundles that are open.
     ///
     /// # Errors
-    /// If they build on each other in a circle.
-    pub fn of_bundles(bundles: Vec<Bundle>) -> Result<Self, BasesError> {
+    /// If they build on each other in a circle, or too many in a row.
+    pub fn of_bundles(bundles: Vec<Bundle>) -> Result<Self, ChainError> {
         let mut resolver = Resolver {
             by_identity: by_identity(&bundles),
             resolved: BTreeMap::new(),
@@ -134,16 +150,55 @@ impl Bases {
         strangers.map(|given| given.name()).collect()
     }
 
-    /// The stores that a delta is read with, and the length of the longest chain among its bases: the bundles that
-    /// are its bases, then every other that is complete, since blobs are what their digests say wherever
+    /// The stores that `bundle`, a delta, is read with, and the length of the longest chain among its bases: the bundles
+    /// that are its bases, then every other that is complete, since blobs are what their digests say wherever
     /// they come from.
-    pub(crate) fn of(&self, delta: &Delta) -> (Vec<NamedStore>, u32) {
+    ///
+    /// # Errors
+    /// If its bases lead back to it, or to a complete bundle only after too many deltas.
+    pub(crate) fn of(
+        &self,
+        bundle: &Bundle,
+        delta: &Delta,
+    ) -> Result<(Vec<NamedStore>, u32), ChainError> {
+        let name = || bundle.name().to_owned();
+        if self.leads_to(bundle.identity(), delta) {
+            return Err(ChainError::Circle { name: name() });
+        }
         let is_base = |given: &&Given| delta.base(given.bundle.identity()).is_some();
         let (bases, others): (Vec<&Given>, Vec<&Given>) = self.given.iter().partition(is_base);
         let chain = bases.iter().map(|given| given.chain).max().unwrap_or(0);
+        if chain >= MAX_CHAIN {
+            return Err(ChainError::TooLong { name: name() });
+        }
         let others = others.into_iter().filter(|given| given.chain == 0);
         let stores = bases.into_iter().chain(others);
-        (stores.map(|given| named(&given.bundle)).collect(), chain)
+        let stores = stores.map(|given| named(&given.bundle)).collect();
+        Ok((stores, chain))
+    }
+
+    /// Whether the bases of `delta` lead to `identity` without a complete bundle in between.
+    fn leads_to(&self, identity: Identity, delta: &Delta) -> bool {
+        let identities =
+            |delta: &Delta| -> Vec<Identity> { delta.bases().iter().map(Base::identity).collect() };
+        let mut reached: BTreeSet<Identity> = BTreeSet::new();
+        let mut open = identities(delta);
+        while let Some(next) = open.pop() {
+            let mut same = self.iter().filter(|given| given.identity() == next);
+            let is_complete = |given: &Given| given.chain == 0 && given.bundle.identity() == next;
+            if !reached.insert(next) || self.given.iter().any(is_complete) {
+                continue;
+            }
+            if next == identity {
+                return true;
+            }
+            open.extend(
+                same.find_map(|given| given.delta())
+                    .into_iter()
+                    .flat_map(identities),
+            );
+        }
+        false
     }
 }
 
@@ -180,19 +235,20 @@ impl Resolver {
         &mut self,
         number: usize,
         path: &mut Vec<usize>,
-    ) -> Result<(Arc<Bundle>, u32), BasesError> {
+    ) -> Result<(Arc<Bundle>, u32), ChainError> {
         if let Some(resolved) = self.resolved.get(&number) {
             return Ok(resolved.clone());
         }
         let bundle = &self.bundles[number];
         let name = || bundle.name().to_owned();
         if path.contains(&number) {
-            return Err(BasesError::Circle { name: name() });
+            return Err(ChainError::Circle { name: name() });
         }
-        if path.len() >= usize::try_from(MAX_CHAIN).unwrap_or(usize::MAX) {
+        let too_long = path.len() >= usize::try_from(MAX_CHAIN).unwrap_or(usize::MAX);
+        if too_long && bundle.delta().is_some() {
             let first = path.first().map_or(number, |first| *first);
             let name = self.bundles[first].name().to_owned();
-            return Err(BasesError::TooLong { name });
+            return Err(ChainError::TooLong { name });
         }
         let bases: Vec<usize> = bundle
             .delta()
@@ -213,6 +269,10 @@ impl Resolver {
         let others = self.bundles.iter().filter(|other| other.delta().is_none());
         let bundle = &self.bundles[number];
         let (bundle, chain) = if bundle.delta().is_some() {
+            if below >= MAX_CHAIN {
+                let name = bundle.name().to_owned();
+                return Err(ChainError::TooLong { name });
+            }
             stores.extend(others.map(named));
             (bundle.share().with_bases(stores, below), below + 1)
         } else {
@@ -245,8 +305,23 @@ impl BaseFiles {
     /// a bundle that another one builds on serves only to read that one.
     ///
     /// # Errors
-    /// As [`Bases::open`].
+    /// As [`Bases::open`], and if a delta on one of them would be the end of a chain that is too long.
     pub fn open(paths: &[PathBuf], resources: &Resources) -> Result<Self, BasesError> {
+        let files = Self::open_to_read(paths, resources)?;
+        let given = files.bundles.given.iter();
+        match given
+            .filter(|given| !given.below)
+            .find(|given| given.chain >= MAX_CHAIN)
+        {
+            Some(last) => Err(ChainError::Full {
+                name: last.bundle.name().to_owned(),
+            }
+            .into()),
+            None => Ok(files),
+        }
+    }
+
+    fn open_to_read(paths: &[PathBuf], resources: &Resources) -> Result<Self, BasesError> {
         let mut order: Vec<Option<Arc<RecordFile>>> = Vec::new();
         let mut bundles = Vec::new();
         for path in paths {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sealift_oci::{Descriptor, Digest, ImageConfig, ImageConfigError, Manifest};
 use sealift_pipeline::VerifyingReader;
 
+use crate::bases::ChainError;
 use crate::contents::{
     Contents, Graph, Identity, ImageEntry, MAX_CONFIG_BYTES, PlainDescriptor, Record,
 };
@@ -53,6 +54,9 @@ pub enum OpenError {
         /// The file.
         name: String,
     },
+    /// It is a delta that cannot be read with its bases.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
 }
 
 /// An open bundle: its record and all its manifests were checked; its blobs are checked as they are read.

@@ -33,7 +33,7 @@ mod store;
 mod target;
 mod verify;
 
-pub use bases::{BaseFile, BaseFiles, Bases, BasesError, MAX_CHAIN, RecordFile};
+pub use bases::{BaseFile, BaseFiles, Bases, BasesError, ChainError, MAX_CHAIN, RecordFile};
 pub use bundle::{BlobReader, Bundle, OpenError};
 pub use checksum::{ChecksumError, checksum};
 pub use contents::{
@@ -66,7 +66,7 @@ pub use reading::Reading;
 pub use resources::Resources;
 pub use scratch::{NoScratch, check_scratch};
 pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
-pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, Store, Stored};
+pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, ScratchNeeds, Store, Stored};
 pub use target::{
     FileSystem, FileTarget, Interrupted, LockedFile, LockedOutput, OrderedFile, OutputFile,
     Published, Target, WriteError, Written, open_locked, remove_own,

@@ -31,32 +31,34 @@ impl Bundle {
     /// Opens the bundle at `location`, a path, for reading only. A delta is read with the bases of `reading`.
     ///
     /// # Errors
-    /// If there is no regular file, or it is not a bundle, or its metadata is corrupt.
+    /// If there is no regular file, or it is not a bundle, or its metadata is corrupt, or it cannot be read with these
+    /// bases.
     pub fn open(location: &Path, reading: &Reading) -> Result<Self, OpenError> {
         Self::open_without_bases(location, &reading.resources)
-            .map(|bundle| reading.with_bases_of(bundle))
+            .and_then(|bundle| reading.with_bases_of(bundle))
     }
 
     /// Opens a bundle from anything that can be read at offsets; errors call it `name`.
     ///
     /// # Errors
-    /// If it is not a bundle, or its metadata is corrupt.
+    /// If it is not a bundle, or its metadata is corrupt, or it cannot be read with these bases.
     pub fn from_reader(
         file: Arc<dyn ReadAt>,
         name: impl Into<String>,
         reading: &Reading,
     ) -> Result<Self, OpenError> {
         Self::read_without_bases(file, name.into(), &reading.resources)
-            .map(|bundle| reading.with_bases_of(bundle))
+            .and_then(|bundle| reading.with_bases_of(bundle))
     }
 }
 
 impl Reading {
     /// `bundle` with the stores of its bases, if it is a delta.
-    fn with_bases_of(&self, bundle: Bundle) -> Bundle {
-        match bundle.delta().map(|delta| self.bases.of(delta)) {
-            Some((stores, chain)) => bundle.with_bases(stores, chain),
-            None => bundle,
-        }
+    fn with_bases_of(&self, bundle: Bundle) -> Result<Bundle, OpenError> {
+        let Some(delta) = bundle.delta() else {
+            return Ok(bundle);
+        };
+        let (stores, chain) = self.bases.of(&bundle, delta)?;
+        Ok(bundle.with_bases(stores, chain))
     }
 }

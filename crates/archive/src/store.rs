@@ -22,7 +22,7 @@ pub use base::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
 pub use bundle_file::Profile;
 pub(crate) use bundle_file::{BundleFile, DeltaStore, FileStore, MAX_BASES, RecordParts};
 pub(crate) use compact::region;
-pub use content::{Location, Store, Stored};
+pub use content::{Location, ScratchNeeds, Store, Stored};
 pub(crate) use extents::{ExtentReader, ExtentStore};
 pub(crate) use folder::FolderStore;
 pub(crate) use leaning::LeaningStore;

@@ -5,14 +5,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sealift_archive::{
-    BaseFile, BaseFiles, Bases, BasesError, BlobEntry, Bundle, CompactOptions, CompactReport,
-    Contents, ConvertError, FileTarget, MemoryStore, NamedStore, Profile, Work, absent_blob_of,
-    open_local, record_plan, stream_plain, write_record,
+    BaseFile, BaseFiles, Bases, BasesError, BlobEntry, Bundle, ChainError, CompactOptions,
+    CompactReport, Contents, ConvertError, FileTarget, Location, MemoryStore, NamedStore, Profile,
+    Store, Work, absent_blob_of, open_local, record_plan, stream_plain, write_record,
 };
 use sealift_oci::Digest;
 use sealift_pipeline::{Budget, Cancel, Event, NoObserver, Observer};
@@ -180,11 +181,15 @@ fn deltas_that_build_on_each_other_in_a_circle_are_refused() {
     let one = opened(delta_of(1, 2), &reading()).unwrap();
     let two = opened(delta_of(2, 1), &reading()).unwrap();
     let error = Bases::of_bundles(vec![one, two]).err().unwrap();
-    assert!(matches!(error, BasesError::Circle { .. }), "{error}");
+    assert!(matches!(error, ChainError::Circle { .. }), "{error}");
+    // The bundle that is opened may be part of the circle.
+    let reading = based(vec![opened(delta_of(2, 1), &reading()).unwrap()]);
+    let error = opened(delta_of(1, 2), &reading).err().unwrap();
+    let text = error.to_string();
+    assert!(text.contains("in a circle"), "{text}");
     // A bundle that is its own base leaves everything out and can be read from a complete one only.
-    let own = || opened(delta_of(2, 2), &reading()).unwrap();
-    let error = Bases::of_bundles(vec![own()]).err().unwrap();
-    assert!(matches!(error, BasesError::Circle { .. }), "{error}");
+    let error = opened(delta_of(2, 2), &self::reading()).err().unwrap();
+    assert!(error.to_string().contains("in a circle"), "{error}");
     let complete = based(vec![release(2).bundle()]);
     let read = opened(delta_of(2, 2), &complete).unwrap();
     assert!(exported(&read).unwrap() == release(2).bytes());
@@ -200,12 +205,103 @@ fn a_chain_has_a_limit() {
         content.record.images.push(image);
         content.bundle()
     };
-    let deltas = (1..=20).map(|version| {
-        let (bytes, _) = delta(&small(version + 1), small(version));
-        opened(bytes, &reading()).unwrap()
-    });
-    let error = Bases::of_bundles(deltas.rev().collect()).err().unwrap();
-    assert!(matches!(error, BasesError::TooLong { .. }), "{error}");
+    let deltas: Vec<Vec<u8>> = (1..=17)
+        .map(|version| delta(&small(version + 1), small(version)).0)
+        .collect();
+    let first = |count: usize| -> Vec<Bundle> {
+        let deltas = deltas[..count].iter().rev();
+        let deltas = deltas.map(|bytes| opened(bytes.clone(), &reading()).unwrap());
+        deltas.chain([small(1)]).collect()
+    };
+    let error = Bases::of_bundles(first(17)).err().unwrap();
+    assert!(matches!(error, ChainError::TooLong { .. }), "{error}");
+    // The bundle that is opened counts.
+    let last = opened(deltas[15].clone(), &based(first(15))).unwrap();
+    assert_eq!(last.delta().unwrap().chain(), 16);
+    assert!(exported(&last).is_ok());
+    let error = opened(deltas[16].clone(), &based(first(16))).err().unwrap();
+    assert!(error.to_string().contains("more than 16 deltas"), "{error}");
+}
+
+#[test]
+fn nothing_is_built_on_the_end_of_a_chain_that_is_as_long_as_allowed() {
+    let folder = Folder::new();
+    let bytes: Vec<Vec<u8>> = (1..17)
+        .map(|version| delta_of(version, version + 1))
+        .collect();
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for (number, bytes) in [release(1).bytes()].iter().chain(&bytes).enumerate() {
+        let path = folder.0.path().join(format!("{number}.tar"));
+        fs::write(&path, bytes).unwrap();
+        paths.push(path);
+    }
+    let resources = reading().resources;
+    assert!(BaseFiles::open(&paths[..16], &resources).is_ok());
+    assert!(Bases::open(&paths, &resources).is_ok());
+    let error = BaseFiles::open(&paths, &resources).err().unwrap();
+    let full = matches!(error, BasesError::Chain(ChainError::Full { .. }));
+    assert!(full, "{error}");
+}
+
+/// A store that counts how often it is asked for a blob that it cannot read.
+struct Counting {
+    blobs: MemoryStore,
+    asked: Arc<AtomicU32>,
+}
+
+impl Store for Counting {
+    fn size(&self, digest: &Digest) -> Option<u64> {
+        self.blobs.size(digest)
+    }
+
+    fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send>> {
+        self.blobs.open(digest, from)
+    }
+
+    fn locate(&self, digest: &Digest) -> Location {
+        self.blobs.locate(digest)
+    }
+
+    fn is_readable(&self, _: &Digest) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+}
+
+#[test]
+fn a_blob_is_looked_for_once_in_each_store_however_many_paths_lead_to_it() {
+    const ROWS: u64 = 8;
+    const COLUMNS: u64 = 3;
+    let row = |row: u64| (1..=COLUMNS).map(move |column| release(row * 10 + column));
+    let folder = Folder::new();
+    let mut given = Vec::new();
+    for number in 1..ROWS {
+        let bases: Vec<BaseFile> = row(number + 1)
+            .map(|base| base_file(base.bundle()))
+            .collect();
+        for new in row(number) {
+            let delta = folder.delta(&new.bundle(), &bases, &folder.options(), &Cancel::new(), 2);
+            given.push(opened(delta.unwrap().0, &reading()).unwrap());
+        }
+    }
+    let asked = Arc::new(AtomicU32::new(0));
+    for last in row(ROWS) {
+        let store = Counting {
+            blobs: last.blobs.into_iter().collect(),
+            asked: Arc::clone(&asked),
+        };
+        let contents = Contents::new(last.record).unwrap();
+        given.push(Bundle::from_store(contents, Arc::new(store), "last.tar").unwrap());
+    }
+    let bases = Bases::of_bundles(given).unwrap();
+    let first = bases.iter().next().unwrap();
+    assert!(!first.delta().unwrap().has(&stays()));
+    let asked = asked.load(Ordering::Relaxed);
+    let deltas = u32::try_from((ROWS - 1) * COLUMNS).unwrap();
+    let most = deltas * 2 * u32::try_from(COLUMNS).unwrap();
+    assert!(asked <= most, "{asked} for {deltas} deltas");
+    // What reading it would need is counted in the same way.
+    assert_eq!(first.scratch([stays()]), 0);
 }
 
 /// A release of four programs that change a little, and are too large to share a pack of 40 kB.

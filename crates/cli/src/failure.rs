@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::iter;
 
-use sealift_archive::{AbsentBases, BasesError, NoScratch, OpenError, Unreadable};
+use sealift_archive::{AbsentBases, BasesError, ChainError, NoScratch, OpenError, Unreadable};
 use sealift_oci::escaped;
 use sealift_pipeline::Cancelled;
 
@@ -115,6 +115,7 @@ impl From<&OpenError> for Failure {
             ),
             OpenError::Unfinished { .. } => Self::new(Exit::Damaged, error)
                 .hint("run the command that writes it again: it resumes"),
+            OpenError::Chain(chain) => chain.into(),
             OpenError::Fault { .. } => Self::new(Exit::Damaged, error).hint(
                 "compare the file with the one that was written (its size, sha256sum), and copy it again",
             ),
@@ -147,9 +148,17 @@ impl From<BasesError> for Failure {
     fn from(error: BasesError) -> Self {
         match &error {
             BasesError::Open(error) => error.into(),
-            BasesError::Circle { .. } => Self::new(Exit::Damaged, &error),
+            BasesError::Chain(error) => error.into(),
             BasesError::NoBlobs { .. } => Self::new(Exit::Usage, &error),
-            BasesError::TooLong { .. } => Self::new(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<&ChainError> for Failure {
+    fn from(error: &ChainError) -> Self {
+        match error {
+            ChainError::Circle { .. } => Self::new(Exit::Damaged, error),
+            ChainError::Full { .. } | ChainError::TooLong { .. } => Self::new(Exit::Failed, error),
         }
     }
 }

@@ -91,6 +91,7 @@ fn open_layout(
             Bundle::from_reader(file, name.clone(), reading).map_err(|error| match error {
                 OpenError::Fault { name: path, fault } => LocalError::Fault { path, fault },
                 OpenError::Io { name: path, source } => LocalError::Io { path, source },
+                OpenError::Chain(chain) => LocalError::Chain(chain),
                 error => LocalError::Open(error),
             })?;
         bundle.check_readable(bundle.sizes().map(|(digest, _)| digest))?;

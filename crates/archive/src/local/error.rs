@@ -5,6 +5,7 @@ use std::io;
 use sealift_oci::{Digest, JsonError, ManifestError, ReferenceError};
 
 use crate::bundle::OpenError;
+use crate::bases::ChainError;
 use crate::delta::Unreadable;
 use crate::fault::Fault;
 
@@ -33,6 +34,9 @@ pub enum LocalError {
     /// A compact or delta bundle, and blobs of its bases are absent, or there is not enough scratch space.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// A delta bundle that cannot be read with its bases.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// Compressed as a whole, so that nothing in it can be read at its place.
     #[error(
         "{path} is compressed with {program}, but images are read in place (decompress it first: {program} -d)"
@@ -157,6 +161,7 @@ impl LocalError {
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
             ),
             Self::Fault { .. }
+            | Self::Chain(ChainError::Circle { .. })
             | Self::NoImages { .. }
             | Self::Json { .. }
             | Self::Disagreement { .. }
@@ -166,6 +171,7 @@ impl LocalError {
             | Self::Size { .. }
             | Self::BadName { .. } => true,
             Self::Unreadable(_)
+            | Self::Chain(_)
             | Self::Compressed { .. }
             | Self::NoRepository { .. }
             | Self::Reference { .. }

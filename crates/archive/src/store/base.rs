@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sealift_oci::Digest;
 use sealift_pack::Source;
 
 use crate::contents::Identity;
-use crate::store::content::{Location, Store};
+use crate::store::content::{Location, ScratchNeeds, Store};
 
 impl Source for BaseStores {
     fn open(&self, digest: &Digest, from: u64) -> io::Result<Box<dyn Read + Send + '_>> {
@@ -76,6 +76,9 @@ pub fn cause_of<T: Error + 'static>(error: &io::Error) -> Option<&T> {
 pub(crate) struct BaseStores {
     needed: BTreeMap<Digest, BaseBlob>,
     stores: Vec<NamedStore>,
+    /// The position of the store of each blob that was looked for. A store may be a delta that asks others: without
+    /// this, finding a blob would take as long as there are paths through all deltas.
+    found: Arc<Mutex<BTreeMap<Digest, Option<usize>>>>,
 }
 
 impl BaseStores {
@@ -83,15 +86,18 @@ impl BaseStores {
     pub(crate) fn new(needed: BTreeMap<Digest, BaseBlob>) -> Self {
         Self {
             needed,
-            stores: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// The same with more stores, which are tried after those that there are.
     pub(crate) fn with(&self, stores: impl IntoIterator<Item = NamedStore>) -> Self {
-        let mut with = self.clone();
-        with.stores.extend(stores);
-        with
+        let known = self.stores.iter().cloned();
+        Self {
+            needed: self.needed.clone(),
+            stores: known.chain(stores).collect(),
+            found: Arc::default(),
+        }
     }
 
     /// Every blob that is needed, by digest.
@@ -101,10 +107,24 @@ impl BaseStores {
 
     /// The first store from which the blob can be read, with its size right.
     fn find(&self, digest: &Digest) -> Option<&NamedStore> {
+        self.stores.get(self.position(digest)?)
+    }
+
+    /// Its position.
+    fn position(&self, digest: &Digest) -> Option<usize> {
         let size = self.needed.get(digest)?.size;
-        self.stores
-            .iter()
-            .find(|named| named.store.size(digest) == Some(size) && named.store.is_readable(digest))
+        if let Some(found) = self.found().get(digest) {
+            return *found;
+        }
+        let position = self.stores.iter().position(|named| {
+            named.store.size(digest) == Some(size) && named.store.is_readable(digest)
+        });
+        self.found().insert(*digest, position);
+        position
+    }
+
+    fn found(&self) -> MutexGuard<'_, BTreeMap<Digest, Option<usize>>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a store has the blob.
@@ -164,14 +184,17 @@ impl BaseStores {
         }
     }
 
-    /// The bytes of scratch space that reading `wanted` one after the other needs at most.
-    pub(crate) fn scratch(&self, wanted: impl IntoIterator<Item = Digest>) -> u64 {
-        let by_store = self.by_store(wanted).into_iter();
-        let needed = by_store.filter_map(|(number, wanted)| {
-            let named = self.stores.get(number)?;
-            Some(named.store.scratch(&wanted))
-        });
-        needed.fold(0, u64::saturating_add)
+    /// Adds the scratch space that reading `wanted` needs.
+    pub(crate) fn add_scratch(
+        &self,
+        wanted: impl IntoIterator<Item = Digest>,
+        needs: &mut ScratchNeeds,
+    ) {
+        for (number, wanted) in self.by_store(wanted) {
+            if let Some(named) = self.stores.get(number) {
+                named.store.add_scratch(&wanted, needs);
+            }
+        }
     }
 
     /// Sorts blobs as their stores are best read.
@@ -188,12 +211,7 @@ impl BaseStores {
     fn by_store(&self, wanted: impl IntoIterator<Item = Digest>) -> BTreeMap<usize, Vec<Digest>> {
         let mut by_store: BTreeMap<usize, Vec<Digest>> = BTreeMap::new();
         for digest in wanted {
-            let found = self.find(&digest);
-            let number = found.and_then(|found| {
-                let same = |named: &NamedStore| Arc::ptr_eq(&named.store, &found.store);
-                self.stores.iter().position(same)
-            });
-            let number = number.unwrap_or(self.stores.len());
+            let number = self.position(&digest).unwrap_or(self.stores.len());
             by_store.entry(number).or_default().push(digest);
         }
         by_store

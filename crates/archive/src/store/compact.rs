@@ -13,12 +13,9 @@ use crate::contents::Part;
 use crate::fault::Fault;
 use crate::resources::{Resources, ScratchFolder};
 use crate::store::base::BaseStores;
-use crate::store::content::{Location, Store, Stored, absent};
+use crate::store::content::{KEPT_DECODED, Location, ScratchNeeds, Store, Stored, absent};
 use crate::store::extents::ExtentStore;
 use crate::store::read_at::{Extent, ReadAt};
-
-/// How many decoded packs are kept for the next reader: the one that is read, and the one before it.
-const KEPT_DECODED: usize = 2;
 
 /// Blobs in packs, and blobs that are kept as they are.
 pub(crate) struct CompactStore {
@@ -312,20 +309,18 @@ impl Store for CompactStore {
         groups
     }
 
-    /// The largest packs, as many as are kept decoded, and what the stores of bases need for them.
-    fn scratch(&self, digests: &[Digest]) -> u64 {
-        let packs = digests.iter();
-        let packs = packs.filter_map(|digest| Some(self.packed.get(digest)?.0));
-        let packs: BTreeSet<usize> = packs.collect();
-        let mut largest: Vec<u64> = packs
-            .into_iter()
-            .map(|pack| self.packs[pack].scratch)
-            .collect();
-        largest.sort_unstable_by(|a, b| b.cmp(a));
-        let own: u64 = largest.into_iter().take(KEPT_DECODED).sum();
-        let needs = digests.iter().flat_map(|digest| self.needs(digest));
-        let needs: BTreeSet<Digest> = needs.map(|blob| blob.digest).collect();
-        own.saturating_add(self.bases.scratch(needs))
+    /// The packs, and what the stores of bases need for them. Stores of bases may lead to the same packs on many paths.
+    fn add_scratch(&self, digests: &[Digest], needs: &mut ScratchNeeds) {
+        let mut wanted = BTreeSet::new();
+        for digest in digests {
+            let Some((pack, _)) = self.packed.get(digest) else {
+                continue;
+            };
+            if needs.add(self, *pack, digest, self.packs[*pack].scratch) {
+                wanted.extend(self.needs(digest).map(|blob| blob.digest));
+            }
+        }
+        self.bases.add_scratch(wanted, needs);
     }
 
     fn stored(&self) -> Option<Stored<'_>> {

@@ -1,5 +1,6 @@
 //! The trait that every way of keeping blobs implements.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, Read};
 
@@ -63,13 +64,52 @@ pub trait Store: Send + Sync {
 
     /// The bytes of scratch space that reading blobs one after the other needs at most; 0 where they are read as they
     /// are stored.
-    fn scratch(&self, _digests: &[Digest]) -> u64 {
-        0
+    fn scratch(&self, digests: &[Digest]) -> u64 {
+        let mut needs = ScratchNeeds::default();
+        self.add_scratch(digests, &mut needs);
+        needs.bytes()
     }
+
+    /// Adds the packs that are decoded to read blobs, those of other stores included.
+    fn add_scratch(&self, _digests: &[Digest], _needs: &mut ScratchNeeds) {}
 
     /// The parts that blobs are rebuilt from; `None` if the blobs are stored as they are.
     fn stored(&self) -> Option<Stored<'_>> {
         None
+    }
+}
+
+/// How many decoded packs a store keeps for the next reader: the one that is read, and the one before it.
+pub(crate) const KEPT_DECODED: usize = 2;
+
+/// The packs that are decoded to read some blobs, in all stores that take part. Blobs of bases are reached on many paths,
+/// and counted once.
+#[derive(Debug, Default)]
+pub struct ScratchNeeds {
+    /// The blobs of each store, by its address.
+    blobs: BTreeSet<(usize, Digest)>,
+    /// The scratch space of the packs of each store, in bytes.
+    packs: BTreeMap<usize, BTreeMap<usize, u64>>,
+}
+
+impl ScratchNeeds {
+    /// Adds a blob in a pack of `store` that needs `bytes` of scratch space; false if the blob was added before.
+    pub(crate) fn add<S>(&mut self, store: &S, pack: usize, digest: &Digest, bytes: u64) -> bool {
+        let store = std::ptr::from_ref(store).addr();
+        self.packs.entry(store).or_default().insert(pack, bytes);
+        self.blobs.insert((store, *digest))
+    }
+
+    /// The bytes that are needed at most: those of the largest packs of each store, as many as it keeps decoded.
+    pub(crate) fn bytes(&self) -> u64 {
+        let of_store = |packs: &BTreeMap<usize, u64>| {
+            let mut bytes: Vec<u64> = packs.values().copied().collect();
+            bytes.sort_unstable_by(|a, b| b.cmp(a));
+            let kept = bytes.into_iter().take(KEPT_DECODED);
+            kept.fold(0, u64::saturating_add)
+        };
+        let stores = self.packs.values().map(of_store);
+        stores.fold(0, u64::saturating_add)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sealift_oci::Digest;
 
 use crate::store::base::BaseStores;
-use crate::store::content::{Location, Store, Stored};
+use crate::store::content::{Location, ScratchNeeds, Store, Stored};
 
 /// A store that leaves blobs to others.
 pub(crate) struct LeaningStore {
@@ -81,13 +81,13 @@ impl Store for LeaningStore {
         groups
     }
 
-    fn scratch(&self, digests: &[Digest]) -> u64 {
+    fn add_scratch(&self, digests: &[Digest], needs: &mut ScratchNeeds) {
         let (left_out, own): (Vec<Digest>, Vec<Digest>) = digests
             .iter()
             .copied()
             .partition(|digest| self.left_out.contains_key(digest));
-        let own = self.own.scratch(&own);
-        own.saturating_add(self.bases.scratch(left_out))
+        self.own.add_scratch(&own, needs);
+        self.bases.add_scratch(left_out, needs);
     }
 
     fn stored(&self) -> Option<Stored<'_>> {
