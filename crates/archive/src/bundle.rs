@@ -1,6 +1,6 @@
 //! An open bundle: what it carries, and the store that its content is read from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sealift_pipeline::VerifyingReader;
 
 use crate::bases::ChainError;
 use crate::contents::{
-    Contents, Graph, Identity, ImageEntry, MAX_CONFIG_BYTES, PlainDescriptor, Record,
+    Contents, Graph, Identity, ImageEntry, MAX_CONFIG_BYTES, NeededBy, PlainDescriptor, Record,
 };
 use crate::delta::{Delta, Unreadable};
 use crate::fault::Fault;
@@ -371,8 +371,14 @@ impl Bundle {
     }
 
     /// The names of everything that needs `digest`: images, files, and what referrers are of.
-    pub fn needed_by(&self, digest: &Digest) -> Vec<String> {
-        self.record().needed_by(&self.graph, digest)
+    pub fn needed_by(&self, digest: &Digest) -> NeededBy {
+        let mut found = self.needed_by_each(&BTreeSet::from([*digest]));
+        found.remove(digest).unwrap_or_default()
+    }
+
+    /// The same for each of `digests`, as far as something needs it.
+    pub fn needed_by_each(&self, digests: &BTreeSet<Digest>) -> BTreeMap<Digest, NeededBy> {
+        self.record().needed_by(&self.graph, digests)
     }
 }
 

@@ -8,6 +8,7 @@ mod graph;
 mod index_json;
 mod names;
 mod record;
+mod referring;
 mod rules;
 mod value;
 
@@ -21,10 +22,12 @@ pub use graph::{
     BlobRef, Child, Graph, GraphError, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Node, Reach, Role,
 };
 pub(crate) use index_json::{OCI_LAYOUT, index_json};
+pub use names::{Names, NeededBy};
 pub(crate) use record::MAX_RECORD_BYTES;
 pub use record::{
     BlobEntry, Discovery, FileEntry, FileKind, Identity, ImageEntry, ImageSource, PlainDescriptor,
     PlatformEntry, Record, RecordError, ReferrerEntry,
 };
+pub use referring::Referring;
 pub use rules::RuleError;
 pub use value::Contents;

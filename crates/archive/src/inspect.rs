@@ -8,7 +8,9 @@ use sealift_oci::{ArtifactKind, Digest, ImageConfig, Kind, Platform};
 use serde::Serialize;
 
 use crate::bundle::{Bundle, OpenError};
-use crate::contents::{BlobRef, FileKind, Identity, ImageEntry, ImageSource, Node, PlatformEntry};
+use crate::contents::{
+    BlobRef, FileKind, Identity, ImageEntry, ImageSource, Names, Node, PlatformEntry, Referring,
+};
 use crate::delta::Delta;
 use crate::files::{Program, programs};
 use crate::verify::is_content_fault;
@@ -214,32 +216,14 @@ fn unreadable(bundle: &Bundle, digest: &Digest, error: io::Error) -> OpenError {
 
 /// Describes what is inside of `bundle`.
 pub fn inspect(bundle: &Bundle) -> Inspection {
-    let record = bundle.record();
-    let reach: Vec<BTreeSet<Digest>> = record
-        .images
-        .iter()
-        .map(|image| reached(bundle, &image.descriptor.digest))
-        .collect();
-    let mut uses: BTreeMap<Digest, u64> = BTreeMap::new();
-    for digest in reach.iter().flatten() {
-        *uses.entry(*digest).or_default() += 1;
-    }
-    let images = record
-        .images
-        .iter()
-        .zip(&reach)
-        .map(|(image, reach)| inspect_image(bundle, image, reach, &uses))
-        .collect();
-    let shared_bytes = uses
-        .iter()
-        .map(|(digest, uses)| size(bundle, digest) * (uses - 1))
-        .sum();
+    let mut inspector = Inspector::new(bundle);
+    let images = bundle.record().images.iter();
     Inspection {
         identity: bundle.identity(),
         bytes: bundle.total_bytes(),
         blobs: bundle.blob_count(),
-        shared_bytes,
-        images,
+        shared_bytes: inspector.shared_bytes(),
+        images: images.map(|image| inspector.image(image)).collect(),
         files: inspect_files(bundle),
         programs: programs(bundle),
         delta: bundle.delta().map(inspect_delta),
@@ -269,128 +253,187 @@ fn inspect_delta(delta: &Delta) -> InspectedDelta {
     }
 }
 
-fn inspect_image(
-    bundle: &Bundle,
-    image: &ImageEntry,
-    reach: &BTreeSet<Digest>,
-    uses: &BTreeMap<Digest, u64>,
-) -> InspectedImage {
-    let own = reach.iter().filter(|digest| uses.get(digest) == Some(&1));
-    InspectedImage {
-        reference: image.reference.to_string(),
-        digest: image.descriptor.digest,
-        media_type: image.descriptor.media_type.clone(),
-        source: image.source,
-        original: image.original.as_ref().map(|original| original.digest),
-        new_digest: image.new_digest,
-        bytes: bytes(bundle, reach),
-        own_bytes: own.map(|digest| size(bundle, digest)).sum(),
-        platforms: platforms(bundle, image),
-        left_out: image.left_out.clone(),
-        referrers: referrers(bundle, image, reach),
-    }
+/// What several images have in common, each found once.
+struct Inspector<'a> {
+    bundle: &'a Bundle,
+    names: Names<'a>,
+    referring: Referring<'a>,
+    /// What images stand for.
+    roots: BTreeMap<Digest, Root>,
+    /// How many images need each manifest and blob.
+    uses: BTreeMap<Digest, u64>,
+    /// The referrers of an image, by repository and digest.
+    referrers: BTreeMap<(String, Digest), Vec<InspectedReferrer>>,
+    /// The bytes of manifests with their blobs.
+    weights: BTreeMap<Digest, u64>,
 }
 
-fn platforms(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedPlatform> {
-    let named = image
-        .platforms
-        .iter()
-        .map(|entry| (entry.platform.clone(), entry.digest));
-    let mut pairs: Vec<_> = named.collect();
-    if pairs.is_empty() {
-        pairs.push((None, image.descriptor.digest));
-    }
-    let attestations: BTreeSet<Digest> = attested(bundle, image)
-        .map(|(_, attestation)| attestation)
-        .collect();
-    let nodes = pairs.into_iter().filter_map(|(platform, digest)| {
-        let node = bundle.graph().get(&digest)?;
-        if attestations.contains(&digest) {
-            return None;
-        }
-        (node.kind == Kind::Image).then_some((platform, node))
-    });
-    nodes
-        .map(|(platform, node)| InspectedPlatform {
-            platform,
-            digest: node.descriptor.digest,
-            layers: node.blobs.len() - usize::from(node.has_config()),
-            bytes: weight(bundle, node),
-            config: None,
-            config_problem: None,
-        })
-        .collect()
+/// What an image stands for.
+struct Root {
+    /// All that it needs.
+    reach: BTreeSet<Digest>,
+    bytes: u64,
+    own_bytes: u64,
+    /// The attestations that its index lists.
+    attestations: BTreeSet<Digest>,
 }
 
-/// The referrers of everything in `reach`, and theirs.
-fn referrers(
-    bundle: &Bundle,
-    image: &ImageEntry,
-    reach: &BTreeSet<Digest>,
-) -> Vec<InspectedReferrer> {
-    let repository = image.reference.name();
-    let mut subjects = reach.clone();
-    let mut found = in_index(bundle, image);
-    let mut candidates: Vec<_> = bundle
-        .record()
-        .referrers
-        .iter()
-        .filter(|referrer| referrer.repository == repository)
-        .collect();
-    loop {
-        let (next, rest): (Vec<_>, Vec<_>) = candidates
-            .into_iter()
-            .partition(|referrer| subjects.contains(&referrer.subject));
-        if next.is_empty() {
-            return found;
+impl<'a> Inspector<'a> {
+    fn new(bundle: &'a Bundle) -> Self {
+        let record = bundle.record();
+        let mut times: BTreeMap<Digest, u64> = BTreeMap::new();
+        for image in &record.images {
+            *times.entry(image.descriptor.digest).or_default() += 1;
         }
-        for referrer in next {
-            let digest = referrer.descriptor.digest;
-            subjects.insert(digest);
-            let tag = referrer.tag();
-            let manifest = bundle.manifest(&digest).ok().flatten();
-            found.push(InspectedReferrer {
-                kind: manifest.map_or_else(
-                    || referrer.kind(),
-                    |manifest| ArtifactKind::of_manifest(&manifest, tag),
-                ),
-                subject: referrer.subject,
-                subject_name: bundle.record().subject_name(&repository, &referrer.subject),
+        let reach = times.keys().map(|root| (*root, reached(bundle, root)));
+        let reach: BTreeMap<Digest, BTreeSet<Digest>> = reach.collect();
+        let mut uses: BTreeMap<Digest, u64> = BTreeMap::new();
+        for (root, reach) in &reach {
+            for digest in reach {
+                *uses.entry(*digest).or_default() += times[root];
+            }
+        }
+        let root = |(root, reach): (Digest, BTreeSet<Digest>)| {
+            let own = reach.iter().filter(|digest| uses.get(digest) == Some(&1));
+            let known = Root {
+                bytes: bytes(bundle, &reach),
+                own_bytes: own.map(|digest| size(bundle, digest)).sum(),
+                attestations: attested(bundle, &root).map(|(_, one)| one).collect(),
+                reach,
+            };
+            (root, known)
+        };
+        Self {
+            bundle,
+            names: record.names(),
+            referring: Referring::of(record),
+            roots: reach.into_iter().map(root).collect(),
+            uses,
+            referrers: BTreeMap::new(),
+            weights: BTreeMap::new(),
+        }
+    }
+
+    fn shared_bytes(&self) -> u64 {
+        let uses = self.uses.iter();
+        let shared = uses.map(|(digest, uses)| size(self.bundle, digest) * (uses - 1));
+        shared.sum()
+    }
+
+    fn image(&mut self, image: &ImageEntry) -> InspectedImage {
+        let platforms = self.platforms(image);
+        let referrers = self.referrers(image);
+        let root = &self.roots[&image.descriptor.digest];
+        InspectedImage {
+            reference: image.reference.to_string(),
+            digest: image.descriptor.digest,
+            media_type: image.descriptor.media_type.clone(),
+            source: image.source,
+            original: image.original.as_ref().map(|original| original.digest),
+            new_digest: image.new_digest,
+            bytes: root.bytes,
+            own_bytes: root.own_bytes,
+            platforms,
+            left_out: image.left_out.clone(),
+            referrers,
+        }
+    }
+
+    fn platforms(&mut self, image: &ImageEntry) -> Vec<InspectedPlatform> {
+        let bundle = self.bundle;
+        let attestations = &self.roots[&image.descriptor.digest].attestations;
+        let named = image
+            .platforms
+            .iter()
+            .map(|entry| (entry.platform.clone(), entry.digest));
+        let mut pairs: Vec<_> = named.collect();
+        if pairs.is_empty() {
+            pairs.push((None, image.descriptor.digest));
+        }
+        let nodes = pairs.into_iter().filter_map(|(platform, digest)| {
+            let node = bundle.graph().get(&digest)?;
+            if attestations.contains(&digest) {
+                return None;
+            }
+            (node.kind == Kind::Image).then_some((platform, node))
+        });
+        let weights = &mut self.weights;
+        nodes
+            .map(|(platform, node)| InspectedPlatform {
+                platform,
+                digest: node.descriptor.digest,
+                layers: node.blobs.len() - usize::from(node.has_config()),
+                bytes: *weights
+                    .entry(node.descriptor.digest)
+                    .or_insert_with(|| weight(bundle, node)),
+                config: None,
+                config_problem: None,
+            })
+            .collect()
+    }
+
+    /// The referrers of everything that an image needs, and theirs.
+    fn referrers(&mut self, image: &ImageEntry) -> Vec<InspectedReferrer> {
+        let key = (image.reference.name(), image.descriptor.digest);
+        if let Some(known) = self.referrers.get(&key) {
+            return known.clone();
+        }
+        let (repository, root) = &key;
+        let reach = self.roots[root].reach.clone();
+        let mut found = self.in_index(repository, root);
+        let reached = self.referring.reached(repository, reach);
+        found.extend(reached.into_iter().map(|n| self.referrer(n)));
+        self.referrers.insert(key, found.clone());
+        found
+    }
+
+    fn referrer(&self, position: usize) -> InspectedReferrer {
+        let bundle = self.bundle;
+        let referrer = &bundle.record().referrers[position];
+        let digest = referrer.descriptor.digest;
+        let tag = referrer.tag();
+        let manifest = bundle.manifest(&digest).ok().flatten();
+        InspectedReferrer {
+            kind: manifest.map_or_else(
+                || referrer.kind(),
+                |manifest| ArtifactKind::of_manifest(&manifest, tag),
+            ),
+            subject: referrer.subject,
+            subject_name: self.names.subject(&referrer.repository, &referrer.subject),
+            digest,
+            artifact_type: referrer.artifact_type.clone(),
+            in_index: false,
+            tag: tag.map(str::to_owned),
+            bytes: bytes(bundle, &reached(bundle, &digest)),
+        }
+    }
+
+    /// The attestations in an index.
+    fn in_index(&self, repository: &str, root: &Digest) -> Vec<InspectedReferrer> {
+        let bundle = self.bundle;
+        let found = attested(bundle, root).filter_map(|(subject, digest)| {
+            let manifest = bundle.manifest(&digest).ok().flatten()?;
+            Some(InspectedReferrer {
+                kind: ArtifactKind::in_index(&manifest),
+                subject,
+                subject_name: self.names.subject(repository, &subject),
                 digest,
-                artifact_type: referrer.artifact_type.clone(),
-                in_index: false,
-                tag: tag.map(str::to_owned),
+                artifact_type: manifest.artifact_type().map(str::to_owned),
+                in_index: true,
+                tag: None,
                 bytes: bytes(bundle, &reached(bundle, &digest)),
-            });
-        }
-        candidates = rest;
+            })
+        });
+        found.collect()
     }
 }
 
 /// The attestations that an image's own index lists, each after what it is of.
-fn attested(bundle: &Bundle, image: &ImageEntry) -> impl Iterator<Item = (Digest, Digest)> {
-    let node = bundle.graph().get(&image.descriptor.digest);
+fn attested(bundle: &Bundle, root: &Digest) -> impl Iterator<Item = (Digest, Digest)> {
+    let node = bundle.graph().get(root);
     let children = node.map(|node| node.children.as_slice());
     let children = children.unwrap_or_default().iter();
     children.filter_map(|child| Some((child.attests?, child.descriptor.digest)))
-}
-
-fn in_index(bundle: &Bundle, image: &ImageEntry) -> Vec<InspectedReferrer> {
-    let repository = image.reference.name();
-    let found = attested(bundle, image).filter_map(|(subject, digest)| {
-        let manifest = bundle.manifest(&digest).ok().flatten()?;
-        Some(InspectedReferrer {
-            kind: ArtifactKind::in_index(&manifest),
-            subject,
-            subject_name: bundle.record().subject_name(&repository, &subject),
-            digest,
-            artifact_type: manifest.artifact_type().map(str::to_owned),
-            in_index: true,
-            tag: None,
-            bytes: bytes(bundle, &reached(bundle, &digest)),
-        })
-    });
-    found.collect()
 }
 
 fn inspect_files(bundle: &Bundle) -> Vec<InspectedFile> {

@@ -11,7 +11,7 @@ use sealift_pipeline::{
 use serde::Serialize;
 
 use crate::bundle::Bundle;
-use crate::contents::Identity;
+use crate::contents::{Identity, NeededBy};
 use crate::store::Store;
 
 /// One corrupt blob.
@@ -25,8 +25,8 @@ pub struct CorruptBlob {
     /// What is wrong.
     pub what: String,
     /// The images and files that need it.
-    #[serde(rename = "touches")]
-    pub needed_by: Vec<String>,
+    #[serde(flatten)]
+    pub needed_by: NeededBy,
 }
 
 /// What reading a complete bundle showed.
@@ -125,12 +125,12 @@ pub fn verify(
                             source: error,
                         });
                     }
-                    problems.push(CorruptBlob::of(bundle, store, digest, &error));
+                    problems.push((*digest, CorruptBlob::of(store, digest, &error)));
                 }
             }
         }
     }
-    problems.sort_by_key(|problem| problem.offset);
+    let problems = named(bundle, problems);
     Ok(VerifyReport {
         identity: bundle.identity(),
         blobs: sizes.len() as u64,
@@ -170,16 +170,32 @@ fn check(
 impl CorruptBlob {
     /// A blob of `bundle` whose reading ended with `error`.
     pub fn new(bundle: &Bundle, digest: &Digest, error: &io::Error) -> Self {
-        Self::of(bundle, bundle.store(), digest, error)
+        Self {
+            needed_by: bundle.needed_by(digest),
+            ..Self::of(bundle.store(), digest, error)
+        }
     }
 
-    fn of(bundle: &Bundle, store: &dyn Store, digest: &Digest, error: &io::Error) -> Self {
+    fn of(store: &dyn Store, digest: &Digest, error: &io::Error) -> Self {
         let location = store.locate(digest);
         Self {
             entry: location.entry,
             offset: location.offset,
             what: error.to_string(),
-            needed_by: bundle.needed_by(digest),
+            needed_by: NeededBy::default(),
         }
     }
+}
+
+/// The problems in the file's order, with the names of what needs the blobs.
+fn named(bundle: &Bundle, problems: Vec<(Digest, CorruptBlob)>) -> Vec<CorruptBlob> {
+    let digests = problems.iter().map(|(digest, _)| *digest).collect();
+    let mut names = bundle.needed_by_each(&digests);
+    let problems = problems.into_iter().map(|(digest, problem)| CorruptBlob {
+        needed_by: names.remove(&digest).unwrap_or_default(),
+        ..problem
+    });
+    let mut problems: Vec<CorruptBlob> = problems.collect();
+    problems.sort_by_key(|problem| problem.offset);
+    problems
 }

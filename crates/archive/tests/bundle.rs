@@ -266,7 +266,7 @@ fn a_damaged_blob_is_reported_with_its_place_and_the_images_that_need_it() {
         (base.blob_path(), extent.offset)
     );
     assert_eq!(
-        report.problems[0].needed_by,
+        report.problems[0].needed_by.names,
         ["r.example/a:1", "r.example/b:1"]
     );
 }
@@ -335,5 +335,5 @@ fn a_bundle_in_memory_is_checked_as_one_in_a_file_is() {
     damaged.insert(layer, "x".repeat(1100).into_bytes());
     let bundle = Bundle::from_store(content.contents(), Arc::new(damaged), "memory").unwrap();
     let report = verified(&bundle, true);
-    assert_eq!(report.problems[0].needed_by.len(), 2);
+    assert_eq!(report.problems[0].needed_by.names.len(), 2);
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use sealift_archive::Bundle;
 use sealift_oci::{Descriptor, Digest, media_type};
-use support::{Content, Random, entries, faults, image_entry, joined, plain, reading, rich};
+use support::{
+    Content, Random, entries, faults, image_entry, joined, plain, reading, rich, verified,
+};
 use tar::{EntryType, Header};
 
 /// The message that a bundle is refused with when it is opened.
@@ -185,6 +187,66 @@ fn indexes_are_nested_eight_deep_and_no_deeper() {
         content.record.images.push(image_entry("r.io/a:1", child));
         assert_eq!(faults(content.bytes()).is_empty(), taken, "{depth}");
     }
+}
+
+/// A bundle of one index with `children` images, under as many names as given.
+fn one_index(children: usize, names: usize) -> Vec<u8> {
+    let mut content = Content::empty();
+    let config = plain(media_type::OCI_CONFIG, b"{}");
+    content.blob(config.digest, b"{}".to_vec(), true);
+    let children = (0..children).map(|number| {
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
+            "config": Descriptor::from(&config), "layers": [],
+            "annotations": {"number": number.to_string()},
+        });
+        let bytes = manifest.to_string().into_bytes();
+        let child = plain(media_type::OCI_MANIFEST, &bytes);
+        content.manifest(child.clone(), bytes);
+        Descriptor::from(&child)
+    });
+    let children: Vec<Descriptor> = children.collect();
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": children,
+    });
+    let index = index.to_string().into_bytes();
+    let root = plain(media_type::OCI_INDEX, &index);
+    content.manifest(root.clone(), index);
+    for number in 0..names {
+        let name = format!("r.io/image-{number}:1");
+        content.record.images.push(image_entry(&name, root.clone()));
+    }
+    content.bytes()
+}
+
+#[test]
+fn many_names_of_many_manifests_are_refused_before_their_product_is_followed() {
+    // Each name needs 1,001 manifests and blobs.
+    assert!(Bundle::from_reader(Arc::new(one_index(500, 900)), "b.tar", &reading()).is_ok());
+    let message = refusal(one_index(500, 1000));
+    assert!(message.contains("more than 1000000 manifests"), "{message}");
+}
+
+#[test]
+fn a_corrupt_blob_is_reported_with_the_first_names_that_need_it_and_the_number_of_the_others() {
+    let mut bytes = one_index(1, 30);
+    let at = bytes
+        .windows(1024)
+        .rposition(|bytes| bytes.starts_with(b"{}\0\0"));
+    bytes[at.unwrap()] = b'[';
+    let bundle = Bundle::from_reader(Arc::new(bytes), "b.tar", &reading()).unwrap();
+    let problems = verified(&bundle, true).problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let needed_by = &problems[0].needed_by;
+    assert_eq!((needed_by.names.len(), needed_by.more), (10, 20));
+    assert_eq!(needed_by.names[0], "r.io/image-0:1");
+    assert!(
+        needed_by.to_string().ends_with(" and 20 more"),
+        "{needed_by}"
+    );
+    let json = serde_json::to_value(&problems[0]).unwrap();
+    assert_eq!(json["touches"].as_array().unwrap().len(), 10);
+    assert_eq!(json["moreTouched"], 20);
 }
 
 #[test]

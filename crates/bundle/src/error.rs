@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use sealift_archive::{
-    CarryError, ConvertError, LocalError, OpenError, Profile, RuleError, TooLarge, VerifyError,
-    WriteError,
+    CarryError, ConvertError, GraphError, LocalError, OpenError, Profile, RuleError, TooLarge,
+    VerifyError, WriteError,
 };
 use sealift_oci::{Digest, ManifestError, Reference};
 use sealift_pipeline::{Cancelled, Mismatch};
@@ -28,6 +28,9 @@ pub enum BundleError {
     /// The contents break a rule of bundles.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// The contents need more than a bundle may.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// The contents are larger than any file.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

@@ -225,10 +225,10 @@ fn problems(damaged: &[CorruptBlob]) -> String {
     let words: Vec<String> = damaged
         .iter()
         .map(|problem| {
-            let needed_by = if problem.needed_by.is_empty() {
+            let needed_by = if problem.needed_by.names.is_empty() {
                 String::new()
             } else {
-                format!(" (needed by {})", problem.needed_by.join(", "))
+                format!(" (needed by {})", problem.needed_by)
             };
             format!(
                 "{} at byte {}: {}{needed_by}",

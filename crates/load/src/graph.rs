@@ -4,7 +4,7 @@
 //! what the bundle contains of their blobs, and the round in which each can be stored.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sealift_archive::{Bundle, Fault, Graph, Node as Listed, PlainDescriptor};
 use sealift_oci::Digest;
@@ -77,18 +77,15 @@ impl Loaded {
         self.by_digest.get(digest).copied()
     }
 
-    /// A manifest and all that it reaches, by number.
-    pub(crate) fn closure(&self, root: usize) -> BTreeSet<usize> {
-        let mut seen = BTreeSet::from([root]);
+    /// Visits a manifest and all that it reaches, but nothing below one for which `is_new` returns false: all of that was
+    /// visited with it before.
+    pub(crate) fn visit(&self, root: usize, mut is_new: impl FnMut(usize) -> bool) {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
-            for child in &self.nodes[node].children {
-                if seen.insert(*child) {
-                    open.push(*child);
-                }
+            if is_new(node) {
+                open.extend(&self.nodes[node].children);
             }
         }
-        seen
     }
 
     fn push(&mut self, bundle: &Bundle, listed: &Listed, rounds: &BTreeMap<Digest, usize>) {

@@ -94,10 +94,7 @@ fn uncovered(record: &Record, list: &[DestinationManifest]) -> BTreeSet<RecordEn
 }
 
 /// The referrers of `subjects`, which are manifests of source repositories, and what refers to those in turn.
-pub(crate) fn referring(
-    record: &Record,
-    mut subjects: Vec<(String, Digest)>,
-) -> BTreeSet<RecordEntry> {
+fn referring(record: &Record, mut subjects: Vec<(String, Digest)>) -> BTreeSet<RecordEntry> {
     let mut by_subject = by_subject(record);
     let mut found = BTreeSet::new();
     while let Some(subject) = subjects.pop() {

@@ -132,6 +132,7 @@ impl Destinations {
     pub fn without_collisions(self, record: &Record) -> Result<Self, DestinationNameError> {
         let mut taken: BTreeMap<(&str, &str), &DestinationManifest> = BTreeMap::new();
         let mut collisions = Vec::new();
+        let names = record.names();
         for manifest in &self.list {
             let Some(tag) = &manifest.tag else { continue };
             let first = *taken.entry((&manifest.repository, tag)).or_insert(manifest);
@@ -139,8 +140,8 @@ impl Destinations {
                 collisions.push(Collision {
                     repository: manifest.repository.clone(),
                     tag: tag.clone(),
-                    first: (record.name_of(first.of), first.descriptor.digest),
-                    second: (record.name_of(manifest.of), manifest.descriptor.digest),
+                    first: (names.of(first.of), first.descriptor.digest),
+                    second: (names.of(manifest.of), manifest.descriptor.digest),
                 });
             }
         }
@@ -214,7 +215,7 @@ fn referrer_destination(
     let source = format!("{}@{}", referrer.repository, referrer.subject);
     let Ok(source) = source.parse::<Reference>() else {
         return Err(DestinationNameError::Name {
-            name: record.name_of(of),
+            name: record.names().of(of),
             given: referrer.repository.clone(),
         });
     };
@@ -236,7 +237,7 @@ fn checked(
     if !valid_repository(&repository) || tag.as_deref().is_some_and(|tag| !valid_tag(tag)) {
         let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
         return Err(DestinationNameError::Name {
-            name: record.name_of(of),
+            name: record.names().of(of),
             given: format!("{repository}{tag}"),
         });
     }
@@ -246,22 +247,6 @@ fn checked(
         tag,
         descriptor: descriptor.clone(),
     })
-}
-
-impl Record {
-    /// What an entry is called, for a person: an image's reference, a file's name, or what a referrer
-    /// is and belongs to.
-    pub fn name_of(&self, of: RecordEntry) -> String {
-        let name = match of {
-            RecordEntry::Image(n) => self.images.get(n).map(|image| image.reference.to_string()),
-            RecordEntry::File(n) => self.files.get(n).map(|file| file.name.clone()),
-            RecordEntry::Referrer(n) => self.referrers.get(n).map(|referrer| {
-                let subject = self.subject_name(&referrer.repository, &referrer.subject);
-                format!("{} of {subject}", referrer.kind())
-            }),
-        };
-        name.unwrap_or_default()
-    }
 }
 
 impl DestinationManifest {

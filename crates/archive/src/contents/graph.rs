@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sealift_oci::{Digest, Kind, Manifest, Platform, media_type};
 
-use crate::contents::record::PlainDescriptor;
+use crate::contents::record::{PlainDescriptor, Record};
+use crate::contents::referring::Referring;
 
 /// How many indexes may be nested in an index.
 pub const MAX_INDEX_DEPTH: usize = 8;
@@ -18,6 +19,10 @@ pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 /// The most entries (children and blobs) of all manifests together: what 20,000 images of 20 layers have.
 const MAX_ENTRIES: usize = 400_000;
+
+/// The most manifests and blobs that the names of a record lead to, with the referrers of images. A few manifests and many
+/// names would otherwise take the time and memory of their product.
+const MAX_REACHED: u64 = 1_000_000;
 
 /// Why manifests cannot be carried together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +39,14 @@ pub enum GraphError {
         /// One of them.
         digest: Digest,
     },
+    /// More than any honest set of images needs.
+    #[error(
+        "the images, files and referrers need more than {MAX_REACHED} manifests, blobs and referrers in all, each counted for each of them"
+    )]
+    TooManyReached {
+        /// The manifest of the image, file or referrer that needs one too many.
+        digest: Digest,
+    },
     /// More entries than any honest set of images.
     #[error("the manifests have more than {MAX_ENTRIES} entries in all")]
     TooLarge {
@@ -46,9 +59,10 @@ impl GraphError {
     /// The manifest where it was noticed.
     pub fn digest(&self) -> Digest {
         match self {
-            Self::TooDeep { digest } | Self::Circle { digest } | Self::TooLarge { digest } => {
-                *digest
-            }
+            Self::TooDeep { digest }
+            | Self::Circle { digest }
+            | Self::TooLarge { digest }
+            | Self::TooManyReached { digest } => *digest,
         }
     }
 }
@@ -248,6 +262,70 @@ impl Graph {
             .flat_map(|node| node.blobs.iter().map(|blob| (blob.digest, blob.size)))
             .collect();
         Reach { manifests, blobs }
+    }
+
+    /// Those of `wanted` that `root` reaches, manifests or blobs.
+    pub(crate) fn reached_of(&self, root: &Digest, wanted: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+        let reached = self.closure([*root]);
+        let nodes = reached.iter().filter_map(|digest| self.nodes.get(digest));
+        let blobs = nodes.flat_map(|node| &node.blobs).map(|blob| &blob.digest);
+        let both = blobs.chain(&reached).chain([root]);
+        both.filter(|digest| wanted.contains(digest))
+            .copied()
+            .collect()
+    }
+
+    /// Checks that the names of `record` do not lead to more than any honest ones. What two names of one repository both
+    /// stand for counts once, but its referrers for each name.
+    ///
+    /// # Errors
+    /// [`GraphError::TooManyReached`].
+    pub fn check_reach(&self, record: &Record) -> Result<(), GraphError> {
+        let mut rest = MAX_REACHED;
+        let mut count = |digest: Digest, more: u64| match rest.checked_sub(more) {
+            Some(left) => {
+                rest = left;
+                Ok(())
+            }
+            None => Err(GraphError::TooManyReached { digest }),
+        };
+        let mut weights: BTreeMap<Digest, u64> = BTreeMap::new();
+        let mut weight = |root: Digest| *weights.entry(root).or_insert_with(|| self.weight(root));
+        let images = record.images.iter();
+        let mut names: BTreeMap<(String, Digest, Option<Digest>), u64> = BTreeMap::new();
+        for image in images {
+            let original = image.original.as_ref().map(|original| original.digest);
+            let name = (image.reference.name(), image.descriptor.digest, original);
+            *names.entry(name).or_default() += 1;
+        }
+        let referring = Referring::of(record);
+        for ((repository, root, original), times) in &names {
+            count(*root, weight(*root))?;
+            let mut subjects = self.closure([*root]);
+            subjects.extend(original);
+            let referrers = referring.reached(repository, subjects).len();
+            let referrers = referrers + self.attestations(root);
+            count(*root, (referrers as u64).saturating_mul(*times))?;
+        }
+        let files = record.files.iter().map(|file| file.descriptor.digest);
+        let referrers = record.referrers.iter().map(|one| one.descriptor.digest);
+        for root in files.chain(referrers) {
+            count(root, weight(root))?;
+        }
+        Ok(())
+    }
+
+    /// How many attestations an index lists.
+    fn attestations(&self, root: &Digest) -> usize {
+        let children = self.get(root).into_iter().flat_map(|node| &node.children);
+        children.filter(|child| child.attests.is_some()).count()
+    }
+
+    /// How many manifests `root` reaches, and their blobs, each counted where it is listed.
+    fn weight(&self, root: Digest) -> u64 {
+        let reached = self.closure([root]);
+        let nodes = reached.iter().filter_map(|digest| self.nodes.get(digest));
+        nodes.map(|node| 1 + node.blobs.len() as u64).sum()
     }
 
     /// Every manifest that reaches `target`, which is a manifest or a blob; `target` included.

@@ -37,6 +37,7 @@ pub(crate) fn read_graph(
     }
     graph
         .check_depth()
+        .and_then(|()| graph.check_reach(contents.record()))
         .map_err(|error| fault_at(store, &error.digest(), error.to_string()))?;
     Ok(graph)
 }

@@ -135,11 +135,12 @@ impl Summary {
         let content_bytes: u64 = planned.items.values().map(|item| item.size).sum();
         let needed: u64 = planned.needs.iter().map(|need| need.bytes).sum();
         let manifests = record.manifests.len() as u64;
+        let names = record.names();
         let referrers = record.referrers.iter().map(|referrer| PlannedReferrer {
             kind: referrer.kind(),
             repository: referrer.repository.clone(),
             subject: referrer.subject,
-            subject_name: record.subject_name(&referrer.repository, &referrer.subject),
+            subject_name: names.subject(&referrer.repository, &referrer.subject),
             digest: referrer.descriptor.digest,
             artifact_type: referrer.artifact_type.clone(),
             tag: referrer.tag().map(str::to_owned),

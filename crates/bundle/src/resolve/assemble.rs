@@ -314,6 +314,7 @@ impl Builder<'_, '_> {
             })
             .collect();
         let contents = Contents::new(record)?;
+        self.known.graph.check_reach(contents.record())?;
         let total_bytes = Layout::new(&contents)?.total_bytes();
         let spool = self.known.spool;
         let mut made = BTreeMap::new();

@@ -145,7 +145,13 @@ impl From<ReportError> for Failure {
 }
 
 fn corrupt(error: &ReportError, blob: &CorruptBlob) -> Failure {
-    let affected = blob.needed_by.iter().take(5).cloned().collect::<Vec<_>>();
+    let affected = blob
+        .needed_by
+        .names
+        .iter()
+        .take(5)
+        .cloned()
+        .collect::<Vec<_>>();
     let failure = Failure::new(Exit::Damaged, error);
     let failure = failure.hint("run sealift verify, which lists everything that is corrupt");
     if affected.is_empty() {

@@ -153,8 +153,11 @@ fn print(bundle: &Bundle, report: &VerifyReport, sum: &Digest, quiet: bool) -> R
             "corrupt: {} at byte {}: {}",
             problem.entry, problem.offset, problem.what
         ))?;
-        for image in &problem.needed_by {
+        for image in &problem.needed_by.names {
             output::line(&format!("    affects: {image}"))?;
+        }
+        if problem.needed_by.more > 0 {
+            output::line(&format!("    affects: {} more", problem.needed_by.more))?;
         }
     }
     if report.problems.is_empty() {

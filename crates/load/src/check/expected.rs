@@ -107,6 +107,7 @@ impl Expected {
             manifests: Vec::new(),
             nodes: BTreeMap::new(),
         };
+        let names = bundle.record().names();
         let (mut tags, mut manifests) = (BTreeMap::new(), BTreeSet::new());
         for placement in placements.iter() {
             let repository = RepositoryName::new(&placement.repository);
@@ -119,12 +120,11 @@ impl Expected {
                 let original = original.map(|original| original.digest);
                 tags.insert((repository.clone(), tag.clone()), (digest, original));
             }
-            let reached = graph.find(&digest).map(|root| graph.closure(root));
-            for node in reached.into_iter().flatten() {
-                manifests.insert((repository.clone(), node));
+            if let Some(root) = graph.find(&digest) {
+                graph.visit(root, |node| manifests.insert((repository.clone(), node)));
             }
             expected.names.push(ExpectedName {
-                source: bundle.record().name_of(placement.of),
+                source: names.of(placement.of),
                 repository,
                 digest,
             });

@@ -231,11 +231,9 @@ impl Run<'_> {
 
     /// What needs a manifest, in the bundle's words.
     fn name_of(&self, site: &PlannedManifest) -> String {
-        let names = self.bundle.needed_by(&site.digest);
-        names
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| site.repository.to_string())
+        let needed_by = self.bundle.needed_by(&site.digest);
+        let mut names = needed_by.names.into_iter();
+        names.next().unwrap_or_else(|| site.repository.to_string())
     }
 }
 

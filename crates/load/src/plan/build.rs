@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::{
-    Bundle, DestinationManifest, Destinations, PlainDescriptor, Record, RecordEntry, verify,
+    Bundle, DestinationManifest, Destinations, PlainDescriptor, Record, RecordEntry, Referring,
+    verify,
 };
 use sealift_oci::{Descriptor, Digest};
 use sealift_pipeline::Event;
@@ -20,7 +21,7 @@ use crate::plan::value::{
 };
 use crate::repository::RepositoryName;
 use crate::request::Request;
-use crate::select::{Places, places, referring, select};
+use crate::select::{Places, places, select};
 
 /// Decides what a load of `bundle` has to do. The registry is asked for every tag, for every manifest
 /// that no tag vouches for, and for the blobs of those that are missing; nothing is written.
@@ -47,7 +48,7 @@ pub fn plan(bundle: &Bundle, request: &Request, context: &Context<'_>) -> Result
     let roots = all.iter().map(|placement| &placement.descriptor);
     let graph = Loaded::read(bundle, roots.chain(stand_ins.values()))?;
     let placements = select(bundle.record(), &graph, all, request)?;
-    let mut sites = Sites::new(&graph, &placements, &stand_ins);
+    let mut sites = Sites::new(bundle, &graph, &placements, &stand_ins)?;
     context.observer.event(&Event::Phase {
         name: "asking the registry",
     });
@@ -99,43 +100,43 @@ fn refuse_foreign(
     let there = registry.parallel(&needed, |(site, foreign)| {
         registry.has_blob(&site.repository, &foreign.digest, foreign.size)
     })?;
-    let mut missing: BTreeMap<Digest, ForeignLayer> = BTreeMap::new();
-    for ((site, foreign), _) in needed.into_iter().zip(there).filter(|(_, there)| !there) {
-        let names = bundle.needed_by(&site.digest);
-        missing
-            .entry(foreign.digest)
-            .or_insert_with(|| ForeignLayer {
-                name: names.into_iter().next().unwrap_or_default(),
-                digest: foreign.digest,
-                media_type: foreign.media_type.clone(),
-            });
+    let missing = needed.into_iter().zip(there).filter(|(_, there)| !there);
+    let mut sites: BTreeMap<Digest, (&PlannedManifest, &Foreign)> = BTreeMap::new();
+    for ((site, foreign), _) in missing {
+        sites.entry(foreign.digest).or_insert((site, foreign));
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(LoadError::Foreign(missing.into_values().collect()))
+    if sites.is_empty() {
+        return Ok(());
     }
+    let manifests = sites.values().map(|(site, _)| site.digest).collect();
+    let names = bundle.needed_by_each(&manifests);
+    let name = |site: &PlannedManifest| names.get(&site.digest)?.names.first().cloned();
+    let layers = sites.into_values().map(|(site, foreign)| ForeignLayer {
+        name: name(site).unwrap_or_default(),
+        digest: foreign.digest,
+        media_type: foreign.media_type.clone(),
+    });
+    Err(LoadError::Foreign(layers.collect()))
 }
 
-fn reached(graph: &Loaded, placement: &DestinationManifest) -> BTreeSet<usize> {
-    graph
-        .find(&placement.descriptor.digest)
-        .map(|root| graph.closure(root))
-        .unwrap_or_default()
-}
+/// The most manifests and blobs of a load, each counted in each repository that gets it.
+const MAX_PLACES: usize = 1_000_000;
 
 /// Every manifest in every repository, each once.
 struct Sites {
     list: Vec<PlannedManifest>,
     position: BTreeMap<(RepositoryName, usize), usize>,
+    /// How many manifests and blobs these are.
+    places: usize,
 }
 
 impl Sites {
     fn new(
+        bundle: &Bundle,
         graph: &Loaded,
         placements: &Destinations,
         stand_ins: &BTreeMap<(String, Digest), PlainDescriptor>,
-    ) -> Self {
+    ) -> Result<Self, LoadError> {
         let names: BTreeMap<&str, RepositoryName> = placements
             .repositories()
             .into_iter()
@@ -144,28 +145,59 @@ impl Sites {
         let mut sites = Self {
             list: Vec::new(),
             position: BTreeMap::new(),
+            places: 0,
         };
         for placement in placements.iter() {
             let Some(repository) = names.get(placement.repository.as_str()) else {
                 continue;
             };
-            for node in reached(graph, placement) {
-                sites.add(graph, repository, node);
+            if let Some(root) = graph.find(&placement.descriptor.digest) {
+                sites.add_all(bundle, graph, repository, root)?;
             }
             let place = (placement.repository.clone(), placement.descriptor.digest);
             if let Some(new) = stand_ins.get(&place)
                 && let Some(node) = graph.find(&new.digest)
             {
-                sites.add(graph, repository, node);
+                let new_site = sites.add(graph, repository, node);
                 if let Some(site) = sites.of(graph, placement) {
                     sites.list[site].stand_in = Some(new.digest);
+                    sites.list[site].stand_in_site = Some(new_site);
                 }
             }
         }
-        sites
+        Ok(sites)
     }
 
-    fn add(&mut self, graph: &Loaded, repository: &RepositoryName, node: usize) {
+    /// Adds a manifest and all that it reaches.
+    fn add_all(
+        &mut self,
+        bundle: &Bundle,
+        graph: &Loaded,
+        repository: &RepositoryName,
+        root: usize,
+    ) -> Result<(), LoadError> {
+        let mut new = BTreeSet::new();
+        graph.visit(root, |node| {
+            !self.position.contains_key(&(repository.clone(), node)) && new.insert(node)
+        });
+        for node in new {
+            let known = &graph.nodes[node];
+            self.places += 1 + known.blobs.len() + known.foreign.len();
+            if self.places > MAX_PLACES {
+                let what = format!(
+                    "the names of the bundle lead to more than {MAX_PLACES} manifests and blobs, each counted in each repository"
+                );
+                return Err(damaged(bundle)(
+                    bundle.fault(&known.descriptor.digest, what),
+                ));
+            }
+            self.add(graph, repository, node);
+        }
+        Ok(())
+    }
+
+    /// Adds a manifest, unless it is there; its position.
+    fn add(&mut self, graph: &Loaded, repository: &RepositoryName, node: usize) -> usize {
         let next = self.list.len();
         let position = *self
             .position
@@ -180,9 +212,11 @@ impl Sites {
                 size: descriptor.size,
                 present: false,
                 stand_in: None,
+                stand_in_site: None,
                 node,
             });
         }
+        position
     }
 
     /// The manifest of a placement.
@@ -362,6 +396,7 @@ fn names(
     placements: &Destinations,
     sites: &Sites,
 ) -> Vec<PlannedName> {
+    let names = bundle.record().names();
     let by_digest: BTreeMap<(&str, Digest), usize> = sites
         .list
         .iter()
@@ -384,7 +419,7 @@ fn names(
                     RecordEntry::File(_) => NameKind::File,
                     RecordEntry::Referrer(_) => NameKind::Referrer,
                 },
-                source: bundle.record().name_of(placement.of),
+                source: names.of(placement.of),
                 destination: match &placement.tag {
                     Some(tag) => format!("{place}:{tag}"),
                     None => format!("{place}@{digest}"),
@@ -405,6 +440,15 @@ fn covering(
     sites: &Sites,
 ) -> BTreeMap<usize, BTreeSet<usize>> {
     let mut covering: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let known = Referring::of(record);
+    let mut of_referrers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for placement in placements.iter() {
+        if let RecordEntry::Referrer(n) = placement.of {
+            let sites = sites.of(graph, placement);
+            of_referrers.entry(n).or_default().extend(sites);
+        }
+    }
+    let mut seen: BTreeSet<(usize, String)> = BTreeSet::new();
     for placement in placements.iter() {
         let RecordEntry::Image(n) = placement.of else {
             continue;
@@ -415,13 +459,13 @@ fn covering(
         if sites.list[site].stand_in.is_none() {
             continue;
         }
-        let image = (
-            record.images[n].reference.name(),
-            placement.descriptor.digest,
-        );
-        let referring = referring(record, vec![image]);
-        let referrers = placements.iter().filter(|one| referring.contains(&one.of));
-        let referrers = referrers.filter_map(|one| sites.of(graph, one));
+        let repository = record.images[n].reference.name();
+        if !seen.insert((site, repository.clone())) {
+            continue;
+        }
+        let subject = BTreeSet::from([placement.descriptor.digest]);
+        let referrers = known.reached(&repository, subject).into_iter();
+        let referrers = referrers.filter_map(|n| of_referrers.get(&n)).flatten();
         covering.entry(site).or_default().extend(referrers);
     }
     covering

@@ -29,6 +29,9 @@ pub struct PlannedManifest {
     /// refuses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<Digest>,
+    /// The position of the new index in the same repository.
+    #[serde(skip)]
+    pub(crate) stand_in_site: Option<usize>,
     /// Its position in the graph.
     #[serde(skip)]
     pub(crate) node: usize,
@@ -223,11 +226,7 @@ fn as_text<S: Serializer>(destination: &Destination, serializer: S) -> Result<S:
 impl Plan {
     /// The position of the new index that stands in for the publisher's at `site`.
     pub(crate) fn stand_in(&self, site: usize) -> Option<usize> {
-        let original = &self.manifests[site];
-        let new = original.stand_in?;
-        self.manifests
-            .iter()
-            .position(|other| other.digest == new && other.repository == original.repository)
+        self.manifests[site].stand_in_site
     }
 
     /// Blobs, each with its size, of manifests that are there, for each repository. The registry was not asked for

@@ -32,7 +32,7 @@ fn a_damaged_blob_leaves_nothing_that_a_client_can_see() {
             panic!("{error}");
         };
         assert_eq!(damaged[0].entry, digest.blob_path());
-        let touches = damaged[0].needed_by.join(" ");
+        let touches = damaged[0].needed_by.to_string();
         assert!(touches.contains("docker.io/calico/cni:v1"), "{touches}");
         let words = error.to_string();
         assert!(

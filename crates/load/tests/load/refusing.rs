@@ -95,7 +95,7 @@ fn a_damaged_bundle_is_refused_before_anything_when_it_is_verified_first() {
             panic!("{error}");
         };
         assert_eq!(damaged[0].entry, digest.blob_path());
-        assert_eq!(damaged[0].needed_by, ["r.example/app:1"]);
+        assert_eq!(damaged[0].needed_by.names, ["r.example/app:1"]);
     }
     assert_no_writes(&registry);
 }
