@@ -79,7 +79,7 @@ impl Pack {
     }
 
     fn base_digests(&self, blob: usize) -> Vec<Digest> {
-        let bases = self.bases_of(blob).into_iter();
+        let bases = self.bases_of(blob);
         bases
             .map(|base| self.index.base_blobs[base].digest)
             .collect()

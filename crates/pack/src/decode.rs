@@ -293,8 +293,8 @@ impl DecodedPack {
     /// Decodes the objects that a blob needs, on the threads of the workers if there are any.
     fn prepare(&self, number: usize, workers: &Workers) -> Result<()> {
         // Not on the workers' threads: who reads a base blob has it locked, and may wait for them.
-        let missing = self.pack.bases_of(number);
-        if let Some(base) = missing.into_iter().find(|&base| !self.bases.is_read(base)) {
+        let mut needed = self.pack.bases_of(number);
+        if let Some(base) = needed.find(|&base| !self.bases.is_read(base)) {
             return Err(Error::BaseMissing(self.pack.index.base_blobs[base].digest));
         }
         let parallel = workers.count() > 0;

@@ -39,6 +39,7 @@ mod gate;
 mod leaning;
 mod map;
 mod mix;
+mod needs;
 mod old;
 mod open;
 mod options;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Part, Result, damaged};
 use crate::format::{Body, Head, Index, MAX_INDEX, StreamEntry, head_len};
+use crate::needs::Needs;
 use crate::options::{Account, Limits};
 use crate::source::Blob;
 use crate::storage::{ReadAt, Region, Scratch};
@@ -18,6 +19,8 @@ use crate::storage::{ReadAt, Region, Scratch};
 pub struct Pack {
     pub(crate) head: Head,
     pub(crate) index: Index,
+    /// The base blobs of each blob.
+    pub(crate) needs: Needs,
     /// The stored bytes of each stream.
     pub(crate) stored: Vec<Region>,
     pub(crate) limits: Limits,
@@ -48,6 +51,7 @@ impl Pack {
         let stored = stored.collect();
         let pack = Self {
             head,
+            needs: Needs::of(&index)?,
             index,
             stored,
             limits: *limits,

@@ -17,6 +17,9 @@ use crate::store::content::{KEPT_DECODED, Location, ScratchNeeds, Store, Stored,
 use crate::store::extents::ExtentStore;
 use crate::store::read_at::{Extent, ReadAt};
 
+/// The most blobs of bases that the packed blobs of a file need, each counted for each of them.
+const MAX_NEEDED: usize = 2_000_000;
+
 /// Blobs in packs, and blobs that are kept as they are.
 pub(crate) struct CompactStore {
     file: Arc<dyn ReadAt>,
@@ -74,6 +77,7 @@ impl CompactStore {
     ) -> Result<Self, Fault> {
         let mut packed = BTreeMap::new();
         let mut needs = BTreeMap::new();
+        let mut needed = 0;
         let mut packs = Vec::with_capacity(parts.packs.len());
         for part in parts.packs {
             let Some(extent) = parts.extents.get(&part.digest) else {
@@ -91,6 +95,13 @@ impl CompactStore {
                 }
                 let bases = pack.base_blobs_of(&blob.digest);
                 let bases = bases.map_err(|error| fault(error.to_string()))?;
+                needed += bases.len();
+                if needed > MAX_NEEDED {
+                    let what = format!(
+                        "its blobs need more than {MAX_NEEDED} blobs of bases, each counted for each blob"
+                    );
+                    return Err(fault(what));
+                }
                 if !bases.is_empty() {
                     let bases = bases.into_iter().map(|base| base.blob);
                     needs.insert(blob.digest, bases.collect());

@@ -58,22 +58,12 @@ impl Pack {
     pub fn base_blobs_of(&self, digest: &Digest) -> Result<Vec<Needed>> {
         let bases = self.bases_of(self.number(digest)?);
         let needed = |number| Needed::of(&self.index.base_blobs[number]);
-        Ok(bases.into_iter().map(needed).collect())
+        Ok(bases.map(needed).collect())
     }
 
-    /// The base blobs of a blob, by their positions.
-    pub(crate) fn bases_of(&self, blob: usize) -> BTreeSet<usize> {
-        let mut blobs = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<usize> = self.index.blobs[blob].objects().collect();
-        while let Some(number) = open.pop() {
-            match &self.index.objects[number].body {
-                Body::Base(base) => drop(blobs.insert(base.blob)),
-                Body::Related(related) if seen.insert(number) => open.extend(&related.bases),
-                _ => {}
-            }
-        }
-        blobs
+    /// The base blobs of a blob, by their positions, in order.
+    pub(crate) fn bases_of(&self, blob: usize) -> impl Iterator<Item = usize> + '_ {
+        self.needs.of_blob(blob)
     }
 }
 
