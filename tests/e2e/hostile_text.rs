@@ -48,6 +48,13 @@ fn assert_is_text(run: &Run, what: &str) {
     }
 }
 
+/// Runs a command with `--json`, which prints the hostile text as a value, but not its characters.
+fn json(work_dir: &WorkDir, arguments: &[&str]) {
+    let run = run(work_dir, 0, arguments);
+    let shown = r"x\nwarning: forged\r\nforged\u001b[2J\u202ey\u009b2J\u2066\u200fz";
+    assert!(run.stdout.contains(shown), "{arguments:?}\n{}", run.said());
+}
+
 /// Runs a command, which prints text only and ends with `code`.
 fn run(work_dir: &WorkDir, code: i32, arguments: &[&str]) -> Run {
     let run = work_dir.run(arguments);
@@ -83,6 +90,8 @@ fn names_in_a_bundle_are_shown_as_text_by_every_command() {
         &["bundle", &image, "--carry", "a.yaml", "-o", "b.tar"],
     );
     shows(&work_dir, 0, &["inspect", "b.tar"]);
+    json(&work_dir, &["inspect", "--json", "b.tar"]);
+    json(&work_dir, &["report", "--json", "b.tar"]);
     run(&work_dir, 0, &["verify", "b.tar"]);
     run(&work_dir, 0, &["compact", "b.tar", "-o", "c.tar"]);
     run(&work_dir, 0, &["export", "c.tar", "-o", "p.tar"]);

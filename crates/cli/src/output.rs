@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use sealift_archive::Published;
-use sealift_oci::{escaped, escaped_lines};
+use sealift_oci::{escaped, escaped_json, escaped_lines};
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -35,11 +35,11 @@ pub(crate) fn bytes(content: &[u8]) -> Result<(), Failure> {
     write(content)
 }
 
-/// Writes `value` as JSON.
+/// Writes `value` as JSON; characters that a terminal would act on are escaped.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::new(Exit::Failed, &error))?;
-    write(format!("{text}\n").as_bytes())
+    write(format!("{}\n", escaped_json(&text)).as_bytes())
 }
 
 /// Writes where a file is and how large.

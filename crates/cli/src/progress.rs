@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use clap::ValueEnum;
 use indicatif::MultiProgress;
-use sealift_oci::escaped;
+use sealift_oci::{escaped, escaped_json};
 use sealift_pipeline::{Event, Observer};
 use serde::Serialize;
 
@@ -140,7 +140,9 @@ fn json(level: Level, message: &str, items: &[String], hints: &[String]) {
         items,
         hints,
     };
-    say(&serde_json::to_string(&record).unwrap_or_default());
+    say(&escaped_json(
+        &serde_json::to_string(&record).unwrap_or_default(),
+    ));
 }
 
 /// Text that is escaped already, above the bars or on standard error. Nobody can be told that standard error is

@@ -33,5 +33,5 @@ pub use naming::{Destination, DestinationError, MapRule, Naming, NamingError, Na
 pub use platform::{Platform, PlatformSelector, SelectorError};
 pub use ref_name::{decode_ref_name, encode_ref_name};
 pub use reference::{Reference, ReferenceError, valid_repository, valid_tag};
-pub use text::{escaped, escaped_lines, excerpt};
+pub use text::{escaped, escaped_json, escaped_lines, excerpt};
 pub use units::human_bytes;

@@ -5,6 +5,7 @@
 //! another name than the one that is used. Every crate that puts such text into a message uses this one rule.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// `text` on one line: line breaks, control characters, bidirectional marks and characters that are not
 /// visible are written as escapes (`\n`, `\u{1b}`, `\u{202e}`). All other text stays as it is, so that
@@ -19,6 +20,27 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     escaped_except(text, |rest| {
         rest.starts_with(['\n', '\t']) || rest.starts_with("\r\n")
     })
+}
+
+/// A JSON text in which what [`escaped`] escapes is written as `\uXXXX`: the values stay the same. The line breaks and
+/// tabs between them stay too.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    let stays = |c: char| matches!(c, '\n' | '\r' | '\t');
+    if !json.contains(|c| acts(c) && !stays(c)) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if acts(c) && !stays(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to text does not fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// At most `chars` characters of `text`, escaped; an ellipsis stands where more follows.
@@ -72,6 +94,7 @@ fn acts(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
@@ -122,7 +145,25 @@ mod tests {
         assert_eq!(excerpt("a\nb", 2), r"a\n…");
     }
 
+    #[test]
+    fn what_a_terminal_acts_on_is_written_out_in_json_and_means_the_same() {
+        let plain = "{\n\t\"a\": \"\\n „x“ 🚢\"\n}\n";
+        assert!(matches!(escaped_json(plain), Cow::Borrowed(_)));
+        assert_eq!(
+            escaped_json("{\n  \"\u{9b}2J\": \"\u{202e}a\u{2028}\u{7f}\u{e0041}\"\n}"),
+            "{\n  \"\\u009b2J\": \"\\u202ea\\u2028\\u007f\\udb40\\udc41\"\n}"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn escaped_json_has_the_same_values(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let once = escaped_json(&json);
+            prop_assert!(!once.chars().any(acts), "{once:?}");
+            prop_assert_eq!(serde_json::from_str::<String>(&once).unwrap(), text);
+        }
+
         #[test]
         fn escaped_text_is_one_line_and_stays_as_it_is(text in any::<String>()) {
             let once = escaped(&text).into_owned();
