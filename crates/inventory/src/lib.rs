@@ -15,6 +15,7 @@ mod database;
 mod entry;
 mod go;
 mod inventory;
+mod kept;
 pub mod limits;
 mod memory;
 mod os_release;

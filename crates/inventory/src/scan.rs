@@ -10,6 +10,7 @@ use crate::compression;
 use crate::database::{Database, Format};
 use crate::entry::{Change, Entry, File, Found, Notes};
 use crate::go::{self, Search};
+use crate::kept::{Kept, Part, Volume};
 use crate::limits::{
     MAX_LAYER_BYTES, MAX_LAYER_ENTRIES, MAX_LAYER_NAMES, MAX_MEMORY, MAX_SEARCHED_FILE,
 };
@@ -40,6 +41,14 @@ pub enum LayerError {
         /// Of what: bytes, entries, bytes of names.
         what: &'static str,
     },
+    /// With the other layers that are needed at the same time it is larger than all that is kept.
+    #[error("the layer and the others that are kept have more than {limit} {what}")]
+    TooLargeTogether {
+        /// The limit.
+        limit: u64,
+        /// Of what: entries, bytes of names.
+        what: &'static str,
+    },
 }
 
 /// What one layer changes, and what its files contain.
@@ -47,13 +56,17 @@ pub enum LayerError {
 pub struct Scan {
     pub(crate) entries: Vec<Entry>,
     pub(crate) notes: Notes,
+    kept: Part,
 }
 
 /// Reads layers, on as many threads as its caller likes. All of them together hold no more than
-/// [`MAX_MEMORY`] bytes of files.
+/// [`MAX_MEMORY`] bytes of files, and scans that are not dropped keep no more names than
+/// [`MAX_KEPT_NAMES`](crate::limits::MAX_KEPT_NAMES) says.
 #[derive(Debug)]
 pub struct Scanner {
     memory: Memory,
+    kept: Arc<Kept>,
+    volume: Volume,
     hash_files: bool,
 }
 
@@ -62,6 +75,8 @@ impl Scanner {
     pub fn new(hash_files: bool) -> Self {
         Self {
             memory: Memory::new(MAX_MEMORY),
+            kept: Arc::default(),
+            volume: Volume::default(),
             hash_files,
         }
     }
@@ -71,11 +86,15 @@ impl Scanner {
     /// # Errors
     /// If reading fails, if it is not a tar, or if it is above a limit.
     pub fn layer(&self, layer: impl Read) -> Result<Scan, LayerError> {
-        let tar = compression::open(layer).map_err(TarError::from)?;
+        let tar = compression::open(self.volume.stored(layer)).map_err(TarError::from)?;
+        let tar = self.volume.opened(tar);
         let mut reading = Reading {
             scanner: self,
             tar: Tar::new(Limited(tar, MAX_LAYER_BYTES)),
-            scan: Scan::default(),
+            scan: Scan {
+                kept: Part::of(&self.kept),
+                ..Scan::default()
+            },
             names: 0,
         };
         while let Some(header) = reading.tar.next()? {
@@ -141,6 +160,7 @@ impl<R: Read> Reading<'_, R> {
             _ => 0,
         };
         self.names += path.len() + target;
+        self.scan.kept.add(path.len() + target)?;
         for (limit, value, what) in [
             (MAX_LAYER_ENTRIES, self.scan.entries.len() + 1, "entries"),
             (MAX_LAYER_NAMES, self.names, "bytes of names"),
@@ -335,7 +355,61 @@ fn is_reserved(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A tar of empty files.
+    fn tar(names: &[&str]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for name in names {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(0);
+            tar.append_data(&mut header, name, io::empty()).unwrap();
+        }
+        tar.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_all_layers_keep_together_is_limited_and_given_back() {
+        for kept in [Kept::new(3, 100), Kept::new(100, 12)] {
+            let scanner = Scanner {
+                kept: Arc::new(kept),
+                ..Scanner::new(false)
+            };
+            let layer = tar(&["first", "second"]);
+            let first = scanner.layer(layer.as_slice()).unwrap();
+            let error = scanner.layer(layer.as_slice()).unwrap_err();
+            assert!(
+                matches!(error, LayerError::TooLargeTogether { .. }),
+                "{error}"
+            );
+            drop(first);
+            assert!(scanner.layer(layer.as_slice()).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_all_layers_are_decompressed_to_is_limited_by_what_they_are_stored_in() {
+        let zeros = io::repeat(0).take(1 << 20);
+        let small = zstd::encode_all(zeros, 1).unwrap();
+        let scanner = Scanner {
+            volume: Volume::new(3 << 19),
+            ..Scanner::new(false)
+        };
+        assert!(scanner.layer(small.as_slice()).is_ok());
+        let error = scanner.layer(small.as_slice()).unwrap_err().to_string();
+        assert!(
+            error.contains("all layers together have more than"),
+            "{error}"
+        );
+        // Bytes that do not compress allow as many as they are, and more.
+        let scanner = Scanner {
+            volume: Volume::new(0),
+            ..Scanner::new(false)
+        };
+        let plain = tar(&["a", "b"]);
+        assert!((0..3).all(|_| scanner.layer(plain.as_slice()).is_ok()));
+    }
 
     #[test]
     fn paths_have_one_form() {

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::entry::{Change, Entry, File, Notes};
-use crate::limits::{MAX_LINKS, MAX_TREE_ENTRIES};
+use crate::limits::{MAX_LINKS, MAX_TREE_ENTRIES, MAX_TREE_NAMES};
 use crate::scan::{LayerError, Scan};
 
 /// What is at a path.
@@ -23,6 +23,8 @@ pub(crate) enum Node {
 pub struct FileTree {
     nodes: BTreeMap<Box<str>, Node>,
     pub(crate) notes: Notes,
+    /// The bytes of all paths and link targets.
+    names: usize,
     /// A folder as the last entry named it, and where it is when links are followed.
     last_folder: Option<(Box<str>, String)>,
 }
@@ -40,7 +42,7 @@ impl FileTree {
             match entry.change {
                 Change::Whiteout => {
                     if let Some(path) = self.real_path(&entry.path) {
-                        self.nodes.remove(path.as_str());
+                        self.remove(&path);
                         self.remove_below(&path);
                     }
                 }
@@ -54,11 +56,22 @@ impl FileTree {
         }
         for entry in &scan.entries {
             self.add(entry);
-            if self.nodes.len() > MAX_TREE_ENTRIES {
-                return Err(LayerError::TooLarge {
-                    limit: MAX_TREE_ENTRIES as u64,
-                    what: "names, with the layers before",
-                });
+            for (limit, value, what) in [
+                (
+                    MAX_TREE_ENTRIES,
+                    self.nodes.len(),
+                    "names, with the layers before",
+                ),
+                (
+                    MAX_TREE_NAMES,
+                    self.names,
+                    "bytes of names, with the layers before",
+                ),
+            ] {
+                if value > limit {
+                    let limit = limit as u64;
+                    return Err(LayerError::TooLarge { limit, what });
+                }
             }
         }
         self.last_folder = None;
@@ -125,7 +138,13 @@ impl FileTree {
         if !directory {
             self.remove_below(&path);
         }
-        let old = self.nodes.insert(path.into(), node);
+        let target = target_len(&node);
+        let old = self.nodes.insert(path.as_str().into(), node);
+        match &old {
+            Some(old) => self.names -= target_len(old),
+            None => self.names += path.len(),
+        }
+        self.names += target;
         let was_directory = matches!(old, None | Some(Node::Directory));
         if !(matches!(old, None | Some(Node::File(_))) || directory && was_directory) {
             self.last_folder = None;
@@ -224,9 +243,23 @@ impl FileTree {
     fn remove_below(&mut self, folder: &str) {
         let inside: Vec<Box<str>> = self.below(folder).map(|(path, _)| path.into()).collect();
         for path in inside {
-            self.nodes.remove(&path);
+            self.remove(&path);
             self.last_folder = None;
         }
+    }
+
+    fn remove(&mut self, path: &str) {
+        if let Some(node) = self.nodes.remove(path) {
+            self.names -= path.len() + target_len(&node);
+        }
+    }
+}
+
+/// The bytes of a link's target.
+fn target_len(node: &Node) -> usize {
+    match node {
+        Node::Symlink(target) => target.len(),
+        _ => 0,
     }
 }
 
