@@ -19,7 +19,8 @@ pub use destinations::{
     all_destinations, destinations,
 };
 pub use graph::{
-    BlobRef, Child, Graph, GraphError, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Node, Reach, Role,
+    BlobRef, Child, Graph, GraphError, MAX_CONFIG_BYTES, MAX_ENTRIES, MAX_INDEX_DEPTH, Node, Reach,
+    Role,
 };
 pub(crate) use index_json::{OCI_LAYOUT, index_json};
 pub use names::{Names, NeededBy};

@@ -39,9 +39,9 @@ pub use checksum::{ChecksumError, checksum};
 pub use contents::{
     Base, BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest,
     DestinationNameError, Destinations, Discovery, FileEntry, FileKind, Graph, GraphError,
-    Identity, ImageEntry, ImageSource, MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, Names, NeededBy, Node,
-    PlainDescriptor, PlatformEntry, Reach, Record, RecordEntry, RecordError, ReferrerEntry,
-    Referring, Role, RuleError, all_destinations, destinations,
+    Identity, ImageEntry, ImageSource, MAX_CONFIG_BYTES, MAX_ENTRIES, MAX_INDEX_DEPTH, Names,
+    NeededBy, Node, PlainDescriptor, PlatformEntry, Reach, Record, RecordEntry, RecordError,
+    ReferrerEntry, Referring, Role, RuleError, all_destinations, destinations,
 };
 pub use delta::{AbsentBase, AbsentBases, Delta, Unreadable};
 pub use fault::Fault;

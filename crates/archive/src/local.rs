@@ -3,6 +3,7 @@
 //! Nothing is unpacked and nothing is copied: their content is read through a [`Store`](crate::Store). Names inside an
 //! archive are keys of a table and never become paths on the disk.
 
+mod agreement;
 mod archive;
 mod docker;
 mod error;

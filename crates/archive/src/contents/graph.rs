@@ -18,7 +18,7 @@ pub const MAX_INDEX_DEPTH: usize = 8;
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 /// The most entries (children and blobs) of all manifests together: what 20,000 images of 20 layers have.
-const MAX_ENTRIES: usize = 400_000;
+pub const MAX_ENTRIES: usize = 400_000;
 
 /// The most manifests and blobs that the names of a record lead to, with the referrers of images. A few manifests and many
 /// names would otherwise take the time and memory of their product.

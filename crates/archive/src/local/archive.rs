@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::bundle::{Bundle, OpenError};
 use crate::contents::ImageSource;
+use crate::local::agreement::check_agreement;
 use crate::local::docker;
 use crate::local::error::LocalError;
 use crate::local::images::LocalImages;
@@ -108,7 +109,7 @@ fn open_layout(
     let store: Arc<dyn Store> = Arc::new(ExtentStore::new(file, found.blobs.clone()));
     let images = layout::open(name, ImageSource::Layout, files, store)?;
     if let Some(listed) = listed {
-        docker::check_agreement(&images, &listed)?;
+        check_agreement(&images, &listed)?;
     }
     Ok(images)
 }

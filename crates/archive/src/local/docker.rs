@@ -1,29 +1,29 @@
 //! `docker save` archives: `manifest.json`, configs and layers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use sealift_oci::{
-    Algorithm, Descriptor, Digest, MAX_MANIFEST_BYTES, Manifest, Reference, media_type,
-};
+use sealift_oci::{Algorithm, Descriptor, Digest, MAX_MANIFEST_BYTES, media_type};
 use sealift_pipeline::{BUFFER_BYTES, HashingReader};
 use serde::{Deserialize, Serialize};
 
-use crate::contents::ImageSource;
+use crate::contents::{ImageSource, MAX_ENTRIES};
 use crate::fault::shown;
 use crate::local::error::LocalError;
 use crate::local::images::{LocalImage, LocalImages};
 use crate::local::name::LocalName;
-use crate::local::read::{Entry, MAX_INDEX_BYTES, malformed, parse_json, read_json, read_small};
+use crate::local::read::{Entry, MAX_INDEX_BYTES, malformed, parse_json, read_small};
 use crate::store::tar::Contents;
 use crate::store::{Extent, ReadAt};
 use crate::store::{ExtentReader, ExtentStore};
 
 /// The most bytes of an image's config that are read.
-const MAX_CONFIG_BYTES: u64 = 8 << 20;
+pub(super) const MAX_CONFIG_BYTES: u64 = 8 << 20;
 /// The most images of one archive.
 const MAX_IMAGES: usize = 10_000;
+/// The most names (of layers, tags, configs and fields) in `manifest.json`.
+const MAX_NAMES: usize = 1_000_000;
 /// How many links are followed to a layer.
 const MAX_LINKS: usize = 8;
 
@@ -31,15 +31,15 @@ const MAX_LINKS: usize = 8;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListedImage {
-    config: String,
+    pub(super) config: String,
     #[serde(default)]
-    repo_tags: Option<Vec<String>>,
+    pub(super) repo_tags: Option<Vec<String>>,
     #[serde(default)]
-    layers: Option<Vec<String>>,
+    pub(super) layers: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
-struct Config {
+pub(super) struct Config {
     rootfs: RootFs,
 }
 
@@ -47,6 +47,13 @@ struct Config {
 struct RootFs {
     #[serde(default)]
     diff_ids: Option<Vec<Digest>>,
+}
+
+impl Config {
+    /// The digests of the layers' content.
+    pub(super) fn diff_ids(self) -> Vec<Digest> {
+        self.rootfs.diff_ids.unwrap_or_default()
+    }
 }
 
 #[derive(Serialize)]
@@ -64,7 +71,17 @@ pub(super) fn listed(
     entry: &Entry,
     limit: u64,
 ) -> Result<Vec<ListedImage>, LocalError> {
-    let listed: Vec<ListedImage> = read_json(path, "manifest.json", entry, limit)?;
+    let bytes = read_small(path, "manifest.json", entry, limit)?;
+    if bytes.split(|byte| *byte == b'"').count() / 2 > MAX_NAMES {
+        let what = format!("it has more than {MAX_NAMES} names of layers and tags");
+        return Err(malformed(path, "manifest.json", what));
+    }
+    let listed: Vec<ListedImage> = parse_json(path, "manifest.json", &bytes)?;
+    let layers = listed.iter().filter_map(|image| image.layers.as_ref());
+    if layers.map(Vec::len).sum::<usize>() > MAX_ENTRIES {
+        let what = format!("it lists more than {MAX_ENTRIES} layers in all");
+        return Err(malformed(path, "manifest.json", what));
+    }
     if listed.len() > MAX_IMAGES {
         let what = format!("it lists {} images, more than {MAX_IMAGES}", listed.len());
         return Err(malformed(path, "manifest.json", what));
@@ -90,6 +107,7 @@ pub(super) fn open(
         manifests: BTreeMap::new(),
         blobs: BTreeMap::new(),
         hashed: BTreeMap::new(),
+        configs: BTreeMap::new(),
     };
     let entry = reader.entry("manifest.json")?;
     for image in listed(&reader.path, &entry, MAX_INDEX_BYTES)? {
@@ -116,41 +134,39 @@ struct Reader<'a> {
     blobs: BTreeMap<Digest, Extent>,
     /// What layers that are compressed hash to, by their offset.
     hashed: BTreeMap<u64, Digest>,
+    /// Configs that were read, by their offset: many images may name the same.
+    configs: BTreeMap<u64, Arc<ReadConfig>>,
+}
+
+/// A config that was read.
+struct ReadConfig {
+    descriptor: Descriptor,
+    diff_ids: Vec<Digest>,
 }
 
 impl Reader<'_> {
     fn image(&mut self, listed: ListedImage) -> Result<(), LocalError> {
-        let config = self.entry(&listed.config)?;
-        let bytes = read_small(&self.path, &listed.config, &config, MAX_CONFIG_BYTES)?;
-        let digest = Digest::sha256(&bytes);
-        if let Some(named) = digest_of_name(&listed.config).filter(|named| *named != digest) {
-            return Err(self.form(
-                &listed.config,
-                format!("it is named after digest {named} but has {digest} (it is corrupt)"),
-            ));
-        }
-        let diff_ids = self.diff_ids(&listed.config, &bytes)?;
+        let config = self.config(&listed.config)?;
         let layers = listed.layers.unwrap_or_default();
-        if diff_ids.len() != layers.len() {
+        if config.diff_ids.len() != layers.len() {
             return Err(self.form(
                 &listed.config,
                 format!(
                     "it has {} layers, manifest.json lists {}",
-                    diff_ids.len(),
+                    config.diff_ids.len(),
                     layers.len()
                 ),
             ));
         }
-        self.blob(&listed.config, digest, config.extent)?;
         let layers: Result<Vec<Descriptor>, LocalError> = layers
             .iter()
-            .zip(diff_ids)
-            .map(|(layer, diff_id)| self.layer(layer, diff_id))
+            .zip(&config.diff_ids)
+            .map(|(layer, diff_id)| self.layer(layer, *diff_id))
             .collect();
         let manifest = NewManifest {
             schema_version: 2,
             media_type: media_type::OCI_MANIFEST,
-            config: Descriptor::of(media_type::OCI_CONFIG, &bytes),
+            config: config.descriptor.clone(),
             layers: layers?,
         };
         let bytes =
@@ -183,9 +199,39 @@ impl Reader<'_> {
         }));
     }
 
-    fn diff_ids(&self, entry: &str, config: &[u8]) -> Result<Vec<Digest>, LocalError> {
-        let config: Config = parse_json(&self.path, entry, config)?;
-        Ok(config.rootfs.diff_ids.unwrap_or_default())
+    /// Reads the config that `manifest.json` names; each once.
+    fn config(&mut self, name: &str) -> Result<Arc<ReadConfig>, LocalError> {
+        let entry = self.entry(name)?;
+        if let Some(known) = self.configs.get(&entry.extent.offset) {
+            self.check_name(name, known.descriptor.digest)?;
+            return Ok(Arc::clone(known));
+        }
+        self.read_config(name, &entry)
+    }
+
+    fn check_name(&self, config: &str, digest: Digest) -> Result<(), LocalError> {
+        match digest_of_name(config) {
+            Some(named) if named != digest => Err(self.form(
+                config,
+                format!("it is named after digest {named} but has {digest} (it is corrupt)"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_config(&mut self, name: &str, entry: &Entry) -> Result<Arc<ReadConfig>, LocalError> {
+        let bytes = read_small(&self.path, name, entry, MAX_CONFIG_BYTES)?;
+        let descriptor = Descriptor::of(media_type::OCI_CONFIG, &bytes);
+        self.check_name(name, descriptor.digest)?;
+        let parsed: Config = parse_json(&self.path, name, &bytes)?;
+        self.blob(name, descriptor.digest, entry.extent)?;
+        let config = Arc::new(ReadConfig {
+            descriptor,
+            diff_ids: parsed.diff_ids(),
+        });
+        self.configs
+            .insert(entry.extent.offset, Arc::clone(&config));
+        Ok(config)
     }
 
     /// A layer that is not compressed has the digest that the config gives it, so it need not be read
@@ -284,129 +330,8 @@ impl Reader<'_> {
 }
 
 /// The digest that a config's name says: `<hex>.json` or `blobs/sha256/<hex>`.
-fn digest_of_name(name: &str) -> Option<Digest> {
+pub(super) fn digest_of_name(name: &str) -> Option<Digest> {
     let hex = name.strip_suffix(".json");
     hex.and_then(|hex| format!("sha256:{hex}").parse().ok())
         .or_else(|| Digest::from_blob_path(name))
-}
-
-/// Checks that an archive's OCI index has what its `manifest.json` names: every image under all its names,
-/// with as many layers as `manifest.json` and the config say. Readers of the one and of the other would get
-/// different images otherwise.
-pub(super) fn check_agreement(
-    images: &LocalImages,
-    listed: &[ListedImage],
-) -> Result<(), LocalError> {
-    let indexed = Indexed::read(images)?;
-    listed
-        .iter()
-        .try_for_each(|listed| indexed.check(images, listed))
-}
-
-/// The images of an OCI index, by the digest of their config.
-struct Indexed {
-    by_config: BTreeMap<Digest, Vec<(Manifest, BTreeSet<Reference>)>>,
-}
-
-impl Indexed {
-    fn read(images: &LocalImages) -> Result<Self, LocalError> {
-        let mut names: BTreeMap<Digest, (Descriptor, BTreeSet<Reference>)> = BTreeMap::new();
-        for image in images.images() {
-            let (_, known) = names
-                .entry(image.descriptor.digest)
-                .or_insert_with(|| (image.descriptor.clone(), BTreeSet::new()));
-            if let LocalName::Full(reference) = &image.name {
-                known.insert(reference.clone());
-            }
-        }
-        let mut by_config: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (descriptor, names) in names.into_values() {
-            for manifest in image_manifests(images, &descriptor)? {
-                if let Some(config) = manifest.config().map(|config| config.digest) {
-                    let known = by_config.entry(config).or_default();
-                    known.push((manifest, names.clone()));
-                }
-            }
-        }
-        Ok(Self { by_config })
-    }
-
-    fn check(&self, images: &LocalImages, listed: &ListedImage) -> Result<(), LocalError> {
-        let tags = listed.repo_tags.as_deref().unwrap_or_default();
-        let disagree = |what: String| {
-            Err(LocalError::Disagreement {
-                path: images.path().to_owned(),
-                image: shown(tags.first().unwrap_or(&listed.config)),
-                what,
-            })
-        };
-        let Some(config) = digest_of_name(&listed.config) else {
-            return disagree(
-                "manifest.json names its config otherwise than by a digest".to_owned(),
-            );
-        };
-        let Some(found) = self.by_config.get(&config) else {
-            return disagree(format!(
-                "index.json lists no image with the config {config}"
-            ));
-        };
-        let layers = listed.layers.as_deref().unwrap_or_default().len();
-        for (manifest, _) in found {
-            let counted = manifest.layers().len();
-            let filesystems = diff_ids(images, manifest)?;
-            if counted != layers || filesystems.is_some_and(|count| count != layers) {
-                return disagree(format!(
-                    "manifest.json lists {layers} layers, the manifest {} has {counted}{}",
-                    manifest.digest(),
-                    filesystems.map_or(String::new(), |count| format!(", its config {count}"))
-                ));
-            }
-        }
-        for tag in tags {
-            let named =
-                |reference: &Reference| found.iter().any(|(_, names)| names.contains(reference));
-            if tag.parse().is_ok_and(|reference| !named(&reference)) {
-                return disagree(format!("index.json does not list it as {}", shown(tag)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The image manifests that a descriptor of an index stands for, as far as the archive contains them.
-fn image_manifests(images: &LocalImages, root: &Descriptor) -> Result<Vec<Manifest>, LocalError> {
-    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut open = vec![root.clone()];
-    while let Some(descriptor) = open.pop() {
-        if !images.contains(&descriptor.digest)
-            || !media_type::is_manifest(&descriptor.media_type)
-            || !seen.insert(descriptor.digest)
-        {
-            continue;
-        }
-        let manifest = images.manifest(&descriptor)?;
-        open.extend(manifest.children().iter().cloned());
-        if manifest.children().is_empty() {
-            found.push(manifest);
-        }
-    }
-    Ok(found)
-}
-
-/// How many filesystem layers the config of an image names; `None` if it is not an image's config.
-fn diff_ids(images: &LocalImages, manifest: &Manifest) -> Result<Option<usize>, LocalError> {
-    let Some(config) = manifest.config() else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    images
-        .blob_at(config, 0)?
-        .take(MAX_CONFIG_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|source| LocalError::Io {
-            path: format!("{} of {}", config.digest.blob_path(), images.path()),
-            source,
-        })?;
-    let config: Option<Config> = serde_json::from_slice(&bytes).ok();
-    Ok(config.map(|config| config.rootfs.diff_ids.unwrap_or_default().len()))
 }

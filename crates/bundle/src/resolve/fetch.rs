@@ -9,7 +9,7 @@ use sealift_pipeline::{JobError, run_parallel};
 
 use crate::context::Context;
 use crate::error::{Pointer, ResolveError};
-use crate::resolve::limits::TOO_MANY;
+use crate::resolve::limits::TOO_MANY_TOGETHER;
 use crate::sources::{SourceId, Sources};
 use crate::spool::Spool;
 
@@ -64,7 +64,8 @@ impl<'a> Known<'a> {
     /// # Errors
     /// If all manifests together have too many entries.
     pub(crate) fn add(&mut self, node: Node) -> Result<(), ResolveError> {
-        self.graph.insert(node).map_err(|_: GraphError| TOO_MANY)
+        let added = self.graph.insert(node);
+        added.map_err(|_: GraphError| TOO_MANY_TOGETHER)
     }
 
     /// Reads all that is wanted and not known yet.
