@@ -68,6 +68,17 @@ impl<'a> Known<'a> {
         added.map_err(|_: GraphError| TOO_MANY_TOGETHER)
     }
 
+    /// The same for a manifest that several images may share.
+    ///
+    /// # Errors
+    /// As [`Known::add`].
+    pub(crate) fn add_shared(&mut self, node: &Node) -> Result<(), ResolveError> {
+        if self.graph.contains(&node.descriptor.digest) {
+            return Ok(());
+        }
+        self.add(node.clone())
+    }
+
     /// Reads all that is wanted and not known yet.
     pub(crate) fn fetch(&mut self, wanted: Vec<Wanted>) {
         let mut once: BTreeMap<PlainDescriptor, Wanted> = BTreeMap::new();

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sealift_archive::{BlobRef, ImageEntry, ImageSource, Node, PlainDescriptor};
-use sealift_oci::{Digest, Kind, Manifest, Platform, Reference};
+use sealift_archive::{BlobRef, ImageEntry, ImageSource, MAX_ENTRIES, Node, PlainDescriptor};
+use sealift_oci::{Digest, Kind, Platform, Reference};
 use sealift_pipeline::{JobError, VerifyingReader, run_parallel};
 
 use crate::error::{ImageFailure, ResolveError};
 use crate::request::Request;
 use crate::resolve::fetch::{Known, keep, readers};
+use crate::resolve::limits::TOO_MANY_TOGETHER;
 use crate::resolve::local::{Opened, recorded};
 use crate::resolve::{Root, failure, image_failure};
 use crate::sources::{Source, SourceId, Sources};
@@ -101,16 +102,20 @@ pub(crate) fn read(
 ) -> Vec<Root> {
     let context = known.context;
     let (sources, spool) = (known.sources, known.spool);
-    let unreachable = Mutex::default();
+    let reading = Reading {
+        sources,
+        spool,
+        unreachable: Mutex::default(),
+        read: Mutex::default(),
+    };
     let results = run_parallel(readers(&context), asked, context.cancel, |asked| {
-        read_first(sources, spool, asked, &unreachable)
+        reading.first(asked)
     });
     let mut roots = Vec::with_capacity(asked.len());
     for (asked, result) in asked.iter().zip(results) {
         let error = match result {
             Ok(Found {
-                node,
-                platform,
+                read,
                 source,
                 before,
             }) => {
@@ -122,12 +127,12 @@ pub(crate) fn read(
                     reference: asked.reference.clone(),
                     source,
                     kind: asked.kind,
-                    descriptor: node.descriptor.clone(),
-                    platform,
+                    descriptor: read.node.descriptor.clone(),
+                    platform: read.platform.clone(),
                     new_digest: asked.new_digest,
                     recorded: asked.recorded.clone(),
                 };
-                match known.add(node) {
+                match known.add_shared(&read.node) {
                     Ok(()) => {
                         roots.push(root);
                         continue;
@@ -145,81 +150,134 @@ pub(crate) fn read(
 
 /// A manifest that was read, and where.
 struct Found {
-    node: Node,
-    platform: Option<Platform>,
+    read: Arc<ReadManifest>,
     source: SourceId,
     /// Why the sources before this one were passed over.
     before: Option<String>,
 }
 
-/// Tries one source after the other. A registry that does not respond at all is not asked for other images
-/// if those can also be had elsewhere.
-fn read_first(
-    sources: &Sources,
-    spool: &Spool,
-    asked: &Asked,
-    unreachable: &Mutex<BTreeSet<String>>,
-) -> Result<Found, ResolveError> {
-    let silent = || unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut tried: Vec<(String, ResolveError)> = Vec::new();
-    let mut skipped = Vec::new();
-    for (number, (source, what)) in asked.places.iter().enumerate() {
-        let place = sources.source(*source);
-        let is_last = number + 1 == asked.places.len();
-        if !is_last && silent().contains(place.host()) {
-            skipped.push(format!("{} does not respond", place.host()));
-            continue;
-        }
-        match read_one(sources, spool, *source, what) {
-            Ok((node, platform)) => {
-                let tried = tried.iter().map(|(_, error)| error.to_string());
-                let before: Vec<String> = skipped.into_iter().chain(tried).collect();
-                return Ok(Found {
-                    node,
-                    platform,
-                    source: *source,
-                    before: (!before.is_empty()).then(|| before.join("; ")),
-                });
-            }
-            Err(error) if error.is_cancelled() => return Err(error),
-            Err(error) => {
-                if error.is_unreachable() {
-                    silent().insert(place.host().to_owned());
-                }
-                tried.push((place.name(), error));
-            }
-        }
-    }
-    match (tried.len(), tried.pop()) {
-        (1, Some((_, error))) => Err(error),
-        (_, Some(last)) => {
-            tried.push(last);
-            Err(ResolveError::Nowhere(tried))
-        }
-        (_, None) => Err(ResolveError::Nowhere(tried)),
-    }
+/// A manifest that was read.
+struct ReadManifest {
+    node: Node,
+    /// What it runs on, as its config says.
+    platform: Option<Platform>,
 }
 
-fn read_one(
-    sources: &Sources,
-    spool: &Spool,
-    source: SourceId,
-    what: &What,
-) -> Result<(Node, Option<Platform>), ResolveError> {
-    let manifest: Manifest = match what {
-        What::Selector(selector) => sources.named_manifest(source, selector)?,
-        What::Described(descriptor) => sources.manifest(source, descriptor)?,
-    };
-    keep(spool, &manifest)?;
-    let node = Node::of(&manifest);
-    let config = (node.kind == Kind::Image)
-        .then(|| node.image_config().cloned())
-        .flatten();
-    let platform = match config {
-        Some(config) => platform_of(&read_config(sources, spool, source, &config)?),
-        None => None,
-    };
-    Ok((node, platform))
+/// What reading many manifests has in common.
+struct Reading<'a> {
+    sources: &'a Sources,
+    spool: &'a Spool,
+    /// Hosts that do not respond.
+    unreachable: Mutex<BTreeSet<String>>,
+    read: Mutex<ManyRead>,
+}
+
+/// Manifests that were read, and how many entries they have.
+#[derive(Default)]
+struct ManyRead {
+    /// Those that images on disk name; many may name the same.
+    described: BTreeMap<(SourceId, PlainDescriptor), Arc<ReadManifest>>,
+    /// What configs say that images run on.
+    platforms: BTreeMap<Digest, Option<Platform>>,
+    entries: usize,
+}
+
+impl Reading<'_> {
+    /// Tries one source after the other. A registry that does not respond at all is not asked for other images
+    /// if those can also be had elsewhere.
+    fn first(&self, asked: &Asked) -> Result<Found, ResolveError> {
+        let sources = self.sources;
+        let silent = || {
+            self.unreachable
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let mut tried: Vec<(String, ResolveError)> = Vec::new();
+        let mut skipped = Vec::new();
+        for (number, (source, what)) in asked.places.iter().enumerate() {
+            let place = sources.source(*source);
+            let is_last = number + 1 == asked.places.len();
+            if !is_last && silent().contains(place.host()) {
+                skipped.push(format!("{} does not respond", place.host()));
+                continue;
+            }
+            match self.one(*source, what) {
+                Ok(read) => {
+                    let tried = tried.iter().map(|(_, error)| error.to_string());
+                    let before: Vec<String> = skipped.into_iter().chain(tried).collect();
+                    return Ok(Found {
+                        read,
+                        source: *source,
+                        before: (!before.is_empty()).then(|| before.join("; ")),
+                    });
+                }
+                Err(error) if error.is_cancelled() => return Err(error),
+                Err(error) => {
+                    if error.is_unreachable() {
+                        silent().insert(place.host().to_owned());
+                    }
+                    tried.push((place.name(), error));
+                }
+            }
+        }
+        match (tried.len(), tried.pop()) {
+            (1, Some((_, error))) => Err(error),
+            (_, Some(last)) => {
+                tried.push(last);
+                Err(ResolveError::Nowhere(tried))
+            }
+            (_, None) => Err(ResolveError::Nowhere(tried)),
+        }
+    }
+
+    /// Reads a manifest from a source, one that is described alike only once.
+    fn one(&self, source: SourceId, what: &What) -> Result<Arc<ReadManifest>, ResolveError> {
+        let key = match what {
+            What::Selector(_) => None,
+            What::Described(descriptor) => Some((source, descriptor.clone())),
+        };
+        if let Some(known) = key
+            .as_ref()
+            .and_then(|key| self.lock().described.get(key).cloned())
+        {
+            return Ok(known);
+        }
+        let manifest = match what {
+            What::Selector(selector) => self.sources.named_manifest(source, selector)?,
+            What::Described(descriptor) => self.sources.manifest(source, descriptor)?,
+        };
+        keep(self.spool, &manifest)?;
+        let node = Node::of(&manifest);
+        let platform = self.platform(source, &node)?;
+        let new = Arc::new(ReadManifest { node, platform });
+        let mut read = self.lock();
+        read.entries += new.node.children.len() + new.node.blobs.len();
+        if read.entries > MAX_ENTRIES {
+            return Err(TOO_MANY_TOGETHER);
+        }
+        if let Some(key) = key {
+            read.described.insert(key, Arc::clone(&new));
+        }
+        Ok(new)
+    }
+
+    /// What an image runs on that is not in an index: nothing but its config says it.
+    fn platform(&self, source: SourceId, node: &Node) -> Result<Option<Platform>, ResolveError> {
+        let Some(config) = node.image_config().filter(|_| node.kind == Kind::Image) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.lock().platforms.get(&config.digest) {
+            return Ok(known.clone());
+        }
+        let platform = platform_of(&read_config(self.sources, self.spool, source, config)?);
+        let mut read = self.lock();
+        read.platforms.insert(config.digest, platform.clone());
+        Ok(platform)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ManyRead> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Reads the config of an image that is not in an index: nothing else says what it runs on. It is kept,

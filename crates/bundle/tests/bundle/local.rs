@@ -86,6 +86,36 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, name: &str, content: &[u8]) {
 }
 
 #[test]
+fn a_manifest_that_many_names_share_is_read_once_with_its_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("names.tar");
+    let padding = vec![Vec::<u8>::new(); 300_000];
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux", "padding": padding,
+        "rootfs": {"type": "layers", "diff_ids": []},
+    });
+    let tags: Vec<String> = (0..1000)
+        .map(|tag| format!("r.example/hello:{tag}"))
+        .collect();
+    let manifest = serde_json::json!([{
+        "Config": "config.json", "RepoTags": tags, "Layers": [],
+    }]);
+    let mut archive = tar::Builder::new(Vec::new());
+    append(&mut archive, "config.json", config.to_string().as_bytes());
+    append(
+        &mut archive,
+        "manifest.json",
+        manifest.to_string().as_bytes(),
+    );
+    fs::write(&path, archive.into_inner().unwrap()).unwrap();
+    let start = std::time::Instant::now();
+    let plan = Connected::new().plan(&local(path)).unwrap();
+    assert_eq!(plan.summary().images.len(), 1000);
+    let took = start.elapsed();
+    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
+}
+
+#[test]
 fn a_layout_folder_is_carried_as_it_is() {
     let side = Connected::new();
     let image = image("a");
