@@ -58,7 +58,7 @@ pub enum Event<'a> {
         digest: &'a Digest,
         /// Its size in bytes.
         size: u64,
-        /// What it belongs to, for a person: an image or a repository.
+        /// What it belongs to, for a person: an image or a repository; empty if it is named by its digest only.
         what: &'a str,
     },
     /// More bytes of it were moved. Bytes that a retry repeats are not counted again.

@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sealift_oci::{Digest, escaped};
 use sealift_pipeline::{Event, Observer};
 
+use super::lines::running_name;
 use super::{Level, log};
 use crate::words;
 
@@ -85,7 +86,8 @@ impl State {
                 if *size >= WORTH_A_BAR && self.parts.len() < SHOWN =>
             {
                 let bar = all.add(ProgressBar::new(*size).with_style(part_style()));
-                bar.set_message(escaped(what).into_owned());
+                let name = running_name(digest, what);
+                bar.set_message(escaped(&name).into_owned());
                 self.parts.insert(**digest, bar);
             }
             Event::Advanced { digest, bytes } => {

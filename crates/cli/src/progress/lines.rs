@@ -37,6 +37,14 @@ struct Running {
     size: u64,
 }
 
+/// What a transfer belongs to, or the blob if that is not known.
+pub(super) fn running_name(digest: &Digest, what: &str) -> String {
+    match what {
+        "" => format!("blob {}", digest.short()),
+        what => what.to_owned(),
+    }
+}
+
 impl Lines {
     pub(super) fn new() -> Self {
         Self(Mutex::new(State::new(Instant::now())))
@@ -106,7 +114,7 @@ impl State {
             }
             Event::Started { digest, size, what } => {
                 let running = Running {
-                    name: (*what).to_owned(),
+                    name: running_name(digest, what),
                     size: *size,
                 };
                 self.running.insert(**digest, running);
@@ -121,9 +129,10 @@ impl State {
                 let ended = self.running.remove(digest);
                 match (outcome, ended) {
                     (Outcome::Failed, Some(Running { name, size })) => {
-                        let of = match name.as_str() {
-                            "" => String::new(),
-                            name => format!(" of {name}"),
+                        let of = if name == running_name(digest, "") {
+                            String::new()
+                        } else {
+                            format!(" of {name}")
                         };
                         let line = format!("failed: {digest}{of} ({})", words::bytes(size));
                         Some((Level::Info, line))
