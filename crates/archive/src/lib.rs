@@ -66,7 +66,9 @@ pub use reading::Reading;
 pub use resources::Resources;
 pub use scratch::{NoScratch, check_scratch};
 pub use store::{AbsentBlob, BaseBlob, NamedStore, absent_blob_of, cause_of};
-pub use store::{Extent, Location, MemoryStore, Profile, ReadAt, ScratchNeeds, Store, Stored};
+pub use store::{
+    Extent, Location, MemoryStore, Profile, ReadAt, ScratchNeeds, Store, Stored, begins_as_tar,
+};
 pub use target::{
     FileSystem, FileTarget, Interrupted, LockedFile, LockedOutput, OrderedFile, OutputFile,
     Published, Target, WriteError, Written, open_locked, remove_own,

@@ -29,3 +29,4 @@ pub(crate) use leaning::LeaningStore;
 pub(crate) use manifests::{fault_at, read_graph, read_manifest};
 pub use memory::MemoryStore;
 pub use read_at::{Extent, ReadAt};
+pub use tar::begins_as_tar;

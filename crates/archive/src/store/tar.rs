@@ -38,6 +38,21 @@ struct Extension {
     size: Option<u64>,
 }
 
+/// Whether a file with this beginning may be a tar: its first block is a header. No bundle and no archive of images
+/// begins otherwise, so that the rest need not be read.
+pub fn begins_as_tar(start: &[u8]) -> bool {
+    let block = start.first_chunk::<512>();
+    block.is_some_and(|block| is_whole(Header::from_byte_slice(block)))
+}
+
+/// Whether a header has its own checksum.
+fn is_whole(header: &Header) -> bool {
+    let said = header.cksum().ok();
+    let mut again = header.clone();
+    again.set_cksum();
+    said.is_some() && said == again.cksum().ok()
+}
+
 /// Walks all headers of `file`.
 pub(crate) fn contents(file: &dyn ReadAt) -> Result<Contents, Fault> {
     let mut walk = Walk {
@@ -120,10 +135,7 @@ impl Walk<'_> {
         if header.as_bytes().iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        let said = header.cksum().ok();
-        let mut again = header.clone();
-        again.set_cksum();
-        if said.is_none() || said != again.cksum().ok() {
+        if !is_whole(&header) {
             let what = if start == 0 {
                 "it does not begin as a tar does (expected an OCI layout or a docker save archive)"
             } else {
