@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sealift_oci::{Descriptor, Digest, ImageConfig, ImageConfigError, Manifest};
 use sealift_pipeline::VerifyingReader;
 
-use crate::bases::ChainError;
+use crate::chain::ChainError;
 use crate::contents::{
     Contents, Graph, Identity, ImageEntry, MAX_CONFIG_BYTES, NeededBy, PlainDescriptor, Record,
 };

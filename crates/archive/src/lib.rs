@@ -15,6 +15,7 @@
 
 mod bases;
 mod bundle;
+mod chain;
 mod checksum;
 mod contents;
 mod delta;
@@ -33,8 +34,9 @@ mod store;
 mod target;
 mod verify;
 
-pub use bases::{BaseFile, BaseFiles, Bases, BasesError, ChainError, MAX_CHAIN, RecordFile};
+pub use bases::{BaseFile, BaseFiles, Bases, BasesError, RecordFile};
 pub use bundle::{BlobReader, Bundle, OpenError};
+pub use chain::{ChainError, MAX_CHAIN};
 pub use checksum::{ChecksumError, checksum};
 pub use contents::{
     Base, BlobEntry, BlobRef, Child, Collision, Contents, DestinationManifest,

@@ -5,12 +5,13 @@ mod support;
 
 use std::sync::Arc;
 
-use sealift_archive::Bundle;
+use ::tar::{EntryType, Header};
+use sealift_archive::{Bundle, LocalError, LocalImages, open_local};
 use sealift_oci::{Descriptor, Digest, media_type};
+use support::packing::tar;
 use support::{
     Content, Random, entries, faults, image_entry, joined, plain, reading, rich, verified,
 };
-use tar::{EntryType, Header};
 
 /// The message that a bundle is refused with when it is opened.
 fn refusal(bytes: Vec<u8>) -> String {
@@ -331,4 +332,79 @@ fn a_manifest_that_the_record_calls_something_else_is_refused() {
         assert!(refusal.contains(&digest.hex()), "{other}: {refusal}");
         assert!(refusal.contains(" at byte "), "{other}: {refusal}");
     }
+}
+
+/// The images of an archive.
+fn opened(archive: &[u8]) -> Result<LocalImages, LocalError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.tar");
+    std::fs::write(&path, archive).unwrap();
+    open_local(&path, &reading())
+}
+
+#[test]
+fn a_docker_archive_that_lists_too_much_is_refused_before_it_is_looked_at() {
+    let listing = |images: usize, layers: usize| {
+        let layers = vec!["0/layer.tar"; layers];
+        let one = serde_json::json!({"Config": "c.json", "RepoTags": null, "Layers": layers});
+        let all = serde_json::Value::from(vec![one; images]);
+        let archive = tar(&[("manifest.json", all.to_string().as_bytes())]);
+        opened(&archive).err().unwrap().to_string()
+    };
+    let layers = listing(41, 10_000);
+    assert!(layers.contains("lists more than 400000 layers"), "{layers}");
+    let images = listing(10_001, 0);
+    assert!(
+        images.contains("lists 10001 images, more than 10000"),
+        "{images}"
+    );
+    let names = listing(101, 10_000);
+    assert!(names.contains("more than 1000000 names"), "{names}");
+}
+
+#[test]
+fn a_config_that_many_images_have_is_read_once() {
+    let start = std::time::Instant::now();
+    let padding = vec![Vec::<u8>::new(); 300_000];
+    let config = serde_json::json!({"rootfs": {"diff_ids": []}, "padding": padding}).to_string();
+    let digest = Digest::sha256(config.as_bytes());
+    let listed: Vec<_> = (0..1000)
+        .map(|number| {
+            let tag = format!("r.io/image-{number}:1");
+            serde_json::json!({"Config": digest.blob_path(), "RepoTags": [tag], "Layers": []})
+        })
+        .collect();
+    let listed = serde_json::Value::from(listed).to_string();
+    let blob = digest.blob_path();
+    let mut entries: Vec<(&str, &[u8])> = vec![
+        ("manifest.json", listed.as_bytes()),
+        (&blob, config.as_bytes()),
+    ];
+    let plain = opened(&tar(&entries)).unwrap();
+    assert_eq!(plain.images().len(), 1000);
+    // With an index beside it, which has to agree.
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "layers": [],
+        "config": Descriptor::of(media_type::OCI_CONFIG, config.as_bytes()),
+    });
+    let manifest = manifest.to_string().into_bytes();
+    let children: Vec<_> = (0..1000)
+        .map(|number| {
+            let mut child = serde_json::json!(Descriptor::of(media_type::OCI_MANIFEST, &manifest));
+            let name = format!("r.io/image-{number}:1");
+            child["annotations"] = serde_json::json!({"io.containerd.image.name": name});
+            child
+        })
+        .collect();
+    let index = serde_json::json!({"schemaVersion": 2, "manifests": children}).to_string();
+    let path = Digest::sha256(&manifest).blob_path();
+    entries.extend([
+        ("oci-layout", &br#"{"imageLayoutVersion":"1.0.0"}"#[..]),
+        ("index.json", index.as_bytes()),
+        (&path, &manifest),
+    ]);
+    let both = opened(&tar(&entries)).unwrap();
+    assert_eq!(both.images().len(), 1000);
+    let took = start.elapsed();
+    assert!(took < std::time::Duration::from_secs(15), "{took:?}");
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::limits::{MAX_KEPT_ENTRIES, MAX_KEPT_NAMES, MAX_OPENED, OPENED_PER_BYTE};
-use crate::scan::LayerError;
 
 /// What all scans of a scanner keep in memory.
 #[derive(Debug)]
@@ -33,6 +32,13 @@ impl Kept {
     }
 }
 
+/// More than may be kept.
+#[derive(Debug)]
+pub(crate) struct Excess {
+    pub(crate) limit: u64,
+    pub(crate) what: &'static str,
+}
+
 /// What one scan keeps of it; it is given back when the value is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
@@ -51,7 +57,7 @@ impl Part {
     }
 
     /// Adds an entry whose names have so many bytes.
-    pub(crate) fn add(&mut self, names: usize) -> Result<(), LayerError> {
+    pub(crate) fn add(&mut self, names: usize) -> Result<(), Excess> {
         self.entries += 1;
         self.names += names;
         let kept = &self.kept;
@@ -63,7 +69,7 @@ impl Part {
         ] {
             if all > limit {
                 let limit = limit as u64;
-                return Err(LayerError::TooLargeTogether { limit, what });
+                return Err(Excess { limit, what });
             }
         }
         Ok(())

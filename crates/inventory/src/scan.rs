@@ -10,7 +10,7 @@ use crate::compression;
 use crate::database::{Database, Format};
 use crate::entry::{Change, Entry, File, Found, Notes};
 use crate::go::{self, Search};
-use crate::kept::{Kept, Part, Volume};
+use crate::kept::{Excess, Kept, Part, Volume};
 use crate::limits::{
     MAX_LAYER_BYTES, MAX_LAYER_ENTRIES, MAX_LAYER_NAMES, MAX_MEMORY, MAX_SEARCHED_FILE,
 };
@@ -49,6 +49,12 @@ pub enum LayerError {
         /// Of what: entries, bytes of names.
         what: &'static str,
     },
+}
+
+impl From<Excess> for LayerError {
+    fn from(Excess { limit, what }: Excess) -> Self {
+        Self::TooLargeTogether { limit, what }
+    }
 }
 
 /// What one layer changes, and what its files contain.

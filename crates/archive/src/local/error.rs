@@ -5,7 +5,7 @@ use std::io;
 use sealift_oci::{Digest, JsonError, ManifestError, ReferenceError};
 
 use crate::bundle::OpenError;
-use crate::bases::ChainError;
+use crate::chain::ChainError;
 use crate::delta::Unreadable;
 use crate::fault::Fault;
 
