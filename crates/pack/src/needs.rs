@@ -145,7 +145,9 @@ mod tests {
     use sealift_oci::Digest;
 
     use super::*;
-    use crate::format::{BaseBlob, BaseObject, BlobEntry, Object, Piece, Related, Wrapping};
+    use crate::format::{
+        BaseBlob, BaseObject, BlobEntry, Numbers, Object, Piece, Related, Wrapping,
+    };
 
     fn base(blob: usize) -> Object {
         Object::of_base(BaseObject {
@@ -159,11 +161,11 @@ mod tests {
         Object {
             len: 1,
             map: None,
-            body: Body::Related(Related {
+            body: Body::Related(Box::new(Related {
                 codec: (1, 1),
                 bases,
-                parts: Vec::new(),
-            }),
+                numbers: Numbers::default(),
+            })),
         }
     }
 
