@@ -184,6 +184,13 @@ impl FromStr for MapRule {
 
     /// Reads `FROM=TO`, such as `quay.io/tigera/operator=ops/operator` or `docker.io/calico/=net/`.
     fn from_str(text: &str) -> Result<Self, NamingError> {
+        if text.contains('@') {
+            // A password must not get into a message.
+            return Err(NamingError::Map {
+                text: "…".to_owned(),
+                reason: "it carries credentials or a digest",
+            });
+        }
         let error = |reason| NamingError::Map {
             text: shorten(text),
             reason,
@@ -204,12 +211,8 @@ impl FromStr for MapRule {
             let reference: Reference = from
                 .parse()
                 .map_err(|_| error("the left side is no image name"))?;
-            if from.contains('@')
-                || from
-                    .rsplit('/')
-                    .next()
-                    .is_some_and(|last| last.contains(':'))
-            {
+            let last = from.rsplit('/').next();
+            if last.is_some_and(|last| last.contains(':')) {
                 return Err(error("maps are for repositories; leave the tag away"));
             }
             reference.name()
@@ -399,6 +402,15 @@ mod tests {
 
     fn named(naming: &Naming, reference: &str, destination: &str) -> String {
         naming.repository_at(&reference.parse().unwrap(), &destination.parse().unwrap())
+    }
+
+    #[test]
+    fn a_map_with_credentials_is_refused_without_showing_them() {
+        for map in ["user:canary@quay.io/a/=b/", "user:canary@quay.io/a=b"] {
+            let error = map.parse::<MapRule>().unwrap_err().to_string();
+            assert!(error.contains("credentials"), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
     }
 
     #[test]
