@@ -124,12 +124,15 @@ impl<'a> Scene<'a> {
             "c.tar"
         };
         let to = ["--naming", naming];
+        // A receipt is not replaced by that of a load to another registry.
+        let receipt = format!("receipt-{seed}.json");
+        let receipt = receipt.as_str();
         for arguments in [
             ["load", bundle, &host, to[0], to[1], "--dry-run"].as_slice(),
-            &["load", bundle, &host, to[0], to[1], "--receipt", "r.json"],
+            &["load", bundle, &host, to[0], to[1], "--receipt", receipt],
             &["load", bundle, &host, to[0], to[1], "--overwrite", "--deep"],
-            &["check", "r.json"],
-            &["check", "r.json", "--deep"],
+            &["check", receipt],
+            &["check", receipt, "--deep"],
         ] {
             self.watched(report, seed, arguments, Some(&host))?;
         }
@@ -145,7 +148,7 @@ impl<'a> Scene<'a> {
                 "rewrite",
                 "a.yaml",
                 "--receipt",
-                "r.json",
+                receipt,
                 "--pin",
                 bundle,
                 "--dry-run",
