@@ -14,7 +14,8 @@ pub struct Codec {
 impl Codec {
     /// Approximate matching: copies with differences, and literals.
     pub const MATCHING: Self = Self { id: 1, version: 1 };
-    /// Matching within each part of a program; references in copied bytes are predicted. Version 3 is written.
+    /// Matching within each part of a program; references in copied bytes are predicted, and what is
+    /// not copied is stored in forms of its own.
     pub const PROGRAM: Self = Self { id: 2, version: 4 };
     /// Its third version, which only decoders know: literals of code are stored as they are.
     pub const PROGRAM_3: Self = Self { id: 2, version: 3 };

@@ -56,7 +56,7 @@ pub fn decode(
                 codec.version,
             )?;
             let mut classes = [BYTES.as_slice(), &[Class::Fields]].concat();
-            if codec == Codec::PROGRAM {
+            if codec.version >= program::FORMS {
                 classes.push(Class::Columns);
             }
             let side = Decoding::new(Readers::take(&mut streams, &classes)?, Output::new(target));

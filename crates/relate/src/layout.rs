@@ -131,6 +131,11 @@ impl Layout {
         self.parts.last().map_or(0, Part::end)
     }
 
+    /// Whether a part is the first of its kind.
+    pub(crate) fn is_first(&self, part: &Part) -> bool {
+        self.part(part.kind) == Some(part)
+    }
+
     /// The first part of a kind.
     pub(crate) fn part(&self, kind: Kind) -> Option<&Part> {
         self.parts.iter().find(|part| part.kind == kind)

@@ -14,6 +14,9 @@ mod predict;
 mod source;
 mod symbols;
 
+/// From this version of the codec on, literals have forms of their own, and tables are divided into columns.
+pub(crate) const FORMS: u8 = 4;
+
 pub(crate) use annotate::Fields;
 pub(crate) use entities::{Entity, anchors, entities, follower_pairs, follows};
 pub(crate) use passage::{Passage, coding_order, is_derived};

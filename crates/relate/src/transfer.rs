@@ -16,13 +16,7 @@ pub(crate) const CHUNK: u64 = 64 << 10;
 /// One side of the streams. Positions are relative to the new content.
 pub(crate) trait Side {
     /// Sets `buf` to the literals at `at`.
-    fn literals(
-        &mut self,
-        kind: Kind,
-        form: &dyn Form,
-        at: u64,
-        buf: &mut [u8],
-    ) -> Result<(), DecodeError>;
+    fn literals(&mut self, stored: &Stored, at: u64, buf: &mut [u8]) -> Result<(), DecodeError>;
 
     /// Passes as much of the `len` bytes at `at` as is in columns, and returns how much that is.
     fn columns(&mut self, columns: &dyn Columns, at: u64, len: u64) -> Result<u64, DecodeError>;
@@ -71,8 +65,17 @@ pub(crate) trait Form {
         CHUNK
     }
 
-    /// Changes a piece, the bytes at `at`.
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]);
+    /// Changes a piece, the bytes that start `offset` bytes behind the start of the part.
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]);
+}
+
+/// How the literals of a part are stored.
+pub(crate) struct Stored {
+    /// The kind of stream that they are in.
+    pub(crate) kind: Kind,
+    pub(crate) form: Box<dyn Form>,
+    /// Where the part starts.
+    pub(crate) start: u64,
 }
 
 /// As they are.
@@ -172,19 +175,17 @@ pub(crate) fn piece<S: Side>(
     piece: Piece,
     mut next: impl FnMut() -> Result<Option<Copy>, DecodeError>,
 ) -> Result<(), DecodeError> {
+    let stored = Stored {
+        kind: piece.kind,
+        form: Box::new(Unchanged),
+        start: 0,
+    };
     let mut buf = Vec::new();
     let mut position = piece.start;
     loop {
         let copy = next()?;
         let until = copy.map_or(piece.end, |copy| copy.at);
-        literals(
-            side,
-            space,
-            piece.kind,
-            &Unchanged,
-            position..until,
-            &mut buf,
-        )?;
+        literals(side, space, &stored, position..until, &mut buf)?;
         let Some(copy) = copy else {
             return Ok(());
         };
@@ -196,16 +197,15 @@ pub(crate) fn piece<S: Side>(
 pub(crate) fn literals<S: Side>(
     side: &mut S,
     space: &Space<'_>,
-    kind: Kind,
-    form: &dyn Form,
+    stored: &Stored,
     range: std::ops::Range<u64>,
     buf: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
     let mut at = range.start - space.new_start();
     let end = range.end - space.new_start();
     while at < end {
-        let literals = room(buf, (end - at).min(form.piece()) as usize);
-        side.literals(kind, form, at, literals)?;
+        let literals = room(buf, (end - at).min(stored.form.piece()) as usize);
+        side.literals(stored, at, literals)?;
         side.write(at, literals)?;
         at += literals.len() as u64;
     }
@@ -281,18 +281,13 @@ impl<'a> Encoding<'a> {
 }
 
 impl Side for Encoding<'_> {
-    fn literals(
-        &mut self,
-        kind: Kind,
-        form: &dyn Form,
-        at: u64,
-        buf: &mut [u8],
-    ) -> Result<(), DecodeError> {
+    fn literals(&mut self, stored: &Stored, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
         buf.copy_from_slice(self.truth.get(at, buf.len())?);
-        let sink = self.sinks.stream(Class::Literals, kind as u8);
+        let sink = self.sinks.stream(Class::Literals, stored.kind as u8);
         let start = sink.len();
         sink.extend_from_slice(buf);
-        form.change(Direction::Store, at, &mut sink[start..]);
+        let (form, offset) = (&stored.form, at - stored.start);
+        form.change(Direction::Store, offset, &mut sink[start..]);
         Ok(())
     }
 
@@ -409,15 +404,11 @@ impl<'a, 'b> Decoding<'a, 'b> {
 }
 
 impl Side for Decoding<'_, '_> {
-    fn literals(
-        &mut self,
-        kind: Kind,
-        form: &dyn Form,
-        at: u64,
-        buf: &mut [u8],
-    ) -> Result<(), DecodeError> {
-        self.readers.reader(Class::Literals, kind as u8).read(buf)?;
-        form.change(Direction::Restore, at, buf);
+    fn literals(&mut self, stored: &Stored, at: u64, buf: &mut [u8]) -> Result<(), DecodeError> {
+        let reader = self.readers.reader(Class::Literals, stored.kind as u8);
+        reader.read(buf)?;
+        let (form, offset) = (&stored.form, at - stored.start);
+        form.change(Direction::Restore, offset, buf);
         Ok(())
     }
 

@@ -22,8 +22,8 @@ use crate::stream::Kind;
 
 pub(crate) use blocks::{Block, Fields};
 pub(crate) use dwarf::{Abbreviations, Attribute, Tables, Unit, list_starts, units};
-pub(crate) use frames::{Common, Commons, frame_index, frame_starts};
-pub(crate) use func::{Funcs, func_index, func_len};
+pub(crate) use frames::{Common, Commons, entry_end, frame_index, frame_starts};
+pub(crate) use func::{Description, Descriptions, Funcs, func_index};
 pub(crate) use pointers::TypeHeader;
 pub(crate) use text::{displacement_origin, may_precede_displacement};
 

@@ -12,6 +12,7 @@ mod values;
 use crate::channel::{Readers, Sinks};
 use crate::error::DecodeError;
 use crate::layout::{Layout, Part};
+use crate::program::FORMS;
 use crate::program::annotate::Tables;
 use crate::stream::{Class, Column, Kind, StreamId};
 use crate::transfer::Columns;
@@ -21,9 +22,6 @@ use lines::Lines;
 use lists::Lists;
 use tokens::{Dividing, Joining, Stop, Tokens};
 use values::Values;
-
-/// Versions of the codec below this store such tables as they are.
-const SINCE: u8 = 4;
 
 /// A table that can be divided.
 enum Table<'a> {
@@ -54,7 +52,7 @@ pub(crate) fn is_divided(layout: &Layout, part: &Part, version: u8) -> bool {
         Kind::Lines,
         Kind::Info,
     ];
-    version >= SINCE && kinds.contains(&part.kind) && layout.part(part.kind) == Some(part)
+    version >= FORMS && kinds.contains(&part.kind) && layout.is_first(part)
 }
 
 impl<'a> Table<'a> {

@@ -6,40 +6,36 @@ mod frames;
 mod funcs;
 mod records;
 
+use super::FORMS;
 use super::address::Addresses;
 use crate::bytes::{u32_at, word};
 use crate::layout::{Layout, Part};
 use crate::stream::Kind;
-use crate::transfer::{Direction, Form, Unchanged};
+use crate::transfer::{Direction, Stored, Unchanged};
 
-/// Versions of the codec below this store literals as they are.
-const SINCE: u8 = 4;
-
-/// The form of the literals of a part.
-pub(crate) fn form(
-    layout: &Layout,
-    addresses: &Addresses,
-    part: &Part,
-    version: u8,
-) -> Box<dyn Form> {
-    let form = (version >= SINCE).then(|| match part.kind {
+/// How the literals of a part are stored in a version of the codec.
+pub(crate) fn stored(layout: &Layout, addresses: &Addresses, part: &Part, version: u8) -> Stored {
+    let start = part.start;
+    if version < FORMS {
+        let (kind, form) = (part.kind, Box::new(Unchanged));
+        return Stored { kind, form, start };
+    }
+    let form = match part.kind {
         Kind::Text => code::form(layout.machine, addresses, part),
-        Kind::Symbols => Some(records::symbols(part)),
-        Kind::Relocations => Some(records::relocations(part)),
+        Kind::Symbols => Some(records::symbols()),
+        Kind::Relocations => Some(records::relocations()),
         Kind::Funcs => Some(funcs::form(layout, part)),
-        Kind::Frames => Some(frames::debug(part)),
+        Kind::Frames => Some(frames::debug()),
         Kind::CallFrames => Some(frames::runtime(addresses, part)),
         _ => None,
-    });
-    form.flatten().unwrap_or_else(|| Box::new(Unchanged))
-}
-
-/// The kind of stream that literals of a kind are in. Names of functions are among the strings of symbols, too.
-pub(crate) fn stored_with(kind: Kind, version: u8) -> Kind {
-    match kind {
-        Kind::FuncNames if version >= SINCE => Kind::Strings,
+    };
+    let form = form.unwrap_or_else(|| Box::new(Unchanged));
+    let kind = match part.kind {
+        // Names of functions are among the strings of symbols, too.
+        Kind::FuncNames => Kind::Strings,
         kind => kind,
-    }
+    };
+    Stored { kind, form, start }
 }
 
 /// Bytes of tables that are changed together.

@@ -8,7 +8,7 @@ use super::found::MAX_FIELDS;
 use super::predict::{Place, Prediction, Predictor};
 use super::source::{MAX_PART, Source};
 use super::symbols::Symbol;
-use super::{columns, literals};
+use super::{FORMS, columns, literals};
 use crate::bytes::{u64_at, word};
 use crate::copies::{Copy, Piece};
 use crate::error::DecodeError;
@@ -152,13 +152,11 @@ impl<'a, S: Side> Passage<'a, S> {
             piece.start += self.divided(part)?;
         }
         let mut buf = std::mem::take(&mut self.buffer);
-        let form = literals::form(self.layout, &self.addresses, part, self.version);
-        let form = &*form;
-        let stored_with = literals::stored_with(part.kind, self.version);
+        let stored = literals::stored(self.layout, &self.addresses, part, self.version);
         let mut position = piece.start;
         for copy in copies {
             let literals = position..copy.at;
-            transfer::literals(self.side, self.space, stored_with, form, literals, &mut buf)?;
+            transfer::literals(self.side, self.space, &stored, literals, &mut buf)?;
             match self.origin(part.kind, copy) {
                 Some(origin) => self.related(part, copy, &origin, &mut buf)?,
                 None => transfer::copied(self.side, self.space, part.kind, *copy, &mut buf)?,
@@ -166,7 +164,7 @@ impl<'a, S: Side> Passage<'a, S> {
             position = copy.at + copy.len;
         }
         let literals = position..piece.end;
-        transfer::literals(self.side, self.space, stored_with, form, literals, &mut buf)?;
+        transfer::literals(self.side, self.space, &stored, literals, &mut buf)?;
         self.buffer = buf;
         Ok(())
     }
@@ -474,12 +472,12 @@ fn field_end(chunk: &Chunk<'_>, start: usize, field: Field, rest: u64) -> Option
     (end <= chunk.bytes.len() && width as u64 <= rest).then_some(end)
 }
 
-/// Parts in the order in which they are passed: by kind, then by position. From version 4 on, abbreviations come before what
-/// they describe.
+/// Parts in the order in which they are passed: by kind, then by position. From version [`FORMS`] on, abbreviations come
+/// before what they describe.
 pub(crate) fn coding_order(layout: &Layout, version: u8) -> Vec<usize> {
     let mut order: Vec<usize> = (0..layout.parts.len()).collect();
     order.sort_by_key(|index| match layout.parts[*index].kind {
-        Kind::Abbreviations if version >= 4 => (Kind::Info, 0),
+        Kind::Abbreviations if version >= FORMS => (Kind::Info, 0),
         kind => (kind, 1),
     });
     order
@@ -491,5 +489,5 @@ pub(crate) fn is_derived(layout: &Layout, part: &Part) -> bool {
         part.kind,
         Kind::FuncTable | Kind::CallFrameIndex | Kind::FuncIndex
     ) && part.len <= MAX_PART
-        && layout.part(part.kind) == Some(part)
+        && layout.is_first(part)
 }

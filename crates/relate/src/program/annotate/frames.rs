@@ -42,11 +42,13 @@ impl Common {
 pub(crate) struct Commons(Vec<Common>);
 
 impl Commons {
-    /// Adds the entry at `at`, which ends with the bytes. It lies behind those before.
-    pub(crate) fn add(&mut self, bytes: &[u8], at: usize) {
+    /// Adds the entry at `at`, which ends with the bytes, and returns it. It lies behind those before.
+    pub(crate) fn add(&mut self, bytes: &[u8], at: usize) -> Common {
+        let common = common(bytes, at).unwrap_or_default();
         if self.0.len() < MAX_COMMONS {
-            self.0.push(common(bytes, at).unwrap_or_default());
+            self.0.push(common);
         }
+        common
     }
 
     /// The entry that a frame at `at` refers to with its distance back; one that says nothing if there is none.
@@ -87,19 +89,14 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Entry> {
         let at = self.at;
-        let len = u32_at(self.bytes, at).filter(|len| (4..0xffff_fff0).contains(len))? as usize;
+        let end = entry_end(self.bytes, at)?;
         let id = u32_at(self.bytes, at + 4)?;
-        let end = at
-            .checked_add(4 + len)
-            .filter(|end| *end <= self.bytes.len())?;
         self.at = end;
         if id == 0 {
-            self.commons.add(&self.bytes[..end], at);
-            let common = common(&self.bytes[..end], at).unwrap_or_default();
             return Some(Entry {
                 at,
                 end,
-                common,
+                common: self.commons.add(&self.bytes[..end], at),
                 is_frame: false,
             });
         }
@@ -110,6 +107,13 @@ impl Iterator for Entries<'_> {
             is_frame: true,
         })
     }
+}
+
+/// The end of the entry at `at`; `None` if there is none that fits. The largest lengths have other meanings.
+pub(crate) fn entry_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = u32_at(bytes, at).filter(|len| (4..0xffff_fff0).contains(len))?;
+    let end = at.checked_add(4 + len as usize)?;
+    (end <= bytes.len()).then_some(end)
 }
 
 /// Reads a common entry; `None` if it is not understood.

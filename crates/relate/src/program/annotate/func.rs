@@ -70,26 +70,62 @@ impl Func<'_> {
     }
 }
 
-/// Descriptions one after the other, each on a multiple of eight behind the start of the table of functions.
-pub(crate) struct Funcs<'a> {
-    bytes: &'a [u8],
+/// The places of descriptions one after the other, each on a multiple of eight behind the start of the table of functions.
+pub(crate) struct Descriptions {
     at: usize,
     header: usize,
     /// What to add to an offset in the part for its alignment.
     phase: usize,
 }
 
-impl<'a> Funcs<'a> {
-    /// The descriptions in `bytes`, which start `offset` bytes behind the table of functions. `header` is the
-    /// length of a description before its tables.
-    pub(crate) fn new(header: usize, offset: usize, bytes: &'a [u8]) -> Self {
+/// The place of a description.
+pub(crate) struct Description {
+    /// Where it starts in the part.
+    pub(crate) at: usize,
+    /// How many tables of values and how many data it has.
+    pub(crate) values: usize,
+    pub(crate) data: usize,
+}
+
+impl Descriptions {
+    /// Descriptions that start `offset` bytes behind the table of functions. `header` is the length of a description
+    /// before its tables.
+    pub(crate) fn new(header: usize, offset: usize) -> Self {
         let phase = offset % 8;
         Self {
-            bytes,
             at: (8 - phase) % 8,
             header,
             phase,
         }
+    }
+
+    /// The next one in `bytes`, those of the part; `None` if it does not fit.
+    pub(crate) fn next(&mut self, bytes: &[u8]) -> Option<Description> {
+        if self.header < 40 {
+            return None;
+        }
+        let at = self.at;
+        let values = u32_at(bytes, at + 28)? as usize;
+        let data = usize::from(u8_at(bytes, at + self.header - 1)?);
+        let len = values.checked_add(data)?.checked_mul(4)? + self.header;
+        let end = at.checked_add(len).filter(|end| *end <= bytes.len())?;
+        self.at = (end + self.phase).next_multiple_of(8) - self.phase;
+        Some(Description { at, values, data })
+    }
+}
+
+/// The descriptions in the bytes of a part.
+pub(crate) struct Funcs<'a> {
+    bytes: &'a [u8],
+    places: Descriptions,
+}
+
+impl<'a> Funcs<'a> {
+    /// The descriptions in `bytes`, which start `offset` bytes behind the table of functions. `header` is the
+    /// length of a description before its tables.
+    pub(crate) fn new(header: usize, offset: usize, bytes: &'a [u8]) -> Self {
+        let places = Descriptions::new(header, offset);
+        Self { bytes, places }
     }
 
     /// The descriptions of a program, in `bytes`, its part of kind [`Kind::Funcs`].
@@ -108,29 +144,15 @@ impl<'a> Iterator for Funcs<'a> {
     type Item = Func<'a>;
 
     fn next(&mut self) -> Option<Func<'a>> {
-        let (values, len) = func_len(self.header, self.bytes, self.at)?;
-        let func = Func {
+        let Description { at, values, data } = self.places.next(self.bytes)?;
+        Some(Func {
             bytes: self.bytes,
-            at: self.at,
-            header: self.header,
+            at,
+            header: self.places.header,
             values,
-            data: (len - self.header) / 4 - values,
-        };
-        self.at = (self.at + len + self.phase).next_multiple_of(8) - self.phase;
-        Some(func)
+            data,
+        })
     }
-}
-
-/// How many tables of values the description at `at` has, and its length in bytes; `None` if it does not fit.
-pub(crate) fn func_len(header: usize, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    if header < 40 {
-        return None;
-    }
-    let values = u32_at(bytes, at + 28)? as usize;
-    let data = usize::from(u8_at(bytes, at + header - 1)?);
-    let len = values.checked_add(data)?.checked_mul(4)? + header;
-    at.checked_add(len).filter(|end| *end <= bytes.len())?;
-    Some((values, len))
 }
 
 /// Fields of descriptions.

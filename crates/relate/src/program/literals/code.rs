@@ -16,8 +16,7 @@ const WIDTH: usize = 4;
 /// The form of code. Bytes before and behind a piece of literals are not known to it.
 struct Absolute {
     machine: Machine,
-    /// The position of the part, and the address of its first byte.
-    position: u64,
+    /// The address of the part.
     address: u64,
     /// The first loaded address, and how many addresses there are from it to the last one.
     low: u64,
@@ -32,7 +31,6 @@ pub(super) fn form(machine: Machine, addresses: &Addresses, part: &Part) -> Opti
     (machine != Machine::Other && fits).then(|| {
         Box::new(Absolute {
             machine,
-            position: part.start,
             address,
             low,
             span: (end - low) as u32,
@@ -41,11 +39,16 @@ pub(super) fn form(machine: Machine, addresses: &Addresses, part: &Part) -> Opti
 }
 
 impl Absolute {
-    /// Changes what may be displacements of amd64 within some bytes at `at`. `change` is given a value and the distance
+    /// Changes what may be displacements of amd64 within some bytes at an offset in the part. `change` is given a value and the distance
     /// of what it counts from to the first loaded address. Such a value does not count as bytes before another one: the
     /// same places are found before and after the change.
-    fn change_displacements(&self, at: u64, bytes: &mut [u8], change: impl Fn(u32, u32) -> u32) {
-        let start = self.address.wrapping_add(at - self.position);
+    fn change_displacements(
+        &self,
+        offset: u64,
+        bytes: &mut [u8],
+        change: impl Fn(u32, u32) -> u32,
+    ) {
+        let start = self.address.wrapping_add(offset);
         let start = start.wrapping_sub(self.low) as u32;
         // Behind the last value that was changed.
         let mut end = 0;
@@ -102,8 +105,7 @@ impl Absolute {
     }
 
     /// Changes the instructions of arm64 that are completely within some bytes.
-    fn change_words(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
-        let offset = at - self.position;
+    fn change_words(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
         let skipped = (offset.wrapping_neg() % 4) as usize;
         let words = bytes.get_mut(skipped..).unwrap_or_default();
         let mut address = self.address.wrapping_add(offset + skipped as u64);
@@ -115,16 +117,14 @@ impl Absolute {
 }
 
 impl Form for Absolute {
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
-        match (self.machine, direction) {
-            (Machine::Arm64, _) => self.change_words(direction, at, bytes),
-            (_, Direction::Store) => {
-                self.change_displacements(at, bytes, |value, shift| self.stored(value, shift));
-            }
-            (_, Direction::Restore) => {
-                self.change_displacements(at, bytes, |value, shift| self.restored(value, shift));
-            }
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
+        if self.machine == Machine::Arm64 {
+            return self.change_words(direction, offset, bytes);
         }
+        self.change_displacements(offset, bytes, |value, shift| match direction {
+            Direction::Store => self.stored(value, shift),
+            Direction::Restore => self.restored(value, shift),
+        });
     }
 }
 
@@ -158,16 +158,15 @@ mod tests {
     fn absolute(machine: Machine, address: u64, span: u32) -> Absolute {
         Absolute {
             machine,
-            position: 100,
             address,
             low: 0x1000,
             span,
         }
     }
 
-    fn stored(form: &Absolute, at: u64, original: &[u8]) -> Vec<u8> {
+    fn stored(form: &Absolute, offset: u64, original: &[u8]) -> Vec<u8> {
         let mut stored = original.to_vec();
-        form.change(Direction::Store, at, &mut stored);
+        form.change(Direction::Store, offset, &mut stored);
         stored
     }
 
@@ -180,7 +179,7 @@ mod tests {
             code[at + 1..at + 5].copy_from_slice(&displacement.to_le_bytes());
         }
         let form = absolute(Machine::Amd64, 0x3000, 0x10000);
-        let stored = stored(&form, 100, &code);
+        let stored = stored(&form, 0, &code);
         assert_eq!(stored[11..15], 0x2200u32.to_le_bytes());
         assert_eq!(stored[41..45], 0x2200u32.to_le_bytes());
     }
@@ -192,7 +191,7 @@ mod tests {
             .flat_map(u32::to_le_bytes)
             .collect();
         let form = absolute(Machine::Arm64, 0x2000, 0x10000);
-        let stored = stored(&form, 100, &code);
+        let stored = stored(&form, 0, &code);
         assert_eq!(stored[..4], stored[8..]);
         assert_eq!(stored[..4], 0x9400_0810u32.to_le_bytes());
     }
@@ -201,15 +200,15 @@ mod tests {
         #[test]
         fn what_is_stored_is_restored(
             bytes in vec(select(&[0, 0, 1, 5, 0x0f, 0x10, 0x84, 0x8b, 0xe8, 0xff, 0x90, 0x94][..]), 0..500),
-            at in 100u64..110,
+            offset in 0u64..10,
             address in 0x1000u64..0x3000,
             span in select(&[0x10, 0x800, 0x2000, 0x10_0000, 1 << 30][..]),
             arm in any::<bool>(),
         ) {
             let machine = if arm { Machine::Arm64 } else { Machine::Amd64 };
             let form = absolute(machine, address, span);
-            let mut restored = stored(&form, at, &bytes);
-            form.change(Direction::Restore, at, &mut restored);
+            let mut restored = stored(&form, offset, &bytes);
+            form.change(Direction::Restore, offset, &mut restored);
             prop_assert_eq!(restored, bytes);
         }
 

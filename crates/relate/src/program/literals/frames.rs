@@ -1,74 +1,55 @@
 //! Call frames: the code of each follows that of the one before.
 
+use std::ops::Range;
+
 use super::{PIECE, Table};
 use crate::bytes::u64_at;
 use crate::layout::Part;
 use crate::program::address::{Addresses, Target};
-use crate::program::annotate::{Common, Commons};
+use crate::program::annotate::{Common, Commons, entry_end};
 use crate::transfer::{Direction, Form};
 
 /// Of an entry: its length and its identifier.
 const ENTRY: usize = 8;
-/// Lengths from here on have other meanings.
-const RESERVED: u32 = 0xffff_fff0;
 /// Identifies common entries of `.debug_frame`.
 const COMMON: u32 = u32::MAX;
 
 /// The form of `.debug_frame` with addresses of eight bytes.
-pub(super) fn debug(part: &Part) -> Box<dyn Form> {
-    Box::new(Debug {
-        position: part.start,
-    })
+pub(super) fn debug() -> Box<dyn Form> {
+    Box::new(Debug)
 }
 
 /// The form of `.eh_frame`.
 pub(super) fn runtime(addresses: &Addresses, part: &Part) -> Box<dyn Form> {
     Box::new(Runtime {
-        position: part.start,
         address: addresses.address_of(Target(part.start)) as u32,
     })
 }
 
-impl Table<'_> {
-    /// The end of the entry at `at`, if there is one.
-    fn entry_end(&self, at: usize) -> Option<usize> {
-        let len = self.u32(at).filter(|len| (4..RESERVED).contains(len))?;
-        let end = at.checked_add(4 + len as usize)?;
-        (end <= self.bytes.len()).then_some(end)
-    }
-}
-
-struct Debug {
-    /// The position of the part.
-    position: u64,
-}
+struct Debug;
 
 impl Form for Debug {
     fn piece(&self) -> u64 {
         PIECE
     }
 
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
-        if at != self.position {
-            return;
-        }
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
         let mut table = Table { bytes, direction };
-        let (mut at, mut code_end) = (0, 0);
-        while let Some(end) = table.entry_end(at) {
-            let is_frame = table.u32(at + 4) != Some(COMMON);
-            if is_frame && end >= at + ENTRY + 16 {
-                let start = table.relative(at + ENTRY, 8, code_end).unwrap_or(0);
-                let len = u64_at(table.bytes, at + ENTRY + 8).unwrap_or(0);
+        let mut code_end = 0;
+        table.each_entry(offset, |table, entry| {
+            let is_frame = table.u32(entry.start + 4) != Some(COMMON);
+            let code = entry.start + ENTRY;
+            if is_frame && entry.end >= code + 16 {
+                let start = table.relative(code, 8, code_end).unwrap_or(0);
+                let len = u64_at(table.bytes, code + 8).unwrap_or(0);
                 code_end = start.wrapping_add(len);
             }
-            at = end;
-        }
+        });
     }
 }
 
 struct Runtime {
-    /// The position of the part, and its address.
-    position: u64,
+    /// The address of the part.
     address: u32,
 }
 
@@ -84,53 +65,50 @@ impl Form for Runtime {
         PIECE
     }
 
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
-        if at != self.position {
-            return;
-        }
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
         let mut table = Table { bytes, direction };
         let mut commons = Commons::default();
         let mut last = Last::default();
-        let mut at = 0;
-        while let Some(end) = table.entry_end(at) {
-            match table.identifier(at) {
-                Some(0) => commons.add(&table.bytes[..end], at),
-                Some(back) => {
-                    let common = commons.of(at, back);
-                    table.frame(at..end, common, self.address, &mut last);
-                }
-                None => return,
+        table.each_entry(offset, |table, entry| match table.identifier(entry.start) {
+            0 => {
+                commons.add(&table.bytes[..entry.end], entry.start);
             }
-            at = end;
-        }
+            back => {
+                let common = commons.of(entry.start, back);
+                table.frame(entry, common, self.address, &mut last);
+            }
+        });
     }
 }
 
 impl Table<'_> {
+    /// Visits the entries in order, if the bytes are at the start of the part: elsewhere it is not known where one begins.
+    fn each_entry(&mut self, offset: u64, mut visit: impl FnMut(&mut Self, Range<usize>)) {
+        let mut at = 0;
+        while let Some(end) = entry_end(self.bytes, at).filter(|_| offset == 0) {
+            visit(self, at..end);
+            at = end;
+        }
+    }
+
     /// Changes the distance of a frame from its common entry to the position of that, or back; returns the distance. The
     /// change is its own inverse; zero stays zero.
-    fn identifier(&mut self, at: usize) -> Option<u32> {
-        let value = self.u32(at + 4)?;
+    fn identifier(&mut self, at: usize) -> u32 {
+        let value = self.u32(at + 4).unwrap_or(0);
         let sum = (at as u32).wrapping_add(5);
         if value == 0 || value == sum {
-            return Some(value);
+            return value;
         }
         let other = sum.wrapping_sub(value);
         self.bytes[at + 4..at + ENTRY].copy_from_slice(&other.to_le_bytes());
-        Some(match self.direction {
+        match self.direction {
             Direction::Store => value,
             Direction::Restore => other,
-        })
+        }
     }
 
     /// Changes where the code of a frame starts, and where its data is.
-    fn frame(
-        &mut self,
-        entry: std::ops::Range<usize>,
-        common: Common,
-        address: u32,
-        last: &mut Last,
-    ) {
+    fn frame(&mut self, entry: Range<usize>, common: Common, address: u32, last: &mut Last) {
         if !common.has_relative_code() || entry.len() < 17 {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::{PIECE, Table};
 use crate::layout::{Layout, Part};
-use crate::program::annotate::func_len;
+use crate::program::annotate::{Description, Descriptions};
 use crate::stream::Kind;
 use crate::transfer::{Direction, Form};
 
@@ -12,21 +12,18 @@ const COUNT: usize = 7;
 const MAX_WORDS: usize = 64;
 
 struct Functions {
-    /// The position of the part.
-    position: u64,
     /// Bytes of a description before its tables.
     header: usize,
-    /// The position of the table of functions, from which descriptions are at multiples of eight.
-    origin: u64,
+    /// How far the part starts behind the table of functions.
+    offset: u64,
 }
 
 /// The form of descriptions of functions.
 pub(super) fn form(layout: &Layout, part: &Part) -> Box<dyn Form> {
-    let table = layout.part(Kind::FuncTable);
+    let table = layout.part(Kind::FuncTable).unwrap_or(part);
     Box::new(Functions {
-        position: part.start,
         header: layout.go.func_header as usize,
-        origin: table.map_or(part.start, |table| table.start),
+        offset: part.start.wrapping_sub(table.start),
     })
 }
 
@@ -35,18 +32,16 @@ impl Form for Functions {
         PIECE
     }
 
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
         // Only at the start of the part is it known where a description begins.
-        if at != self.position {
+        if offset != 0 {
             return;
         }
-        let phase = (at.wrapping_sub(self.origin) % 8) as usize;
         let mut table = Table { bytes, direction };
         let mut before = Before::default();
-        let mut start = (8 - phase) % 8;
-        while let Some((values, len)) = func_len(self.header, table.bytes, start) {
-            table.function(start, self.header / 4, values, len / 4, &mut before);
-            start = (start + len + phase).next_multiple_of(8) - phase;
+        let mut places = Descriptions::new(self.header, self.offset as usize);
+        while let Some(place) = places.next(table.bytes) {
+            table.function(&place, self.header / 4, &mut before);
         }
     }
 }
@@ -70,17 +65,10 @@ impl Default for Before {
 }
 
 impl Table<'_> {
-    /// Changes the words of a description with `values` tables of values, of `words` words, of which `header` precede
-    /// the tables.
-    fn function(
-        &mut self,
-        at: usize,
-        header: usize,
-        values: usize,
-        words: usize,
-        before: &mut Before,
-    ) {
-        for word in 0..words {
+    /// Changes the words of a description, of which `header` precede its tables.
+    fn function(&mut self, description: &Description, header: usize, before: &mut Before) {
+        let Description { at, values, data } = *description;
+        for word in 0..header + values + data {
             let place = at + 4 * word;
             if word == COUNT || word + 1 == header {
                 // How many tables and data there are, and small numbers.

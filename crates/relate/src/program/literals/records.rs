@@ -2,14 +2,12 @@
 
 use super::{PIECE, Table};
 use crate::bytes::u64_at;
-use crate::layout::Part;
 use crate::transfer::{Direction, Form};
 
 /// Bytes of a record.
 const RECORD: usize = 24;
 
 /// Which table it is.
-#[derive(Clone, Copy)]
 enum Records {
     /// Names follow each other, and each value follows the end of the one before.
     Symbols,
@@ -17,43 +15,30 @@ enum Records {
     Relocations,
 }
 
-struct RecordTable {
-    records: Records,
-    /// The position of the part.
-    position: u64,
-}
-
 /// The form of a table of symbols.
-pub(super) fn symbols(part: &Part) -> Box<dyn Form> {
-    table(Records::Symbols, part)
+pub(super) fn symbols() -> Box<dyn Form> {
+    Box::new(Records::Symbols)
 }
 
 /// The form of relocations with addends.
-pub(super) fn relocations(part: &Part) -> Box<dyn Form> {
-    table(Records::Relocations, part)
+pub(super) fn relocations() -> Box<dyn Form> {
+    Box::new(Records::Relocations)
 }
 
-fn table(records: Records, part: &Part) -> Box<dyn Form> {
-    Box::new(RecordTable {
-        records,
-        position: part.start,
-    })
-}
-
-impl Form for RecordTable {
+impl Form for Records {
     fn piece(&self) -> u64 {
         PIECE / RECORD as u64 * RECORD as u64
     }
 
-    fn change(&self, direction: Direction, at: u64, bytes: &mut [u8]) {
-        let passed = (at - self.position) % RECORD as u64;
+    fn change(&self, direction: Direction, offset: u64, bytes: &mut [u8]) {
+        let passed = offset % RECORD as u64;
         let mut start = (RECORD as u64 - passed) as usize % RECORD;
         let mut table = Table { bytes, direction };
         let mut before = [0; 2];
         while start + RECORD <= table.bytes.len() {
-            before = match self.records {
-                Records::Symbols => table.symbol(start, before),
-                Records::Relocations => table.relocation(start, before),
+            before = match self {
+                Self::Symbols => table.symbol(start, before),
+                Self::Relocations => table.relocation(start, before),
             };
             start += RECORD;
         }
