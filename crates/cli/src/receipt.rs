@@ -176,7 +176,6 @@ fn temporary(prefix: &str, folder: &Path, bytes: &[u8]) -> io::Result<NamedTempF
 #[cfg(test)]
 mod tests {
     use sealift_archive::Identity;
-    use sealift_load::ReceiptTotals;
     use sealift_oci::Digest;
 
     use super::*;
@@ -188,21 +187,8 @@ mod tests {
         fs::create_dir(folder.path().join("gone")).unwrap();
         let file = ReceiptFile::open(&path).unwrap();
         fs::remove_dir(folder.path().join("gone")).unwrap();
-        let receipt = Receipt {
-            bundle: Identity(Digest::sha256(b"bundle")),
-            destination: "r.corp".to_owned(),
-            started: None,
-            finished: None,
-            totals: ReceiptTotals::default(),
-            names: Vec::new(),
-            sent: Vec::new(),
-            mounted: Vec::new(),
-            present: Vec::new(),
-            manifests: Vec::new(),
-            tags: Vec::new(),
-            failed: Vec::new(),
-            omitted: Vec::new(),
-        };
+        let bundle = Identity(Digest::sha256(b"bundle"));
+        let receipt = Receipt::empty(bundle, "r.corp".to_owned());
         let failure = file.write(receipt, scratch.path()).unwrap_err();
         assert_eq!(failure.exit(), Exit::Failed);
         let kept = fs::read_dir(scratch.path()).unwrap().next().unwrap();

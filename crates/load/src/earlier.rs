@@ -1,12 +1,12 @@
 //! The receipt of an earlier run of the same load, which the receipt of this run replaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_archive::Identity;
 use sealift_oci::{Destination, Digest};
 use serde::Deserialize;
 
-use crate::loaded::ReceiptError;
+use crate::loaded::{ReceiptError, destination, parse};
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::tag::is_list;
@@ -77,18 +77,14 @@ impl EarlierReceipt {
     /// # Errors
     /// If it is not a receipt.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let error = |reason: String| ReceiptError::new(name, reason);
-        let raw: RawReceipt =
-            serde_json::from_slice(bytes).map_err(|fault| error(fault.to_string()))?;
-        let destination = raw.destination.parse();
+        let raw: RawReceipt = parse(name, bytes)?;
         let tags = raw.tags.into_iter().map(|tag| {
             let (old, new, set) = (tag.old, tag.new, tag.set);
             ((tag.repository, tag.tag), EarlierTag { old, new, set })
         });
         Ok(Self {
             bundle: raw.bundle,
-            destination: destination
-                .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?,
+            destination: destination(name, &raw.destination)?,
             tags: tags.collect(),
         })
     }
@@ -108,13 +104,13 @@ impl EarlierReceipt {
                 wanted: plan.destination.clone(),
             });
         }
-        let planned = |repository: &str, tag: &str| {
-            let mut tags = plan.tags.iter();
-            tags.any(|planned| &*planned.repository == repository && planned.tag == tag)
-        };
+        let planned = plan.tags.iter();
+        let planned: BTreeSet<(&str, &str)> = planned
+            .map(|planned| (&*planned.repository, planned.tag.as_str()))
+            .collect();
         // The tags that stand in for a referrers API belong to all who push referrers.
         let mut tags = self.tags.keys().filter(|(_, tag)| !is_list(tag));
-        match tags.find(|(repository, tag)| !planned(repository, tag)) {
+        match tags.find(|(repository, tag)| !planned.contains(&(repository, tag))) {
             None => Ok(()),
             Some((repository, tag)) => Err(OtherReceipt::Tags {
                 tag: format!("{repository}:{tag}"),
@@ -144,24 +140,13 @@ impl Receipt {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::receipt::{ReceiptTotals, TagReceipt};
+    use crate::receipt::TagReceipt;
     use crate::repository::RepositoryName;
 
     fn receipt(tags: Vec<TagReceipt>) -> Receipt {
         Receipt {
-            bundle: Identity(Digest::sha256(b"bundle")),
-            destination: "r.corp/a".to_owned(),
-            started: None,
-            finished: None,
-            totals: ReceiptTotals::default(),
-            names: Vec::new(),
-            sent: Vec::new(),
-            mounted: Vec::new(),
-            present: Vec::new(),
-            manifests: Vec::new(),
             tags,
-            failed: Vec::new(),
-            omitted: Vec::new(),
+            ..Receipt::empty(Identity(Digest::sha256(b"bundle")), "r.corp/a".to_owned())
         }
     }
 

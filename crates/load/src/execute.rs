@@ -169,19 +169,8 @@ impl Run<'_> {
         let plan = self.plan;
         let failed_sites = self.failures.sites();
         let mut receipt = Receipt {
-            bundle: plan.bundle,
-            destination: plan.destination.to_string(),
-            started: None,
-            finished: None,
-            totals: ReceiptTotals::default(),
-            names: Vec::new(),
-            sent: Vec::new(),
-            mounted: Vec::new(),
             present: present(plan),
-            manifests: Vec::new(),
-            tags: Vec::new(),
-            failed: Vec::new(),
-            omitted: Vec::new(),
+            ..Receipt::empty(plan.bundle, plan.destination.to_string())
         };
         for name in &plan.names {
             match failed_sites.get(&name.site) {

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use sealift_archive::Identity;
-use sealift_oci::{Destination, Digest, MapRule, Naming, NamingError, Reference};
+use sealift_oci::{
+    Destination, DestinationError, Digest, MapRule, Naming, NamingError, Reference, ReferenceError,
+};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What a receipt says about the images at a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,17 @@ impl ReceiptError {
     }
 }
 
+/// Reads of a receipt what is asked for; `name` is its file's name, for messages.
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, ReceiptError> {
+    serde_json::from_slice(bytes).map_err(|fault| ReceiptError::new(name, fault.to_string()))
+}
+
+/// The destination that a receipt states.
+pub(crate) fn destination(name: &str, text: &str) -> Result<Destination, ReceiptError> {
+    text.parse()
+        .map_err(|fault: DestinationError| ReceiptError::new(name, fault.to_string()))
+}
+
 #[derive(Deserialize)]
 struct RawReceipt {
     bundle: Identity,
@@ -68,15 +82,12 @@ impl Loaded {
     /// # Errors
     /// If it is not a receipt.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let error = |reason: String| ReceiptError::new(name, reason);
-        let raw: RawReceipt =
-            serde_json::from_slice(bytes).map_err(|fault| error(fault.to_string()))?;
-        let destination = raw.destination.parse();
+        let raw: RawReceipt = parse(name, bytes)?;
         let mut images = BTreeMap::new();
         for image in raw.names.into_iter().filter(|name| name.kind == "image") {
             let reference = |text: &str| -> Result<Reference, ReceiptError> {
                 text.parse()
-                    .map_err(|fault: sealift_oci::ReferenceError| error(fault.to_string()))
+                    .map_err(|fault: ReferenceError| ReceiptError::new(name, fault.to_string()))
             };
             let loaded = LoadedImage {
                 name: reference(&image.destination)?,
@@ -87,8 +98,7 @@ impl Loaded {
         }
         Ok(Self {
             bundle: raw.bundle,
-            destination: destination
-                .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?,
+            destination: destination(name, &raw.destination)?,
             images,
         })
     }

@@ -143,6 +143,25 @@ pub struct Failed {
 }
 
 impl Receipt {
+    /// The receipt of a load that did nothing.
+    pub fn empty(bundle: Identity, destination: String) -> Self {
+        Self {
+            bundle,
+            destination,
+            started: None,
+            finished: None,
+            totals: ReceiptTotals::default(),
+            names: Vec::new(),
+            sent: Vec::new(),
+            mounted: Vec::new(),
+            present: Vec::new(),
+            manifests: Vec::new(),
+            tags: Vec::new(),
+            failed: Vec::new(),
+            omitted: Vec::new(),
+        }
+    }
+
     /// The same with the times that the caller measured.
     pub fn with_times(mut self, started: impl Into<String>, finished: impl Into<String>) -> Self {
         self.started = Some(started.into());

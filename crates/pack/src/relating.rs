@@ -66,6 +66,11 @@ fn may_be_divided(content: &Content) -> bool {
     content.class == Class::Program && (MIN_DIVIDED..=relate::TOGETHER / 2).contains(&len)
 }
 
+/// Whether a content is a program that may be stored by its parts.
+fn is_divided(content: &Content) -> Result<bool> {
+    Ok(may_be_divided(content) && relate::is_program(&content.bytes).map_err(Error::Scratch)?)
+}
+
 /// What is at hand to relate contents.
 pub(crate) struct Relating<'a> {
     /// The contents in the order in which they are stored.
@@ -91,14 +96,12 @@ impl Relating<'_> {
             .map(|number| {
                 let bases = self.within_limit(number, &candidates[number]);
                 let content = self.contents[number];
-                let is_divided = may_be_divided(content)
-                    && relate::is_program(&content.bytes).map_err(Error::Scratch)?;
                 let mut difference = None;
                 if !bases.list.is_empty() {
                     self.options.cancel.check()?;
                     difference = self.one(&content.bytes, &bases, &gate)?;
                 }
-                if difference.is_none() && is_divided {
+                if difference.is_none() && is_divided(content)? {
                     self.options.cancel.check()?;
                     difference = self.one(&content.bytes, &Bases::default(), &gate)?;
                 }

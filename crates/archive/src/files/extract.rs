@@ -230,25 +230,14 @@ fn item(
         .is_some_and(|value| value == "true");
     let there = std::fs::symlink_metadata(&path).ok();
     let present = there.is_some() && is_extracted(&path, file.kind, executable, layer);
-    if present {
-        return Ok(ExtractItem {
-            name: file.name.clone(),
-            kind: file.kind,
-            path,
-            digest: layer.digest,
-            bytes: layer.size,
-            executable,
-            replaces: false,
-            present,
-        });
-    }
-    if there.is_some() && file.kind == FileKind::Folder
-        || there.as_ref().is_some_and(std::fs::Metadata::is_dir)
-    {
-        return Err(ExtractError::FolderExists { path });
-    }
-    if there.is_some() && !request.overwrite {
-        return Err(ExtractError::Exists { path });
+    let other = there.filter(|_| !present);
+    if let Some(other) = &other {
+        if file.kind == FileKind::Folder || other.is_dir() {
+            return Err(ExtractError::FolderExists { path });
+        }
+        if !request.overwrite {
+            return Err(ExtractError::Exists { path });
+        }
     }
     Ok(ExtractItem {
         name: file.name.clone(),
@@ -257,7 +246,7 @@ fn item(
         digest: layer.digest,
         bytes: layer.size,
         executable,
-        replaces: there.is_some(),
+        replaces: other.is_some(),
         present,
     })
 }

@@ -33,7 +33,8 @@ struct State {
 
 /// A transfer under way.
 struct Running {
-    name: String,
+    /// What it belongs to; empty if that is not known.
+    what: String,
     size: u64,
 }
 
@@ -114,7 +115,7 @@ impl State {
             }
             Event::Started { digest, size, what } => {
                 let running = Running {
-                    name: running_name(digest, what),
+                    what: (*what).to_owned(),
                     size: *size,
                 };
                 self.running.insert(**digest, running);
@@ -128,11 +129,10 @@ impl State {
                 self.finished += 1;
                 let ended = self.running.remove(digest);
                 match (outcome, ended) {
-                    (Outcome::Failed, Some(Running { name, size })) => {
-                        let of = if name == running_name(digest, "") {
-                            String::new()
-                        } else {
-                            format!(" of {name}")
+                    (Outcome::Failed, Some(Running { what, size })) => {
+                        let of = match what.as_str() {
+                            "" => String::new(),
+                            what => format!(" of {what}"),
                         };
                         let line = format!("failed: {digest}{of} ({})", words::bytes(size));
                         Some((Level::Info, line))
@@ -203,11 +203,14 @@ impl State {
 
     /// The largest transfers under way.
     fn running_words(&self) -> String {
-        let mut running: Vec<&Running> = self.running.values().collect();
-        running.sort_by(|one, other| (other.size, &one.name).cmp(&(one.size, &other.name)));
+        let running = self.running.iter();
+        let mut running: Vec<(u64, String)> = running
+            .map(|(digest, running)| (running.size, running_name(digest, &running.what)))
+            .collect();
+        running.sort_by(|one, other| (other.0, &one.1).cmp(&(one.0, &other.1)));
         let named = running.iter().take(NAMED);
         let named: Vec<String> = named
-            .map(|running| format!("{} ({})", running.name, words::bytes(running.size)))
+            .map(|(size, name)| format!("{name} ({})", words::bytes(*size)))
             .collect();
         let more = match running.len().saturating_sub(NAMED) {
             0 => String::new(),

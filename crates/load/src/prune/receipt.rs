@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sealift_oci::{Destination, Digest};
 use serde::Deserialize;
 
-use crate::loaded::ReceiptError;
+use crate::loaded::{ReceiptError, destination, parse};
 
 /// The tags that a load set or found right, as its receipt says. Only those that it set are its own: what was right
 /// already may belong to somebody else.
@@ -36,13 +36,8 @@ impl ReceiptTags {
     /// # Errors
     /// If it is not a receipt.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, ReceiptError> {
-        let error = |reason: String| ReceiptError::new(name, reason);
-        let raw: RawReceipt =
-            serde_json::from_slice(bytes).map_err(|fault| error(fault.to_string()))?;
-        let destination: Destination = raw
-            .destination
-            .parse()
-            .map_err(|fault: sealift_oci::DestinationError| error(fault.to_string()))?;
+        let raw: RawReceipt = parse(name, bytes)?;
+        let destination = destination(name, &raw.destination)?;
         let mut tags: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for tag in raw.tags {
             let left = tags.entry((tag.repository, tag.tag)).or_default();

@@ -1,6 +1,6 @@
 //! Lists of numbers that take little memory: there are many, and each is short and read in order.
 
-use super::fields::put;
+use super::fields::{Fields, put};
 
 /// Numbers in the variable-length form of the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,18 +9,8 @@ pub(crate) struct Numbers(Box<[u8]>);
 impl Numbers {
     /// The numbers in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        let mut bytes = self.0.iter();
-        std::iter::from_fn(move || {
-            let (mut number, mut shift) = (0, 0);
-            loop {
-                let byte = *bytes.next()?;
-                number |= u64::from(byte & 0x7f) << shift;
-                shift += 7;
-                if byte < 0x80 {
-                    return Some(number);
-                }
-            }
-        })
+        let mut fields = Fields::new(&self.0);
+        std::iter::from_fn(move || (fields.remaining() > 0).then(|| fields.number().ok())?)
     }
 }
 
